@@ -1,0 +1,69 @@
+//! The bodies that item operations take.
+
+use contract::Schemas;
+use contract::extract::Media;
+use http::header::{ACCEPT, HeaderName};
+use serde_json::{Value, json};
+
+use super::parts::ITEM;
+
+/// An item.
+#[derive(Debug)]
+pub(crate) enum ItemBody {}
+
+impl Media for ItemBody {
+    const TYPES: &'static [&'static str] = &["application/json"];
+    const FIELD: HeaderName = ACCEPT;
+    const FIELD_VALUE: &'static str = "application/json";
+    const DESCRIPTION: &'static str = "The item: strict JSON (RFC 7493) that satisfies the collection's schema. Absent members with a default get it.";
+
+    fn describe(_: &'static str, schemas: &mut Schemas) -> Value {
+        json!({ "schema": schemas.role(ITEM) })
+    }
+}
+
+/// A change to an item.
+#[derive(Debug)]
+pub(crate) enum PatchBody {}
+
+impl PatchBody {
+    pub(crate) const MERGE: &'static str = "application/merge-patch+json";
+    pub(crate) const JSON: &'static str = "application/json-patch+json";
+}
+
+impl Media for PatchBody {
+    const TYPES: &'static [&'static str] = &[Self::MERGE, Self::JSON];
+    const FIELD: HeaderName = HeaderName::from_static("accept-patch");
+    const FIELD_VALUE: &'static str = "application/merge-patch+json, application/json-patch+json";
+    const DESCRIPTION: &'static str = "A merge patch (RFC 7396) or a JSON Patch (RFC 6902). What comes out has to satisfy the collection's schema.";
+
+    fn describe(media_type: &'static str, _: &mut Schemas) -> Value {
+        if media_type == Self::MERGE {
+            json!({ "schema": { "type": "object" }, "example": {} })
+        } else {
+            json!({ "schema": json_patch_schema(), "example": [] })
+        }
+    }
+}
+
+fn json_patch_schema() -> Value {
+    let pointer = json!({ "type": "string", "pattern": "^(?:/(?:[^~/]|~[01])*)*$" });
+    let operation = |names: Value, required: Value| {
+        json!({
+            "type": "object",
+            "required": required,
+            "properties": { "op": { "enum": names }, "path": pointer, "from": pointer },
+        })
+    };
+    json!({
+        "type": "array",
+        "maxItems": domain::PATCH_OPERATIONS_MAX,
+        "items": {
+            "oneOf": [
+                operation(json!(["add", "replace", "test"]), json!(["op", "path", "value"])),
+                operation(json!(["remove"]), json!(["op", "path"])),
+                operation(json!(["move", "copy"]), json!(["op", "path", "from"])),
+            ]
+        }
+    })
+}

@@ -1,0 +1,84 @@
+//! `POST /{collection}`: an item with an id that the server makes.
+
+use contract::Responses;
+use contract::extract::{Payload, Prefer, PreferenceApplied, Return, State};
+use domain::{Change, ItemId, Outcome, Refusal, Write};
+use uuid::Uuid;
+
+use super::body::ItemBody;
+use super::failure::{ConditionFailed, InvalidBody, WriteStoreFailure};
+use super::params::Conditions;
+use super::parts::{Did, Location, Representation, Tag};
+use crate::shelf::Shelf;
+
+/// What a creation answers when it succeeds.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum CreateItem {
+    /// The item was created; `Location` has its id. With `Prefer: return=minimal` there is no body.
+    Created(
+        Option<Representation>,
+        Location,
+        Tag,
+        Did,
+        Option<PreferenceApplied>,
+    ) = 201,
+}
+
+/// What a creation answers when it fails.
+#[derive(Debug, Responses)]
+#[responses(union)]
+pub(crate) enum CreateFailure {
+    Body(InvalidBody),
+    Condition(ConditionFailed),
+    Store(WriteStoreFailure),
+}
+
+/// Creates an item under a new id: a UUID of version 7 (RFC 9562 §5.7), so that ids made later
+/// come later in the collection.
+///
+/// A precondition is judged by the item to be made, which does not exist: `If-Match` never holds,
+/// and a collection that demands preconditions demands none here.
+///
+/// # Cancel safety
+/// As [`put_item`](super::put_item). A client that lost the answer cannot tell whether there is a
+/// new item: PUT with an id of its own is the safe way.
+pub(crate) async fn create_item(
+    State(shelf): State<Shelf>,
+    payload: Payload<ItemBody>,
+    Conditions(precondition): Conditions,
+    prefer: Prefer,
+) -> Result<CreateItem, CreateFailure> {
+    let item = shelf.read(&payload.bytes)?;
+    let id = ItemId::new(&Uuid::now_v7().to_string()).expect("a UUID is a legal id");
+    let path = shelf.path(&id);
+    let write = Write {
+        key: shelf.key(id),
+        precondition,
+        change: Change::Put(item),
+    };
+    match shelf.apply(write).await? {
+        Ok(outcome) => Ok(CreateItem::new(outcome, path, prefer)),
+        Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),
+        Err(Refusal::NotFound | Refusal::Moved) => unreachable!("a put needs no item to be there"),
+    }
+}
+
+impl CreateItem {
+    fn new(outcome: Outcome, path: String, prefer: Prefer) -> Self {
+        let did = Did::of(&outcome);
+        let (Outcome::Created(item) | Outcome::Updated(item) | Outcome::Unchanged(item)) = outcome
+        else {
+            unreachable!("a put deletes nothing");
+        };
+        let minimal = prefer.returns == Some(Return::Minimal);
+        let body = (!minimal).then(|| Representation(item.representation().clone()));
+        Self::Created(
+            body,
+            Location(path),
+            Tag(item.etag()),
+            did,
+            prefer.returns.map(PreferenceApplied),
+        )
+    }
+}

@@ -1,0 +1,185 @@
+//! What can be wrong with a request, and with the store.
+
+use contract::guard::RetryAfter;
+use contract::{Place, Problem, Responses};
+use domain::{CollectionName, ETag, InvalidPatch, Violation, json};
+use store::ErrorKind;
+
+use super::parts::Tag;
+
+/// What is wrong with a body.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum InvalidBody {
+    /// The body is not strict JSON (RFC 7493). `errors` names the place.
+    MalformedBody(Problem) = 400,
+    /// The item does not satisfy the collection's schema. `errors` lists every violation.
+    InvalidItem(Problem) = 422,
+}
+
+impl From<json::Error> for InvalidBody {
+    fn from(error: json::Error) -> Self {
+        let problem = Problem::new(format!("The body is not strict JSON: {error}."));
+        Self::MalformedBody(problem.at(Place::pointer(&error.pointer, error.detail())))
+    }
+}
+
+impl From<InvalidPatch> for InvalidBody {
+    fn from(error: InvalidPatch) -> Self {
+        let problem = Problem::new(format!(
+            "The body is no JSON Patch (RFC 6902): {}.",
+            error.detail
+        ));
+        Self::MalformedBody(problem.at(Place::pointer(error.pointer, error.detail)))
+    }
+}
+
+impl InvalidBody {
+    pub(crate) fn violations(collection: &CollectionName, violations: Vec<Violation>) -> Self {
+        let problem = Problem::new(format!(
+            "The item does not satisfy the schema of the collection `{collection}`."
+        ));
+        let places = violations
+            .into_iter()
+            .map(|violation| Place::pointer(violation.pointer, violation.detail));
+        Self::InvalidItem(places.fold(problem, Problem::at))
+    }
+}
+
+/// The collection demands a precondition.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum PreconditionMissing {
+    /// The collection demands a precondition for every write to an item. Send `If-Match` with the
+    /// item's ETag, or `If-None-Match: *` to create it.
+    PreconditionRequired(Problem) = 428,
+}
+
+impl PreconditionMissing {
+    pub(crate) fn new(collection: &CollectionName) -> Self {
+        Self::PreconditionRequired(Problem::new(format!(
+            "The collection `{collection}` demands a precondition for every write to an item. Send `If-Match` with the item's ETag, or `If-None-Match: *` to create it."
+        )))
+    }
+}
+
+/// A precondition does not hold.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum ConditionFailed {
+    /// A precondition does not hold for the item's current state. `ETag` is the item's current
+    /// tag, if it exists.
+    PreconditionFailed(Problem, Option<Tag>) = 412,
+}
+
+impl ConditionFailed {
+    pub(crate) fn new(current: Option<ETag>) -> Self {
+        let detail = match current {
+            Some(etag) => {
+                format!("The precondition does not hold: the item exists, and its ETag is {etag}.")
+            }
+            None => "The precondition does not hold: the item does not exist.".to_owned(),
+        };
+        Self::PreconditionFailed(Problem::new(detail), current.map(Tag))
+    }
+}
+
+/// There is no such item.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum Missing {
+    /// There is no item with this id.
+    NoSuchItem(Problem) = 404,
+}
+
+impl Missing {
+    pub(crate) fn item() -> Self {
+        Self::NoSuchItem(Problem::default())
+    }
+}
+
+/// The store cannot answer.
+#[derive(Debug, Responses)]
+#[responses(union)]
+pub(crate) enum StoreFailure {
+    Down(Down),
+    Busy(Busy),
+    Broken(Broken),
+}
+
+/// The store cannot take a write.
+#[derive(Debug, Responses)]
+#[responses(union)]
+pub(crate) enum WriteStoreFailure {
+    Store(StoreFailure),
+    Unknown(Unknown),
+    Full(Full),
+}
+
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum Down {
+    /// The store does not work at the moment. Nothing was written.
+    StoreUnavailable(Problem, RetryAfter) = 503,
+}
+
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum Busy {
+    /// More requests are waiting than the service holds. Nothing was written.
+    Overloaded(Problem, RetryAfter) = 503,
+}
+
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum Broken {
+    /// The store failed, or what it holds is damaged; somebody has to look at it. Nothing was written.
+    StoreFailed(Problem) = 500,
+}
+
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum Unknown {
+    /// The write may have happened and may not. Repeat it, which is safe for PUT and DELETE.
+    OutcomeUnknown(Problem, RetryAfter) = 503,
+}
+
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum Full {
+    /// The store has no room left. Nothing was written; reads still work.
+    StorageFull(Problem) = 507,
+}
+
+/// Seconds until a store that is down is worth another try: a restart takes about as long.
+const DOWN_RETRY_AFTER: RetryAfter = RetryAfter(5);
+/// Seconds until a queue that was full has emptied: it holds far less than a second's work.
+const BUSY_RETRY_AFTER: RetryAfter = RetryAfter(1);
+
+impl From<store::Error> for StoreFailure {
+    fn from(error: store::Error) -> Self {
+        let kind = error.kind();
+        let problem = Problem::default().caused_by(error);
+        match kind {
+            ErrorKind::Overloaded => Self::Busy(Busy::Overloaded(problem, BUSY_RETRY_AFTER)),
+            ErrorKind::Corrupt | ErrorKind::Internal => Self::Broken(Broken::StoreFailed(problem)),
+            // A read is neither unknown nor out of room.
+            ErrorKind::Unavailable | ErrorKind::Poisoned | ErrorKind::Unknown | ErrorKind::Full => {
+                Self::Down(Down::StoreUnavailable(problem, DOWN_RETRY_AFTER))
+            }
+        }
+    }
+}
+
+impl From<store::Error> for WriteStoreFailure {
+    fn from(error: store::Error) -> Self {
+        match error.kind() {
+            ErrorKind::Unknown => {
+                let problem = Problem::default().caused_by(error);
+                Self::Unknown(Unknown::OutcomeUnknown(problem, BUSY_RETRY_AFTER))
+            }
+            ErrorKind::Full => Self::Full(Full::StorageFull(Problem::default().caused_by(error))),
+            _ => Self::Store(error.into()),
+        }
+    }
+}

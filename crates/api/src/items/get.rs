@@ -1,0 +1,49 @@
+//! `GET` and `HEAD /{collection}/{id}`.
+
+use contract::Responses;
+use contract::extract::{Path, State};
+
+use super::failure::{ConditionFailed, Missing, StoreFailure};
+use super::params::{Conditions, Id};
+use super::parts::{Representation, Tag};
+use crate::shelf::Shelf;
+
+/// What a get answers when it succeeds.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum GetItem {
+    /// The item.
+    Found(Representation, Tag) = 200,
+    /// The item still has one of the tags in `If-None-Match`.
+    NotModified(Tag) = 304,
+}
+
+/// What a get answers when it fails.
+#[derive(Debug, Responses)]
+#[responses(union)]
+pub(crate) enum GetFailure {
+    Missing(Missing),
+    Condition(ConditionFailed),
+    Store(StoreFailure),
+}
+
+/// Returns the item.
+pub(crate) async fn get_item(
+    State(shelf): State<Shelf>,
+    Path(Id(id)): Path<Id>,
+    Conditions(precondition): Conditions,
+) -> Result<GetItem, GetFailure> {
+    let item = shelf.get(&shelf.key(id)).await?.ok_or_else(Missing::item)?;
+    let etag = item.etag();
+    // The order is that of RFC 9110 §13.2.2.
+    if !precondition.if_match_holds(Some(&item)) {
+        return Err(ConditionFailed::new(Some(etag)).into());
+    }
+    if !precondition.if_none_match_holds(Some(&item)) {
+        return Ok(GetItem::NotModified(Tag(etag)));
+    }
+    Ok(GetItem::Found(
+        Representation(item.representation().clone()),
+        Tag(etag),
+    ))
+}

@@ -1,0 +1,105 @@
+//! `GET /{collection}`: a page of items.
+
+use contract::Responses;
+use contract::extract::{Query, State};
+use domain::{Page, PageQuery};
+use serde_json::{Value, json};
+
+use super::failure::StoreFailure;
+use super::params::{After, PageParams};
+use super::parts::{NextLink, PageText};
+use crate::shelf::Shelf;
+
+/// What a list answers when it succeeds.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum ListItems {
+    /// A page of items in ascending byte order of their ids. `next` is the path of the next page,
+    /// or null after the last.
+    Listed(PageText, Option<NextLink>) = 200,
+}
+
+/// Returns the items that follow a cursor.
+pub(crate) async fn list_items(
+    State(shelf): State<Shelf>,
+    Query(PageParams { limit, after }): Query<PageParams>,
+) -> Result<ListItems, StoreFailure> {
+    let query = PageQuery {
+        collection: shelf.collection().name().clone(),
+        after: after.map(|After(id)| id),
+        items_max: limit.0.get(),
+    };
+    let page = shelf.store().list(query).await?;
+    let next = page.next().map(|cursor| {
+        format!(
+            "/{}?limit={}&after={cursor}",
+            shelf.collection().name(),
+            limit.0
+        )
+    });
+    Ok(ListItems::Listed(
+        PageText(page_text(&page, next.as_deref())),
+        next.map(NextLink),
+    ))
+}
+
+/// Writes a page. The representations go in as they are.
+fn page_text(page: &Page, next: Option<&str>) -> Vec<u8> {
+    /// What stands around an item: names, an id, a tag.
+    const AROUND_BYTES: usize = 96;
+    let bytes: usize = page
+        .items
+        .iter()
+        .map(|(_, item)| item.representation().len() + AROUND_BYTES)
+        .sum();
+    let mut text = Vec::with_capacity(bytes + AROUND_BYTES);
+    text.extend_from_slice(b"{\"items\":[");
+    for (at, (id, item)) in page.items.iter().enumerate() {
+        if at > 0 {
+            text.push(b',');
+        }
+        text.extend_from_slice(b"{\"id\":");
+        write_json(&mut text, id.as_str());
+        text.extend_from_slice(b",\"item\":");
+        text.extend_from_slice(item.representation());
+        text.extend_from_slice(b",\"etag\":");
+        write_json(&mut text, &item.etag().to_string());
+        text.push(b'}');
+    }
+    text.extend_from_slice(b"],\"next\":");
+    write_json(&mut text, &next);
+    text.push(b'}');
+    text
+}
+
+fn write_json<T: serde::Serialize + ?Sized>(text: &mut Vec<u8>, value: &T) {
+    serde_json::to_writer(text, value).expect("a string can be written to memory");
+}
+
+/// Returns the schema of a page whose items have the schema that `item` refers to.
+pub(crate) fn page_schema(item: &Value) -> Value {
+    json!({
+        "description": "A page of items in ascending byte order of their ids.",
+        "type": "object",
+        "properties": {
+            "items": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "id": { "type": "string" },
+                        "item": item,
+                        "etag": { "type": "string", "description": "As the `ETag` of the item itself." },
+                    },
+                    "required": ["id", "item", "etag"],
+                },
+            },
+            "next": {
+                "type": ["string", "null"],
+                "format": "uri-reference",
+                "description": "The path of the next page; null after the last one.",
+            },
+        },
+        "required": ["items", "next"],
+    })
+}

@@ -1,0 +1,20 @@
+//! The operations on items, one a file.
+
+mod body;
+mod create;
+mod delete;
+pub(crate) mod failure;
+mod get;
+mod list;
+mod params;
+mod parts;
+mod patch;
+mod put;
+
+pub(crate) use create::create_item;
+pub(crate) use delete::delete_item;
+pub(crate) use get::get_item;
+pub(crate) use list::{list_items, page_schema};
+pub(crate) use parts::{ITEM, PAGE};
+pub(crate) use patch::patch_item;
+pub(crate) use put::put_item;

@@ -1,0 +1,146 @@
+//! The parts of answers: an item's representation, and the fields that come with it.
+
+use bytes::Bytes;
+use contract::{Answer, Header, Part, Response, Schemas, Variant, write_body};
+use domain::{ETag, Outcome};
+use http::header::{CONTENT_LOCATION, ETAG, HeaderName, HeaderValue, LINK, LOCATION};
+use serde_json::{Value, json};
+
+use crate::shelf::outcome_name;
+
+/// The role of a collection's schema in the document.
+pub(crate) const ITEM: &str = "item";
+/// The role of the schema of a collection's pages.
+pub(crate) const PAGE: &str = "page";
+
+const APPLICATION_JSON: &str = "application/json";
+
+/// The body: an item's JSON.
+#[derive(Debug)]
+pub(crate) struct Representation(pub(crate) Bytes);
+
+impl Part for Representation {
+    const IS_BODY: bool = true;
+
+    fn describe(answer: &mut Answer, schemas: &mut Schemas, _: &'static Variant, required: bool) {
+        answer.body(APPLICATION_JSON, schemas.role(ITEM), required);
+    }
+
+    fn write(self, response: &mut Response, _: &'static Variant) {
+        write_body(
+            response,
+            HeaderValue::from_static(APPLICATION_JSON),
+            self.0.into(),
+        );
+    }
+}
+
+/// The body: a page of items, already in JSON.
+#[derive(Debug)]
+pub(crate) struct PageText(pub(crate) Vec<u8>);
+
+impl Part for PageText {
+    const IS_BODY: bool = true;
+
+    fn describe(answer: &mut Answer, schemas: &mut Schemas, _: &'static Variant, required: bool) {
+        answer.body(APPLICATION_JSON, schemas.role(PAGE), required);
+    }
+
+    fn write(self, response: &mut Response, _: &'static Variant) {
+        write_body(
+            response,
+            HeaderValue::from_static(APPLICATION_JSON),
+            self.0.into(),
+        );
+    }
+}
+
+/// `ETag`
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tag(pub(crate) ETag);
+
+impl Header for Tag {
+    const NAME: HeaderName = ETAG;
+    const DESCRIPTION: &'static str =
+        "The strong entity tag of the item's representation. It depends on the content alone.";
+
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": "^\"[A-Za-z0-9_-]{22}\"$" })
+    }
+
+    fn value(self) -> HeaderValue {
+        HeaderValue::from_bytes(&self.0.to_text()).expect("an entity tag is visible ASCII")
+    }
+}
+
+/// `Location`
+#[derive(Debug)]
+pub(crate) struct Location(pub(crate) String);
+
+impl Header for Location {
+    const NAME: HeaderName = LOCATION;
+    const DESCRIPTION: &'static str = "The path of the item that was created.";
+
+    fn schema() -> Value {
+        json!({ "type": "string", "format": "uri-reference" })
+    }
+
+    fn value(self) -> HeaderValue {
+        HeaderValue::try_from(self.0).expect("a percent-encoded path is visible ASCII")
+    }
+}
+
+/// `Content-Location`
+#[derive(Debug)]
+pub(crate) struct ContentLocation(pub(crate) String);
+
+impl Header for ContentLocation {
+    const NAME: HeaderName = CONTENT_LOCATION;
+    const DESCRIPTION: &'static str = "The path of the item whose representation this is.";
+
+    fn schema() -> Value {
+        Location::schema()
+    }
+
+    fn value(self) -> HeaderValue {
+        Location(self.0).value()
+    }
+}
+
+/// `Link` to the next page.
+#[derive(Debug)]
+pub(crate) struct NextLink(pub(crate) String);
+
+impl Header for NextLink {
+    const NAME: HeaderName = LINK;
+    const DESCRIPTION: &'static str =
+        "The next page, with `rel=\"next\"`, if there is one (RFC 8288).";
+
+    fn value(self) -> HeaderValue {
+        HeaderValue::try_from(format!("<{}>; rel=\"next\"", self.0))
+            .expect("a page's URL is visible ASCII")
+    }
+}
+
+/// `Shelf-Outcome`: what a write did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Did(&'static str);
+
+impl Did {
+    pub(crate) const fn of(outcome: &Outcome) -> Self {
+        Self(outcome_name(outcome))
+    }
+}
+
+impl Header for Did {
+    const NAME: HeaderName = HeaderName::from_static("shelf-outcome");
+    const DESCRIPTION: &'static str = "What the write did. `unchanged`: the item already was equal to what was sent, and nothing was written.";
+
+    fn schema() -> Value {
+        json!({ "type": "string", "enum": ["created", "updated", "unchanged", "deleted"] })
+    }
+
+    fn value(self) -> HeaderValue {
+        HeaderValue::from_static(self.0)
+    }
+}

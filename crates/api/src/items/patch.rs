@@ -1,0 +1,160 @@
+//! `PATCH /{collection}/{id}`.
+
+use contract::extract::{Path, Payload, Prefer, PreferenceApplied, Return, State};
+use contract::guard::RetryAfter;
+use contract::{Place, Problem, Responses};
+use domain::{
+    Change, Item, Outcome, Patch, PatchFailed, PatchFailedKind, Precondition, Refusal, Write, json,
+};
+
+use super::body::PatchBody;
+use super::failure::{
+    Broken, ConditionFailed, InvalidBody, Missing, PreconditionMissing, StoreFailure,
+    WriteStoreFailure,
+};
+use super::params::{Conditions, Id};
+use super::parts::{ContentLocation, Did, Representation, Tag};
+use crate::shelf::Shelf;
+
+/// How often a patch is computed anew because the item changed meanwhile. Each time at least one
+/// other write to the item went through, so only an item that is written without pause gets here.
+const ATTEMPTS_MAX: usize = 64;
+
+/// What a patch answers when it succeeds.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum PatchItem {
+    /// The item as it now is.
+    Patched(
+        Representation,
+        ContentLocation,
+        Tag,
+        Did,
+        Option<PreferenceApplied>,
+    ) = 200,
+    /// The item was patched; `Prefer: return=minimal` was followed.
+    PatchedMinimal(Tag, Did, PreferenceApplied) = 204,
+}
+
+/// What a patch answers when it fails.
+#[derive(Debug, Responses)]
+#[responses(union)]
+pub(crate) enum PatchFailure {
+    Body(InvalidBody),
+    Demand(PreconditionMissing),
+    Missing(Missing),
+    Conflict(Conflict),
+    Condition(ConditionFailed),
+    Contended(Contended),
+    Read(StoreFailure),
+    Store(WriteStoreFailure),
+}
+
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum Conflict {
+    /// The patch does not apply to the item as it is: a `test` failed, or a place does not exist.
+    /// `errors` names the operation.
+    PatchConflict(Problem) = 409,
+}
+
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum Contended {
+    /// The item changes faster than the patch can be applied. Nothing was written.
+    Contended(Problem, RetryAfter) = 503,
+}
+
+/// Changes the item by a merge patch or a JSON Patch.
+///
+/// The patch is applied to the item as read, and the result replaces the item only if it still is
+/// that one; otherwise it is computed anew. So no concurrent write is lost.
+///
+/// # Cancel safety
+/// As [`put_item`](super::put_item).
+pub(crate) async fn patch_item(
+    State(shelf): State<Shelf>,
+    payload: Payload<PatchBody>,
+    Path(Id(id)): Path<Id>,
+    Conditions(precondition): Conditions,
+    prefer: Prefer,
+) -> Result<PatchItem, PatchFailure> {
+    let value = json::parse(&payload.bytes).map_err(InvalidBody::from)?;
+    let patch = match payload.media_type {
+        PatchBody::MERGE => Patch::merge(value),
+        _ => Patch::json(value).map_err(InvalidBody::from)?,
+    };
+    shelf.demand(&precondition)?;
+    let path = shelf.path(&id);
+    let key = shelf.key(id);
+    for _ in 0..ATTEMPTS_MAX {
+        let current = shelf.get(&key).await?.ok_or_else(Missing::item)?;
+        let item = patched(&shelf, &patch, &current)?;
+        let change = Change::Replace {
+            basis: current.etag(),
+            item,
+        };
+        let write = Write {
+            key: key.clone(),
+            precondition: Precondition::clone(&precondition),
+            change,
+        };
+        match shelf.apply(write).await? {
+            Ok(outcome) => return Ok(PatchItem::new(outcome, path, prefer)),
+            Err(Refusal::Moved) => {}
+            Err(Refusal::NotFound) => return Err(Missing::item().into()),
+            Err(Refusal::PreconditionFailed { current }) => {
+                return Err(ConditionFailed::new(current).into());
+            }
+        }
+    }
+    Err(Contended::Contended(Problem::default(), RetryAfter(1)).into())
+}
+
+fn patched(shelf: &Shelf, patch: &Patch, current: &Item) -> Result<Item, PatchFailure> {
+    let value = patch.apply(current).map_err(refused)?;
+    Ok(shelf.admit(value)?)
+}
+
+fn refused(failed: PatchFailed) -> PatchFailure {
+    let place = Place::pointer(&failed.pointer, &failed.detail);
+    match failed.kind {
+        PatchFailedKind::Test | PatchFailedKind::Path => {
+            let problem = Problem::new(format!(
+                "The patch does not apply to the item as it is: {}.",
+                failed.detail
+            ));
+            Conflict::PatchConflict(problem.at(place)).into()
+        }
+        PatchFailedKind::TooLarge => {
+            let problem = Problem::new(format!(
+                "The patch makes the item too large: {}.",
+                failed.detail
+            ));
+            InvalidBody::InvalidItem(problem.at(place)).into()
+        }
+        PatchFailedKind::Stored => {
+            StoreFailure::from(Broken::StoreFailed(Problem::default().caused_by(failed))).into()
+        }
+    }
+}
+
+impl PatchItem {
+    fn new(outcome: Outcome, path: String, prefer: Prefer) -> Self {
+        let did = Did::of(&outcome);
+        let (Outcome::Created(item) | Outcome::Updated(item) | Outcome::Unchanged(item)) = outcome
+        else {
+            unreachable!("a replacement deletes nothing");
+        };
+        let tag = Tag(item.etag());
+        match prefer.returns.map(PreferenceApplied) {
+            Some(applied @ PreferenceApplied(Return::Minimal)) => {
+                Self::PatchedMinimal(tag, did, applied)
+            }
+            applied => {
+                let body = Representation(item.representation().clone());
+                Self::Patched(body, ContentLocation(path), tag, did, applied)
+            }
+        }
+    }
+}

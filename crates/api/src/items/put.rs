@@ -1,0 +1,93 @@
+//! `PUT /{collection}/{id}`: the upsert.
+
+use contract::Responses;
+use contract::extract::{Path, Payload, Prefer, PreferenceApplied, Return, State};
+use domain::{Change, Outcome, Refusal, Write};
+
+use super::body::ItemBody;
+use super::failure::{ConditionFailed, InvalidBody, PreconditionMissing, WriteStoreFailure};
+use super::params::{Conditions, Id};
+use super::parts::{ContentLocation, Did, Location, Representation, Tag};
+use crate::shelf::Shelf;
+
+/// What a put answers when it succeeds.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum PutItem {
+    /// The item exists, and now is equal to what was sent.
+    Stored(
+        Representation,
+        ContentLocation,
+        Tag,
+        Did,
+        Option<PreferenceApplied>,
+    ) = 200,
+    /// The item did not exist, and was created. With `Prefer: return=minimal` there is no body.
+    Created(
+        Option<Representation>,
+        Location,
+        Tag,
+        Did,
+        Option<PreferenceApplied>,
+    ) = 201,
+    /// The item exists, and now is equal to what was sent; `Prefer: return=minimal` was followed.
+    StoredMinimal(Tag, Did, PreferenceApplied) = 204,
+}
+
+/// What a put answers when it fails.
+#[derive(Debug, Responses)]
+#[responses(union)]
+pub(crate) enum PutFailure {
+    Body(InvalidBody),
+    Missing(PreconditionMissing),
+    Condition(ConditionFailed),
+    Store(WriteStoreFailure),
+}
+
+/// Creates the item, or makes it equal to the body.
+///
+/// # Cancel safety
+/// A client that hangs up leaves the item written or not written, never in between.
+pub(crate) async fn put_item(
+    State(shelf): State<Shelf>,
+    payload: Payload<ItemBody>,
+    Path(Id(id)): Path<Id>,
+    Conditions(precondition): Conditions,
+    prefer: Prefer,
+) -> Result<PutItem, PutFailure> {
+    let item = shelf.read(&payload.bytes)?;
+    shelf.demand(&precondition)?;
+    let path = shelf.path(&id);
+    let write = Write {
+        key: shelf.key(id),
+        precondition,
+        change: Change::Put(item),
+    };
+    match shelf.apply(write).await? {
+        Ok(outcome) => Ok(PutItem::new(outcome, path, prefer)),
+        Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),
+        Err(Refusal::NotFound | Refusal::Moved) => unreachable!("a put needs no item to be there"),
+    }
+}
+
+impl PutItem {
+    fn new(outcome: Outcome, path: String, prefer: Prefer) -> Self {
+        let did = Did::of(&outcome);
+        let applied = prefer.returns.map(PreferenceApplied);
+        let minimal = prefer.returns == Some(Return::Minimal);
+        match (outcome, applied) {
+            (Outcome::Created(item), applied) => {
+                let body = (!minimal).then(|| Representation(item.representation().clone()));
+                Self::Created(body, Location(path), Tag(item.etag()), did, applied)
+            }
+            (Outcome::Updated(item) | Outcome::Unchanged(item), Some(applied)) if minimal => {
+                Self::StoredMinimal(Tag(item.etag()), did, applied)
+            }
+            (Outcome::Updated(item) | Outcome::Unchanged(item), applied) => {
+                let body = Representation(item.representation().clone());
+                Self::Stored(body, ContentLocation(path), Tag(item.etag()), did, applied)
+            }
+            (Outcome::Deleted, _) => unreachable!("a put deletes nothing"),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Items over HTTP.
+//!
+//! [`router`] makes one tower service of the operations in `items`, the probes and the pages, and
+//! the OpenAPI document that lists their answers. How an answer gets into the document is the
+//! business of the [`contract`] crate; what a write does is that of [`domain`].
+
+mod documented;
+mod edge;
+mod items;
+mod metrics;
+mod pages;
+mod probes;
+mod router;
+mod shelf;
+
+pub use edge::{Edge, LogRequests};
+pub use router::{InvalidSetup, Limits, RESERVED_NAMES, Setup, router};
+pub use shelf::Shelf;

@@ -1,0 +1,10 @@
+//! Pages for people. Everything they load comes from this binary.
+
+mod asset;
+mod docs;
+mod problems;
+mod redoc;
+
+pub(crate) use docs::{docs, docs_asset};
+pub(crate) use problems::{ProblemsPage, problems};
+pub(crate) use redoc::{redoc, redoc_asset};

@@ -1,0 +1,251 @@
+//! Where everything is mounted.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use contract::extract::BodyLimit;
+use contract::guard::{CatchPanic, HeadLimit, TimeLimit};
+use contract::{Api, ContractError, Dispatch, Document};
+use domain::{Collection, CollectionName};
+use http::Method;
+use serde_json::json;
+use store::Store;
+
+use crate::documented::{INFO, SERVICE_TAG, item_operation, schema_name, service_operation};
+use crate::edge::RequestId;
+use crate::items::{
+    ITEM, PAGE, create_item, delete_item, get_item, list_items, page_schema, patch_item, put_item,
+};
+use crate::metrics::Metrics;
+use crate::pages::{ProblemsPage, docs, docs_asset, problems, redoc, redoc_asset};
+use crate::probes::{Service, get_livez, get_metrics, get_openapi, get_readyz};
+use crate::shelf::Shelf;
+
+/// Names that no collection can have, because the service has a page or an operation there.
+pub const RESERVED_NAMES: &[&str] = &["docs", "livez", "metrics", "problems", "readyz", "redoc"];
+
+/// What the service is made of.
+#[derive(Debug)]
+pub struct Setup {
+    /// Where items are kept.
+    pub store: Arc<dyn Store>,
+    /// The collections that are served.
+    pub collections: Vec<Collection>,
+    /// What a request may cost.
+    pub limits: Limits,
+}
+
+/// What a request may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Most bytes of a body.
+    pub body_bytes_max: usize,
+    /// Longest time from the head of a request to the end of its body.
+    pub body_time_max: Duration,
+    /// Longest time from the head of a request to the head of its answer.
+    pub request_time_max: Duration,
+    /// Most bytes of the path and query together.
+    pub target_bytes_max: usize,
+    /// Most bytes of the header section.
+    pub headers_bytes_max: usize,
+}
+
+impl Default for Limits {
+    /// - A body of 1 MiB is far above any record of a sync job and far below what hurts.
+    /// - 30 s for a request is what proxies and clients wait by default; a body gets 20 of them, so
+    ///   that a slow one is told apart from a slow service.
+    /// - A target of 8,000 bytes is what RFC 9110 §4.1 asks servers to support at least, and 16 KiB
+    ///   of header fields is what browsers and proxies are content with.
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 1 << 20,
+            body_time_max: Duration::from_secs(20),
+            request_time_max: Duration::from_secs(30),
+            target_bytes_max: 8_000,
+            headers_bytes_max: 16 << 10,
+        }
+    }
+}
+
+/// Why the service cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InvalidSetup {
+    /// A collection has one of the [`RESERVED_NAMES`].
+    ReservedName(CollectionName),
+    /// Two collections have the same name.
+    NameTaken(CollectionName),
+    /// The operations contradict each other.
+    Contract(ContractError),
+}
+
+impl fmt::Display for InvalidSetup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ReservedName(name) => {
+                write!(
+                    f,
+                    "a collection cannot be called {name:?}: the service has a page there"
+                )
+            }
+            Self::NameTaken(name) => write!(f, "two collections are called {name:?}"),
+            Self::Contract(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for InvalidSetup {}
+
+/// Makes the service and the document that describes it.
+///
+/// # Errors
+/// [`InvalidSetup`] says which collection cannot be served.
+pub fn router(setup: Setup) -> Result<(Dispatch, Document), InvalidSetup> {
+    check_names(&setup.collections)?;
+    let metrics = Metrics::new();
+    let mut api = Api::new(INFO);
+    api.every_answer_carries::<RequestId>();
+    let limits = setup.limits;
+    for collection in setup.collections {
+        let store = Arc::clone(&setup.store);
+        let written = metrics.writes(collection.name());
+        let shelf = Shelf::new(collection, store, limits.body(), written);
+        mount_items(&mut api, shelf, limits);
+    }
+    let service = Service {
+        store: setup.store,
+        metrics: metrics.clone(),
+        document: Arc::new(OnceLock::new()),
+    };
+    mount_service(&mut api, service.clone(), limits);
+    let problems_page = ProblemsPage::default();
+    mount_pages(&mut api, problems_page.clone());
+
+    let (dispatch, document) = api
+        .build(|operations| metrics.observer(operations))
+        .map_err(InvalidSetup::Contract)?;
+    // Both are set here alone.
+    let _ = service.document.set(document.to_bytes());
+    problems_page.set(&document);
+    Ok((dispatch, document))
+}
+
+fn check_names(collections: &[Collection]) -> Result<(), InvalidSetup> {
+    let mut names: Vec<_> = collections.iter().map(Collection::name).collect();
+    names.sort();
+    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(InvalidSetup::NameTaken(pair[0].clone()));
+    }
+    match names
+        .iter()
+        .find(|name| RESERVED_NAMES.contains(&name.as_str()))
+    {
+        Some(name) => Err(InvalidSetup::ReservedName(CollectionName::clone(name))),
+        None => Ok(()),
+    }
+}
+
+impl Limits {
+    fn body(&self) -> BodyLimit {
+        BodyLimit {
+            bytes_max: self.body_bytes_max,
+            time_max: self.body_time_max,
+        }
+    }
+
+    fn head(&self) -> HeadLimit {
+        HeadLimit {
+            target_bytes_max: self.target_bytes_max,
+            headers_bytes_max: self.headers_bytes_max,
+        }
+    }
+
+    fn time(&self) -> TimeLimit {
+        TimeLimit {
+            time_max: self.request_time_max,
+        }
+    }
+}
+
+/// Mounts the operations of one collection.
+///
+/// The guards, from the outermost: a head that is too large is refused before any work; the time
+/// limit covers all the work; a panic is caught next to the handler.
+fn mount_items(api: &mut Api, shelf: Shelf, limits: Limits) {
+    let collection = shelf.collection();
+    let name = collection.name().clone();
+    let schema = collection.schema().clone();
+    let requires_precondition = collection.requires_precondition();
+    let description = schema
+        .get("description")
+        .and_then(serde_json::Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    api.tag(name.as_str(), &description);
+
+    let mut scope = api
+        .scope(shelf)
+        .guard(CatchPanic)
+        .guard(limits.time())
+        .guard(limits.head());
+    let item = schema_name(&name);
+    let page = page_schema(&json!({ "$ref": format!("#/components/schemas/{item}") }));
+    scope
+        .schema(ITEM, &item, schema)
+        .schema(PAGE, &format!("{item}Page"), page);
+    if !requires_precondition {
+        scope.impossible(428);
+    }
+    let doc = |id, summary, description| item_operation(&name, id, summary, description);
+    let all = format!("/{name}");
+    let one = format!("/{name}/{{id}}");
+    scope
+        .get(&all, doc("list_items", "Lists items", "Ascending by id. Follow `next` until it is null; an item that is there throughout is listed exactly once."), list_items)
+        .on(Method::POST, &all, doc("create_item", "Creates an item under a new id", "The id is a UUID of version 7. A client that may have to repeat the request had better choose an id and PUT."), create_item)
+        .get(&one, doc("get_item", "Returns an item", ""), get_item)
+        .on(Method::PUT, &one, doc("put_item", "Creates an item, or makes it equal to the body", "201 if the item did not exist, 200 if it did. `Shelf-Outcome` tells `updated` from `unchanged`. Safe to repeat."), put_item)
+        .on(Method::PATCH, &one, doc("patch_item", "Changes an item", "By a merge patch (RFC 7396) or a JSON Patch (RFC 6902), applied atomically: concurrent writes are not lost."), patch_item)
+        .on(Method::DELETE, &one, doc("delete_item", "Deletes an item", ""), delete_item);
+}
+
+/// Mounts what the service says about itself. A probe that waits for the store has the guards of
+/// the operations that do.
+fn mount_service(api: &mut Api, service: Service, limits: Limits) {
+    api.tag(SERVICE_TAG, "What the service says about itself.");
+    api.scope(service.clone())
+        .guard(CatchPanic)
+        .guard(limits.time())
+        .guard(limits.head())
+        .get(
+            "/readyz",
+            service_operation("get_readyz", "Tells whether requests should be sent here"),
+            get_readyz,
+        );
+    api.scope(service)
+        .guard(limits.head())
+        .get(
+            "/livez",
+            service_operation("get_livez", "Tells whether the process is alive"),
+            get_livez,
+        )
+        .get(
+            "/metrics",
+            service_operation("get_metrics", "Returns counters for Prometheus"),
+            get_metrics,
+        )
+        .get(
+            "/openapi.json",
+            service_operation("get_openapi", "Returns this document"),
+            get_openapi,
+        );
+}
+
+/// Mounts the pages for people.
+fn mount_pages(api: &mut Api, page: ProblemsPage) {
+    api.scope(())
+        .page("/docs", docs)
+        .page("/docs/{file}", docs_asset)
+        .page("/redoc", redoc)
+        .page("/redoc/{file}", redoc_asset);
+    api.scope(page).page("/problems", problems);
+}

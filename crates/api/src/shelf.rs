@@ -1,0 +1,134 @@
+//! One collection in its store: the state of every item operation.
+
+use std::sync::Arc;
+
+use contract::extract::{BodyLimit, FromRef};
+use domain::{Collection, Item, ItemId, Key, Outcome, Precondition, Verdict, Write, json};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde_json::Value;
+use store::Store;
+
+use crate::items::failure::{InvalidBody, PreconditionMissing, StoreFailure, WriteStoreFailure};
+use crate::metrics::WriteCounters;
+
+/// What is percent-encoded in the path segment that holds an id: all that is not a `pchar`
+/// (RFC 3986 §3.3), and what people would misread in a link.
+const SEGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// One collection, the store it lives in, and the limits for writing to it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Shelf(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    collection: Collection,
+    store: Arc<dyn Store>,
+    body_limit: BodyLimit,
+    written: WriteCounters,
+}
+
+impl FromRef<Shelf> for BodyLimit {
+    fn from_ref(shelf: &Shelf) -> Self {
+        shelf.0.body_limit
+    }
+}
+
+impl Shelf {
+    pub(crate) fn new(
+        collection: Collection,
+        store: Arc<dyn Store>,
+        body_limit: BodyLimit,
+        written: WriteCounters,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            collection,
+            store,
+            body_limit,
+            written,
+        }))
+    }
+
+    pub(crate) fn collection(&self) -> &Collection {
+        &self.0.collection
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.0.store
+    }
+
+    pub(crate) fn key(&self, id: ItemId) -> Key {
+        Key {
+            collection: self.0.collection.name().clone(),
+            id,
+        }
+    }
+
+    /// Returns the path of an item, percent-encoded.
+    pub(crate) fn path(&self, id: &ItemId) -> String {
+        format!(
+            "/{}/{}",
+            self.0.collection.name(),
+            utf8_percent_encode(id.as_str(), SEGMENT)
+        )
+    }
+
+    /// Reads an item from a body: 400 if it is no strict JSON, 422 if it breaks the schema.
+    pub(crate) fn read(&self, body: &[u8]) -> Result<Item, InvalidBody> {
+        self.admit(json::parse(body)?)
+    }
+
+    /// Fills in the schema's defaults and checks the value: 422 if it breaks the schema.
+    pub(crate) fn admit(&self, value: Value) -> Result<Item, InvalidBody> {
+        let collection = self.collection();
+        collection
+            .admit(value)
+            .map_err(|violations| InvalidBody::violations(collection.name(), violations))
+    }
+
+    /// Answers 428 if the collection demands a precondition and the request has none.
+    pub(crate) fn demand(&self, precondition: &Precondition) -> Result<(), PreconditionMissing> {
+        if self.collection().requires_precondition() && precondition.is_empty() {
+            return Err(PreconditionMissing::new(self.collection().name()));
+        }
+        Ok(())
+    }
+
+    /// Returns the item as it is.
+    pub(crate) async fn get(&self, key: &Key) -> Result<Option<Item>, StoreFailure> {
+        Ok(self.store().get(key).await?)
+    }
+
+    /// Applies one write, and counts what came of it.
+    pub(crate) async fn apply(&self, write: Write) -> Result<Verdict, WriteStoreFailure> {
+        let mut verdicts = self.store().apply(vec![write]).await;
+        let verdict = verdicts.pop().expect("a store answers every write")?;
+        if let Ok(outcome) = &verdict {
+            self.0.written.count(outcome);
+        }
+        Ok(verdict)
+    }
+}
+
+/// Names an outcome as the answers and the metrics do.
+pub(crate) const fn outcome_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Created(_) => "created",
+        Outcome::Updated(_) => "updated",
+        Outcome::Unchanged(_) => "unchanged",
+        Outcome::Deleted => "deleted",
+    }
+}

@@ -1,0 +1,238 @@
+//! The answers of an operation, as the document lists them.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use axum::response::IntoResponse;
+use serde_json::{Map, Value, json};
+
+use crate::part::Header;
+use crate::schemas::Schemas;
+use crate::variant::Variant;
+
+/// A type whose every value is an answer that the document lists.
+///
+/// Derive it for an enum; see the [crate documentation](crate). `Result` and [`Infallible`] have
+/// it too, so a handler returns `Result<Success, Failure>` and a guard that lets everything pass
+/// is rejected by nothing.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say what it answers, so the document would lie",
+    label = "its answers are not known",
+    note = "derive `contract::Responses` for an enum with one variant an answer"
+)]
+pub trait Responses: IntoResponse {
+    /// Adds the type's answers to those of an operation.
+    fn describe(answers: &mut Answers, schemas: &mut Schemas);
+}
+
+impl<T: Responses, E: Responses> Responses for Result<T, E> {
+    fn describe(answers: &mut Answers, schemas: &mut Schemas) {
+        T::describe(answers, schemas);
+        E::describe(answers, schemas);
+    }
+}
+
+impl Responses for Infallible {
+    fn describe(_: &mut Answers, _: &mut Schemas) {}
+}
+
+/// The answers of one operation, by status.
+#[derive(Debug, Default)]
+pub struct Answers(BTreeMap<u16, Answer>);
+
+impl Answers {
+    /// Adds one answer and returns its entry, to which its parts are then added.
+    ///
+    /// Where several types answer with one status (a malformed id and malformed JSON are both
+    /// 400), the entry unites them: their descriptions are listed, and a header that only some of
+    /// them carry is not required.
+    pub fn add(&mut self, variant: &'static Variant) -> &mut Answer {
+        let answer = self.0.entry(variant.status).or_default();
+        answer.begin(variant);
+        answer
+    }
+
+    /// Removes the answer with this status: it cannot happen where the operation is mounted.
+    pub fn remove(&mut self, status: u16) {
+        self.0.remove(&status);
+    }
+
+    /// Removes all content, as for HEAD (RFC 9110 §9.3.2). The header fields stay.
+    pub(crate) fn remove_bodies(&mut self) {
+        for answer in self.0.values_mut() {
+            answer.body = None;
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u16, &Answer)> {
+        self.0.iter().map(|(status, answer)| (*status, answer))
+    }
+
+    pub(crate) fn to_value(&self) -> Value {
+        self.iter()
+            .map(|(status, answer)| (status.to_string(), answer.to_value()))
+            .collect::<Map<_, _>>()
+            .into()
+    }
+}
+
+/// One answer: what it means, its header fields, its body.
+#[derive(Debug, Default)]
+pub struct Answer {
+    variants: Vec<&'static Variant>,
+    headers: Vec<HeaderEntry>,
+    body: Option<BodyEntry>,
+    problems: Vec<&'static Variant>,
+}
+
+#[derive(Debug)]
+struct HeaderEntry {
+    name: String,
+    description: &'static str,
+    schema: Value,
+    /// The variants that carry the field in every answer.
+    always: Vec<&'static Variant>,
+}
+
+/// A body as the document lists it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct BodyEntry {
+    pub(crate) media_type: &'static str,
+    pub(crate) schema: Value,
+    /// Whether every variant carries it in every answer.
+    pub(crate) required: bool,
+}
+
+impl Answer {
+    fn begin(&mut self, variant: &'static Variant) {
+        // The last one is the one that is being described.
+        self.variants.retain(|known| !std::ptr::eq(*known, variant));
+        self.variants.push(variant);
+    }
+
+    /// Adds a header field; `required` when every answer of the variant carries it.
+    pub fn header<H: Header>(&mut self, required: bool) {
+        let name = H::NAME;
+        let name = name.as_str();
+        let at = self
+            .headers
+            .iter()
+            .position(|entry| entry.name == name)
+            .unwrap_or_else(|| {
+                let (name, description, schema) = (name.into(), H::DESCRIPTION, H::schema());
+                self.headers.push(HeaderEntry {
+                    name,
+                    description,
+                    schema,
+                    always: Vec::new(),
+                });
+                self.headers.len() - 1
+            });
+        if let Some(variant) = self.variants.last().filter(|_| required) {
+            let always = &mut self.headers[at].always;
+            if !always.iter().any(|known| std::ptr::eq(*known, *variant)) {
+                always.push(variant);
+            }
+        }
+    }
+
+    /// Adds the body; `required` when every answer of the variant carries it.
+    ///
+    /// # Panics
+    /// If answers of one status have bodies of different types: a generated client could not tell
+    /// them apart. That is an error in the program, found at start-up.
+    pub fn body(&mut self, media_type: &'static str, schema: Value, required: bool) {
+        let body = BodyEntry {
+            media_type,
+            schema,
+            required,
+        };
+        match &mut self.body {
+            None => self.body = Some(body),
+            Some(known) => {
+                assert!(
+                    known.media_type == body.media_type && known.schema == body.schema,
+                    "answers with one status have two body types: {known:?} and {body:?}"
+                );
+                known.required &= required;
+            }
+        }
+    }
+
+    /// Says that the body is a problem whose `type` and `title` come from `variant`.
+    pub(crate) fn problem(&mut self, variant: &'static Variant) {
+        if !self.problems.iter().any(|known| known.slug == variant.slug) {
+            self.problems.push(variant);
+        }
+    }
+
+    pub(crate) fn body_entry(&self) -> Option<&BodyEntry> {
+        self.body.as_ref()
+    }
+
+    pub(crate) fn problems(&self) -> &[&'static Variant] {
+        &self.problems
+    }
+
+    fn description(&self) -> String {
+        let mut texts: Vec<&str> = Vec::new();
+        for variant in &self.variants {
+            if !texts.contains(&variant.description) {
+                texts.push(variant.description);
+            }
+        }
+        match texts[..] {
+            [text] => text.to_owned(),
+            _ => texts
+                .iter()
+                .map(|text| format!("- {}\n", text.replace('\n', "\n  ")))
+                .collect(),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        let mut value = json!({ "description": self.description() });
+        if !self.headers.is_empty() {
+            value["headers"] = self
+                .headers
+                .iter()
+                .map(|entry| self.header_value(entry))
+                .collect::<Map<_, _>>()
+                .into();
+        }
+        if let Some(body) = &self.body {
+            let mut media = json!({ "schema": body.schema });
+            if !self.problems.is_empty() {
+                let examples = self.problems.iter().map(|variant| {
+                    let example = crate::problem::example(variant);
+                    (
+                        variant.slug.to_owned(),
+                        json!({ "summary": variant.title, "value": example }),
+                    )
+                });
+                media["examples"] = examples.collect::<Map<_, _>>().into();
+            }
+            value["content"] = json!({ body.media_type: media });
+        }
+        value
+    }
+
+    fn header_value(&self, entry: &HeaderEntry) -> (String, Value) {
+        let required = entry.always.len() == self.variants.len();
+        let value = json!({ "description": entry.description, "required": required, "schema": entry.schema });
+        (title_case(&entry.name), value)
+    }
+}
+
+/// Writes a field name the way RFC 9110 does: `content-location` as `Content-Location`.
+pub(crate) fn title_case(name: &str) -> String {
+    let words = name.split('-').map(|word| match word {
+        "etag" => "ETag".to_owned(),
+        "id" => "ID".to_owned(),
+        _ => {
+            let (first, rest) = word.split_at(word.len().min(1));
+            first.to_ascii_uppercase() + rest
+        }
+    });
+    words.collect::<Vec<_>>().join("-")
+}

@@ -1,0 +1,250 @@
+//! The request's body, read whole and declared as what it has to be.
+
+use std::error::Error;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::FromRef;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
+use http_body::Body as _;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::{Map, Value, json};
+
+use super::Extract;
+use crate::inbound::Inbound;
+use crate::operation::OperationDoc;
+use crate::part::Header;
+use crate::problem::{Place, Problem};
+use crate::schemas::Schemas;
+
+/// Which bodies an operation takes.
+pub trait Media: Send + Sync + 'static {
+    /// The media types, in lower case and without parameters.
+    const TYPES: &'static [&'static str];
+    /// The field that tells them to a client who sent another one: `Accept` or `Accept-Patch`.
+    const FIELD: HeaderName;
+    /// The types as that field's value.
+    const FIELD_VALUE: &'static str;
+    /// What the body is, for the document.
+    const DESCRIPTION: &'static str;
+
+    /// Returns the `content` entry of one of the types: `schema`, and `examples` if there are any.
+    fn describe(media_type: &'static str, schemas: &mut Schemas) -> Value;
+}
+
+/// How much body is read, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimit {
+    /// Most bytes.
+    pub bytes_max: usize,
+    /// Longest time from the head of the request to the end of its body.
+    pub time_max: Duration,
+}
+
+/// The request's body, whole.
+#[derive(Debug)]
+pub struct Payload<M> {
+    /// Which of the media types it was declared as.
+    pub media_type: &'static str,
+    /// The body.
+    pub bytes: Bytes,
+    media: PhantomData<M>,
+}
+
+/// What [`Payload`] answers when it rejects a request.
+#[derive(Debug, contract::Responses)]
+#[repr(u16)]
+pub enum PayloadRejection<M: Media> {
+    /// The body ended before it was complete. Send it again.
+    IncompleteBody(Problem) = 400,
+    /// The body took too long to arrive. Send it again.
+    BodyTimeout(Problem) = 408,
+    /// The body is larger than the service takes.
+    ContentTooLarge(Problem) = 413,
+    /// The body is not declared as a media type that the operation takes, or it is encoded.
+    UnsupportedMediaType(Problem, Accepted<M>) = 415,
+}
+
+/// The field that tells a client which media types it can send.
+#[derive(Debug)]
+pub struct Accepted<M>(PhantomData<M>);
+
+impl<M: Media> Header for Accepted<M> {
+    const NAME: HeaderName = M::FIELD;
+    const DESCRIPTION: &'static str = "The media types that the operation takes.";
+
+    fn value(self) -> HeaderValue {
+        HeaderValue::from_static(M::FIELD_VALUE)
+    }
+}
+
+impl<S, M> Extract<S> for Payload<M>
+where
+    S: Sync,
+    M: Media,
+    BodyLimit: FromRef<S>,
+{
+    type Rejection = PayloadRejection<M>;
+
+    /// The length is checked before the type and the type before the first byte is read.
+    async fn extract(inbound: &mut Inbound, state: &S) -> Result<Self, Self::Rejection> {
+        let limit = BodyLimit::from_ref(state);
+        let body = inbound.take_body();
+        if body.size_hint().lower() > limit.bytes_max as u64 {
+            return Err(too_large(limit.bytes_max));
+        }
+        let media_type = declared(inbound.headers(), M::TYPES).map_err(|(header, detail)| {
+            let taken = M::TYPES.join("` or `");
+            let problem = Problem::new(format!("{detail}; this operation takes `{taken}`."));
+            PayloadRejection::UnsupportedMediaType(
+                problem.at(Place::header(header, detail)),
+                Accepted(PhantomData),
+            )
+        })?;
+        let bytes = read(body, limit).await?;
+        Ok(Self {
+            media_type,
+            bytes,
+            media: PhantomData,
+        })
+    }
+
+    fn describe(operation: &mut OperationDoc<'_>) {
+        let types = M::TYPES.iter().map(|media_type| {
+            (
+                (*media_type).to_owned(),
+                M::describe(media_type, operation.schemas()),
+            )
+        });
+        let content = types.collect::<Map<_, _>>();
+        operation.request_body(
+            json!({ "description": M::DESCRIPTION, "required": true, "content": content }),
+        );
+    }
+}
+
+fn too_large<M: Media>(bytes_max: usize) -> PayloadRejection<M> {
+    PayloadRejection::ContentTooLarge(Problem::new(format!(
+        "The body has more than {bytes_max} bytes."
+    )))
+}
+
+async fn read<M: Media>(body: Body, limit: BodyLimit) -> Result<Bytes, PayloadRejection<M>> {
+    let reading = Limited::new(body, limit.bytes_max).collect();
+    match tokio::time::timeout(limit.time_max, reading).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit.bytes_max)),
+        Ok(Err(error)) => Err(incomplete(&*error)),
+        Err(_) => {
+            let seconds = limit.time_max.as_secs_f32();
+            let detail = format!("The body did not arrive within {seconds} s.");
+            Err(PayloadRejection::BodyTimeout(Problem::new(detail)))
+        }
+    }
+}
+
+fn incomplete<M: Media>(error: &(dyn Error + 'static)) -> PayloadRejection<M> {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    PayloadRejection::IncompleteBody(Problem::new(format!(
+        "The body could not be read to its end: {cause}."
+    )))
+}
+
+/// Finds out which of `types` the body is declared as. The error is the field to blame, and why.
+fn declared(
+    headers: &HeaderMap,
+    types: &'static [&'static str],
+) -> Result<&'static str, (&'static str, String)> {
+    if let Some(coding) = headers.get(CONTENT_ENCODING)
+        && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
+    {
+        return Err((
+            "Content-Encoding",
+            "The body is encoded, which is not supported".into(),
+        ));
+    }
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let blame = |detail: &str| ("Content-Type", detail.to_owned());
+    let value = values
+        .next()
+        .ok_or_else(|| blame("The body has no Content-Type"))?;
+    if values.next().is_some() {
+        return Err(blame("There is more than one Content-Type"));
+    }
+    // The usual spelling needs no parsing.
+    if let Some(exact) = types
+        .iter()
+        .find(|media_type| media_type.as_bytes() == value.as_bytes())
+    {
+        return Ok(exact);
+    }
+    let value = value
+        .to_str()
+        .map_err(|_| blame("The Content-Type is not ASCII"))?;
+    let (essence, parameters) = value.split_once(';').unwrap_or((value, ""));
+    let charset = parameters
+        .split(';')
+        .filter_map(|parameter| parameter.split_once('='))
+        .find_map(|(name, value)| {
+            name.trim()
+                .eq_ignore_ascii_case("charset")
+                .then(|| value.trim().trim_matches('"'))
+        });
+    if charset.is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8")) {
+        return Err(blame("The charset is not UTF-8"));
+    }
+    let known = types
+        .iter()
+        .find(|media_type| media_type.eq_ignore_ascii_case(essence.trim()));
+    known
+        .copied()
+        .ok_or_else(|| blame("The Content-Type is another one"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TYPES: &[&str] = &["application/json"];
+
+    fn read_type(value: &str) -> Option<&'static str> {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]);
+        declared(&headers, TYPES).ok()
+    }
+
+    #[test]
+    fn the_media_type_is_compared_as_rfc_9110_says() {
+        for value in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=utf-8",
+            "application/json;charset=\"UTF-8\"; profile=x",
+        ] {
+            assert_eq!(read_type(value), Some("application/json"), "{value}");
+        }
+        for value in [
+            "",
+            "text/json",
+            "application/json5",
+            "application/json; charset=latin1",
+            "application/*",
+        ] {
+            assert_eq!(read_type(value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_body_is_refused() {
+        let headers = HeaderMap::from_iter([
+            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (CONTENT_ENCODING, HeaderValue::from_static("gzip")),
+        ]);
+        assert_eq!(declared(&headers, TYPES).unwrap_err().0, "Content-Encoding");
+    }
+}

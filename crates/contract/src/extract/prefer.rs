@@ -1,0 +1,116 @@
+//! The `Prefer` field (RFC 7240).
+
+use std::convert::Infallible;
+
+use http::HeaderMap;
+use http::header::{HeaderName, HeaderValue};
+use serde_json::{Value, json};
+
+use super::Extract;
+use crate::inbound::Inbound;
+use crate::operation::OperationDoc;
+use crate::part::Header;
+
+static PREFER: HeaderName = HeaderName::from_static("prefer");
+
+/// What the client prefers. A preference that is not understood is ignored, as RFC 7240 §2 demands,
+/// so this rejects nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prefer {
+    /// `return=minimal` or `return=representation`, the first one if there are several.
+    pub returns: Option<Return>,
+}
+
+/// What a successful write is to be answered with (RFC 7240 §4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Return {
+    /// As little as possible.
+    Minimal,
+    /// The item as it now is.
+    Representation,
+}
+
+impl<S: Sync> Extract<S> for Prefer {
+    type Rejection = Infallible;
+
+    async fn extract(inbound: &mut Inbound, _: &S) -> Result<Self, Infallible> {
+        Ok(Self {
+            returns: returns(inbound.headers()),
+        })
+    }
+
+    fn describe(operation: &mut OperationDoc<'_>) {
+        operation.parameter(json!({
+            "name": "Prefer",
+            "in": "header",
+            "description": "`return=minimal` asks for an answer without a body, `return=representation` for the item (RFC 7240).",
+            "required": false,
+            "schema": { "type": "string", "examples": ["return=minimal", "return=representation"] },
+        }));
+    }
+}
+
+fn returns(headers: &HeaderMap) -> Option<Return> {
+    let values = headers
+        .get_all(&PREFER)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .find_map(|preference| {
+            let (preference, _parameters) = preference.split_once(';').unwrap_or((preference, ""));
+            let (name, value) = preference.split_once('=')?;
+            if !name.trim().eq_ignore_ascii_case("return") {
+                return None;
+            }
+            match value.trim().trim_matches('"') {
+                "minimal" => Some(Return::Minimal),
+                "representation" => Some(Return::Representation),
+                _ => None,
+            }
+        })
+}
+
+/// `Preference-Applied`: the preference that the answer follows (RFC 7240 §3).
+#[derive(Clone, Copy, Debug)]
+pub struct PreferenceApplied(pub Return);
+
+impl Header for PreferenceApplied {
+    const NAME: HeaderName = HeaderName::from_static("preference-applied");
+    const DESCRIPTION: &'static str = "The preference that was followed (RFC 7240 §3).";
+
+    fn schema() -> Value {
+        json!({ "type": "string", "enum": ["return=minimal", "return=representation"] })
+    }
+
+    fn value(self) -> HeaderValue {
+        HeaderValue::from_static(match self.0 {
+            Return::Minimal => "return=minimal",
+            Return::Representation => "return=representation",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_return_preference_counts() {
+        let read = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(&PREFER, value.parse().unwrap());
+            returns(&headers)
+        };
+        assert_eq!(read("return=minimal"), Some(Return::Minimal));
+        assert_eq!(
+            read("wait=10, Return = \"minimal\"; x=y, return=representation"),
+            Some(Return::Minimal)
+        );
+        assert_eq!(
+            read("return=everything, return=representation"),
+            Some(Return::Representation)
+        );
+        assert_eq!(read("respond-async"), None);
+    }
+}

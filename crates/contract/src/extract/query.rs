@@ -1,0 +1,70 @@
+//! Parameters of the query.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::Extract;
+use crate::inbound::Inbound;
+use crate::operation::OperationDoc;
+use crate::problem::{Place, Problem};
+
+/// The query as a struct whose fields are the parameters.
+///
+/// A parameter that the struct does not know, or that is given twice, is refused: a misspelt
+/// `limit` must not list a different page than its sender meant. The struct denies unknown fields
+/// (`#[serde(deny_unknown_fields)]`) and gives its schema by `JsonSchema`.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<T>(pub T);
+
+/// What [`Query`] answers when it rejects a request.
+#[derive(Debug, contract::Responses)]
+#[repr(u16)]
+pub enum InvalidQuery {
+    /// The query has a parameter that is malformed, unknown, or given twice. `errors` names it.
+    MalformedQuery(Problem) = 400,
+}
+
+impl<S: Sync, T: DeserializeOwned + JsonSchema + Send> Extract<S> for Query<T> {
+    type Rejection = InvalidQuery;
+
+    async fn extract(inbound: &mut Inbound, _: &S) -> Result<Self, InvalidQuery> {
+        let query = inbound.uri().query().unwrap_or_default();
+        let deserializer = serde_html_form::Deserializer::from_bytes(query.as_bytes());
+        serde_path_to_error::deserialize(deserializer)
+            .map(Self)
+            .map_err(|error| {
+                let name = error.path().to_string();
+                let detail = error.into_inner().to_string();
+                let problem = Problem::new(format!("The query is malformed: {detail}."));
+                InvalidQuery::MalformedQuery(problem.at(Place::parameter(name, detail)))
+            })
+    }
+
+    fn describe(operation: &mut OperationDoc<'_>) {
+        let schema = schemars::generate::SchemaSettings::draft2020_12()
+            .with(|settings| settings.inline_subschemas = true)
+            .into_generator()
+            .into_root_schema_for::<T>()
+            .to_value();
+        let required = |name: &str| {
+            schema["required"]
+                .as_array()
+                .is_some_and(|names| names.iter().any(|n| n == name))
+        };
+        let properties = schema["properties"].as_object().into_iter().flatten();
+        for (name, property) in properties {
+            let mut property = property.clone();
+            let description = property
+                .as_object_mut()
+                .and_then(|schema| schema.remove("description"));
+            operation.parameter(json!({
+                "name": name,
+                "in": "query",
+                "description": description.unwrap_or(Value::String(String::new())),
+                "required": required(name),
+                "schema": property,
+            }));
+        }
+    }
+}

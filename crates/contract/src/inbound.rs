@@ -1,0 +1,76 @@
+//! A request on its way to its operation.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::request::Parts;
+use http::{HeaderMap, Uri};
+use percent_encoding::percent_decode_str;
+
+/// Most `{parameters}` in a path template. Two are in use; four leave room.
+pub(crate) const PATH_PARAMETERS_MAX: usize = 4;
+
+/// A request that has found its operation, with the parameters of its path.
+#[derive(Debug)]
+pub struct Inbound {
+    head: Parts,
+    body: Body,
+    names: Arc<[String]>,
+    /// Where in the path each parameter stands, still percent-encoded.
+    ranges: [Range<usize>; PATH_PARAMETERS_MAX],
+}
+
+/// A path parameter that is not UTF-8 once percent-decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotUtf8;
+
+impl Inbound {
+    pub(crate) fn new(
+        request: http::Request<Body>,
+        names: Arc<[String]>,
+        ranges: [Range<usize>; PATH_PARAMETERS_MAX],
+    ) -> Self {
+        let (head, body) = request.into_parts();
+        Self {
+            head,
+            body,
+            names,
+            ranges,
+        }
+    }
+
+    /// Returns the request's header fields.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.head.headers
+    }
+
+    /// Returns the request's target.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.head.uri
+    }
+
+    /// Returns the path parameter `name`, percent-decoded.
+    ///
+    /// # Errors
+    /// [`NotUtf8`] if the decoded bytes are not UTF-8.
+    ///
+    /// # Panics
+    /// If the operation's path has no such parameter: an error in the program.
+    pub fn path_parameter(&self, name: &str) -> Result<Cow<'_, str>, NotUtf8> {
+        let at = self.names.iter().position(|known| known == name);
+        let at = at.unwrap_or_else(|| panic!("the operation's path has no parameter {name:?}"));
+        let encoded = &self.head.uri.path()[self.ranges[at].clone()];
+        percent_decode_str(encoded)
+            .decode_utf8()
+            .map_err(|_| NotUtf8)
+    }
+
+    /// Takes the body out of the request; a second call gets an empty one.
+    pub fn take_body(&mut self) -> Body {
+        std::mem::take(&mut self.body)
+    }
+}

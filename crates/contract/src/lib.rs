@@ -1,0 +1,43 @@
+#![doc = include_str!("../README.md")]
+
+// The derive macro writes `::contract`, here too.
+extern crate self as contract;
+
+mod answers;
+mod api;
+mod dispatch;
+mod document;
+pub mod extract;
+mod fallback;
+pub mod guard;
+mod inbound;
+mod operation;
+mod part;
+mod problem;
+#[cfg(feature = "recorder")]
+pub mod recorder;
+mod schemas;
+mod variant;
+
+pub use answers::{Answer, Answers, Responses};
+pub use api::{Api, ContractError, Scope};
+pub use axum::response::Response;
+pub use contract_derive::Responses;
+pub use dispatch::{Dispatch, Observe};
+pub use document::{Document, Info};
+pub use extract::Extract;
+pub use fallback::Allow;
+pub use inbound::{Inbound, NotUtf8};
+pub use operation::{Doc, Operation, OperationDoc};
+pub use part::{Header, Json, Part, write_body};
+pub use problem::{Fault, PROBLEM_JSON, Place, Problem, TYPE_PREFIX};
+pub use schemas::Schemas;
+pub use variant::Variant;
+
+/// For the derive macro alone.
+#[doc(hidden)]
+pub mod __private {
+    pub use axum::response::IntoResponse;
+
+    pub use crate::variant::assert_bodies;
+}

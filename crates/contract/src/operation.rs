@@ -1,0 +1,162 @@
+//! Handlers, and what the document says of them.
+
+use std::future::Future;
+
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use crate::answers::{Answers, Responses};
+use crate::extract::Extract;
+use crate::inbound::Inbound;
+use crate::schemas::Schemas;
+
+/// An async function whose every answer is known: those of its return type and those of each
+/// argument that can be rejected.
+///
+/// It is implemented for functions of up to eight arguments that implement [`Extract`], and whose
+/// output implements [`Responses`].
+#[diagnostic::on_unimplemented(
+    message = "this function is no operation with the state `{S}`: not all of its answers are known to the contract",
+    label = "an argument or the return type does not describe its answers",
+    note = "every argument must implement `contract::extract::Extract` (axum's own extractors do not), and the return type `contract::Responses`"
+)]
+pub trait Operation<S, Arguments>: Clone + Send + Sync + 'static {
+    /// Extracts the arguments in order, calls the function, and makes its output a response.
+    fn call(&self, inbound: Inbound, state: &S) -> impl Future<Output = Response> + Send;
+
+    /// Adds the parameters, the request body and all answers to the document.
+    fn describe(operation: &mut OperationDoc<'_>);
+}
+
+macro_rules! operations {
+    ($($argument:ident)*) => {
+        impl<S, F, Answering, Output, $($argument,)*> Operation<S, ($($argument,)*)> for F
+        where
+            S: Sync,
+            F: Fn($($argument),*) -> Answering + Clone + Send + Sync + 'static,
+            Answering: Future<Output = Output> + Send,
+            Output: Responses,
+            $($argument: Extract<S>,)*
+        {
+            #[allow(unused_mut, unused_variables, non_snake_case, reason = "the shape is one for all arities")]
+            async fn call(&self, mut inbound: Inbound, state: &S) -> Response {
+                $(
+                    let $argument = match $argument::extract(&mut inbound, state).await {
+                        Ok(argument) => argument,
+                        Err(rejection) => return rejection.into_response(),
+                    };
+                )*
+                drop(inbound);
+                self($($argument),*).await.into_response()
+            }
+
+            fn describe(operation: &mut OperationDoc<'_>) {
+                $(
+                    $argument::describe(operation);
+                    operation.answers_of::<$argument::Rejection>();
+                )*
+                operation.answers_of::<Output>();
+            }
+        }
+    };
+}
+
+operations!();
+operations!(A1);
+operations!(A1 A2);
+operations!(A1 A2 A3);
+operations!(A1 A2 A3 A4);
+operations!(A1 A2 A3 A4 A5);
+operations!(A1 A2 A3 A4 A5 A6);
+operations!(A1 A2 A3 A4 A5 A6 A7);
+operations!(A1 A2 A3 A4 A5 A6 A7 A8);
+
+/// What people read of an operation.
+#[derive(Clone, Debug, Default)]
+pub struct Doc {
+    /// The operation id, unique in the document. Generated clients name their methods after it.
+    pub id: String,
+    /// What the operation does, in a few words.
+    pub summary: String,
+    /// What else there is to know, in Markdown.
+    pub description: String,
+    /// The heading under which the operation is listed.
+    pub tag: String,
+}
+
+/// The document's entry of an operation while it is described.
+#[derive(Debug)]
+pub struct OperationDoc<'a> {
+    parameters: Vec<Value>,
+    request_body: Option<Value>,
+    answers: Answers,
+    schemas: &'a mut Schemas,
+}
+
+impl<'a> OperationDoc<'a> {
+    pub(crate) fn new(schemas: &'a mut Schemas) -> Self {
+        Self {
+            parameters: Vec::new(),
+            request_body: None,
+            answers: Answers::default(),
+            schemas,
+        }
+    }
+
+    /// Adds a parameter object of OpenAPI.
+    pub fn parameter(&mut self, parameter: Value) {
+        self.parameters.push(parameter);
+    }
+
+    /// Sets the request body object of OpenAPI.
+    pub fn request_body(&mut self, body: Value) {
+        self.request_body = Some(body);
+    }
+
+    /// Returns the schemas of the document, to refer to one.
+    pub fn schemas(&mut self) -> &mut Schemas {
+        self.schemas
+    }
+
+    /// Adds the answers of a type.
+    pub fn answers_of<R: Responses>(&mut self) {
+        R::describe(&mut self.answers, self.schemas);
+    }
+
+    /// Ends the description.
+    pub(crate) fn finish(self) -> Described {
+        Described {
+            parameters: self.parameters,
+            request_body: self.request_body,
+            answers: self.answers,
+        }
+    }
+}
+
+/// A described operation.
+#[derive(Debug)]
+pub(crate) struct Described {
+    pub(crate) parameters: Vec<Value>,
+    pub(crate) request_body: Option<Value>,
+    pub(crate) answers: Answers,
+}
+
+impl Described {
+    pub(crate) fn to_value(&self, doc: &Doc) -> Value {
+        let mut value = Map::new();
+        value.insert("operationId".into(), json!(doc.id));
+        value.insert("summary".into(), json!(doc.summary));
+        if !doc.description.is_empty() {
+            value.insert("description".into(), json!(doc.description));
+        }
+        value.insert("tags".into(), json!([doc.tag]));
+        if !self.parameters.is_empty() {
+            value.insert("parameters".into(), json!(self.parameters));
+        }
+        if let Some(body) = &self.request_body {
+            value.insert("requestBody".into(), body.clone());
+        }
+        value.insert("responses".into(), self.answers.to_value());
+        value.into()
+    }
+}

@@ -1,0 +1,115 @@
+//! What an answer is made of: header fields and at most one body.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::answers::Answer;
+use crate::schemas::Schemas;
+use crate::variant::Variant;
+
+/// A field of a variant: it writes itself into the response and describes itself in the document.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no part of an answer",
+    label = "neither a header field nor a body that the document knows",
+    note = "use `contract::Json`, `contract::Problem` or a type that implements `contract::Header` or `contract::Part`"
+)]
+pub trait Part: Sized {
+    /// Whether the part is the body.
+    const IS_BODY: bool;
+
+    /// Adds the part to the document's entry of the answer.
+    fn describe(
+        answer: &mut Answer,
+        schemas: &mut Schemas,
+        variant: &'static Variant,
+        required: bool,
+    );
+
+    /// Writes the part into the response.
+    fn write(self, response: &mut Response, variant: &'static Variant);
+}
+
+/// A header field that answers carry. Every `Header` is a [`Part`].
+pub trait Header: Sized {
+    /// The field's name.
+    const NAME: HeaderName;
+    /// What the field says, for the document.
+    const DESCRIPTION: &'static str;
+
+    /// Returns the schema of the field's value.
+    fn schema() -> Value {
+        serde_json::json!({ "type": "string" })
+    }
+
+    /// Returns the value to send.
+    fn value(self) -> HeaderValue;
+}
+
+impl<H: Header> Part for H {
+    const IS_BODY: bool = false;
+
+    fn describe(answer: &mut Answer, _: &mut Schemas, _: &'static Variant, required: bool) {
+        answer.header::<H>(required);
+    }
+
+    fn write(self, response: &mut Response, _: &'static Variant) {
+        response.headers_mut().insert(H::NAME, self.value());
+    }
+}
+
+/// A part that some answers of the variant have and others do not.
+impl<P: Part> Part for Option<P> {
+    const IS_BODY: bool = P::IS_BODY;
+
+    fn describe(
+        answer: &mut Answer,
+        schemas: &mut Schemas,
+        variant: &'static Variant,
+        _required: bool,
+    ) {
+        P::describe(answer, schemas, variant, false);
+    }
+
+    fn write(self, response: &mut Response, variant: &'static Variant) {
+        if let Some(part) = self {
+            part.write(response, variant);
+        }
+    }
+}
+
+/// The media type of [`Json`] bodies.
+pub(crate) const APPLICATION_JSON: &str = "application/json";
+
+/// A JSON body.
+#[derive(Clone, Copy, Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: Serialize + JsonSchema> Part for Json<T> {
+    const IS_BODY: bool = true;
+
+    fn describe(answer: &mut Answer, schemas: &mut Schemas, _: &'static Variant, required: bool) {
+        answer.body(APPLICATION_JSON, schemas.of::<T>(), required);
+    }
+
+    /// # Panics
+    /// If the value cannot be serialised, as with a map whose keys are no strings. The guard
+    /// [`CatchPanic`](crate::guard::CatchPanic) makes that a 500.
+    fn write(self, response: &mut Response, _: &'static Variant) {
+        let bytes = serde_json::to_vec(&self.0).expect("the type has a JSON form");
+        write_body(
+            response,
+            HeaderValue::from_static(APPLICATION_JSON),
+            bytes.into(),
+        );
+    }
+}
+
+/// Gives a response its body and says of what type it is.
+pub fn write_body(response: &mut Response, media_type: HeaderValue, body: Body) {
+    response.headers_mut().insert(CONTENT_TYPE, media_type);
+    *response.body_mut() = body;
+}

@@ -1,0 +1,191 @@
+//! Problem details: the one error body (RFC 9457).
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::sync::Arc;
+
+use axum::response::Response;
+use http::HeaderValue;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::answers::Answer;
+use crate::part::{Part, write_body};
+use crate::schemas::Schemas;
+use crate::variant::Variant;
+
+/// The media type of problems.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// What every problem's `type` starts with: the page that explains the problems, and a fragment.
+pub const TYPE_PREFIX: &str = "/problems#";
+
+/// The body of an error. `type`, `title` and `status` come from the variant that holds it.
+#[derive(Clone, Debug, Default)]
+pub struct Problem {
+    detail: Cow<'static, str>,
+    places: Vec<Place>,
+    fault: Option<Fault>,
+}
+
+/// A place in the request that is wrong, and why. Exactly one of the three names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(description = "A place in the request, and what is wrong there.")]
+pub struct Place {
+    /// A JSON Pointer (RFC 6901) into the request's body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub pointer: Option<String>,
+    /// The name of a path or query parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub parameter: Option<String>,
+    /// The name of a header field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub header: Option<String>,
+    /// What is wrong there.
+    pub detail: String,
+}
+
+impl Place {
+    /// Names a place in the body.
+    #[must_use]
+    pub fn pointer(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: Some(pointer.into()),
+            detail: detail.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Names a path or query parameter.
+    #[must_use]
+    pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            parameter: Some(name.into()),
+            detail: detail.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Names a header field.
+    #[must_use]
+    pub fn header(name: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            header: Some(name.into()),
+            detail: detail.into(),
+            ..Self::default()
+        }
+    }
+}
+
+impl Problem {
+    /// Makes a problem whose `detail` tells the client what to do about this occurrence.
+    #[must_use]
+    pub fn new(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            detail: detail.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a place in the request to `errors`.
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
+        self.places.push(place);
+        self
+    }
+
+    /// Adds the operator's side of the story. It never reaches the client: the response carries it
+    /// as an extension, for the edge to log.
+    #[must_use]
+    pub fn caused_by(mut self, fault: impl Error + Send + Sync + 'static) -> Self {
+        self.fault = Some(Fault(Arc::new(fault)));
+        self
+    }
+}
+
+/// Why the server failed: an extension of a response, logged once at the edge and never sent.
+#[derive(Clone, Debug)]
+pub struct Fault(Arc<dyn Error + Send + Sync>);
+
+impl Fault {
+    /// Returns the error; its sources are reached through it.
+    #[must_use]
+    pub fn error(&self) -> &(dyn Error + 'static) {
+        &*self.0
+    }
+}
+
+/// The document's schema of a problem, and its serialised form.
+#[derive(Serialize, JsonSchema)]
+#[schemars(
+    rename = "Problem",
+    description = "Why a request was not carried out (RFC 9457)."
+)]
+struct Document<'a> {
+    /// Names the kind of problem; stable, and a link to what it means.
+    #[serde(rename = "type")]
+    #[schemars(extend("format" = "uri-reference"))]
+    kind: String,
+    /// The kind of problem in a few words.
+    title: &'a str,
+    /// The status of the answer.
+    #[schemars(range(min = 400, max = 599))]
+    status: u16,
+    /// What is wrong with this request, and what to do about it.
+    detail: &'a str,
+    /// Every place in the request that is wrong.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Place],
+}
+
+fn document<'a>(variant: &'a Variant, detail: &'a str, errors: &'a [Place]) -> Document<'a> {
+    let kind = format!("{TYPE_PREFIX}{}", variant.slug);
+    Document {
+        kind,
+        title: variant.title,
+        status: variant.status,
+        detail,
+        errors,
+    }
+}
+
+/// Returns a problem of this variant as the document shows it.
+pub(crate) fn example(variant: &'static Variant) -> Value {
+    json!(document(variant, variant.description, &[]))
+}
+
+impl Part for Problem {
+    const IS_BODY: bool = true;
+
+    fn describe(
+        answer: &mut Answer,
+        schemas: &mut Schemas,
+        variant: &'static Variant,
+        required: bool,
+    ) {
+        answer.body(PROBLEM_JSON, schemas.of::<Document<'static>>(), required);
+        answer.problem(variant);
+    }
+
+    fn write(self, response: &mut Response, variant: &'static Variant) {
+        let detail = if self.detail.is_empty() {
+            variant.description
+        } else {
+            &self.detail
+        };
+        let body = serde_json::to_vec(&document(variant, detail, &self.places))
+            .expect("strings and numbers only");
+        write_body(
+            response,
+            HeaderValue::from_static(PROBLEM_JSON),
+            body.into(),
+        );
+        if let Some(fault) = self.fault {
+            response.extensions_mut().insert(fault);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Checks every answer against the document, and the document against the answers.
+//!
+//! [`Recorder`] stands around the service and looks at each response: is its status listed, does it
+//! carry the header fields that are required and no others, has it the media type, does its body
+//! satisfy the schema? At the end [`Recorder::report`] says what was *returned but undocumented*,
+//! and what was *documented but never returned*.
+//!
+//! It holds every body in memory and validates it: it is for tests and rehearsals.
+
+mod plan;
+mod report;
+mod service;
+
+pub use report::{Report, Violation};
+pub use service::{Recorder, Recording};

@@ -1,0 +1,201 @@
+//! What the document promises, compiled.
+
+use std::collections::BTreeMap;
+
+use http::HeaderMap;
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName,
+    TRANSFER_ENCODING,
+};
+use jsonschema::Validator;
+use serde_json::{Map, Value, json};
+
+/// Header fields that belong to the message, not to the answer: no document lists them.
+const OF_THE_MESSAGE: &[HeaderName] = &[
+    ALLOW,
+    CACHE_CONTROL,
+    CONNECTION,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    DATE,
+    TRANSFER_ENCODING,
+];
+
+/// The answers of all operations, by path template and method.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    operations: BTreeMap<(String, String), PlannedOperation>,
+}
+
+#[derive(Debug)]
+pub(crate) struct PlannedOperation {
+    pub(crate) id: String,
+    pub(crate) answers: BTreeMap<u16, PlannedAnswer>,
+}
+
+#[derive(Debug)]
+pub(crate) struct PlannedAnswer {
+    headers: Vec<PlannedHeader>,
+    content: Option<(String, Validator)>,
+}
+
+#[derive(Debug)]
+struct PlannedHeader {
+    name: String,
+    required: bool,
+    integer: bool,
+    schema: Validator,
+}
+
+impl Plan {
+    /// Compiles the document.
+    ///
+    /// # Panics
+    /// If it is no OpenAPI document of this crate's making.
+    pub(crate) fn of(document: &Value) -> Self {
+        let mut operations = BTreeMap::new();
+        for (template, item) in members(&document["paths"]) {
+            for (method, operation) in members(item) {
+                let id = operation["operationId"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned();
+                let answers = members(&operation["responses"]).map(|(status, answer)| {
+                    let status = status
+                        .parse()
+                        .expect("every answer is listed under its status");
+                    (status, PlannedAnswer::of(document, answer))
+                });
+                let operation = PlannedOperation {
+                    id,
+                    answers: answers.collect(),
+                };
+                operations.insert((template.clone(), method.to_ascii_uppercase()), operation);
+            }
+        }
+        Self { operations }
+    }
+
+    pub(crate) fn operation(&self, template: &str, method: &str) -> Option<&PlannedOperation> {
+        self.operations
+            .get(&(template.to_owned(), method.to_owned()))
+    }
+
+    pub(crate) fn operations(&self) -> impl Iterator<Item = &PlannedOperation> {
+        self.operations.values()
+    }
+}
+
+impl PlannedAnswer {
+    fn of(document: &Value, answer: &Value) -> Self {
+        let headers = members(&answer["headers"]).map(|(name, header)| {
+            let header = resolve(document, header);
+            PlannedHeader {
+                name: name.to_ascii_lowercase(),
+                required: header["required"] == true,
+                integer: header["schema"]["type"] == "integer",
+                schema: compile(document, &header["schema"]),
+            }
+        });
+        let content = members(&answer["content"]).next();
+        let content = content
+            .map(|(media_type, media)| (media_type.clone(), compile(document, &media["schema"])));
+        Self {
+            headers: headers.collect(),
+            content,
+        }
+    }
+
+    /// Returns everything about the answer that the document does not promise.
+    pub(crate) fn judge(&self, headers: &HeaderMap, body: &[u8]) -> Vec<String> {
+        let mut faults = Vec::new();
+        self.judge_headers(headers, &mut faults);
+        self.judge_body(headers, body, &mut faults);
+        faults
+    }
+
+    fn judge_headers(&self, headers: &HeaderMap, faults: &mut Vec<String>) {
+        for planned in &self.headers {
+            let Some(value) = headers.get(&planned.name) else {
+                if planned.required {
+                    faults.push(format!("the header field {} is missing", planned.name));
+                }
+                continue;
+            };
+            let text = value.to_str().unwrap_or_default();
+            let value = if planned.integer {
+                text.parse::<u64>().map(Value::from).ok()
+            } else {
+                Some(json!(text))
+            };
+            if !value.is_some_and(|value| planned.schema.is_valid(&value)) {
+                faults.push(format!(
+                    "the header field {} has an undocumented value: {text:?}",
+                    planned.name
+                ));
+            }
+        }
+        for name in headers.keys().filter(|name| !OF_THE_MESSAGE.contains(name)) {
+            if !self
+                .headers
+                .iter()
+                .any(|planned| planned.name == name.as_str())
+            {
+                faults.push(format!("the header field {name} is undocumented"));
+            }
+        }
+    }
+
+    fn judge_body(&self, headers: &HeaderMap, body: &[u8], faults: &mut Vec<String>) {
+        let media_type = headers
+            .get(CONTENT_TYPE)
+            .map(|value| value.to_str().unwrap_or_default());
+        match (&self.content, media_type) {
+            (_, None) if body.is_empty() => {}
+            (None, _) | (_, None) => faults.push("the body is undocumented".to_owned()),
+            (Some((planned, _)), Some(media_type)) if planned != media_type => {
+                faults.push(format!("the media type {media_type:?} is undocumented"));
+            }
+            (Some((planned, schema)), Some(_)) => {
+                let value = if planned.ends_with("json") {
+                    serde_json::from_slice(body).map_err(|error| error.to_string())
+                } else {
+                    Ok(json!(String::from_utf8_lossy(body)))
+                };
+                match value {
+                    Ok(value) => {
+                        let errors = schema.iter_errors(&value);
+                        faults.extend(errors.map(|error| {
+                            format!("the body at {}: {error}", error.instance_path())
+                        }));
+                    }
+                    Err(error) => faults.push(format!("the body is not JSON: {error}")),
+                }
+            }
+        }
+    }
+}
+
+/// Compiles a schema of the document; its references are into the document.
+fn compile(document: &Value, schema: &Value) -> Validator {
+    let mut schema = schema.clone();
+    if let Some(schema) = schema.as_object_mut() {
+        schema.insert("components".into(), document["components"].clone());
+    }
+    jsonschema::draft202012::new(&schema).expect("the document's schemas are valid")
+}
+
+fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    let target = value
+        .get("$ref")
+        .and_then(Value::as_str)
+        .and_then(|reference| reference.strip_prefix('#'));
+    target
+        .and_then(|pointer| document.pointer(pointer))
+        .unwrap_or(value)
+}
+
+fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    static NONE: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
+    value.as_object().unwrap_or(&NONE).iter()
+}

@@ -1,0 +1,157 @@
+//! The tower service around the service.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use axum::body::{Body, to_bytes};
+use axum::response::Response;
+use http::{Method, Request, Uri};
+use tower::Service;
+
+use super::plan::{Plan, PlannedOperation};
+use super::report::{Report, Violation};
+use crate::dispatch::Dispatch;
+use crate::document::Document;
+
+/// Most violations that are kept: the first ones say enough.
+const VIOLATIONS_MAX: usize = 100;
+
+/// Is told of every answer that the document does not promise, when it happens.
+type Alarm = fn(&Violation);
+
+/// What was seen so far. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Recording(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    plan: Plan,
+    alarm: Alarm,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    returned: BTreeMap<String, BTreeMap<u16, u64>>,
+    undocumented: Vec<Violation>,
+}
+
+/// A [`Dispatch`] whose answers are recorded.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    dispatch: Dispatch,
+    recording: Recording,
+}
+
+impl Recorder {
+    /// Records the answers of `dispatch`, of which `document` is the document. `alarm` is called
+    /// for every answer that it does not promise.
+    #[must_use]
+    pub fn new(dispatch: Dispatch, document: &Document, alarm: Alarm) -> Self {
+        let inner = Inner {
+            plan: Plan::of(document.value()),
+            alarm,
+            seen: Mutex::default(),
+        };
+        Self {
+            dispatch,
+            recording: Recording(Arc::new(inner)),
+        }
+    }
+
+    /// Returns what is recorded, now and later.
+    #[must_use]
+    pub fn recording(&self) -> Recording {
+        self.recording.clone()
+    }
+}
+
+impl Recording {
+    /// Returns both lists as they are now.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let never = |operation: &PlannedOperation| {
+            let returned = seen.returned.get(&operation.id);
+            let missing = operation
+                .answers
+                .keys()
+                .filter(move |status| !returned.is_some_and(|r| r.contains_key(*status)));
+            missing
+                .map(|status| (operation.id.clone(), *status))
+                .collect::<Vec<_>>()
+        };
+        Report {
+            undocumented: seen.undocumented.clone(),
+            never_returned: self.0.plan.operations().flat_map(never).collect(),
+            returned: seen.returned.clone(),
+        }
+    }
+
+    fn record(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        template: Option<&str>,
+        response: &http::response::Parts,
+        body: &[u8],
+    ) {
+        let status = response.status.as_u16();
+        let operation =
+            template.and_then(|template| self.0.plan.operation(template, method.as_str()));
+        let faults = match operation.map(|operation| operation.answers.get(&status)) {
+            Some(Some(answer)) => answer.judge(&response.headers, body),
+            Some(None) => vec!["the status is undocumented".to_owned()],
+            // Outside of all operations there is nothing but 404, 405, and the pages for people.
+            None if matches!(status, 404 | 405) || template.is_some() => Vec::new(),
+            None => vec!["the path is undocumented".to_owned()],
+        };
+        let violations = faults.into_iter().map(|fault| Violation {
+            method: method.to_string(),
+            path: uri.path().to_owned(),
+            status,
+            fault,
+        });
+        let violations: Vec<_> = violations.inspect(self.0.alarm).collect();
+
+        let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(operation) = operation {
+            *seen
+                .returned
+                .entry(operation.id.clone())
+                .or_default()
+                .entry(status)
+                .or_default() += 1;
+        }
+        let room = VIOLATIONS_MAX.saturating_sub(seen.undocumented.len());
+        seen.undocumented.extend(violations.into_iter().take(room));
+    }
+}
+
+impl Service<Request<Body>> for Recorder {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let recording = self.recording.clone();
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let template = self.dispatch.template(uri.path()).map(str::to_owned);
+        let answering = self.dispatch.call(request);
+        Box::pin(async move {
+            let (head, body) = answering.await?.into_parts();
+            // Answers are made in memory here: reading one cannot fail.
+            let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+            recording.record(&method, &uri, template.as_deref(), &head, &body);
+            Ok(Response::from_parts(head, body.into()))
+        })
+    }
+}

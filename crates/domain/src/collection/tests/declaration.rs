@@ -1,0 +1,148 @@
+use super::*;
+
+#[test]
+fn a_schema_is_an_object_of_the_one_dialect() {
+    undeclarable(json!(true), "", "a collection's schema is a JSON object");
+    undeclarable(json!([]), "", "a collection's schema is a JSON object");
+    undeclarable(
+        json!({"$schema": "http://json-schema.org/draft-07/schema#"}),
+        "/$schema",
+        "only https://json-schema.org/draft/2020-12/schema is understood",
+    );
+    collection(json!({"$schema": "https://json-schema.org/draft/2020-12/schema"}));
+    collection(
+        json!({"$schema": "https://json-schema.org/draft/2020-12/schema#", "$id": "https://example.org/thing"}),
+    );
+}
+
+#[test]
+fn the_metaschema_is_obeyed() {
+    undeclarable(
+        json!({"properties": {"a": {"type": "text"}}}),
+        "/properties/a/type",
+        r#""text" is not valid under any of the schemas listed in the 'anyOf' keyword"#,
+    );
+    undeclarable(
+        json!({"required": "a"}),
+        "/required",
+        r#""a" is not of type "array""#,
+    );
+}
+
+#[test]
+fn the_type_must_let_objects_in() {
+    undeclarable(
+        json!({"type": "array"}),
+        "/type",
+        "items are objects, which this type leaves out",
+    );
+    undeclarable(
+        json!({"type": ["string", "null"]}),
+        "/type",
+        "items are objects, which this type leaves out",
+    );
+    collection(json!({"type": ["object", "null"]}));
+}
+
+#[test]
+fn nothing_outside_the_document_is_referred_to() {
+    let outside = |reference: &str| {
+        format!(
+            "{reference:?} is outside this document, and nothing is fetched; use \"#/$defs/..\""
+        )
+    };
+    for reference in [
+        "https://example.org/s.json",
+        "other.json#/a",
+        "file:///etc/passwd",
+        "https://json-schema.org/draft/2020-12/schema",
+    ] {
+        undeclarable(
+            json!({"properties": {"a": {"items": {"$ref": reference}}}}),
+            "/properties/a/items/$ref",
+            &outside(reference),
+        );
+    }
+    undeclarable(
+        json!({"$ref": "#/$defs/x"}),
+        "/$ref",
+        r##""#/$defs/x" leads nowhere in this document"##,
+    );
+    undeclarable(
+        json!({"not": {"$ref": "#x"}}),
+        "/not/$ref",
+        r##""#x" leads nowhere in this document"##,
+    );
+    undeclarable(
+        json!({"x": {"$ref": "y"}, "$ref": "#/x"}),
+        "/x/$ref",
+        &outside("y"),
+    );
+    undeclarable(
+        json!({"$defs": {"a": {"$id": "b"}}}),
+        "/$defs/a/$id",
+        "$id may only stand at the root",
+    );
+}
+
+#[test]
+fn references_within_the_document_are_followed() {
+    let things = collection(json!({
+        "$defs": {"a b": {"type": "string"}, "c": {"$anchor": "see", "type": "integer"}},
+        "properties": {"a": {"$ref": "#/$defs/a%20b"}, "c": {"$ref": "#see"}, "child": {"$ref": "#"}}
+    }));
+    admitted(&things, r#"{"a":"x","c":1,"child":{"child":{"c":2}}}"#);
+    assert_eq!(
+        violations(&things, r#"{"child":{"child":{"c":"2"}}}"#)[0].0,
+        "/child/child/c"
+    );
+}
+
+#[test]
+fn data_that_looks_like_a_reference_is_none() {
+    collection(json!({
+        "properties": {"$ref": {"type": "string"}, "$id": {"const": {"$ref": "https://example.org"}}},
+        "examples": [{"$ref": "https://example.org"}]
+    }));
+}
+
+#[test]
+fn a_schema_that_never_ends_is_refused() {
+    for (schema, pointer) in [
+        (json!({"$ref": "#"}), ""),
+        (json!({"allOf": [{"anyOf": [{"$ref": "#"}]}]}), ""),
+        (
+            json!({"$defs": {"a": {"not": {"$ref": "#/$defs/b"}}, "b": {"then": {"$ref": "#/$defs/a"}, "if": true}}}),
+            "/$defs/b",
+        ),
+    ] {
+        undeclarable(
+            schema,
+            pointer,
+            "the schema applies itself to the same value without end",
+        );
+    }
+    // The same schema twice is no loop.
+    collection(
+        json!({"$defs": {"a": {}}, "allOf": [{"$ref": "#/$defs/a"}, {"$ref": "#/$defs/a"}]}),
+    );
+}
+
+#[test]
+fn patterns_that_need_backtracking_are_refused() {
+    for pattern in ["^(?=a)b", "(?!x)", r"(a)\1", "(?<=a)b"] {
+        let detail = format!(
+            "the pattern {pattern:?} is malformed, or has look-around or a back-reference, which are not supported"
+        );
+        undeclarable(
+            json!({"properties": {"a": {"pattern": pattern}}}),
+            "/properties/a/pattern",
+            &detail,
+        );
+        undeclarable(
+            json!({"patternProperties": {pattern: {}}}),
+            &format!("/patternProperties/{pattern}"),
+            &detail,
+        );
+    }
+}

@@ -1,0 +1,57 @@
+//! The upsert rule. It stands here and nowhere else.
+
+use crate::item::Item;
+use crate::write::{Change, Outcome, Refusal, Verdict, Write};
+
+/// Decides what `write` does to an item whose state is `current`.
+///
+/// A back end runs this under its lock or transaction and then makes the outcome true: it stores
+/// the item of [`Created`](Outcome::Created) and [`Updated`](Outcome::Updated), removes that of
+/// [`Deleted`](Outcome::Deleted), and does nothing otherwise.
+///
+/// The order of checks:
+/// 1. A deletion or replacement of an absent item is [`NotFound`](Refusal::NotFound), whatever
+///    the precondition: without it the answer would not be a success (RFC 9110 §13.2.1).
+/// 2. `If-Match`. When it fails although the item already equals what was put, the write is
+///    [`Unchanged`](Outcome::Unchanged): the client repeats a request whose answer it lost
+///    (RFC 9110 §13.1.1).
+/// 3. `If-None-Match`.
+/// 4. The basis of a replacement.
+///
+/// # Errors
+/// The [`Refusal`]; nothing may be written then.
+pub fn decide(current: Option<&Item>, write: &Write) -> Verdict {
+    if current.is_none() && !matches!(write.change, Change::Put(_)) {
+        return Err(Refusal::NotFound);
+    }
+    let precondition = &write.precondition;
+    let failed = Refusal::PreconditionFailed {
+        current: current.map(Item::etag),
+    };
+    if !precondition.if_none_match_holds(current) {
+        return Err(failed);
+    }
+    if !precondition.if_match_holds(current) {
+        return match (current, &write.change) {
+            (Some(stored), Change::Put(sent)) if stored.equals(sent) => {
+                Ok(Outcome::Unchanged(stored.clone()))
+            }
+            _ => Err(failed),
+        };
+    }
+    match (current, &write.change) {
+        (None, Change::Put(sent)) => Ok(Outcome::Created(sent.clone())),
+        (Some(stored), Change::Replace { basis, .. }) if stored.etag() != *basis => {
+            Err(Refusal::Moved)
+        }
+        (Some(stored), Change::Put(sent) | Change::Replace { item: sent, .. }) => {
+            if stored.equals(sent) {
+                Ok(Outcome::Unchanged(stored.clone()))
+            } else {
+                Ok(Outcome::Updated(sent.clone()))
+            }
+        }
+        (Some(_), Change::Delete) => Ok(Outcome::Deleted),
+        (None, Change::Replace { .. } | Change::Delete) => Err(Refusal::NotFound),
+    }
+}

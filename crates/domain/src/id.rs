@@ -1,0 +1,206 @@
+//! Names: of collections, of items, and the two together.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Longest collection name, in bytes: the length of a DNS label (RFC 1035 §2.3.4), so that a name
+/// can become a host name, a metric label or a table name unchanged.
+pub const COLLECTION_NAME_BYTES_MAX: usize = 63;
+
+/// Longest item id, in bytes of UTF-8: room for a SHA-512 in hex, and three such ids still fit a
+/// B-tree page key of the smallest limit among the back ends.
+pub const ITEM_ID_BYTES_MAX: usize = 128;
+
+/// The name of a collection: `[a-z][a-z0-9-]{0,62}`. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CollectionName(Arc<str>);
+
+impl CollectionName {
+    /// Checks `name` against the grammar of collection names.
+    ///
+    /// # Errors
+    /// [`InvalidCollectionName`] when it is empty, too long, or has a byte that is not allowed.
+    pub fn new(name: &str) -> Result<Self, InvalidCollectionName> {
+        let legal = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+        let starts_with_letter = name.as_bytes().first().is_some_and(u8::is_ascii_lowercase);
+        if starts_with_letter && name.len() <= COLLECTION_NAME_BYTES_MAX && name.bytes().all(legal)
+        {
+            Ok(Self(name.into()))
+        } else {
+            Err(InvalidCollectionName)
+        }
+    }
+
+    /// Returns the name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The id of an item: 1 to 128 bytes of UTF-8 without control characters, `/` or `\`, and neither
+/// `.` nor `..`. Ids are compared byte for byte; nothing is normalised.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemId(Box<str>);
+
+impl ItemId {
+    /// Checks `id`, which is already percent-decoded.
+    ///
+    /// # Errors
+    /// [`InvalidItemId`] names the first rule that `id` breaks.
+    pub fn new(id: &str) -> Result<Self, InvalidItemId> {
+        if id.is_empty() {
+            return Err(InvalidItemId::Empty);
+        }
+        if id.len() > ITEM_ID_BYTES_MAX {
+            return Err(InvalidItemId::TooLong { bytes: id.len() });
+        }
+        if id == "." || id == ".." {
+            return Err(InvalidItemId::DotSegment);
+        }
+        match id
+            .char_indices()
+            .find(|(_, c)| c.is_control() || matches!(c, '/' | '\\'))
+        {
+            Some((at, character)) => Err(InvalidItemId::Character { at, character }),
+            None => Ok(Self(id.into())),
+        }
+    }
+
+    /// Returns the id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Where an item lives: its collection and its id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The collection that holds the item.
+    pub collection: CollectionName,
+    /// The item's id within the collection.
+    pub id: ItemId,
+}
+
+/// A collection name that breaks the grammar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a collection name is a lower-case letter followed by at most 62 of a-z, 0-9 and '-'")]
+pub struct InvalidCollectionName;
+
+/// An item id that breaks a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidItemId {
+    /// There is no id at all.
+    #[error("the id is empty")]
+    Empty,
+    /// The id is longer than [`ITEM_ID_BYTES_MAX`].
+    #[error("the id has {bytes} bytes, {ITEM_ID_BYTES_MAX} are allowed")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// The id is `.` or `..`, which clients and proxies remove from paths (RFC 3986 §5.2.4).
+    #[error("the ids '.' and '..' are not allowed")]
+    DotSegment,
+    /// The id has a control character, `/` or `\`.
+    #[error("the id has {character:?} at byte {at}, which is not allowed")]
+    Character {
+        /// The byte offset of the character.
+        at: usize,
+        /// The character.
+        character: char,
+    },
+}
+
+impl fmt::Debug for CollectionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for CollectionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ItemId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for ItemId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn collection_names_follow_the_grammar() {
+        for name in ["a", "items", "a-1", &"x".repeat(63)] {
+            assert!(CollectionName::new(name).is_ok(), "{name}");
+        }
+        for name in ["", "-a", "1a", "A", "a_b", "a.b", "é", &"x".repeat(64)] {
+            assert!(CollectionName::new(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn item_ids_are_any_text_but_paths_and_controls() {
+        for id in [
+            "a",
+            "...",
+            "a b",
+            "ü",
+            "日本",
+            "a%2F",
+            "\"",
+            &"x".repeat(128),
+        ] {
+            assert!(ItemId::new(id).is_ok(), "{id}");
+        }
+        let refused = [
+            ("", InvalidItemId::Empty),
+            (".", InvalidItemId::DotSegment),
+            ("..", InvalidItemId::DotSegment),
+            (
+                "a/b",
+                InvalidItemId::Character {
+                    at: 1,
+                    character: '/',
+                },
+            ),
+            (
+                "a\\",
+                InvalidItemId::Character {
+                    at: 1,
+                    character: '\\',
+                },
+            ),
+            (
+                "\0",
+                InvalidItemId::Character {
+                    at: 0,
+                    character: '\0',
+                },
+            ),
+            (
+                "a\u{85}",
+                InvalidItemId::Character {
+                    at: 1,
+                    character: '\u{85}',
+                },
+            ),
+            (&"x".repeat(129), InvalidItemId::TooLong { bytes: 129 }),
+        ];
+        for (id, why) in refused {
+            assert_eq!(ItemId::new(id), Err(why));
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! What an item is, and what an upsert does.
+//!
+//! Everything here is pure: no async, no I/O, no clock, no HTTP, no SQL. The rule itself is
+//! [`decide`]; the rest are the words it is stated in.
+
+mod collection;
+mod decide;
+mod etag;
+mod id;
+mod item;
+pub mod json;
+mod page;
+mod patch;
+mod precondition;
+mod write;
+
+pub use collection::{Collection, ITEM_BYTES_MAX, InvalidSchema, VIOLATIONS_MAX, Violation};
+pub use decide::decide;
+pub use etag::{ETag, ForeignETag};
+pub use id::{
+    COLLECTION_NAME_BYTES_MAX, CollectionName, ITEM_ID_BYTES_MAX, InvalidCollectionName,
+    InvalidItemId, ItemId, Key,
+};
+pub use item::{Digest, Item};
+pub use page::{
+    CURSOR_BYTES_MAX, Cursor, InvalidCursor, PAGE_BYTES_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX,
+    Page, PageQuery,
+};
+pub use patch::{
+    InvalidPatch, PATCH_OPERATIONS_MAX, PATCH_STEPS_MAX, Patch, PatchFailed, PatchFailedKind,
+};
+pub use precondition::{Precondition, Tags};
+pub use write::{Change, Outcome, Refusal, Verdict, Write};

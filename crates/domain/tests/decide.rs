@@ -1,0 +1,250 @@
+//! Laws of the upsert rule, and a model that is too simple to be wrong.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use domain::{
+    Change, CollectionName, ETag, Item, ItemId, Key, Outcome, Precondition, Refusal, Tags, Verdict,
+    Write, decide, json,
+};
+use proptest::prelude::*;
+
+fn item(text: &str) -> Item {
+    Item::new(json::parse(text.as_bytes()).unwrap().as_object().unwrap())
+}
+
+/// Few contents, so that they meet; the first two are equal as JSON but not in their bytes.
+fn any_item() -> impl Strategy<Value = Item> {
+    prop::sample::select(vec![
+        r#"{"a":1,"b":2}"#,
+        r#"{"b":2.0,"a":1}"#,
+        r#"{"a":2}"#,
+        "{}",
+    ])
+    .prop_map(item)
+}
+
+fn any_tags() -> impl Strategy<Value = Tags> {
+    prop_oneof![
+        Just(Tags::Any),
+        prop::collection::vec(any_item().prop_map(|item| item.etag()), 0..3).prop_map(Tags::Listed),
+    ]
+}
+
+fn any_change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        any_item().prop_map(Change::Put),
+        (any_item(), any_item()).prop_map(|(basis, item)| Change::Replace {
+            basis: basis.etag(),
+            item
+        }),
+        Just(Change::Delete),
+    ]
+}
+
+fn any_precondition() -> impl Strategy<Value = Precondition> {
+    (prop::option::of(any_tags()), prop::option::of(any_tags())).prop_map(
+        |(if_match, if_none_match)| Precondition {
+            if_match,
+            if_none_match,
+        },
+    )
+}
+
+fn write(precondition: Precondition, change: Change) -> Write {
+    let key = Key {
+        collection: CollectionName::new("items").unwrap(),
+        id: ItemId::new("foo").unwrap(),
+    };
+    Write {
+        key,
+        precondition,
+        change,
+    }
+}
+
+fn put(item: &Item) -> Write {
+    write(Precondition::default(), Change::Put(item.clone()))
+}
+
+/// Returns the state after `verdict`.
+fn after(current: Option<Item>, verdict: &Verdict) -> Option<Item> {
+    match verdict {
+        Ok(Outcome::Created(item) | Outcome::Updated(item)) => Some(item.clone()),
+        Ok(Outcome::Deleted) => None,
+        Ok(Outcome::Unchanged(_)) | Err(_) => current,
+    }
+}
+
+/// What the outcome says must be what the change and the state allow.
+fn is_sound(current: Option<&Item>, write: &Write, verdict: &Verdict) -> bool {
+    let sent = match &write.change {
+        Change::Put(item) | Change::Replace { item, .. } => Some(item),
+        Change::Delete => None,
+    };
+    let put = matches!(write.change, Change::Put(_));
+    match verdict {
+        Ok(Outcome::Created(item)) => put && current.is_none() && sent == Some(item),
+        Ok(Outcome::Updated(item)) => {
+            sent == Some(item) && current.is_some_and(|stored| !stored.equals(item))
+        }
+        Ok(Outcome::Unchanged(item)) => {
+            current == Some(item) && sent.is_some_and(|sent| sent.equals(item))
+        }
+        Ok(Outcome::Deleted) => write.change == Change::Delete && current.is_some(),
+        Err(Refusal::PreconditionFailed { current: tag }) => {
+            !write.precondition.is_empty() && *tag == current.map(Item::etag)
+        }
+        Err(Refusal::NotFound) => !put && current.is_none(),
+        Err(Refusal::Moved) => {
+            matches!(&write.change, Change::Replace { basis, .. } if current.is_some_and(|stored| stored.etag() != *basis))
+        }
+    }
+}
+
+/// The rule again, for at most one conditional field, as a table.
+fn model(current: Option<&Item>, write: &Write) -> &'static str {
+    let listed = |tags: &Tags, tag: ETag| match tags {
+        Tags::Any => true,
+        Tags::Listed(tags) => tags.contains(&tag),
+    };
+    let Some(stored) = current else {
+        return match (&write.change, &write.precondition.if_match) {
+            (Change::Put(_), None) => "created",
+            (Change::Put(_), Some(_)) => "failed",
+            _ => "not found",
+        };
+    };
+    let matched = write
+        .precondition
+        .if_match
+        .as_ref()
+        .map(|tags| listed(tags, stored.etag()));
+    let none_matched = write
+        .precondition
+        .if_none_match
+        .as_ref()
+        .map(|tags| !listed(tags, stored.etag()));
+    match (&write.change, matched, none_matched) {
+        (_, _, Some(false)) => "failed",
+        (Change::Put(sent), Some(false), _) if stored.equals(sent) => "unchanged",
+        (_, Some(false), _) => "failed",
+        (Change::Delete, ..) => "deleted",
+        (Change::Replace { basis, .. }, ..) if *basis != stored.etag() => "moved",
+        (Change::Put(sent) | Change::Replace { item: sent, .. }, ..) if stored.equals(sent) => {
+            "unchanged"
+        }
+        _ => "updated",
+    }
+}
+
+fn name(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Ok(Outcome::Created(_)) => "created",
+        Ok(Outcome::Updated(_)) => "updated",
+        Ok(Outcome::Unchanged(_)) => "unchanged",
+        Ok(Outcome::Deleted) => "deleted",
+        Err(Refusal::PreconditionFailed { .. }) => "failed",
+        Err(Refusal::NotFound) => "not found",
+        Err(Refusal::Moved) => "moved",
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_verdict_is_sound(
+        current in prop::option::of(any_item()),
+        precondition in any_precondition(),
+        change in any_change(),
+    ) {
+        let write = write(precondition, change);
+        let verdict = decide(current.as_ref(), &write);
+        prop_assert!(is_sound(current.as_ref(), &write, &verdict), "{verdict:?}");
+    }
+
+    #[test]
+    fn a_history_follows_the_model(
+        steps in prop::collection::vec((any_precondition(), any::<bool>(), any_change()), 0..30),
+    ) {
+        let mut current = None;
+        for (mut precondition, first, change) in steps {
+            if first { precondition.if_match = None } else { precondition.if_none_match = None }
+            let write = write(precondition, change);
+            let verdict = decide(current.as_ref(), &write);
+            prop_assert_eq!(name(&verdict), model(current.as_ref(), &write), "{:?} on {:?}", write, current);
+            current = after(current, &verdict);
+        }
+    }
+
+    #[test]
+    fn an_existing_item_is_never_written_under_if_none_match_any(
+        current in any_item(),
+        if_match in prop::option::of(any_tags()),
+        change in any_change(),
+    ) {
+        let precondition = Precondition { if_match, if_none_match: Some(Tags::Any) };
+        let verdict = decide(Some(&current), &write(precondition, change));
+        prop_assert!(matches!(verdict, Ok(Outcome::Unchanged(_)) | Err(_)), "{verdict:?}");
+        prop_assert_eq!(after(Some(current.clone()), &verdict), Some(current));
+    }
+
+    #[test]
+    fn an_absent_item_is_created_under_if_none_match(tags in any_tags(), sent in any_item()) {
+        let precondition = Precondition { if_none_match: Some(tags), ..Precondition::default() };
+        let verdict = decide(None, &write(precondition, Change::Put(sent.clone())));
+        prop_assert_eq!(verdict, Ok(Outcome::Created(sent)));
+    }
+
+    #[test]
+    fn a_put_without_precondition_is_never_refused(current in prop::option::of(any_item()), sent in any_item()) {
+        let verdict = decide(current.as_ref(), &put(&sent));
+        prop_assert!(verdict.is_ok());
+        prop_assert!(after(current, &verdict).unwrap().equals(&sent));
+    }
+
+    #[test]
+    fn repeating_a_put_changes_nothing(current in prop::option::of(any_item()), sent in any_item()) {
+        let stored = after(current.clone(), &decide(current.as_ref(), &put(&sent))).unwrap();
+        prop_assert_eq!(decide(Some(&stored), &put(&sent)), Ok(Outcome::Unchanged(stored.clone())));
+    }
+
+    #[test]
+    fn repeating_a_conditional_put_is_no_false_conflict(current in any_item(), sent in any_item()) {
+        let only = Tags::Listed(vec![current.etag()]);
+        let write = write(Precondition { if_match: Some(only), ..Precondition::default() }, Change::Put(sent.clone()));
+        let stored = after(Some(current.clone()), &decide(Some(&current), &write)).unwrap();
+        prop_assert_eq!(decide(Some(&stored), &write), Ok(Outcome::Unchanged(stored.clone())));
+    }
+
+    #[test]
+    fn the_current_tag_always_lets_a_write_act(current in any_item(), more in any_item(), change in any_change()) {
+        let tags = Tags::Listed(vec![more.etag(), current.etag()]);
+        let verdict = decide(
+            Some(&current),
+            &write(Precondition { if_match: Some(tags), ..Precondition::default() }, change),
+        );
+        prop_assert!(matches!(verdict, Ok(_) | Err(Refusal::Moved)), "{verdict:?}");
+    }
+
+    #[test]
+    fn an_absent_item_fails_if_match(tags in any_tags(), sent in any_item()) {
+        let precondition = Precondition { if_match: Some(tags), ..Precondition::default() };
+        let verdict = decide(None, &write(precondition, Change::Put(sent)));
+        prop_assert_eq!(verdict, Err(Refusal::PreconditionFailed { current: None }));
+    }
+
+    #[test]
+    fn a_replacement_of_a_stale_basis_has_moved(current in any_item(), basis in any_item(), item in any_item()) {
+        let change = Change::Replace { basis: basis.etag(), item };
+        let moved = decide(Some(&current), &write(Precondition::default(), change)) == Err(Refusal::Moved);
+        prop_assert_eq!(moved, basis.etag() != current.etag());
+    }
+
+    #[test]
+    fn what_was_deleted_is_not_found(current in any_item(), precondition in any_precondition()) {
+        let plain = decide(Some(&current), &write(Precondition::default(), Change::Delete));
+        prop_assert_eq!(&plain, &Ok(Outcome::Deleted));
+        let gone = after(Some(current), &plain);
+        let again = decide(gone.as_ref(), &write(precondition, Change::Delete));
+        prop_assert_eq!(again, Err(Refusal::NotFound));
+    }
+}

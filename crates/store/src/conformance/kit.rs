@@ -1,0 +1,156 @@
+//! Short words for the cases.
+
+use std::sync::Arc;
+
+use domain::{
+    Change, CollectionName, ETag, Item, ItemId, Key, Page, PageQuery, Precondition, Tags, Verdict,
+    Write,
+};
+
+use crate::store::Store;
+
+/// The store under judgement.
+pub(super) type Subject = Arc<dyn Store>;
+
+pub(super) fn collection(name: &str) -> CollectionName {
+    CollectionName::new(name).unwrap()
+}
+
+pub(super) fn id(text: &str) -> ItemId {
+    ItemId::new(text).unwrap()
+}
+
+/// A key in the collection `items`.
+pub(super) fn key(text: &str) -> Key {
+    key_in("items", text)
+}
+
+pub(super) fn key_in(name: &str, text: &str) -> Key {
+    Key {
+        collection: collection(name),
+        id: id(text),
+    }
+}
+
+/// An item of this JSON object.
+pub(super) fn item(json: &str) -> Item {
+    Item::new(&serde_json::from_str(json).unwrap())
+}
+
+/// An item that differs from that of any other number.
+pub(super) fn numbered(number: usize) -> Item {
+    item(&format!(r#"{{"size":{number}}}"#))
+}
+
+/// A write without preconditions.
+pub(super) fn write(key: Key, change: Change) -> Write {
+    Write {
+        key,
+        precondition: Precondition::default(),
+        change,
+    }
+}
+
+pub(super) fn put(text: &str, item: &Item) -> Write {
+    write(key(text), Change::Put(item.clone()))
+}
+
+pub(super) fn delete(text: &str) -> Write {
+    write(key(text), Change::Delete)
+}
+
+pub(super) fn replace(text: &str, basis: ETag, item: &Item) -> Write {
+    write(
+        key(text),
+        Change::Replace {
+            basis,
+            item: item.clone(),
+        },
+    )
+}
+
+pub(super) fn if_match(write: Write, tags: &[ETag]) -> Write {
+    let precondition = Precondition {
+        if_match: Some(Tags::Listed(tags.to_vec())),
+        ..write.precondition
+    };
+    Write {
+        precondition,
+        ..write
+    }
+}
+
+pub(super) fn if_match_any(write: Write) -> Write {
+    let precondition = Precondition {
+        if_match: Some(Tags::Any),
+        ..write.precondition
+    };
+    Write {
+        precondition,
+        ..write
+    }
+}
+
+pub(super) fn if_none_match_any(write: Write) -> Write {
+    let precondition = Precondition {
+        if_none_match: Some(Tags::Any),
+        ..write.precondition
+    };
+    Write {
+        precondition,
+        ..write
+    }
+}
+
+/// Applies one write.
+pub(super) async fn one(store: &Subject, write: Write) -> Verdict {
+    let mut verdicts = all(store, vec![write]).await;
+    assert_eq!(verdicts.len(), 1);
+    verdicts.remove(0)
+}
+
+/// Applies writes together.
+pub(super) async fn all(store: &Subject, writes: Vec<Write>) -> Vec<Verdict> {
+    store
+        .apply(writes)
+        .await
+        .into_iter()
+        .map(|result| result.expect("the store works"))
+        .collect()
+}
+
+/// Reads from `items`.
+pub(super) async fn get(store: &Subject, text: &str) -> Option<Item> {
+    store.get(&key(text)).await.expect("the store works")
+}
+
+pub(super) async fn page(
+    store: &Subject,
+    name: &str,
+    after: Option<&ItemId>,
+    items_max: usize,
+) -> Page {
+    let query = PageQuery {
+        collection: collection(name),
+        after: after.cloned(),
+        items_max,
+    };
+    store.list(query).await.expect("the store works")
+}
+
+/// Follows the pages of a collection to the end.
+pub(super) async fn list_all(store: &Subject, name: &str, items_max: usize) -> Vec<(ItemId, Item)> {
+    let mut items: Vec<(ItemId, Item)> = Vec::new();
+    loop {
+        let next = page(store, name, items.last().map(|(id, _)| id), items_max).await;
+        assert!(next.items.len() <= items_max);
+        assert!(
+            !next.more || !next.items.is_empty(),
+            "a page that promises more holds something"
+        );
+        items.extend(next.items);
+        if !next.more {
+            return items;
+        }
+    }
+}

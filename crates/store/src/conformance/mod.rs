@@ -1,0 +1,130 @@
+//! The suite that judges every back end.
+//!
+//! [`conformance!`] makes one test of each case for one back end. The list of cases stands there
+//! once; a back end cannot skip one, and a case that is missing from the list is dead code, which
+//! is an error.
+//!
+//! A case gets a store that holds nothing and is its own.
+
+mod basics;
+mod batches;
+mod cancelled;
+mod ids;
+mod kit;
+mod model;
+mod paging;
+mod preconditions;
+mod races;
+mod representations;
+mod transcript;
+
+/// Runs every case against the stores that `$fixture` opens: a function without arguments that
+/// returns an `Arc<dyn Store>` and whatever must live as long.
+macro_rules! conformance {
+    ($fixture:path) => {
+        conformance! { $fixture =>
+            basics: an_absent_item_is_none;
+            basics: a_put_creates_then_updates_then_changes_nothing;
+            basics: equal_json_in_another_order_changes_nothing;
+            basics: a_deleted_item_is_gone_and_its_successor_is_created;
+            basics: an_absent_item_cannot_be_deleted_or_replaced;
+            basics: acknowledged_writes_are_seen_from_other_threads;
+            basics: a_fresh_store_is_in_order;
+            batches: no_writes_have_no_results;
+            batches: writes_to_one_id_apply_in_order;
+            batches: a_refused_write_does_not_stop_the_others;
+            batches: thousands_of_writes_apply_at_once;
+            batches: many_bytes_apply_at_once;
+            cancelled: a_dropped_reply_leaves_whole_writes;
+            ids: every_allowed_character_is_kept;
+            ids: ids_are_compared_byte_for_byte;
+            ids: collections_do_not_mix;
+            ids: the_longest_names_work;
+            model: random_operations_do_what_decide_says;
+            paging: an_empty_collection_has_one_empty_page;
+            paging: pages_cover_everything_once_in_ascending_order;
+            paging: a_page_ends_at_its_number_of_items;
+            paging: a_page_ends_when_it_has_enough_bytes;
+            paging: a_page_goes_on_after_an_id_that_is_gone;
+            paging: what_stays_is_listed_once_while_others_write;
+            preconditions: if_none_match_any_admits_only_a_creation;
+            preconditions: if_match_admits_only_the_listed_tags;
+            preconditions: if_match_any_admits_only_an_existing_item;
+            preconditions: a_repeated_conditional_put_is_no_conflict;
+            preconditions: an_absent_item_comes_before_preconditions;
+            preconditions: a_conditional_delete_looks_at_the_tag;
+            preconditions: a_replacement_needs_its_basis;
+            preconditions: if_match_comes_before_the_basis;
+            races: exactly_one_of_many_first_puts_creates;
+            races: compare_and_set_loses_no_increment;
+            races: reads_never_go_back_in_time;
+            representations: number_text_and_member_order_are_kept;
+            representations: an_item_of_one_mebibyte_is_kept;
+            representations: an_empty_object_is_an_item;
+            transcript: the_same_operations_give_the_same_bytes_as_memory;
+        }
+    };
+    ($fixture:path => $($group:ident: $case:ident;)+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let (store, _keep) = $fixture();
+                crate::conformance::$group::$case(store).await;
+            }
+        )+
+    };
+}
+
+mod memory {
+    use std::sync::Arc;
+
+    use crate::memory::Memory;
+    use crate::store::Store;
+
+    fn fixture() -> (Arc<dyn Store>, ()) {
+        (Arc::new(Memory::default()), ())
+    }
+
+    conformance!(fixture);
+}
+
+mod embedded {
+    use std::sync::Arc;
+
+    use tempfile::TempDir;
+
+    use crate::open::{Options, open};
+    use crate::store::Store;
+
+    fn fixture() -> (Arc<dyn Store>, TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        (
+            open(
+                &format!("file:{}", directory.path().display()),
+                &Options::default(),
+            )
+            .unwrap(),
+            directory,
+        )
+    }
+
+    conformance!(fixture);
+}
+
+/// Without a fault it is the store it wraps.
+mod faulty {
+    use std::sync::Arc;
+
+    use tempfile::TempDir;
+
+    use crate::open::{Options, open};
+    use crate::store::Store;
+
+    fn fixture() -> (Arc<dyn Store>, TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("faulty:{}?store=memory:", directory.path().display());
+        (open(&url, &Options::default()).unwrap(), directory)
+    }
+
+    conformance!(fixture);
+}

@@ -1,0 +1,266 @@
+//! What callers hand to the writer thread.
+
+use std::mem;
+use std::time::{Duration, Instant};
+
+use domain::{Change, Verdict, Write};
+use parking_lot::{Condvar, Mutex};
+
+use super::answer::Answering;
+use crate::error::{Error, ErrorKind};
+
+/// Most writes that wait. A single write takes about 100 µs of the writer's time at worst, so the
+/// last of these is answered within the request deadline of 30 s even on a slow disk.
+const WRITES_MAX: usize = 1 << 16;
+
+/// Most bytes of items that wait: 64 of the largest. The writer holds as much again.
+const BYTES_MAX: usize = 64 << 20;
+
+/// What a caller wants, and where the answer goes.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// To write.
+    Apply {
+        /// The writes.
+        writes: Vec<Write>,
+        /// Takes one result for each.
+        reply: Answering<Vec<Result<Verdict, Error>>>,
+    },
+    /// To know whether a write would be accepted.
+    Check {
+        /// Takes the answer.
+        reply: Answering<Result<(), Error>>,
+    },
+}
+
+impl Job {
+    /// Returns how many writes this is, and about how much memory they hold.
+    fn size(&self) -> (usize, usize) {
+        match self {
+            Self::Apply { writes, .. } => (writes.len(), writes.iter().map(bytes).sum()),
+            Self::Check { .. } => (0, 0),
+        }
+    }
+}
+
+/// What [`Queue::take`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// Jobs.
+    Jobs,
+    /// Nothing, for as long as it was to wait.
+    Nothing,
+    /// Nothing, and nothing will come: the queue is closed.
+    Closed,
+}
+
+/// A bounded queue with one consumer.
+#[derive(Debug)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    wake_writer: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    jobs: Vec<Job>,
+    writes: usize,
+    bytes: usize,
+    open: bool,
+    /// How many jobs the writer wants to be woken for. While it works it does not want to be: a
+    /// caller then pays for no system call.
+    wanted: usize,
+}
+
+/// While the writer works.
+const NONE_WANTED: usize = usize::MAX;
+
+impl Default for Queue {
+    fn default() -> Self {
+        let state = State {
+            jobs: Vec::new(),
+            writes: 0,
+            bytes: 0,
+            open: true,
+            wanted: NONE_WANTED,
+        };
+        Self {
+            state: Mutex::new(state),
+            wake_writer: Condvar::new(),
+        }
+    }
+}
+
+impl Queue {
+    /// Hands a job to the writer.
+    ///
+    /// An empty queue takes a job of any size: its caller already holds it in memory, and it could
+    /// never be accepted otherwise.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Overloaded`] at once when it does not fit, [`ErrorKind::Unavailable`] when the
+    /// store is closed. The job was dropped then.
+    pub(super) fn push(&self, job: Job) -> Result<(), Error> {
+        let (writes, bytes) = job.size();
+        let mut state = self.state.lock();
+        if !state.open {
+            return Err(Error::new(ErrorKind::Unavailable, "the store is closed"));
+        }
+        let fits = state.writes + writes <= WRITES_MAX && state.bytes + bytes <= BYTES_MAX;
+        if !fits && !state.jobs.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Overloaded,
+                "too many writes are waiting for the disk",
+            ));
+        }
+        state.jobs.push(job);
+        state.writes += writes;
+        state.bytes += bytes;
+        if state.jobs.len() >= state.wanted {
+            state.wanted = NONE_WANTED;
+            // Woken while the lock is held the writer would only wait for it.
+            drop(state);
+            self.wake_writer.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Refuses further jobs. Those that were accepted are still taken.
+    pub(super) fn close(&self) {
+        self.state.lock().open = false;
+        self.wake_writer.notify_one();
+    }
+
+    /// Takes everything that waits into `jobs`, which is empty.
+    ///
+    /// It waits up to `patience` for `wanted` jobs, and then for one, up to `idle` if that is given.
+    pub(super) fn take(
+        &self,
+        jobs: &mut Vec<Job>,
+        wanted: usize,
+        patience: Duration,
+        idle: Option<Duration>,
+    ) -> Taken {
+        let mut state = self.state.lock();
+        if state.open && state.jobs.len() < wanted && !patience.is_zero() {
+            let until = Instant::now() + patience;
+            state.wanted = wanted;
+            while state.open && state.jobs.len() < wanted {
+                if self.wake_writer.wait_until(&mut state, until).timed_out() {
+                    break;
+                }
+            }
+        }
+        let until = idle.map(|idle| Instant::now() + idle);
+        while state.open && state.jobs.is_empty() {
+            state.wanted = 1;
+            match until {
+                None => self.wake_writer.wait(&mut state),
+                Some(until) if self.wake_writer.wait_until(&mut state, until).timed_out() => break,
+                Some(_) => {}
+            }
+        }
+        state.wanted = NONE_WANTED;
+        (state.writes, state.bytes) = (0, 0);
+        mem::swap(&mut state.jobs, jobs);
+        match (jobs.is_empty(), state.open) {
+            (false, _) => Taken::Jobs,
+            (true, true) => Taken::Nothing,
+            (true, false) => Taken::Closed,
+        }
+    }
+
+    /// Returns how many jobs wait.
+    pub(super) fn len(&self) -> usize {
+        self.state.lock().jobs.len()
+    }
+}
+
+/// Returns how much memory a write holds, about.
+pub(super) fn bytes(write: &Write) -> usize {
+    let item = match &write.change {
+        Change::Put(item) | Change::Replace { item, .. } => item.representation().len(),
+        Change::Delete => 0,
+    };
+    item + write.key.id.as_str().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{CollectionName, ItemId, Key, Precondition};
+
+    use super::super::answer::place;
+    use super::*;
+
+    fn job(writes: usize) -> Job {
+        let key = Key {
+            collection: CollectionName::new("a").unwrap(),
+            id: ItemId::new("b").unwrap(),
+        };
+        let write = Write {
+            key,
+            precondition: Precondition::default(),
+            change: Change::Delete,
+        };
+        Job::Apply {
+            writes: vec![write; writes],
+            reply: place().0,
+        }
+    }
+
+    #[test]
+    fn a_full_queue_refuses_at_once() {
+        let queue = Queue::default();
+        queue.push(job(WRITES_MAX)).unwrap();
+        assert_eq!(
+            queue.push(job(1)).expect_err("it is full").kind(),
+            ErrorKind::Overloaded
+        );
+        assert_eq!(
+            queue.take(&mut Vec::new(), 1, Duration::ZERO, None),
+            Taken::Jobs
+        );
+        queue.push(job(1)).expect("there is room again");
+    }
+
+    #[test]
+    fn an_empty_queue_takes_a_job_of_any_size() {
+        let queue = Queue::default();
+        queue.push(job(WRITES_MAX + 1)).unwrap();
+        assert_eq!(
+            queue.push(job(1)).expect_err("it is full").kind(),
+            ErrorKind::Overloaded
+        );
+    }
+
+    #[test]
+    fn a_closed_queue_refuses_and_still_gives_what_it_has() {
+        let queue = Queue::default();
+        queue.push(job(1)).unwrap();
+        queue.close();
+        assert_eq!(
+            queue.push(job(1)).expect_err("it is closed").kind(),
+            ErrorKind::Unavailable
+        );
+        assert_eq!(
+            queue.take(&mut Vec::new(), 1, Duration::ZERO, None),
+            Taken::Jobs
+        );
+        assert_eq!(
+            queue.take(&mut Vec::new(), 1, Duration::ZERO, None),
+            Taken::Closed
+        );
+    }
+
+    #[test]
+    fn patience_ends_and_what_is_there_is_taken() {
+        let queue = Queue::default();
+        queue.push(job(1)).unwrap();
+        let mut jobs = Vec::new();
+        assert_eq!(
+            queue.take(&mut jobs, 2, Duration::from_millis(1), None),
+            Taken::Jobs
+        );
+        assert_eq!(jobs.len(), 1);
+    }
+}

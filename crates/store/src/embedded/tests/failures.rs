@@ -1,0 +1,282 @@
+//! Disks that fail, are slow, or are full.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use domain::{Change, Outcome, Refusal};
+use parking_lot::Mutex;
+
+use super::super::disk::Disk;
+use super::super::tree::Tree;
+use super::*;
+use crate::error::{ErrorKind, Retry};
+use crate::reply::Reply;
+
+/// A disk that does what a test says.
+#[derive(Clone, Debug)]
+struct Switches {
+    fails: Arc<AtomicBool>,
+    panics: Arc<AtomicBool>,
+    free: Arc<AtomicU64>,
+    syncs: Arc<AtomicUsize>,
+    /// Each sync waits for a message, while there is a receiver.
+    gate: Arc<Mutex<Option<Receiver<()>>>>,
+}
+
+impl Switches {
+    fn new() -> Self {
+        Self {
+            fails: Arc::default(),
+            panics: Arc::default(),
+            free: Arc::new(AtomicU64::new(u64::MAX)),
+            syncs: Arc::default(),
+            gate: Arc::default(),
+        }
+    }
+
+    fn open(&self, path: &Path) -> Embedded {
+        let disk = Box::new(self.clone());
+        Embedded::open_with(path, &Options::default(), |_| disk).unwrap()
+    }
+
+    fn close_gate(&self) -> Sender<()> {
+        let (sender, receiver) = channel();
+        *self.gate.lock() = Some(receiver);
+        sender
+    }
+}
+
+impl Disk for Switches {
+    fn sync(&mut self, tree: &Tree) -> fjall::Result<()> {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        if let Some(gate) = &*self.gate.lock() {
+            let _ = gate.recv();
+        }
+        assert!(
+            !self.panics.load(Ordering::Relaxed),
+            "the disk panics as it was told"
+        );
+        if self.fails.load(Ordering::Relaxed) {
+            return Err(fjall::Error::Io(io::Error::other(
+                "the disk fails as it was told",
+            )));
+        }
+        tree.sync()
+    }
+
+    fn free_bytes(&mut self) -> io::Result<u64> {
+        Ok(self.free.load(Ordering::Relaxed))
+    }
+}
+
+fn kind(result: Result<domain::Verdict, Error>) -> ErrorKind {
+    result.expect_err("it fails").kind()
+}
+
+#[test]
+fn a_failed_sync_poisons_the_store() {
+    let (directory, disk) = (directory(), Switches::new());
+    let store = disk.open(directory.path());
+    apply(&store, put("a", 1)).unwrap().unwrap();
+    disk.fails.store(true, Ordering::Relaxed);
+    let error = apply(&store, put("a", 2)).expect_err("it is not acknowledged");
+    assert_eq!(
+        (error.kind(), error.retry()),
+        (ErrorKind::Unknown, Retry::Ambiguous)
+    );
+    assert!(
+        std::error::Error::source(&error)
+            .expect("there is a cause")
+            .to_string()
+            .contains("as it was told")
+    );
+    disk.fails.store(false, Ordering::Relaxed);
+    for write in [
+        put("a", 3),
+        put("b", 1),
+        put("a", 1),
+        Write {
+            change: Change::Delete,
+            ..put("c", 1)
+        },
+    ] {
+        assert_eq!(
+            kind(apply(&store, write)),
+            ErrorKind::Poisoned,
+            "a good disk does not heal it"
+        );
+    }
+    assert_eq!(
+        runtime()
+            .block_on(store.check())
+            .expect_err("it fails")
+            .kind(),
+        ErrorKind::Poisoned
+    );
+    assert_eq!(
+        get(&store, "a").unwrap(),
+        Some(item(1)),
+        "reads answer from what was synced"
+    );
+    assert_eq!(get(&store, "b").unwrap(), None);
+    drop(store);
+    let store = open(&directory);
+    let left = get(&store, "a").unwrap().expect("it was acknowledged once");
+    assert!(
+        left == item(1) || left == item(2),
+        "the unknown write happened or did not"
+    );
+    apply(&store, put("a", 3)).unwrap().unwrap();
+}
+
+#[test]
+fn a_panic_in_the_engine_poisons_the_store() {
+    let (directory, disk) = (directory(), Switches::new());
+    let store = disk.open(directory.path());
+    disk.panics.store(true, Ordering::Relaxed);
+    assert_eq!(kind(apply(&store, put("a", 1))), ErrorKind::Unknown);
+    disk.panics.store(false, Ordering::Relaxed);
+    assert_eq!(kind(apply(&store, put("a", 1))), ErrorKind::Poisoned);
+    assert_eq!(get(&store, "a").unwrap(), None);
+}
+
+#[test]
+fn a_write_is_seen_only_after_its_sync() {
+    let (directory, disk) = (directory(), Switches::new());
+    let store = disk.open(directory.path());
+    apply(&store, put("a", 1)).unwrap().unwrap();
+    let gate = disk.close_gate();
+    let before = disk.syncs.load(Ordering::Relaxed);
+    let reply = store.apply(vec![put("a", 2)]);
+    while disk.syncs.load(Ordering::Relaxed) == before {
+        std::thread::yield_now();
+    }
+    assert_eq!(
+        get(&store, "a").unwrap(),
+        Some(item(1)),
+        "it could still be lost"
+    );
+    gate.send(()).unwrap();
+    assert!(runtime().block_on(reply)[0].is_ok());
+    assert_eq!(get(&store, "a").unwrap(), Some(item(2)));
+}
+
+#[test]
+fn writes_that_come_during_a_sync_share_the_next_one() {
+    let (directory, disk) = (directory(), Switches::new());
+    let store = disk.open(directory.path());
+    let gate = disk.close_gate();
+    let before = disk.syncs.load(Ordering::Relaxed);
+    let mut replies = vec![store.apply(vec![put("first", 0)])];
+    while disk.syncs.load(Ordering::Relaxed) == before {
+        std::thread::yield_now();
+    }
+    replies.extend((0..100).map(|n| store.apply(vec![put(&n.to_string(), n)])));
+    gate.send(()).unwrap();
+    gate.send(()).unwrap();
+    for reply in replies {
+        assert!(matches!(
+            runtime().block_on(reply)[0],
+            Ok(Ok(Outcome::Created(_)))
+        ));
+    }
+    assert_eq!(disk.syncs.load(Ordering::Relaxed) - before, 2);
+}
+
+#[test]
+fn what_changes_nothing_needs_no_sync() {
+    let (directory, disk) = (directory(), Switches::new());
+    let store = disk.open(directory.path());
+    apply(&store, put("a", 1)).unwrap().unwrap();
+    let before = disk.syncs.load(Ordering::Relaxed);
+    assert!(matches!(
+        apply(&store, put("a", 1)),
+        Ok(Ok(Outcome::Unchanged(_)))
+    ));
+    assert_eq!(
+        apply(
+            &store,
+            Write {
+                change: Change::Delete,
+                ..put("b", 1)
+            }
+        )
+        .unwrap(),
+        Err(Refusal::NotFound)
+    );
+    assert_eq!(disk.syncs.load(Ordering::Relaxed), before);
+}
+
+#[test]
+fn a_full_disk_refuses_growth_and_nothing_else() {
+    let (directory, disk) = (directory(), Switches::new());
+    let store = disk.open(directory.path());
+    apply(&store, put("a", 1)).unwrap().unwrap();
+    disk.free.store(0, Ordering::Relaxed);
+    // The last look at the disk is good for a moment.
+    let mut n = 0;
+    while let Ok(Ok(_)) = apply(&store, put("b", n)) {
+        n += 1;
+    }
+    assert_eq!(kind(apply(&store, put("c", 1))), ErrorKind::Full);
+    assert_eq!(
+        runtime()
+            .block_on(store.check())
+            .expect_err("it fails")
+            .kind(),
+        ErrorKind::Full
+    );
+    assert!(matches!(
+        apply(&store, put("a", 1)),
+        Ok(Ok(Outcome::Unchanged(_)))
+    ));
+    assert_eq!(
+        apply(
+            &store,
+            Write {
+                change: Change::Delete,
+                ..put("a", 1)
+            }
+        )
+        .unwrap(),
+        Ok(Outcome::Deleted)
+    );
+    disk.free.store(u64::MAX, Ordering::Relaxed);
+    while let Err(error) = apply(&store, put("c", 1)) {
+        assert_eq!(error.kind(), ErrorKind::Full);
+    }
+    runtime().block_on(store.check()).unwrap();
+}
+
+#[test]
+fn overload_is_answered_at_once() {
+    let (directory, disk) = (directory(), Switches::new());
+    let store = disk.open(directory.path());
+    let gate = disk.close_gate();
+    let mut replies = Vec::new();
+    let refused = loop {
+        match store.apply(vec![put("a", replies.len()); 1_000]) {
+            Reply::Ready(results) => break results,
+            reply => replies.push(reply),
+        }
+        assert!(replies.len() < 1_000, "the queue is bounded");
+    };
+    assert!(
+        refused.len() == 1_000
+            && refused.iter().all(|result| result
+                .as_ref()
+                .is_err_and(|error| error.kind() == ErrorKind::Overloaded))
+    );
+    drop(gate);
+    for reply in replies {
+        assert!(
+            runtime()
+                .block_on(reply)
+                .into_iter()
+                .all(|result| result.is_ok())
+        );
+    }
+}

@@ -1,0 +1,134 @@
+//! What is left when the store is closed, and what keeps it open.
+
+use domain::{Change, Outcome, PageQuery};
+use std::fs;
+
+use super::*;
+
+#[test]
+fn everything_acknowledged_is_there_after_reopening() {
+    let directory = directory();
+    for round in 0..4 {
+        let store = open(&directory);
+        for n in 0..round * 100 {
+            assert_eq!(
+                get(&store, &n.to_string()).unwrap(),
+                (n % 3 > 0).then(|| item(n)),
+                "{n}"
+            );
+        }
+        for n in round * 100..(round + 1) * 100 {
+            assert!(matches!(
+                apply(&store, put(&n.to_string(), n)),
+                Ok(Ok(Outcome::Created(_)))
+            ));
+            if n % 3 == 0 {
+                let delete = Write {
+                    change: Change::Delete,
+                    ..put(&n.to_string(), n)
+                };
+                assert_eq!(apply(&store, delete).unwrap(), Ok(Outcome::Deleted));
+            }
+        }
+    }
+}
+
+#[test]
+fn everything_survives_being_written_out_and_merged() {
+    const ITEMS: usize = 300;
+    let directory = directory();
+    for round in 0..3 {
+        let store = open(&directory);
+        // Enough files for fjall to merge them, over the same ids.
+        for part in 0..4 {
+            let writes = (0..ITEMS)
+                .filter(|n| n % 4 == part)
+                .map(|n| put(&n.to_string(), n + round));
+            let results = runtime().block_on(store.apply(writes.collect()));
+            assert!(results.into_iter().all(|result| result.unwrap().is_ok()));
+            store.tree().write_out();
+        }
+        for n in 0..ITEMS {
+            assert_eq!(
+                get(&store, &n.to_string()).unwrap(),
+                Some(item(n + round)),
+                "{n}"
+            );
+        }
+    }
+    let store = open(&directory);
+    for n in 0..ITEMS {
+        assert_eq!(
+            get(&store, &n.to_string()).unwrap(),
+            Some(item(n + 2)),
+            "{n}"
+        );
+    }
+}
+
+#[test]
+fn dropping_the_store_keeps_what_was_accepted() {
+    let directory = directory();
+    for round in 0..10 {
+        let store = open(&directory);
+        for n in 0..50 {
+            // Nobody waits for the answers.
+            drop(store.apply(vec![put(&format!("{round}-{n}"), n)]));
+        }
+        drop(store);
+        let store = open(&directory);
+        for n in 0..50 {
+            assert_eq!(get(&store, &format!("{round}-{n}")).unwrap(), Some(item(n)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_scan_in_flight_does_not_keep_the_directory_open() {
+    let directory = directory();
+    for _ in 0..20 {
+        let store = open(&directory);
+        store
+            .apply((0..1_000).map(|n| put(&n.to_string(), n)).collect())
+            .await;
+        let query = PageQuery {
+            collection: CollectionName::new("items").unwrap(),
+            after: None,
+            items_max: 1_000,
+        };
+        let scan = store.list(query);
+        drop(store);
+        match scan.await {
+            Ok(page) => assert_eq!(page.items.len(), 1_000),
+            Err(error) => assert_eq!(error.kind(), crate::ErrorKind::Unavailable),
+        }
+    }
+}
+
+#[test]
+fn a_copy_of_an_open_store_opens_with_everything_acknowledged() {
+    // What a crash leaves: files that nobody closed, without a seal.
+    let (directory, copy) = (directory(), super::directory());
+    let store = open(&directory);
+    for n in 0..200 {
+        apply(&store, put(&n.to_string(), n)).unwrap().unwrap();
+    }
+    copy_folder(directory.path(), copy.path());
+    let copied = open(&copy);
+    for n in 0..200 {
+        assert_eq!(get(&copied, &n.to_string()).unwrap(), Some(item(n)));
+    }
+}
+
+pub(super) fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}

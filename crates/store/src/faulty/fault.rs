@@ -1,0 +1,98 @@
+//! What can be rehearsed, and where it is asked for.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::{Error, ErrorKind};
+use crate::open::OpenError;
+
+/// What one call does in place of its work.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// It fails with this error and does nothing.
+    Fail(Error),
+    /// It does its work and reports that the outcome is unknown.
+    HideOutcome,
+    /// It panics.
+    Panic,
+    /// It never answers.
+    Stall,
+}
+
+impl FromStr for Fault {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let fail = |kind| Ok(Self::Fail(Error::new(kind, "a rehearsed fault")));
+        match text.trim() {
+            "unavailable" => fail(ErrorKind::Unavailable),
+            "overloaded" => fail(ErrorKind::Overloaded),
+            "full" => fail(ErrorKind::Full),
+            "corrupt" => fail(ErrorKind::Corrupt),
+            "poisoned" => fail(ErrorKind::Poisoned),
+            "internal" => fail(ErrorKind::Internal),
+            "unknown" => Ok(Self::HideOutcome),
+            "panic" => Ok(Self::Panic),
+            "stall" => Ok(Self::Stall),
+            other => Err(Error::new(
+                ErrorKind::Internal,
+                format!(
+                    "{other:?} is no fault; known are unavailable, overloaded, full, corrupt, poisoned, internal, \
+                     unknown, panic and stall"
+                ),
+            )),
+        }
+    }
+}
+
+/// The directory that faults are taken from.
+#[derive(Debug)]
+pub(super) struct Faults {
+    directory: PathBuf,
+    taken: AtomicU64,
+}
+
+impl Faults {
+    pub(super) fn new(directory: &Path) -> Result<Self, OpenError> {
+        let path = || directory.to_owned();
+        fs::create_dir_all(directory).map_err(|source| OpenError::Io {
+            path: path(),
+            what: "faults are taken from a directory, which could not be created",
+            source,
+        })?;
+        Ok(Self {
+            directory: path(),
+            taken: AtomicU64::new(0),
+        })
+    }
+
+    /// Takes the fault that is waiting, if there is one.
+    ///
+    /// The file is first renamed to a name of this call's own: of several calls exactly one
+    /// succeeds in that, here and in other processes.
+    pub(super) fn take(&self) -> Option<Result<Fault, Error>> {
+        let number = self.taken.fetch_add(1, Ordering::Relaxed);
+        let mine = self
+            .directory
+            .join(format!("taken-{}-{number}", process::id()));
+        match fs::rename(self.directory.join("next"), &mine) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => return Some(Err(unreadable(error))),
+        }
+        let text = fs::read_to_string(&mine).and_then(|text| fs::remove_file(&mine).map(|()| text));
+        Some(text.map_err(unreadable).and_then(|text| text.parse()))
+    }
+}
+
+fn unreadable(error: io::Error) -> Error {
+    Error::with_source(
+        ErrorKind::Internal,
+        "the rehearsed fault cannot be read",
+        error,
+    )
+}

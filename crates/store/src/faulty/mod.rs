@@ -1,0 +1,87 @@
+//! A store that fails on demand, for rehearsals.
+//!
+//! Tests of what stands above a store, and authors of clients who want to see every answer that
+//! the contract lists, cannot wait for a disk to fill up. They write a [`Fault`] into `DIR/next`
+//! (into another file first, then rename it) and make one call.
+
+mod fault;
+#[cfg(test)]
+mod tests;
+
+use std::future;
+use std::path::Path;
+use std::sync::Arc;
+
+use domain::{Item, Key, Page, PageQuery, Verdict, Write};
+
+use self::fault::{Fault, Faults};
+use crate::error::{Error, ErrorKind};
+use crate::open::OpenError;
+use crate::reply::Reply;
+use crate::store::Store;
+
+/// Forwards every call to another store, unless a fault is waiting for it.
+///
+/// It looks for a file on every call, on the calling thread: not for production.
+#[derive(Debug)]
+pub(crate) struct Faulty {
+    faults: Faults,
+    inner: Arc<dyn Store>,
+}
+
+impl Faulty {
+    /// Takes faults from `directory`, which is created when it is missing.
+    pub(crate) fn new(directory: &Path, inner: Arc<dyn Store>) -> Result<Self, OpenError> {
+        Ok(Self {
+            faults: Faults::new(directory)?,
+            inner,
+        })
+    }
+
+    /// Makes `call`, or the fault that is waiting in its place. `hidden` is the kind of error that
+    /// hides an outcome: of a read nothing can be unknown, it just was not answered.
+    fn call<T: Send + 'static>(
+        &self,
+        hidden: ErrorKind,
+        call: impl FnOnce(&dyn Store) -> Reply<T>,
+        failed: impl FnOnce(Error) -> T + Send + 'static,
+    ) -> Reply<T> {
+        match self.faults.take() {
+            None => call(&*self.inner),
+            Some(Ok(Fault::Fail(error))) => Reply::Ready(failed(error)),
+            Some(Ok(Fault::HideOutcome)) => {
+                let reply = call(&*self.inner);
+                Reply::later(async move {
+                    drop(reply.await);
+                    failed(Error::new(hidden, "a rehearsed fault hides what happened"))
+                })
+            }
+            Some(Ok(Fault::Stall)) => Reply::later(future::pending()),
+            Some(Ok(Fault::Panic)) => panic!("a rehearsed fault"),
+            Some(Err(error)) => Reply::Ready(failed(error)),
+        }
+    }
+}
+
+impl Store for Faulty {
+    fn get(&self, key: &Key) -> Reply<Result<Option<Item>, Error>> {
+        self.call(ErrorKind::Unavailable, |store| store.get(key), Err)
+    }
+
+    fn apply(&self, writes: Vec<Write>) -> Reply<Vec<Result<Verdict, Error>>> {
+        let count = writes.len();
+        self.call(
+            ErrorKind::Unknown,
+            |store| store.apply(writes),
+            move |error| vec![Err(error); count],
+        )
+    }
+
+    fn list(&self, query: PageQuery) -> Reply<Result<Page, Error>> {
+        self.call(ErrorKind::Unavailable, |store| store.list(query), Err)
+    }
+
+    fn check(&self) -> Reply<Result<(), Error>> {
+        self.call(ErrorKind::Unavailable, |store| store.check(), Err)
+    }
+}

@@ -1,0 +1,37 @@
+//! Where items are kept.
+//!
+//! - [`Store`] is the contract that every back end keeps; its rustdoc is the specification.
+//! - [`open`] chooses a back end by URL.
+//! - [`Error`] says what kind of trouble there was and whether to try again.
+//!
+//! A back end is one folder: `memory`, `embedded`. `faulty` wraps another store and answers on
+//! demand what that one rarely does. The suite in `conformance` runs against every one of them.
+//!
+//! ```
+//! use domain::{CollectionName, ItemId, Key};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! let store = store::open("memory:", &store::Options::default())?;
+//! let key = Key { collection: CollectionName::new("items")?, id: ItemId::new("foo")? };
+//! assert_eq!(store.get(&key).await?, None);
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+
+#[cfg(test)]
+mod conformance;
+mod embedded;
+mod error;
+mod faulty;
+mod memory;
+mod open;
+mod reply;
+mod store;
+
+pub use error::{Error, ErrorKind, Retry};
+pub use open::{CACHE_BYTES_DEFAULT, OpenError, Options, open};
+pub use reply::Reply;
+pub use store::Store;

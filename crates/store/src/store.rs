@@ -1,0 +1,72 @@
+//! The contract of every back end.
+
+use std::fmt::Debug;
+
+use domain::{Item, Key, Page, PageQuery, Verdict, Write};
+
+use crate::error::Error;
+use crate::reply::Reply;
+
+/// Keeps items.
+///
+/// # What every back end promises
+/// - **Durable when acknowledged.** A write that was answered survives the death of the process
+///   and, except in a store that says it keeps nothing, of the machine. Nobody reads a write that
+///   could still be lost.
+/// - **Linearizable by id.** [`get`](Self::get) sees every write that was answered before it was
+///   called, whoever made it; of any number of writes that race to create one id exactly one is
+///   told [`Created`](domain::Outcome::Created).
+/// - **One rule.** What a write does is what [`domain::decide`] says, and nothing else.
+/// - **Byte for byte.** An item comes back with exactly the representation that was written.
+/// - **Corruption is an error.** Damaged data is reported as
+///   [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt); it never looks like an absent item.
+/// - **Bounded.** A store that cannot keep up answers
+///   [`ErrorKind::Overloaded`](crate::ErrorKind::Overloaded); it does not collect writes without
+///   limit.
+///
+/// The trait is object-safe and has no default bodies: a wrapper that forgets a method does not
+/// compile.
+///
+/// # For implementors
+/// A call must do little before it returns: it runs on the caller's runtime. An answer that is at
+/// hand is given as [`Reply::Ready`], which costs no allocation.
+pub trait Store: Debug + Send + Sync + 'static {
+    /// Returns the item, or `None` when there is none.
+    ///
+    /// # Errors
+    /// Never one whose kind is [`Unknown`](crate::ErrorKind::Unknown): a read has no outcome.
+    fn get(&self, key: &Key) -> Reply<Result<Option<Item>, Error>>;
+
+    /// Applies `writes` and answers one result for each, in their order.
+    ///
+    /// Each write is atomic by itself; together they are not: one can fail where the next
+    /// succeeds, and others may see some of them before the rest. Writes to one id are applied in
+    /// order. Any number of writes is allowed; the caller's memory is the limit.
+    ///
+    /// # Errors
+    /// Each write has its own. A [`Refusal`](domain::Refusal) is no error but a verdict. The kind
+    /// [`Unknown`](crate::ErrorKind::Unknown) means that the write may have happened; with any
+    /// other it has not.
+    ///
+    /// # Cancel safety
+    /// The writes may begin when this is called, before the reply is first polled. Dropping the
+    /// reply is as if the answer were lost on its way: each write happens whole or not at all.
+    fn apply(&self, writes: Vec<Write>) -> Reply<Vec<Result<Verdict, Error>>>;
+
+    /// Returns the items of a collection that follow `query.after`, in ascending byte order of
+    /// their ids, as [`Page::collect`](domain::Page::collect) cuts the page.
+    ///
+    /// One page is a consistent view or close to it; a series of pages is not: an item that is
+    /// there throughout is listed exactly once, one that comes or goes meanwhile may be missed.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    fn list(&self, query: PageQuery) -> Reply<Result<Page, Error>>;
+
+    /// Tells whether the store can do its work now, writes included. Cheap enough to be asked
+    /// every second.
+    ///
+    /// # Errors
+    /// What a write would be answered now.
+    fn check(&self) -> Reply<Result<(), Error>>;
+}

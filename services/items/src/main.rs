@@ -1,0 +1,31 @@
+//! The item service: a durable upsert over HTTP. `items --help` explains the settings.
+
+mod collections;
+mod listen;
+mod logs;
+mod run;
+mod samples;
+mod settings;
+mod worker;
+
+use std::process::ExitCode;
+
+/// Faster than the system's allocator under many small allocations from several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let settings = match settings::read() {
+        Ok(settings) => settings,
+        Err(error) => error.exit(),
+    };
+    logs::start(&settings);
+    match run::run(settings) {
+        Ok(code) => code,
+        Err(error) => {
+            // The log may be filtered or in JSON; this is for whoever started the service.
+            eprintln!("items: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

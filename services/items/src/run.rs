@@ -1,0 +1,248 @@
+//! The life of the service: open, listen, serve, drain, close.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use api::{Edge, InvalidSetup, Limits, LogRequests, Setup, router};
+use axum::body::Body;
+use contract::Response;
+use contract::recorder::{Recorder, Recording, Violation};
+use http::Request;
+use store::{OpenError, Options, Store};
+use tokio::net::TcpListener;
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::LocalSet;
+use tower::Service;
+
+use crate::collections::{self, InvalidFile};
+use crate::settings::Settings;
+use crate::worker::{self, Terms};
+use crate::{listen, samples};
+
+/// The exit code of `--check-contract` when an answer was undocumented.
+const EXIT_UNDOCUMENTED: u8 = 3;
+
+/// Why the service could not start or end well.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Collections(InvalidFile),
+    Setup(InvalidSetup),
+    Store(OpenError),
+    Samples(store::Error),
+    Listen(SocketAddr, io::Error),
+    Runtime(io::Error),
+    Report(PathBuf, io::Error),
+}
+
+impl std::fmt::Display for Failure {
+    /// The whole chain of causes in one line.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let cause: &dyn Error = match self {
+            Self::Collections(error) => error,
+            Self::Setup(error) => error,
+            Self::Store(error) => error,
+            Self::Samples(error) => {
+                f.write_str("the samples could not be written: ")?;
+                error
+            }
+            Self::Listen(address, error) => {
+                write!(
+                    f,
+                    "cannot listen on {address} (set another address with --listen): "
+                )?;
+                error
+            }
+            Self::Runtime(error) => {
+                f.write_str("the system refuses a thread, a socket or a signal handler: ")?;
+                error
+            }
+            Self::Report(path, error) => {
+                write!(f, "the report could not be written to {}: ", path.display())?;
+                error
+            }
+        };
+        write!(f, "{cause}")?;
+        let mut source = cause.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}
+
+/// Runs the service until SIGTERM or SIGINT.
+pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
+    let collections =
+        collections::load(settings.collections.as_deref()).map_err(Failure::Collections)?;
+    let mut options = Options::default();
+    options.cache_bytes = settings.cache.as_u64();
+    let store = store::open(&settings.store, &options).map_err(Failure::Store)?;
+    let main = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::Runtime)?;
+    if settings.samples {
+        main.block_on(samples::load(&*store, &collections[0]))
+            .map_err(Failure::Samples)?;
+    }
+    let setup = Setup {
+        store: Arc::clone(&store),
+        collections,
+        limits: limits(&settings),
+    };
+    let (dispatch, document) = router(setup).map_err(Failure::Setup)?;
+    let log = if settings.log_requests {
+        LogRequests::All
+    } else {
+        LogRequests::Faults
+    };
+    let stopped = match &settings.check_contract {
+        None => serve(&main, Edge::new(dispatch, log), &settings)?,
+        Some(path) => {
+            let recorder = Recorder::new(dispatch, &document, alarm);
+            let recording = recorder.recording();
+            let code = serve(&main, Edge::new(recorder, log), &settings)?;
+            report(&recording, path)
+                .map_err(|error| Failure::Report(path.clone(), error))?
+                .unwrap_or(code)
+        }
+    };
+    close(store);
+    tracing::info!("stopped");
+    Ok(stopped)
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let bytes = |size: bytesize::ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
+    Limits {
+        body_bytes_max: bytes(settings.body_max),
+        body_time_max: settings.body_time_max,
+        request_time_max: settings.request_time_max,
+        target_bytes_max: bytes(settings.target_max),
+        headers_bytes_max: bytes(settings.headers_max),
+    }
+}
+
+/// Serves on one thread a worker until a signal arrives and the connections have ended.
+fn serve<S>(main: &runtime::Runtime, service: S, settings: &Settings) -> Result<ExitCode, Failure>
+where
+    S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: 'static,
+{
+    let workers = settings
+        .workers
+        .or_else(|| thread::available_parallelism().ok())
+        .map_or(1, usize::from);
+    let refused = |error| Failure::Listen(settings.listen, error);
+    let listeners = listen::listen(settings.listen, workers).map_err(refused)?;
+    let address = listeners[0].local_addr().map_err(refused)?;
+    let (stop, stopping) = watch::channel(false);
+    let terms = Terms {
+        idle_time_max: settings.idle_time_max,
+        drain_time_max: settings.drain_time_max,
+        connections: Arc::new(Semaphore::new(settings.connections_max.get())),
+        stop: stopping,
+    };
+    // The handlers are there before anybody is told that the service is.
+    let signals = main.block_on(async {
+        Ok((
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        ))
+    });
+    let (mut terminate, mut interrupt) = signals.map_err(Failure::Runtime)?;
+    let threads: Vec<_> = listeners
+        .into_iter()
+        .enumerate()
+        .map(|(number, listener)| start(number, listener, service.clone(), terms.clone()))
+        .collect::<io::Result<_>>()
+        .map_err(Failure::Runtime)?;
+    tracing::info!(%address, workers, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}, try http://{address}/docs");
+
+    main.block_on(async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    });
+    tracing::info!("stopping: no new connections, requests in progress are finished");
+    stop.send_replace(true);
+    let mut cut = 0;
+    for thread in threads {
+        match thread.join() {
+            Ok(connections) => cut += connections,
+            Err(_) => tracing::error!("a worker panicked"),
+        }
+    }
+    if cut > 0 {
+        tracing::warn!(cut, "{cut} connections were cut: they did not end in time");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Starts a worker thread.
+fn start<S>(
+    number: usize,
+    listener: std::net::TcpListener,
+    service: S,
+    terms: Terms,
+) -> io::Result<JoinHandle<usize>>
+where
+    S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: 'static,
+{
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    thread::Builder::new()
+        .name(format!("worker-{number}"))
+        .spawn(move || {
+            LocalSet::new().block_on(&runtime, async move {
+                match TcpListener::from_std(listener) {
+                    Ok(listener) => worker::serve(listener, service, terms).await,
+                    Err(error) => {
+                        tracing::error!(%error, "a worker has no socket: {error}");
+                        0
+                    }
+                }
+            })
+        })
+}
+
+/// Logs an answer that the document does not promise.
+fn alarm(violation: &Violation) {
+    let Violation {
+        method,
+        path,
+        status,
+        fault,
+    } = violation;
+    tracing::error!(
+        method,
+        path,
+        status,
+        fault,
+        "{method} {path} was answered {status}, and {fault}"
+    );
+}
+
+/// Writes the recorder's report. Returns the exit code if an answer was undocumented.
+fn report(recording: &Recording, path: &PathBuf) -> io::Result<Option<ExitCode>> {
+    let report = recording.report();
+    std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
+    Ok((!report.undocumented.is_empty()).then(|| ExitCode::from(EXIT_UNDOCUMENTED)))
+}
+
+/// Lets the store finish: dropping the last reference waits for its writes to be on the disk.
+fn close(store: Arc<dyn Store>) {
+    drop(store);
+}

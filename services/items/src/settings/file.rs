@@ -1,0 +1,110 @@
+//! The settings file: its values become the defaults of the flags.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use clap::builder::OsStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, Error};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// Reads the file and makes its values the defaults of `command`, so that there is one description
+/// of every setting and one parser of every value.
+pub(super) fn as_defaults(command: Command, path: &Path) -> Result<Command, Error> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| refused(&command, format!("{}: {error}", path.display())))?;
+    let place = |at: usize| {
+        let before = &text[..at.min(text.len())];
+        let line = before.matches('\n').count() + 1;
+        let column = before
+            .chars()
+            .rev()
+            .take_while(|character| *character != '\n')
+            .count()
+            + 1;
+        format!("{}:{line}:{column}", path.display())
+    };
+    let table = DeTable::parse(&text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        refused(&command, format!("{}: {}", place(at), error.message()))
+    })?;
+    let mut with_defaults = command.clone();
+    for (name, value) in table.get_ref() {
+        let value = setting(&command, name.get_ref(), value)
+            .map_err(|error| refused(&command, format!("{}: {error}", place(name.span().start))))?;
+        let id = name.get_ref().replace('-', "_");
+        with_defaults = with_defaults.mut_arg(id, |arg| arg.default_value(OsStr::from(value)));
+    }
+    Ok(with_defaults)
+}
+
+/// Checks one setting, and returns its value as a flag would have it.
+fn setting(command: &Command, name: &str, value: &Spanned<DeValue<'_>>) -> Result<String, String> {
+    let flag = command
+        .get_arguments()
+        .find(|arg| arg.get_long() == Some(name));
+    let Some(flag) = flag.filter(|_| name != "config") else {
+        let similar = command
+            .get_arguments()
+            .filter_map(|arg| arg.get_long())
+            .find(|long| similar(long, name));
+        let hint = similar.map_or_else(String::new, |long| format!("; did you mean '{long}'?"));
+        return Err(format!("there is no setting '{name}'{hint}"));
+    };
+    let text = match value.get_ref() {
+        DeValue::String(text) => text.to_string(),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Boolean(flag) => flag.to_string(),
+        _ => {
+            return Err(format!(
+                "{name}: the value is a string, a number, true or false"
+            ));
+        }
+    };
+    let takes_value = flag.get_action().takes_values();
+    match text.as_str() {
+        "true" | "false" if !takes_value => return Ok(text),
+        _ if !takes_value => return Err(format!("{name}: the value is true or false")),
+        _ => {}
+    }
+    let argument = format!("--{name}={text}");
+    match command.clone().try_get_matches_from(["items", &argument]) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(format!("{name}: {}", reason(&error))),
+    }
+}
+
+/// Says in one line what clap says in several.
+fn reason(error: &Error) -> String {
+    let value = match error.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) => value.as_str(),
+        _ => "",
+    };
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    let why = line.rsplit_once(": ").map_or(line, |(_, why)| why);
+    let possible = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("[possible values: "));
+    match possible {
+        Some(values) => format!("'{value}' is none of {}", values.trim_end_matches(']')),
+        None => format!("'{value}' is refused: {why}"),
+    }
+}
+
+/// Tells whether somebody who wrote `name` may have meant `long`.
+fn similar(long: &str, name: &str) -> bool {
+    let plain = |text: &str| text.replace(['-', '_'], "").to_lowercase();
+    let (long, name) = (plain(long), plain(name));
+    let shared = long
+        .chars()
+        .zip(name.chars())
+        .take_while(|(a, b)| a == b)
+        .count();
+    long == name || shared >= 4 && long.len().abs_diff(name.len()) <= 2
+}
+
+fn refused(command: &Command, message: impl Display) -> Error {
+    command.clone().error(ErrorKind::ValueValidation, message)
+}

@@ -1,0 +1,257 @@
+//! What can be set: by flags, by `SHELF_*` variables, by a TOML file, in this order of precedence.
+
+mod file;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::{CommandFactory, Error, FromArgMatches, Parser, ValueEnum};
+
+/// Keeps items: PUT creates or updates them, and says which.
+///
+/// Every setting can also be given as a variable (`--body-max` is SHELF_BODY_MAX) or in the file
+/// named by --config (`body-max = "2MiB"`). Flags come before variables, variables before the file.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "items", version, max_term_width = 100, next_line_help = true)]
+pub(crate) struct Settings {
+    /// A TOML file with settings, named like the flags.
+    #[arg(
+        long,
+        env = "SHELF_CONFIG",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The address to listen on. Port 0 lets the system choose; the log tells which.
+    #[arg(
+        long,
+        env = "SHELF_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8000",
+        hide_env_values = true
+    )]
+    pub(crate) listen: SocketAddr,
+
+    /// Where items are kept: `file:DIRECTORY` on disk, or `memory:` until the service ends.
+    #[arg(
+        long,
+        env = "SHELF_STORE",
+        value_name = "URL",
+        default_value = "file:./shelf-data",
+        hide_env_values = true
+    )]
+    pub(crate) store: String,
+
+    /// A JSON file that declares collections beside the built-in `items`:
+    /// {"books": {"schema": {..}, "require_precondition": true}}. `schema` is a JSON Schema
+    /// (2020-12) or the path of a file that holds one.
+    #[arg(
+        long,
+        env = "SHELF_COLLECTIONS",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
+    pub(crate) collections: Option<PathBuf>,
+
+    /// Loads two sample items, `foo` and `bar`, where they are absent.
+    #[arg(long, env = "SHELF_SAMPLES", hide_env_values = true)]
+    pub(crate) samples: bool,
+
+    /// Threads that serve connections [default: one a core].
+    #[arg(
+        long,
+        env = "SHELF_WORKERS",
+        value_name = "NUMBER",
+        hide_env_values = true
+    )]
+    pub(crate) workers: Option<NonZeroUsize>,
+
+    /// Largest body of a request; a larger one is answered 413.
+    #[arg(
+        long,
+        env = "SHELF_BODY_MAX",
+        value_name = "SIZE",
+        default_value = "1MiB",
+        hide_env_values = true
+    )]
+    pub(crate) body_max: ByteSize,
+
+    /// Longest time for a body to arrive; a slower one is answered 408.
+    #[arg(long, env = "SHELF_BODY_TIME_MAX", value_name = "TIME", default_value = "20s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    pub(crate) body_time_max: Duration,
+
+    /// Longest time for a whole request; a slower one is answered 503.
+    #[arg(long, env = "SHELF_REQUEST_TIME_MAX", value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    pub(crate) request_time_max: Duration,
+
+    /// Largest path and query; a larger one is answered 414.
+    #[arg(
+        long,
+        env = "SHELF_TARGET_MAX",
+        value_name = "SIZE",
+        default_value = "8000B",
+        hide_env_values = true
+    )]
+    pub(crate) target_max: ByteSize,
+
+    /// Largest header section; a larger one is answered 431.
+    #[arg(
+        long,
+        env = "SHELF_HEADERS_MAX",
+        value_name = "SIZE",
+        default_value = "16KiB",
+        hide_env_values = true
+    )]
+    pub(crate) headers_max: ByteSize,
+
+    /// Most connections at a time; further ones wait to be accepted.
+    #[arg(
+        long,
+        env = "SHELF_CONNECTIONS_MAX",
+        value_name = "NUMBER",
+        default_value = "10000",
+        hide_env_values = true
+    )]
+    pub(crate) connections_max: NonZeroUsize,
+
+    /// Longest time for a request's head to arrive, idle time before it included; then the
+    /// connection is closed.
+    #[arg(long, env = "SHELF_IDLE_TIME_MAX", value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    pub(crate) idle_time_max: Duration,
+
+    /// Longest time that requests in progress are given when the service is told to stop.
+    #[arg(long, env = "SHELF_DRAIN_TIME_MAX", value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    pub(crate) drain_time_max: Duration,
+
+    /// Memory for blocks read from disk.
+    #[arg(long, env = "SHELF_CACHE", value_name = "SIZE", default_value_t = ByteSize(store::CACHE_BYTES_DEFAULT), hide_env_values = true)]
+    pub(crate) cache: ByteSize,
+
+    /// The form of the log, which goes to standard error.
+    #[arg(
+        long,
+        env = "SHELF_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "human",
+        hide_env_values = true
+    )]
+    pub(crate) log_format: LogFormat,
+
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as
+    /// `info,store=debug`.
+    #[arg(
+        long,
+        env = "SHELF_LOG_LEVEL",
+        value_name = "FILTER",
+        default_value = "info",
+        hide_env_values = true
+    )]
+    pub(crate) log_level: String,
+
+    /// Logs every request. Requests that fail by the service's fault are logged in any case.
+    #[arg(long, env = "SHELF_LOG_REQUESTS", hide_env_values = true)]
+    pub(crate) log_requests: bool,
+
+    /// Checks every answer against the OpenAPI document, writes a report to FILE at the end, and
+    /// exits with 3 if an answer was undocumented. For tests and rehearsals: it is slow.
+    #[arg(
+        long,
+        env = "SHELF_CHECK_CONTRACT",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
+    pub(crate) check_contract: Option<PathBuf>,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines to read.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Reads the settings of this process.
+pub(crate) fn read() -> Result<Settings, Error> {
+    read_from(std::env::args_os().collect())
+}
+
+fn read_from(arguments: Vec<OsString>) -> Result<Settings, Error> {
+    let command = Settings::command();
+    let matches = command.clone().try_get_matches_from(&arguments)?;
+    let matches = match matches.get_one::<PathBuf>("config") {
+        None => matches,
+        Some(path) => file::as_defaults(command, path)?.try_get_matches_from(&arguments)?,
+    };
+    Settings::from_arg_matches(&matches)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(arguments: &[&str]) -> Result<Settings, String> {
+        let arguments = std::iter::once("items").chain(arguments.iter().copied());
+        read_from(arguments.map(OsString::from).collect()).map_err(|error| error.to_string())
+    }
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        file
+    }
+
+    #[test]
+    fn the_command_is_sound() {
+        Settings::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_come_before_the_file_and_the_file_before_defaults() {
+        let file =
+            file("listen = \"127.0.0.1:1\"\nbody-max = \"2MiB\"\nworkers = 3\nsamples = true\n");
+        let path = file.path().to_str().unwrap();
+        let settings = read(&["--config", path, "--listen", "127.0.0.1:2"]).unwrap();
+        assert_eq!(settings.listen.port(), 2);
+        assert_eq!(settings.body_max, ByteSize::mib(2));
+        assert_eq!(settings.workers, NonZeroUsize::new(3));
+        assert!(settings.samples);
+        assert_eq!(settings.target_max, ByteSize::b(8_000));
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_with_its_place() {
+        let error = read(&["--body-max", "much"]).unwrap_err();
+        assert!(
+            error.contains("'much'") && error.contains("--body-max"),
+            "{error}"
+        );
+
+        for (text, place) in [
+            ("\n\nbody-max = \"much\"\n", ":3:1: body-max: "),
+            (
+                "listn = 1\n",
+                ":1:1: there is no setting 'listn'; did you mean 'listen'?",
+            ),
+            ("listen = [1]\n", ":1:1: listen: "),
+            ("listen = \n", ":1:"),
+            (
+                "log_format = \"xml\"\n",
+                ":1:1: there is no setting 'log_format'; did you mean 'log-format'?",
+            ),
+        ] {
+            let file = file(text);
+            let path = file.path().to_str().unwrap();
+            let error = read(&["--config", path]).unwrap_err();
+            assert!(error.contains(&format!("{path}{place}")), "{error}");
+        }
+        let error = read(&["--config", "/nowhere.toml"]).unwrap_err();
+        assert!(error.contains("/nowhere.toml"), "{error}");
+    }
+}

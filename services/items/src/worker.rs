@@ -1,0 +1,125 @@
+//! One thread that serves connections: its own runtime, its own socket.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use contract::Response;
+use http::Request;
+use hyper::body::{Body as _, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+use tower::Service;
+
+/// Bytes of a request's head that the parser holds. Larger heads it answers 431 itself, without a
+/// body; those up to here are answered by the contract.
+const HEAD_BYTES_MAX: usize = 256 << 10;
+
+/// Pause after a failed accept: too many open files do not go away at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What a worker has to know of the settings.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    pub(crate) idle_time_max: Duration,
+    pub(crate) drain_time_max: Duration,
+    /// Shared by all workers: one permit a connection.
+    pub(crate) connections: Arc<Semaphore>,
+    /// Becomes true when the service is to stop.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// Runs a future on tasks of this thread.
+#[derive(Clone, Copy, Debug)]
+struct OnThisThread;
+
+impl<F: Future + 'static> hyper::rt::Executor<F> for OnThisThread {
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(future);
+    }
+}
+
+/// Accepts and serves connections until it is told to stop, and then until they have ended or the
+/// time for that is over. Returns how many had to be cut.
+pub(crate) async fn serve<S>(listener: TcpListener, service: S, mut terms: Terms) -> usize
+where
+    S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + 'static,
+    S::Future: 'static,
+{
+    let mut http = auto::Builder::new(OnThisThread);
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(terms.idle_time_max)
+        .max_buf_size(HEAD_BYTES_MAX);
+    http.http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(terms.idle_time_max))
+        .max_header_list_size(HEAD_BYTES_MAX as u32);
+    let http = Arc::new(http);
+    let graceful = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = terms.stop.wait_for(|stop| *stop) => break,
+            accepted = accept(&listener, &terms.connections) => accepted,
+        };
+        let (stream, permit) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let (http, service, watcher) = (Arc::clone(&http), service.clone(), graceful.watcher());
+        let _: JoinHandle<()> = tokio::task::spawn_local(async move {
+            let service = service_fn(move |request: Request<Incoming>| {
+                service.clone().call(request.map(body))
+            });
+            let connection = http.serve_connection(TokioIo::new(stream), service);
+            // Clients hang up whenever they like: no event for the operator.
+            if let Err(error) = watcher.watch(connection.into_owned()).await {
+                tracing::debug!(error, "a connection ended early: {error}");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    let open = graceful.count();
+    tokio::select! {
+        () = graceful.shutdown() => 0,
+        () = tokio::time::sleep(terms.drain_time_max) => open,
+    }
+}
+
+/// Waits for a free place among the connections, and then for a connection.
+async fn accept(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let permit = Arc::clone(connections)
+        .acquire_owned()
+        .await
+        .map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    // Answers are written whole, so waiting for more to send only delays them.
+    stream.set_nodelay(true)?;
+    Ok((stream, permit))
+}
+
+/// Most requests have no body; for them none is allocated.
+fn body(incoming: Incoming) -> Body {
+    if incoming.is_end_stream() {
+        Body::empty()
+    } else {
+        Body::new(incoming)
+    }
+}
