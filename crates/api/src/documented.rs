@@ -75,18 +75,8 @@ mod tests {
 
     #[test]
     fn schemas_of_different_collections_have_different_names() {
-        let names = [
-            "items",
-            "item",
-            "books",
-            "a1",
-            "a-1",
-            "a--1",
-            "ab",
-            "a-b",
-            "a-b-",
-            "items-item",
-        ];
+        let names =
+            ["items", "item", "books", "a1", "a-1", "a--1", "ab", "a-b", "a-b-", "items-item"];
         let mut schemas: Vec<_> = names
             .iter()
             .map(|name| schema_name(&CollectionName::new(name).expect("legal")))

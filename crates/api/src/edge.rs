@@ -84,14 +84,7 @@ impl<S> Edge<S> {
     #[must_use]
     pub fn new(inner: S, log: LogRequests) -> Self {
         let (process, _) = Uuid::new_v4().as_u64_pair();
-        Self {
-            inner,
-            ids: Arc::new(Ids {
-                process,
-                next: AtomicU64::new(0),
-            }),
-            log,
-        }
+        Self { inner, ids: Arc::new(Ids { process, next: AtomicU64::new(0) }), log }
     }
 
     fn request_id(&self, request: &Request<Body>) -> HeaderValue {
@@ -100,9 +93,7 @@ impl<S> Edge<S> {
             (1..=REQUEST_ID_BYTES_MAX).contains(&value.len())
                 && value.as_bytes().iter().all(u8::is_ascii_graphic)
         };
-        sent.filter(legal)
-            .cloned()
-            .unwrap_or_else(|| self.ids.next())
+        sent.filter(legal).cloned().unwrap_or_else(|| self.ids.next())
     }
 }
 
@@ -162,16 +153,9 @@ where
 
 impl<F> Answering<F> {
     fn write_log(&self, response: &mut Response) {
-        let id = self
-            .id
-            .as_ref()
-            .and_then(|id| id.to_str().ok())
-            .unwrap_or_default();
-        let (method, path, status) = (
-            self.method.as_str(),
-            self.uri.path(),
-            response.status().as_u16(),
-        );
+        let id = self.id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
+        let (method, path, status) =
+            (self.method.as_str(), self.uri.path(), response.status().as_u16());
         let elapsed_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         match response.extensions_mut().remove::<Fault>() {
             Some(fault) => {

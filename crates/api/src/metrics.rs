@@ -57,20 +57,12 @@ impl Metrics {
         ] {
             registry.register(collector).expect("the names differ");
         }
-        Self {
-            registry,
-            answers,
-            durations,
-            writes,
-        }
+        Self { registry, answers, durations, writes }
     }
 
     /// Returns the counters of one collection's writes.
     pub(crate) fn writes(&self, collection: &CollectionName) -> WriteCounters {
-        let counter = |outcome| {
-            self.writes
-                .with_label_values(&[collection.as_str(), outcome])
-        };
+        let counter = |outcome| self.writes.with_label_values(&[collection.as_str(), outcome]);
         WriteCounters {
             created: counter("created"),
             updated: counter("updated"),
@@ -84,21 +76,12 @@ impl Metrics {
     pub(crate) fn observer(&self, operations: &[(String, Vec<u16>)]) -> Observer {
         let operations = operations.iter().map(|(id, statuses)| {
             let answers = statuses.iter().map(|status| {
-                (
-                    *status,
-                    self.answers
-                        .with_label_values(&[id.as_str(), &status.to_string()]),
-                )
+                (*status, self.answers.with_label_values(&[id.as_str(), &status.to_string()]))
             });
             let duration = self.durations.with_label_values(&[id]);
-            OperationMetrics {
-                answers: answers.collect(),
-                duration,
-            }
+            OperationMetrics { answers: answers.collect(), duration }
         });
-        Observer {
-            operations: operations.collect(),
-        }
+        Observer { operations: operations.collect() }
     }
 
     /// Returns everything in the text format of Prometheus.
@@ -145,10 +128,8 @@ impl Observe for Observer {
     fn answered(&self, operation: usize, status: StatusCode, elapsed: Duration) {
         let metrics = &self.operations[operation];
         // A status that is not there is undocumented; the recorder reports it.
-        if let Some((_, counter)) = metrics
-            .answers
-            .iter()
-            .find(|(known, _)| *known == status.as_u16())
+        if let Some((_, counter)) =
+            metrics.answers.iter().find(|(known, _)| *known == status.as_u16())
         {
             counter.inc();
         }

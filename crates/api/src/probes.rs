@@ -69,10 +69,7 @@ pub(crate) enum NotReady {
 pub(crate) async fn get_readyz(State(service): State<Service>) -> Result<Ready, NotReady> {
     match service.store.check().await {
         Result::Ok(()) => Result::Ok(Ready::Ready(Json(OK))),
-        Err(error) => Err(NotReady::NotReady(
-            Problem::default().caused_by(error),
-            RetryAfter(5),
-        )),
+        Err(error) => Err(NotReady::NotReady(Problem::default().caused_by(error), RetryAfter(5))),
     }
 }
 
@@ -99,11 +96,7 @@ impl Part for MetricsText {
     }
 
     fn write(self, response: &mut Response, _: &'static Variant) {
-        write_body(
-            response,
-            HeaderValue::from_static(Self::MEDIA_TYPE),
-            self.0.into(),
-        );
+        write_body(response, HeaderValue::from_static(Self::MEDIA_TYPE), self.0.into());
     }
 }
 
@@ -132,17 +125,11 @@ impl Part for DocumentText {
     }
 
     fn write(self, response: &mut Response, _: &'static Variant) {
-        write_body(
-            response,
-            HeaderValue::from_static("application/json"),
-            self.0.into(),
-        );
+        write_body(response, HeaderValue::from_static("application/json"), self.0.into());
     }
 }
 
 /// Returns the document.
 pub(crate) async fn get_openapi(State(service): State<Service>) -> GetOpenapi {
-    GetOpenapi::Document(DocumentText(
-        service.document.get().cloned().unwrap_or_default(),
-    ))
+    GetOpenapi::Document(DocumentText(service.document.get().cloned().unwrap_or_default()))
 }

@@ -83,10 +83,7 @@ impl fmt::Display for InvalidSetup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ReservedName(name) => {
-                write!(
-                    f,
-                    "a collection cannot be called {name:?}: the service has a page there"
-                )
+                write!(f, "a collection cannot be called {name:?}: the service has a page there")
             }
             Self::NameTaken(name) => write!(f, "two collections are called {name:?}"),
             Self::Contract(error) => error.fmt(f),
@@ -121,9 +118,8 @@ pub fn router(setup: Setup) -> Result<(Dispatch, Document), InvalidSetup> {
     let problems_page = ProblemsPage::default();
     mount_pages(&mut api, problems_page.clone());
 
-    let (dispatch, document) = api
-        .build(|operations| metrics.observer(operations))
-        .map_err(InvalidSetup::Contract)?;
+    let (dispatch, document) =
+        api.build(|operations| metrics.observer(operations)).map_err(InvalidSetup::Contract)?;
     // Both are set here alone.
     let _ = service.document.set(document.to_bytes());
     problems_page.set(&document);
@@ -136,10 +132,7 @@ fn check_names(collections: &[Collection]) -> Result<(), InvalidSetup> {
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(InvalidSetup::NameTaken(pair[0].clone()));
     }
-    match names
-        .iter()
-        .find(|name| RESERVED_NAMES.contains(&name.as_str()))
-    {
+    match names.iter().find(|name| RESERVED_NAMES.contains(&name.as_str())) {
         Some(name) => Err(InvalidSetup::ReservedName(CollectionName::clone(name))),
         None => Ok(()),
     }
@@ -147,10 +140,7 @@ fn check_names(collections: &[Collection]) -> Result<(), InvalidSetup> {
 
 impl Limits {
     fn body(&self) -> BodyLimit {
-        BodyLimit {
-            bytes_max: self.body_bytes_max,
-            time_max: self.body_time_max,
-        }
+        BodyLimit { bytes_max: self.body_bytes_max, time_max: self.body_time_max }
     }
 
     fn head(&self) -> HeadLimit {
@@ -161,9 +151,7 @@ impl Limits {
     }
 
     fn time(&self) -> TimeLimit {
-        TimeLimit {
-            time_max: self.request_time_max,
-        }
+        TimeLimit { time_max: self.request_time_max }
     }
 }
 
@@ -183,16 +171,10 @@ fn mount_items(api: &mut Api, shelf: Shelf, limits: Limits) {
         .to_owned();
     api.tag(name.as_str(), &description);
 
-    let mut scope = api
-        .scope(shelf)
-        .guard(CatchPanic)
-        .guard(limits.time())
-        .guard(limits.head());
+    let mut scope = api.scope(shelf).guard(CatchPanic).guard(limits.time()).guard(limits.head());
     let item = schema_name(&name);
     let page = page_schema(&json!({ "$ref": format!("#/components/schemas/{item}") }));
-    scope
-        .schema(ITEM, &item, schema)
-        .schema(PAGE, &format!("{item}Page"), page);
+    scope.schema(ITEM, &item, schema).schema(PAGE, &format!("{item}Page"), page);
     if !requires_precondition {
         scope.impossible(428);
     }
@@ -212,15 +194,11 @@ fn mount_items(api: &mut Api, shelf: Shelf, limits: Limits) {
 /// the operations that do.
 fn mount_service(api: &mut Api, service: Service, limits: Limits) {
     api.tag(SERVICE_TAG, "What the service says about itself.");
-    api.scope(service.clone())
-        .guard(CatchPanic)
-        .guard(limits.time())
-        .guard(limits.head())
-        .get(
-            "/readyz",
-            service_operation("get_readyz", "Tells whether requests should be sent here"),
-            get_readyz,
-        );
+    api.scope(service.clone()).guard(CatchPanic).guard(limits.time()).guard(limits.head()).get(
+        "/readyz",
+        service_operation("get_readyz", "Tells whether requests should be sent here"),
+        get_readyz,
+    );
     api.scope(service)
         .guard(limits.head())
         .get(

@@ -54,12 +54,7 @@ impl Shelf {
         body_limit: BodyLimit,
         written: WriteCounters,
     ) -> Self {
-        Self(Arc::new(Inner {
-            collection,
-            store,
-            body_limit,
-            written,
-        }))
+        Self(Arc::new(Inner { collection, store, body_limit, written }))
     }
 
     pub(crate) fn collection(&self) -> &Collection {
@@ -71,19 +66,12 @@ impl Shelf {
     }
 
     pub(crate) fn key(&self, id: ItemId) -> Key {
-        Key {
-            collection: self.0.collection.name().clone(),
-            id,
-        }
+        Key { collection: self.0.collection.name().clone(), id }
     }
 
     /// Returns the path of an item, percent-encoded.
     pub(crate) fn path(&self, id: &ItemId) -> String {
-        format!(
-            "/{}/{}",
-            self.0.collection.name(),
-            utf8_percent_encode(id.as_str(), SEGMENT)
-        )
+        format!("/{}/{}", self.0.collection.name(), utf8_percent_encode(id.as_str(), SEGMENT))
     }
 
     /// Reads an item from a body: 400 if it is no strict JSON, 422 if it breaks the schema.

@@ -88,40 +88,27 @@ fn status(variant: &syn::Variant) -> Result<u16> {
         let message = format!("`{ident}` needs its status as discriminant, as in `{ident} = 404`");
         return Err(Error::new_spanned(variant, message));
     };
-    let Expr::Lit(ExprLit {
-        lit: Lit::Int(literal),
-        ..
-    }) = expression
-    else {
-        return Err(Error::new_spanned(
-            expression,
-            "write the status as a number",
-        ));
+    let Expr::Lit(ExprLit { lit: Lit::Int(literal), .. }) = expression else {
+        return Err(Error::new_spanned(expression, "write the status as a number"));
     };
     let status: u16 = literal.base10_parse()?;
     if (200..600).contains(&status) {
         Ok(status)
     } else {
-        Err(Error::new_spanned(
-            literal,
-            "a final status is 200 to 599 (RFC 9110 §15)",
-        ))
+        Err(Error::new_spanned(literal, "a final status is 200 to 599 (RFC 9110 §15)"))
     }
 }
 
 fn has_repr_u16(attrs: &[Attribute]) -> bool {
-    attrs
-        .iter()
-        .filter(|attr| attr.path().is_ident("repr"))
-        .any(|attr| {
-            let mut found = false;
-            // What else stands in the attribute is the compiler's to judge.
-            let _ = attr.parse_nested_meta(|meta| {
-                found |= meta.path.is_ident("u16");
-                Ok(())
-            });
-            found
-        })
+    attrs.iter().filter(|attr| attr.path().is_ident("repr")).any(|attr| {
+        let mut found = false;
+        // What else stands in the attribute is the compiler's to judge.
+        let _ = attr.parse_nested_meta(|meta| {
+            found |= meta.path.is_ident("u16");
+            Ok(())
+        });
+        found
+    })
 }
 
 /// Joins the lines of a doc comment; paragraphs stay apart.
@@ -131,11 +118,7 @@ fn doc_comment(attrs: &[Attribute]) -> String {
         let Meta::NameValue(meta) = &attr.meta else {
             continue;
         };
-        let Expr::Lit(ExprLit {
-            lit: Lit::Str(line),
-            ..
-        }) = &meta.value
-        else {
+        let Expr::Lit(ExprLit { lit: Lit::Str(line), .. }) = &meta.value else {
             continue;
         };
         let line = line.value();
@@ -154,10 +137,7 @@ fn doc_comment(attrs: &[Attribute]) -> String {
 
 /// Returns the text up to the first full stop that ends a sentence, without it.
 fn first_sentence(text: &str) -> String {
-    let end = text
-        .find(". ")
-        .or_else(|| text.find(".\n"))
-        .unwrap_or(text.len());
+    let end = text.find(". ").or_else(|| text.find(".\n")).unwrap_or(text.len());
     text[..end].trim_end_matches('.').to_owned()
 }
 

@@ -7,10 +7,7 @@ use syn::{Attribute, Data, DeriveInput, Error, Fields, Result};
 /// Tells whether `#[responses(union)]` stands above the enum.
 pub(crate) fn is_union(attrs: &[Attribute]) -> Result<bool> {
     let mut found = false;
-    for attr in attrs
-        .iter()
-        .filter(|attr| attr.path().is_ident("responses"))
-    {
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("responses")) {
         attr.parse_nested_meta(|meta| {
             if meta.path.is_ident("union") {
                 found = true;
@@ -25,10 +22,7 @@ pub(crate) fn is_union(attrs: &[Attribute]) -> Result<bool> {
 
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let Data::Enum(data) = &input.data else {
-        return Err(Error::new_spanned(
-            &input.ident,
-            "`Responses` is derived for an enum",
-        ));
+        return Err(Error::new_spanned(&input.ident, "`Responses` is derived for an enum"));
     };
     let mut variants = Vec::new();
     for variant in &data.variants {

@@ -114,20 +114,11 @@ impl Answer {
     pub fn header<H: Header>(&mut self, required: bool) {
         let name = H::NAME;
         let name = name.as_str();
-        let at = self
-            .headers
-            .iter()
-            .position(|entry| entry.name == name)
-            .unwrap_or_else(|| {
-                let (name, description, schema) = (name.into(), H::DESCRIPTION, H::schema());
-                self.headers.push(HeaderEntry {
-                    name,
-                    description,
-                    schema,
-                    always: Vec::new(),
-                });
-                self.headers.len() - 1
-            });
+        let at = self.headers.iter().position(|entry| entry.name == name).unwrap_or_else(|| {
+            let (name, description, schema) = (name.into(), H::DESCRIPTION, H::schema());
+            self.headers.push(HeaderEntry { name, description, schema, always: Vec::new() });
+            self.headers.len() - 1
+        });
         if let Some(variant) = self.variants.last().filter(|_| required) {
             let always = &mut self.headers[at].always;
             if !always.iter().any(|known| std::ptr::eq(*known, *variant)) {
@@ -142,11 +133,7 @@ impl Answer {
     /// If answers of one status have bodies of different types: a generated client could not tell
     /// them apart. That is an error in the program, found at start-up.
     pub fn body(&mut self, media_type: &'static str, schema: Value, required: bool) {
-        let body = BodyEntry {
-            media_type,
-            schema,
-            required,
-        };
+        let body = BodyEntry { media_type, schema, required };
         match &mut self.body {
             None => self.body = Some(body),
             Some(known) => {
@@ -183,10 +170,7 @@ impl Answer {
         }
         match texts[..] {
             [text] => text.to_owned(),
-            _ => texts
-                .iter()
-                .map(|text| format!("- {}\n", text.replace('\n', "\n  ")))
-                .collect(),
+            _ => texts.iter().map(|text| format!("- {}\n", text.replace('\n', "\n  "))).collect(),
         }
     }
 
@@ -205,10 +189,7 @@ impl Answer {
             if !self.problems.is_empty() {
                 let examples = self.problems.iter().map(|variant| {
                     let example = crate::problem::example(variant);
-                    (
-                        variant.slug.to_owned(),
-                        json!({ "summary": variant.title, "value": example }),
-                    )
+                    (variant.slug.to_owned(), json!({ "summary": variant.title, "value": example }))
                 });
                 media["examples"] = examples.collect::<Map<_, _>>().into();
             }

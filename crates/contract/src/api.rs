@@ -65,10 +65,7 @@ impl std::fmt::Display for ContractError {
                 write!(f, "two different problems have the type {slug:?}")
             }
             Self::SeveralBodyTypes(id) => {
-                write!(
-                    f,
-                    "the operation {id:?} has several types of success or error bodies"
-                )
+                write!(f, "the operation {id:?} has several types of success or error bodies")
             }
             Self::Path(why) => f.write_str(why),
         }
@@ -102,20 +99,12 @@ impl Api {
 
     /// Declares a heading of the document.
     pub fn tag(&mut self, name: &str, description: &str) {
-        self.tags.insert(
-            name.to_owned(),
-            json!({ "name": name, "description": description }),
-        );
+        self.tags.insert(name.to_owned(), json!({ "name": name, "description": description }));
     }
 
     /// Opens a scope: operations with one state, behind the same guards.
     pub fn scope<S: Send + Sync + 'static>(&mut self, state: S) -> Scope<'_, S, ()> {
-        Scope {
-            api: self,
-            state: Arc::new(state),
-            guards: (),
-            impossible: Vec::new(),
-        }
+        Scope { api: self, state: Arc::new(state), guards: (), impossible: Vec::new() }
     }
 
     /// Makes the service and the document.
@@ -133,35 +122,22 @@ impl Api {
         O: Observe,
     {
         self.mount_options();
-        if let Some(error) = self.errors.pop() {
+        if let Some(error) = self.errors.drain(..).next() {
             return Err(error);
         }
         let document = self.document()?;
         // The observer is set once, before the first request.
         let _ = self.observer.set(Arc::new(observer(&self.operations)));
-        let routes = self
-            .paths
-            .into_iter()
-            .map(|path| (path.template, path.operations));
+        let routes = self.paths.into_iter().map(|path| (path.template, path.operations));
         let routes = routes.map(|(template, operations)| Route::new(template, operations));
-        Ok((
-            Dispatch::new(routes.collect()).map_err(ContractError::Path)?,
-            document,
-        ))
+        Ok((Dispatch::new(routes.collect()).map_err(ContractError::Path)?, document))
     }
 
     fn path(&mut self, template: &str) -> &mut Path {
-        let at = self
-            .paths
-            .iter()
-            .position(|path| path.template == template)
-            .unwrap_or_else(|| {
+        let at =
+            self.paths.iter().position(|path| path.template == template).unwrap_or_else(|| {
                 let template = template.to_owned();
-                self.paths.push(Path {
-                    template,
-                    operations: Vec::new(),
-                    documented: Vec::new(),
-                });
+                self.paths.push(Path { template, operations: Vec::new(), documented: Vec::new() });
                 self.paths.len() - 1
             });
         &mut self.paths[at]
@@ -170,8 +146,7 @@ impl Api {
     /// Takes a number for an operation's observations.
     fn number(&mut self, id: &str, described: &Described) -> usize {
         if self.operations.iter().any(|(known, _)| known == id) {
-            self.errors
-                .push(ContractError::OperationIdTaken(id.to_owned()));
+            self.errors.push(ContractError::OperationIdTaken(id.to_owned()));
         }
         let statuses = described.answers.iter().map(|(status, _)| status).collect();
         self.operations.push((id.to_owned(), statuses));
@@ -195,8 +170,7 @@ impl Api {
                 description: String::new(),
                 tag: doc.tag.clone(),
             });
-            self.scope(())
-                .mount(Method::OPTIONS, &template, doc, options);
+            self.scope(()).mount(Method::OPTIONS, &template, doc, options);
         }
     }
 
@@ -208,10 +182,8 @@ impl Api {
                 check_bodies(&doc.id, described)?;
                 collect_problems(&mut problems, described)?;
                 let mut operation = described.to_value(doc);
-                for answer in operation["responses"]
-                    .as_object_mut()
-                    .into_iter()
-                    .flat_map(Map::values_mut)
+                for answer in
+                    operation["responses"].as_object_mut().into_iter().flat_map(Map::values_mut)
                 {
                     for name in self.headers.keys() {
                         answer["headers"][name] =
@@ -259,11 +231,7 @@ fn collect_problems(
     problems: &mut BTreeMap<&'static str, &'static Variant>,
     described: &Described,
 ) -> Result<(), ContractError> {
-    for variant in described
-        .answers
-        .iter()
-        .flat_map(|(_, answer)| answer.problems())
-    {
+    for variant in described.answers.iter().flat_map(|(_, answer)| answer.problems()) {
         let known = *problems.entry(variant.slug).or_insert(variant);
         if (known.status, known.title) != (variant.status, variant.title) {
             return Err(ContractError::ProblemSlugTaken(variant.slug));
@@ -297,9 +265,7 @@ impl<'a, S: Send + Sync + 'static, G: Guards> Scope<'a, S, G> {
     /// `role` ([`Schemas::role`]).
     pub fn schema(&mut self, role: &'static str, name: &str, schema: Value) -> &mut Self {
         if !self.api.schemas.bind(role, name, schema) {
-            self.api
-                .errors
-                .push(ContractError::SchemaNameTaken(name.to_owned()));
+            self.api.errors.push(ContractError::SchemaNameTaken(name.to_owned()));
         }
         self
     }
@@ -367,17 +333,11 @@ impl<'a, S: Send + Sync + 'static, G: Guards> Scope<'a, S, G> {
             }
             (method.clone(), doc, described)
         });
-        let number = described
-            .as_ref()
-            .map(|(_, doc, described)| self.api.number(&doc.id, described));
+        let number =
+            described.as_ref().map(|(_, doc, described)| self.api.number(&doc.id, described));
         let observer = Arc::clone(&self.api.observer);
-        let mounted = Mounted::new(
-            operation,
-            Arc::clone(&self.state),
-            self.guards.clone(),
-            number,
-            observer,
-        );
+        let mounted =
+            Mounted::new(operation, Arc::clone(&self.state), self.guards.clone(), number, observer);
         let path = self.api.path(template);
         path.operations.push((method, Arc::new(mounted)));
         path.documented.extend(described);

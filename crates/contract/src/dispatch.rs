@@ -59,22 +59,13 @@ impl<O, A, S, G> Mounted<O, A, S, G> {
         number: Option<usize>,
         observer: Arc<OnceLock<Arc<dyn Observe>>>,
     ) -> Self {
-        Self {
-            operation,
-            state,
-            guards,
-            number,
-            observer,
-            arguments: PhantomData,
-        }
+        Self { operation, state, guards, number, observer, arguments: PhantomData }
     }
 }
 
 impl<O, A, S, G> fmt::Debug for Mounted<O, A, S, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mounted")
-            .field("number", &self.number)
-            .finish_non_exhaustive()
+        f.debug_struct("Mounted").field("number", &self.number).finish_non_exhaustive()
     }
 }
 
@@ -88,10 +79,8 @@ where
     fn call(self: Arc<Self>, inbound: Inbound) -> Answering {
         Box::pin(async move {
             let started = Instant::now();
-            let response = self
-                .guards
-                .run(inbound, |inbound| self.operation.call(inbound, &self.state))
-                .await;
+            let response =
+                self.guards.run(inbound, |inbound| self.operation.call(inbound, &self.state)).await;
             if let (Some(number), Some(observer)) = (self.number, self.observer.get()) {
                 observer.answered(number, response.status(), started.elapsed());
             }
@@ -110,17 +99,11 @@ pub(crate) struct Route {
 
 impl Route {
     pub(crate) fn new(template: String, operations: Vec<(Method, Arc<dyn Endpoint>)>) -> Self {
-        let names = template
-            .split('/')
-            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        let names =
+            template.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
         let names = names.map(str::to_owned).collect();
         let allow = allow(operations.iter().map(|(method, _)| method));
-        Self {
-            template,
-            names,
-            allow,
-            operations,
-        }
+        Self { template, names, allow, operations }
     }
 }
 
@@ -168,21 +151,11 @@ impl Dispatch {
 
     fn endpoint(&self, request: Request<Body>) -> Result<Answering, Unrouted> {
         let path = request.uri().path();
-        let found = self
-            .0
-            .router
-            .at(path)
-            .map_err(|_| Unrouted::NoSuchPath(Problem::default()))?;
+        let found = self.0.router.at(path).map_err(|_| Unrouted::NoSuchPath(Problem::default()))?;
         let route = &self.0.routes[*found.value];
-        let operation = route
-            .operations
-            .iter()
-            .find(|(method, _)| method == request.method());
+        let operation = route.operations.iter().find(|(method, _)| method == request.method());
         let Some((_, endpoint)) = operation else {
-            return Err(Unrouted::MethodNotAllowed(
-                Problem::default(),
-                Allow(route.allow.clone()),
-            ));
+            return Err(Unrouted::MethodNotAllowed(Problem::default(), Allow(route.allow.clone())));
         };
         let mut ranges: [Range<usize>; PATH_PARAMETERS_MAX] = Default::default();
         for (range, (_, value)) in ranges.iter_mut().zip(found.params.iter()) {
@@ -215,8 +188,6 @@ impl Service<Request<Body>> for Dispatch {
 impl fmt::Debug for Dispatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let templates = self.0.routes.iter().map(|route| &route.template);
-        f.debug_tuple("Dispatch")
-            .field(&templates.collect::<Vec<_>>())
-            .finish()
+        f.debug_tuple("Dispatch").field(&templates.collect::<Vec<_>>()).finish()
     }
 }

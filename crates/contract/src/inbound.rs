@@ -33,12 +33,7 @@ impl Inbound {
         ranges: [Range<usize>; PATH_PARAMETERS_MAX],
     ) -> Self {
         let (head, body) = request.into_parts();
-        Self {
-            head,
-            body,
-            names,
-            ranges,
-        }
+        Self { head, body, names, ranges }
     }
 
     /// Returns the request's header fields.
@@ -64,9 +59,7 @@ impl Inbound {
         let at = self.names.iter().position(|known| known == name);
         let at = at.unwrap_or_else(|| panic!("the operation's path has no parameter {name:?}"));
         let encoded = &self.head.uri.path()[self.ranges[at].clone()];
-        percent_decode_str(encoded)
-            .decode_utf8()
-            .map_err(|_| NotUtf8)
+        percent_decode_str(encoded).decode_utf8().map_err(|_| NotUtf8)
     }
 
     /// Takes the body out of the request; a second call gets an empty one.

@@ -95,12 +95,7 @@ pub struct OperationDoc<'a> {
 
 impl<'a> OperationDoc<'a> {
     pub(crate) fn new(schemas: &'a mut Schemas) -> Self {
-        Self {
-            parameters: Vec::new(),
-            request_body: None,
-            answers: Answers::default(),
-            schemas,
-        }
+        Self { parameters: Vec::new(), request_body: None, answers: Answers::default(), schemas }
     }
 
     /// Adds a parameter object of OpenAPI.

@@ -100,11 +100,7 @@ impl<T: Serialize + JsonSchema> Part for Json<T> {
     /// [`CatchPanic`](crate::guard::CatchPanic) makes that a 500.
     fn write(self, response: &mut Response, _: &'static Variant) {
         let bytes = serde_json::to_vec(&self.0).expect("the type has a JSON form");
-        write_body(
-            response,
-            HeaderValue::from_static(APPLICATION_JSON),
-            bytes.into(),
-        );
+        write_body(response, HeaderValue::from_static(APPLICATION_JSON), bytes.into());
     }
 }
 

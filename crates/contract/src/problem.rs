@@ -53,31 +53,19 @@ impl Place {
     /// Names a place in the body.
     #[must_use]
     pub fn pointer(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            pointer: Some(pointer.into()),
-            detail: detail.into(),
-            ..Self::default()
-        }
+        Self { pointer: Some(pointer.into()), detail: detail.into(), ..Self::default() }
     }
 
     /// Names a path or query parameter.
     #[must_use]
     pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            parameter: Some(name.into()),
-            detail: detail.into(),
-            ..Self::default()
-        }
+        Self { parameter: Some(name.into()), detail: detail.into(), ..Self::default() }
     }
 
     /// Names a header field.
     #[must_use]
     pub fn header(name: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            header: Some(name.into()),
-            detail: detail.into(),
-            ..Self::default()
-        }
+        Self { header: Some(name.into()), detail: detail.into(), ..Self::default() }
     }
 }
 
@@ -85,10 +73,7 @@ impl Problem {
     /// Makes a problem whose `detail` tells the client what to do about this occurrence.
     #[must_use]
     pub fn new(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            detail: detail.into(),
-            ..Self::default()
-        }
+        Self { detail: detail.into(), ..Self::default() }
     }
 
     /// Adds a place in the request to `errors`.
@@ -121,10 +106,7 @@ impl Fault {
 
 /// The document's schema of a problem, and its serialised form.
 #[derive(Serialize, JsonSchema)]
-#[schemars(
-    rename = "Problem",
-    description = "Why a request was not carried out (RFC 9457)."
-)]
+#[schemars(rename = "Problem", description = "Why a request was not carried out (RFC 9457).")]
 struct Document<'a> {
     /// Names the kind of problem; stable, and a link to what it means.
     #[serde(rename = "type")]
@@ -144,13 +126,7 @@ struct Document<'a> {
 
 fn document<'a>(variant: &'a Variant, detail: &'a str, errors: &'a [Place]) -> Document<'a> {
     let kind = format!("{TYPE_PREFIX}{}", variant.slug);
-    Document {
-        kind,
-        title: variant.title,
-        status: variant.status,
-        detail,
-        errors,
-    }
+    Document { kind, title: variant.title, status: variant.status, detail, errors }
 }
 
 /// Returns a problem of this variant as the document shows it.
@@ -172,18 +148,10 @@ impl Part for Problem {
     }
 
     fn write(self, response: &mut Response, variant: &'static Variant) {
-        let detail = if self.detail.is_empty() {
-            variant.description
-        } else {
-            &self.detail
-        };
+        let detail = if self.detail.is_empty() { variant.description } else { &self.detail };
         let body = serde_json::to_vec(&document(variant, detail, &self.places))
             .expect("strings and numbers only");
-        write_body(
-            response,
-            HeaderValue::from_static(PROBLEM_JSON),
-            body.into(),
-        );
+        write_body(response, HeaderValue::from_static(PROBLEM_JSON), body.into());
         if let Some(fault) = self.fault {
             response.extensions_mut().insert(fault);
         }

@@ -19,15 +19,11 @@ pub struct Schemas {
 
 impl Schemas {
     pub(crate) fn new() -> Self {
-        let settings = SchemaSettings::draft2020_12().with(|settings| {
+        let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| {
             settings.definitions_path = PATH[1..PATH.len() - 1].into();
             settings.meta_schema = None;
         });
-        Self {
-            generator: settings.into_generator(),
-            declared: Map::new(),
-            bound: BTreeMap::new(),
-        }
+        Self { generator: settings.into_generator(), declared: Map::new(), bound: BTreeMap::new() }
     }
 
     /// Returns a reference to the schema of a Rust type.

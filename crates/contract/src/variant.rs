@@ -32,8 +32,5 @@ impl Variant {
 pub const fn assert_bodies(status: u16, bodies: usize) {
     assert!(bodies <= 1, "an answer has at most one body");
     let bodiless = matches!(status, 204 | 205 | 304);
-    assert!(
-        !bodiless || bodies == 0,
-        "204, 205 and 304 never have a body (RFC 9110 §6.4.1)"
-    );
+    assert!(!bodiless || bodies == 0, "204, 205 and 304 never have a body (RFC 9110 §6.4.1)");
 }

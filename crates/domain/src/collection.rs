@@ -128,9 +128,7 @@ impl Collection {
             return Err(whole(&format_args!("{quoted} is not an object")));
         }
         let mut value = value;
-        self.defaults
-            .fill(&mut value)
-            .map_err(|overflow| whole(&overflow))?;
+        self.defaults.fill(&mut value).map_err(|overflow| whole(&overflow))?;
         if !self.validator.is_valid(&value) {
             return Err(violation::list(&self.validator, &value));
         }

@@ -12,10 +12,10 @@ use crate::write::{Change, Outcome, Refusal, Verdict, Write};
 /// The order of checks:
 /// 1. A deletion or replacement of an absent item is [`NotFound`](Refusal::NotFound), whatever
 ///    the precondition: without it the answer would not be a success (RFC 9110 §13.2.1).
-/// 2. `If-Match`. When it fails although the item already equals what was put, the write is
-///    [`Unchanged`](Outcome::Unchanged): the client repeats a request whose answer it lost
-///    (RFC 9110 §13.1.1).
-/// 3. `If-None-Match`.
+/// 2. `If-None-Match`. Its failure is final, so it comes before the indulgence of the next check.
+/// 3. `If-Match`. When it fails although the item already is what the change would make of it, the
+///    write is [`Unchanged`](Outcome::Unchanged): the client repeats a request whose answer it
+///    lost (RFC 9110 §13.1.1).
 /// 4. The basis of a replacement.
 ///
 /// # Errors
@@ -25,15 +25,13 @@ pub fn decide(current: Option<&Item>, write: &Write) -> Verdict {
         return Err(Refusal::NotFound);
     }
     let precondition = &write.precondition;
-    let failed = Refusal::PreconditionFailed {
-        current: current.map(Item::etag),
-    };
+    let failed = Refusal::PreconditionFailed { current: current.map(Item::etag) };
     if !precondition.if_none_match_holds(current) {
         return Err(failed);
     }
     if !precondition.if_match_holds(current) {
-        return match (current, &write.change) {
-            (Some(stored), Change::Put(sent)) if stored.equals(sent) => {
+        return match current {
+            Some(stored) if already_done(stored, &write.change) => {
                 Ok(Outcome::Unchanged(stored.clone()))
             }
             _ => Err(failed),
@@ -53,5 +51,14 @@ pub fn decide(current: Option<&Item>, write: &Write) -> Verdict {
         }
         (Some(_), Change::Delete) => Ok(Outcome::Deleted),
         (None, Change::Replace { .. } | Change::Delete) => Err(Refusal::NotFound),
+    }
+}
+
+/// Tells whether the item already is what `change` would make of it.
+fn already_done(stored: &Item, change: &Change) -> bool {
+    match change {
+        Change::Put(sent) => stored.equals(sent),
+        Change::Replace { basis, item } => stored.etag() == *basis && stored.equals(item),
+        Change::Delete => false,
     }
 }

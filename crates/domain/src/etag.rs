@@ -104,13 +104,9 @@ mod tests {
 
     #[test]
     fn foreign_tags_are_recognised() {
-        for text in [
-            "",
-            "\"\"",
-            "\"abc\"",
-            "W/\"AAAAAAAAAAAAAAAAAAAAAA\"",
-            "\"AAAAAAAAAAAAAAAAAAAAA!\"",
-        ] {
+        for text in
+            ["", "\"\"", "\"abc\"", "W/\"AAAAAAAAAAAAAAAAAAAAAA\"", "\"AAAAAAAAAAAAAAAAAAAAA!\""]
+        {
             assert_eq!(text.parse::<ETag>(), Err(ForeignETag), "{text}");
         }
     }

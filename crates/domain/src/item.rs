@@ -50,21 +50,13 @@ impl Item {
             canonical if canonical == representation => Digest(*etag.as_bytes()),
             canonical => Digest(hash128(&canonical)),
         };
-        Self {
-            representation: representation.into(),
-            etag,
-            digest,
-        }
+        Self { representation: representation.into(), etag, digest }
     }
 
     /// Puts an item together again from the parts that a back end kept. Nothing is checked.
     #[must_use]
     pub const fn from_parts(representation: Bytes, etag: ETag, digest: Digest) -> Self {
-        Self {
-            representation,
-            etag,
-            digest,
-        }
+        Self { representation, etag, digest }
     }
 
     /// Returns the minified JSON object, in UTF-8.

@@ -42,17 +42,12 @@ impl Precondition {
     /// Tells whether `If-Match` holds for the item's current state.
     #[must_use]
     pub fn if_match_holds(&self, current: Option<&Item>) -> bool {
-        self.if_match
-            .as_ref()
-            .is_none_or(|tags| tags.matches(current))
+        self.if_match.as_ref().is_none_or(|tags| tags.matches(current))
     }
 
     /// Tells whether `If-None-Match` holds for the item's current state.
     #[must_use]
     pub fn if_none_match_holds(&self, current: Option<&Item>) -> bool {
-        !self
-            .if_none_match
-            .as_ref()
-            .is_some_and(|tags| tags.matches(current))
+        !self.if_none_match.as_ref().is_some_and(|tags| tags.matches(current))
     }
 }

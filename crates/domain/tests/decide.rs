@@ -14,13 +14,8 @@ fn item(text: &str) -> Item {
 
 /// Few contents, so that they meet; the first two are equal as JSON but not in their bytes.
 fn any_item() -> impl Strategy<Value = Item> {
-    prop::sample::select(vec![
-        r#"{"a":1,"b":2}"#,
-        r#"{"b":2.0,"a":1}"#,
-        r#"{"a":2}"#,
-        "{}",
-    ])
-    .prop_map(item)
+    prop::sample::select(vec![r#"{"a":1,"b":2}"#, r#"{"b":2.0,"a":1}"#, r#"{"a":2}"#, "{}"])
+        .prop_map(item)
 }
 
 fn any_tags() -> impl Strategy<Value = Tags> {
@@ -33,33 +28,21 @@ fn any_tags() -> impl Strategy<Value = Tags> {
 fn any_change() -> impl Strategy<Value = Change> {
     prop_oneof![
         any_item().prop_map(Change::Put),
-        (any_item(), any_item()).prop_map(|(basis, item)| Change::Replace {
-            basis: basis.etag(),
-            item
-        }),
+        (any_item(), any_item())
+            .prop_map(|(basis, item)| Change::Replace { basis: basis.etag(), item }),
         Just(Change::Delete),
     ]
 }
 
 fn any_precondition() -> impl Strategy<Value = Precondition> {
-    (prop::option::of(any_tags()), prop::option::of(any_tags())).prop_map(
-        |(if_match, if_none_match)| Precondition {
-            if_match,
-            if_none_match,
-        },
-    )
+    (prop::option::of(any_tags()), prop::option::of(any_tags()))
+        .prop_map(|(if_match, if_none_match)| Precondition { if_match, if_none_match })
 }
 
 fn write(precondition: Precondition, change: Change) -> Write {
-    let key = Key {
-        collection: CollectionName::new("items").unwrap(),
-        id: ItemId::new("foo").unwrap(),
-    };
-    Write {
-        key,
-        precondition,
-        change,
-    }
+    let key =
+        Key { collection: CollectionName::new("items").unwrap(), id: ItemId::new("foo").unwrap() };
+    Write { key, precondition, change }
 }
 
 fn put(item: &Item) -> Write {
@@ -114,16 +97,9 @@ fn model(current: Option<&Item>, write: &Write) -> &'static str {
             _ => "not found",
         };
     };
-    let matched = write
-        .precondition
-        .if_match
-        .as_ref()
-        .map(|tags| listed(tags, stored.etag()));
-    let none_matched = write
-        .precondition
-        .if_none_match
-        .as_ref()
-        .map(|tags| !listed(tags, stored.etag()));
+    let matched = write.precondition.if_match.as_ref().map(|tags| listed(tags, stored.etag()));
+    let none_matched =
+        write.precondition.if_none_match.as_ref().map(|tags| !listed(tags, stored.etag()));
     match (&write.change, matched, none_matched) {
         (_, _, Some(false)) => "failed",
         (Change::Put(sent), Some(false), _) if stored.equals(sent) => "unchanged",

@@ -19,10 +19,9 @@ fn item(text: &str) -> Item {
 fn without_plus(value: &Value) -> String {
     match value {
         Value::Number(number) => number.as_str().replace('E', "e").replace("e+", "e"),
-        Value::Array(elements) => elements
-            .iter()
-            .map(|element| without_plus(element) + ",")
-            .collect(),
+        Value::Array(elements) => {
+            elements.iter().map(|element| without_plus(element) + ",").collect()
+        }
         Value::Object(members) => members
             .iter()
             .map(|(name, value)| format!("{name:?}:{},", without_plus(value)))
@@ -37,14 +36,7 @@ fn agrees_with_serde_json(text: &[u8]) -> Result<(), TestCaseError> {
     match (parse(text), reference) {
         (Ok(ours), Ok(theirs)) => prop_assert_eq!(without_plus(&ours), without_plus(&theirs)),
         (Ok(ours), Err(error)) => prop_assert!(false, "{ours} was accepted: {error}"),
-        (
-            Err(Error {
-                pointer,
-                offset,
-                kind,
-            }),
-            theirs,
-        ) => {
+        (Err(Error { pointer, offset, kind }), theirs) => {
             prop_assert!(offset <= text.len());
             prop_assert!(pointer.is_empty() || pointer.starts_with('/'));
             let stricter = matches!(

@@ -51,11 +51,7 @@ pub enum Retry {
 impl Error {
     /// Makes an error without a source. `message` is for operators: one sentence without a stop.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            source: None,
-        }
+        Self { kind, message: message.into(), source: None }
     }
 
     /// Makes an error that was caused by `source`, which `message` does not repeat.
@@ -64,11 +60,7 @@ impl Error {
         message: impl Into<Cow<'static, str>>,
         source: impl StdError + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            source: Some(Arc::new(source)),
-        }
+        Self { kind, message: message.into(), source: Some(Arc::new(source)) }
     }
 
     /// Returns what kind of trouble this is.
@@ -97,9 +89,7 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut error = f.debug_struct("Error");
-        error
-            .field("kind", &self.kind)
-            .field("message", &self.message);
+        error.field("kind", &self.kind).field("message", &self.message);
         if let Some(source) = &self.source {
             error.field("source", source);
         }
@@ -109,9 +99,7 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn StdError + 'static))
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 }
 

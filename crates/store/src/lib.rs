@@ -1,7 +1,7 @@
 //! Where items are kept.
 //!
 //! - [`Store`] is the contract that every back end keeps; its rustdoc is the specification.
-//! - [`open`] chooses a back end by URL.
+//! - [`open()`] chooses a back end by URL.
 //! - [`Error`] says what kind of trouble there was and whether to try again.
 //!
 //! A back end is one folder: `memory`, `embedded`. `faulty` wraps another store and answers on

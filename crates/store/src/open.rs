@@ -15,7 +15,7 @@ use crate::store::Store;
 /// container to the rest of the service.
 pub const CACHE_BYTES_DEFAULT: u64 = 64 << 20;
 
-/// The schemes that [`open`] knows, as its refusal lists them.
+/// The schemes that [`open()`] knows, as its refusal lists them.
 const SCHEMES: &str = "memory:, file:PATH, faulty:DIR?store=URL";
 
 /// What can be set about a store besides its URL.
@@ -28,9 +28,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            cache_bytes: CACHE_BYTES_DEFAULT,
-        }
+        Self { cache_bytes: CACHE_BYTES_DEFAULT }
     }
 }
 
@@ -123,14 +121,9 @@ pub enum OpenError {
 /// [`OpenError`]; nothing was changed on disk when the directory is refused.
 pub fn open(url: &str, options: &Options) -> Result<Arc<dyn Store>, OpenError> {
     let Some((scheme, rest)) = url.split_once(':') else {
-        return Err(OpenError::UnknownScheme {
-            url: url.to_owned(),
-        });
+        return Err(OpenError::UnknownScheme { url: url.to_owned() });
     };
-    let invalid = |why| OpenError::InvalidUrl {
-        url: url.to_owned(),
-        why,
-    };
+    let invalid = |why| OpenError::InvalidUrl { url: url.to_owned(), why };
     match scheme {
         "memory" if rest.is_empty() => Ok(Arc::new(Memory::default())),
         "memory" => Err(invalid("nothing may follow `memory:`")),
@@ -146,9 +139,7 @@ pub fn open(url: &str, options: &Options) -> Result<Arc<dyn Store>, OpenError> {
             Ok(Arc::new(Faulty::new(directory, open(inner, options)?)?))
         }
         // Behind the scheme there can be a password.
-        _ => Err(OpenError::UnknownScheme {
-            url: format!("{scheme}:"),
-        }),
+        _ => Err(OpenError::UnknownScheme { url: format!("{scheme}:") }),
     }
 }
 
@@ -159,11 +150,7 @@ fn file_path(rest: &str) -> Result<&Path, &'static str> {
         Some(_) => return Err("a host cannot be named; write file:PATH or file:///PATH"),
         None => rest,
     };
-    if path.is_empty() {
-        Err("the path is missing")
-    } else {
-        Ok(Path::new(path))
-    }
+    if path.is_empty() { Err("the path is missing") } else { Ok(Path::new(path)) }
 }
 
 #[cfg(test)]
@@ -171,9 +158,7 @@ mod tests {
     use super::*;
 
     fn refusal(url: &str) -> String {
-        open(url, &Options::default())
-            .expect_err("it is refused")
-            .to_string()
+        open(url, &Options::default()).expect_err("it is refused").to_string()
     }
 
     #[test]

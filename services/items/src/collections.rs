@@ -21,32 +21,17 @@ struct Declaration {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InvalidFile {
     #[error("{}: the file cannot be read", path.display())]
-    Unreadable {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{}: this is no JSON", path.display())]
     Malformed { path: PathBuf, source: json::Error },
     #[error("{}: write an object whose members are collections by name", path.display())]
     NoObject { path: PathBuf },
     #[error("{}: the collection {name:?} cannot have this name", path.display())]
-    Name {
-        path: PathBuf,
-        name: String,
-        source: InvalidCollectionName,
-    },
+    Name { path: PathBuf, name: String, source: InvalidCollectionName },
     #[error("{}: the declaration of {name:?} cannot be read", path.display())]
-    Declaration {
-        path: PathBuf,
-        name: String,
-        source: serde_json::Error,
-    },
+    Declaration { path: PathBuf, name: String, source: serde_json::Error },
     #[error("{}: the schema of {name:?} cannot be used", path.display())]
-    Schema {
-        path: PathBuf,
-        name: String,
-        source: InvalidSchema,
-    },
+    Schema { path: PathBuf, name: String, source: InvalidSchema },
 }
 
 /// Returns the built-in collection and those that the file declares, in its order.
@@ -68,10 +53,8 @@ fn declare(path: &Path, declarations: Map<String, Value>) -> Result<Vec<Collecti
             Ok(collection) => collection,
             Err(source) => return Err(InvalidFile::Name { path, name, source }),
         };
-        let Declaration {
-            schema,
-            require_precondition,
-        } = match serde_json::from_value(declaration) {
+        let Declaration { schema, require_precondition } = match serde_json::from_value(declaration)
+        {
             Ok(declaration) => declaration,
             Err(source) => return Err(InvalidFile::Declaration { path, name, source }),
         };
@@ -86,12 +69,7 @@ fn declare(path: &Path, declarations: Map<String, Value>) -> Result<Vec<Collecti
 }
 
 fn read(path: &Path) -> Result<Value, InvalidFile> {
-    let text = std::fs::read(path).map_err(|source| InvalidFile::Unreadable {
-        path: path.into(),
-        source,
-    })?;
-    json::parse(&text).map_err(|source| InvalidFile::Malformed {
-        path: path.into(),
-        source,
-    })
+    let text = std::fs::read(path)
+        .map_err(|source| InvalidFile::Unreadable { path: path.into(), source })?;
+    json::parse(&text).map_err(|source| InvalidFile::Malformed { path: path.into(), source })
 }

@@ -35,11 +35,7 @@ fn sharing(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 fn socket(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Connections of a former process that linger in TIME_WAIT do not matter.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;

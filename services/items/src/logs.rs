@@ -11,20 +11,14 @@ pub(crate) fn start(settings: &Settings) {
     let filter = EnvFilter::try_new(&settings.log_level);
     let refused = filter.as_ref().err().map(ToString::to_string);
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match settings.log_format {
-        LogFormat::Human => logs
-            .with_ansi(std::io::stderr().is_terminal())
-            .with_target(false)
-            .init(),
+        LogFormat::Human => {
+            logs.with_ansi(std::io::stderr().is_terminal()).with_target(false).init()
+        }
         LogFormat::Json => logs.json().flatten_event(true).init(),
     }
     if let Some(error) = refused {
-        tracing::warn!(
-            error,
-            "the log level cannot be read, so it is info: {error}"
-        );
+        tracing::warn!(error, "the log level cannot be read, so it is info: {error}");
     }
 }

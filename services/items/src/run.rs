@@ -54,10 +54,7 @@ impl std::fmt::Display for Failure {
                 error
             }
             Self::Listen(address, error) => {
-                write!(
-                    f,
-                    "cannot listen on {address} (set another address with --listen): "
-                )?;
+                write!(f, "cannot listen on {address} (set another address with --listen): ")?;
                 error
             }
             Self::Runtime(error) => {
@@ -86,31 +83,21 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let mut options = Options::default();
     options.cache_bytes = settings.cache.as_u64();
     let store = store::open(&settings.store, &options).map_err(Failure::Store)?;
-    let main = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::Runtime)?;
+    let main =
+        runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
     if settings.samples {
-        main.block_on(samples::load(&*store, &collections[0]))
-            .map_err(Failure::Samples)?;
+        main.block_on(samples::load(&*store, &collections[0])).map_err(Failure::Samples)?;
     }
-    let setup = Setup {
-        store: Arc::clone(&store),
-        collections,
-        limits: limits(&settings),
-    };
+    let setup = Setup { store: Arc::clone(&store), collections, limits: limits(&settings) };
     let (dispatch, document) = router(setup).map_err(Failure::Setup)?;
-    let log = if settings.log_requests {
-        LogRequests::All
-    } else {
-        LogRequests::Faults
-    };
-    let stopped = match &settings.check_contract {
-        None => serve(&main, Edge::new(dispatch, log), &settings)?,
+    let log = if settings.log_requests { LogRequests::All } else { LogRequests::Faults };
+    let edge = Edge::new(dispatch.clone(), log);
+    let code = match &settings.check_contract {
+        None => serve(&main, edge, &settings)?,
         Some(path) => {
-            let recorder = Recorder::new(dispatch, &document, alarm);
+            let recorder = Recorder::new(edge, dispatch, &document, alarm);
             let recording = recorder.recording();
-            let code = serve(&main, Edge::new(recorder, log), &settings)?;
+            let code = serve(&main, recorder, &settings)?;
             report(&recording, path)
                 .map_err(|error| Failure::Report(path.clone(), error))?
                 .unwrap_or(code)
@@ -118,7 +105,7 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
     };
     close(store);
     tracing::info!("stopped");
-    Ok(stopped)
+    Ok(code)
 }
 
 fn limits(settings: &Settings) -> Limits {
@@ -138,10 +125,8 @@ where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: 'static,
 {
-    let workers = settings
-        .workers
-        .or_else(|| thread::available_parallelism().ok())
-        .map_or(1, usize::from);
+    let workers =
+        settings.workers.or_else(|| thread::available_parallelism().ok()).map_or(1, usize::from);
     let refused = |error| Failure::Listen(settings.listen, error);
     let listeners = listen::listen(settings.listen, workers).map_err(refused)?;
     let address = listeners[0].local_addr().map_err(refused)?;
@@ -154,10 +139,7 @@ where
     };
     // The handlers are there before anybody is told that the service is.
     let signals = main.block_on(async {
-        Ok((
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::interrupt())?,
-        ))
+        Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
     });
     let (mut terminate, mut interrupt) = signals.map_err(Failure::Runtime)?;
     let threads: Vec<_> = listeners
@@ -200,32 +182,23 @@ where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: 'static,
 {
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    thread::Builder::new()
-        .name(format!("worker-{number}"))
-        .spawn(move || {
-            LocalSet::new().block_on(&runtime, async move {
-                match TcpListener::from_std(listener) {
-                    Ok(listener) => worker::serve(listener, service, terms).await,
-                    Err(error) => {
-                        tracing::error!(%error, "a worker has no socket: {error}");
-                        0
-                    }
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+        LocalSet::new().block_on(&runtime, async move {
+            match TcpListener::from_std(listener) {
+                Ok(listener) => worker::serve(listener, service, terms).await,
+                Err(error) => {
+                    tracing::error!(%error, "a worker has no socket: {error}");
+                    0
                 }
-            })
+            }
         })
+    })
 }
 
 /// Logs an answer that the document does not promise.
 fn alarm(violation: &Violation) {
-    let Violation {
-        method,
-        path,
-        status,
-        fault,
-    } = violation;
+    let Violation { method, path, status, fault } = violation;
     tracing::error!(
         method,
         path,

@@ -15,16 +15,9 @@ pub(crate) async fn load(store: &dyn Store, items: &Collection) -> Result<(), Er
             collection: items.name().clone(),
             id: ItemId::new(id).expect("the id is legal"),
         },
-        precondition: Precondition {
-            if_none_match: Some(Tags::Any),
-            ..Precondition::default()
-        },
+        precondition: Precondition { if_none_match: Some(Tags::Any), ..Precondition::default() },
         change: Change::Put(Item::new(item.as_object().expect("samples are objects"))),
     });
     // A refusal means that the item is there.
-    store
-        .apply(writes.into())
-        .await
-        .into_iter()
-        .try_for_each(|result| result.map(|_| ()))
+    store.apply(writes.into()).await.into_iter().try_for_each(|result| result.map(|_| ()))
 }

@@ -105,10 +105,7 @@ async fn accept(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
 ) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = Arc::clone(connections)
-        .acquire_owned()
-        .await
-        .map_err(io::Error::other)?;
+    let permit = Arc::clone(connections).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, _) = listener.accept().await?;
     // Answers are written whole, so waiting for more to send only delays them.
     stream.set_nodelay(true)?;
@@ -117,9 +114,5 @@ async fn accept(
 
 /// Most requests have no body; for them none is allocated.
 fn body(incoming: Incoming) -> Body {
-    if incoming.is_end_stream() {
-        Body::empty()
-    } else {
-        Body::new(incoming)
-    }
+    if incoming.is_end_stream() { Body::empty() } else { Body::new(incoming) }
 }

@@ -16,13 +16,7 @@ use crate::shelf::Shelf;
 #[repr(u16)]
 pub(crate) enum CreateItem {
     /// The item was created; `Location` has its id. With `Prefer: return=minimal` there is no body.
-    Created(
-        Option<Representation>,
-        Location,
-        Tag,
-        Did,
-        Option<PreferenceApplied>,
-    ) = 201,
+    Created(Option<Representation>, Location, Tag, Did, Option<PreferenceApplied>) = 201,
 }
 
 /// What a creation answers when it fails.
@@ -52,11 +46,7 @@ pub(crate) async fn create_item(
     let item = shelf.read(&payload.bytes)?;
     let id = ItemId::new(&Uuid::now_v7().to_string()).expect("a UUID is a legal id");
     let path = shelf.path(&id);
-    let write = Write {
-        key: shelf.key(id),
-        precondition,
-        change: Change::Put(item),
-    };
+    let write = Write { key: shelf.key(id), precondition, change: Change::Put(item) };
     match shelf.apply(write).await? {
         Ok(outcome) => Ok(CreateItem::new(outcome, path, prefer)),
         Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),

@@ -37,11 +37,7 @@ pub(crate) async fn delete_item(
     Conditions(precondition): Conditions,
 ) -> Result<DeleteItem, DeleteFailure> {
     shelf.demand(&precondition)?;
-    let write = Write {
-        key: shelf.key(id),
-        precondition,
-        change: Change::Delete,
-    };
+    let write = Write { key: shelf.key(id), precondition, change: Change::Delete };
     match shelf.apply(write).await? {
         Ok(outcome) => Ok(DeleteItem::Deleted(Did::of(&outcome))),
         Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),

@@ -26,10 +26,8 @@ impl From<json::Error> for InvalidBody {
 
 impl From<InvalidPatch> for InvalidBody {
     fn from(error: InvalidPatch) -> Self {
-        let problem = Problem::new(format!(
-            "The body is no JSON Patch (RFC 6902): {}.",
-            error.detail
-        ));
+        let problem =
+            Problem::new(format!("The body is no JSON Patch (RFC 6902): {}.", error.detail));
         Self::MalformedBody(problem.at(Place::pointer(error.pointer, error.detail)))
     }
 }

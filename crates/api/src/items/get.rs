@@ -42,8 +42,5 @@ pub(crate) async fn get_item(
     if !precondition.if_none_match_holds(Some(&item)) {
         return Ok(GetItem::NotModified(Tag(etag)));
     }
-    Ok(GetItem::Found(
-        Representation(item.representation().clone()),
-        Tag(etag),
-    ))
+    Ok(GetItem::Found(Representation(item.representation().clone()), Tag(etag)))
 }

@@ -30,28 +30,18 @@ pub(crate) async fn list_items(
         items_max: limit.0.get(),
     };
     let page = shelf.store().list(query).await?;
-    let next = page.next().map(|cursor| {
-        format!(
-            "/{}?limit={}&after={cursor}",
-            shelf.collection().name(),
-            limit.0
-        )
-    });
-    Ok(ListItems::Listed(
-        PageText(page_text(&page, next.as_deref())),
-        next.map(NextLink),
-    ))
+    let next = page
+        .next()
+        .map(|cursor| format!("/{}?limit={}&after={cursor}", shelf.collection().name(), limit.0));
+    Ok(ListItems::Listed(PageText(page_text(&page, next.as_deref())), next.map(NextLink)))
 }
 
 /// Writes a page. The representations go in as they are.
 fn page_text(page: &Page, next: Option<&str>) -> Vec<u8> {
     /// What stands around an item: names, an id, a tag.
     const AROUND_BYTES: usize = 96;
-    let bytes: usize = page
-        .items
-        .iter()
-        .map(|(_, item)| item.representation().len() + AROUND_BYTES)
-        .sum();
+    let bytes: usize =
+        page.items.iter().map(|(_, item)| item.representation().len() + AROUND_BYTES).sum();
     let mut text = Vec::with_capacity(bytes + AROUND_BYTES);
     text.extend_from_slice(b"{\"items\":[");
     for (at, (id, item)) in page.items.iter().enumerate() {

@@ -32,9 +32,7 @@ impl PathParameter for Id {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        ItemId::new(text)
-            .map(Self)
-            .map_err(|error| error.to_string())
+        ItemId::new(text).map(Self).map_err(|error| error.to_string())
     }
 }
 
@@ -67,10 +65,7 @@ fn known(tags: EntityTags, weak_too: bool) -> Tags {
         EntityTags::Any => Tags::Any,
         EntityTags::Listed(tags) => {
             let tags = tags.iter().filter(|tag| weak_too || !tag.weak);
-            Tags::Listed(
-                tags.filter_map(|tag| tag.quoted.parse::<ETag>().ok())
-                    .collect(),
-            )
+            Tags::Listed(tags.filter_map(|tag| tag.quoted.parse::<ETag>().ok()).collect())
         }
     }
 }
@@ -105,9 +100,7 @@ impl TryFrom<String> for PageLimit {
             .parse()
             .ok()
             .filter(|limit: &NonZeroUsize| digits && limit.get() <= PAGE_ITEMS_MAX);
-        limit
-            .map(Self)
-            .ok_or_else(|| format!("`limit` is a number from 1 to {PAGE_ITEMS_MAX}"))
+        limit.map(Self).ok_or_else(|| format!("`limit` is a number from 1 to {PAGE_ITEMS_MAX}"))
     }
 }
 
@@ -136,9 +129,7 @@ impl TryFrom<String> for After {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-            .map(|Cursor(id)| Self(id))
-            .map_err(|error| format!("`after` is {error}"))
+        text.parse().map(|Cursor(id)| Self(id)).map_err(|error| format!("`after` is {error}"))
     }
 }
 

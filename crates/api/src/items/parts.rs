@@ -27,11 +27,7 @@ impl Part for Representation {
     }
 
     fn write(self, response: &mut Response, _: &'static Variant) {
-        write_body(
-            response,
-            HeaderValue::from_static(APPLICATION_JSON),
-            self.0.into(),
-        );
+        write_body(response, HeaderValue::from_static(APPLICATION_JSON), self.0.into());
     }
 }
 
@@ -47,11 +43,7 @@ impl Part for PageText {
     }
 
     fn write(self, response: &mut Response, _: &'static Variant) {
-        write_body(
-            response,
-            HeaderValue::from_static(APPLICATION_JSON),
-            self.0.into(),
-        );
+        write_body(response, HeaderValue::from_static(APPLICATION_JSON), self.0.into());
     }
 }
 

@@ -25,13 +25,7 @@ const ATTEMPTS_MAX: usize = 64;
 #[repr(u16)]
 pub(crate) enum PatchItem {
     /// The item as it now is.
-    Patched(
-        Representation,
-        ContentLocation,
-        Tag,
-        Did,
-        Option<PreferenceApplied>,
-    ) = 200,
+    Patched(Representation, ContentLocation, Tag, Did, Option<PreferenceApplied>) = 200,
     /// The item was patched; `Prefer: return=minimal` was followed.
     PatchedMinimal(Tag, Did, PreferenceApplied) = 204,
 }
@@ -90,15 +84,9 @@ pub(crate) async fn patch_item(
     for _ in 0..ATTEMPTS_MAX {
         let current = shelf.get(&key).await?.ok_or_else(Missing::item)?;
         let item = patched(&shelf, &patch, &current)?;
-        let change = Change::Replace {
-            basis: current.etag(),
-            item,
-        };
-        let write = Write {
-            key: key.clone(),
-            precondition: Precondition::clone(&precondition),
-            change,
-        };
+        let change = Change::Replace { basis: current.etag(), item };
+        let write =
+            Write { key: key.clone(), precondition: Precondition::clone(&precondition), change };
         match shelf.apply(write).await? {
             Ok(outcome) => return Ok(PatchItem::new(outcome, path, prefer)),
             Err(Refusal::Moved) => {}
@@ -127,10 +115,8 @@ fn refused(failed: PatchFailed) -> PatchFailure {
             Conflict::PatchConflict(problem.at(place)).into()
         }
         PatchFailedKind::TooLarge => {
-            let problem = Problem::new(format!(
-                "The patch makes the item too large: {}.",
-                failed.detail
-            ));
+            let problem =
+                Problem::new(format!("The patch makes the item too large: {}.", failed.detail));
             InvalidBody::InvalidItem(problem.at(place)).into()
         }
         PatchFailedKind::Stored => {

@@ -15,21 +15,9 @@ use crate::shelf::Shelf;
 #[repr(u16)]
 pub(crate) enum PutItem {
     /// The item exists, and now is equal to what was sent.
-    Stored(
-        Representation,
-        ContentLocation,
-        Tag,
-        Did,
-        Option<PreferenceApplied>,
-    ) = 200,
+    Stored(Representation, ContentLocation, Tag, Did, Option<PreferenceApplied>) = 200,
     /// The item did not exist, and was created. With `Prefer: return=minimal` there is no body.
-    Created(
-        Option<Representation>,
-        Location,
-        Tag,
-        Did,
-        Option<PreferenceApplied>,
-    ) = 201,
+    Created(Option<Representation>, Location, Tag, Did, Option<PreferenceApplied>) = 201,
     /// The item exists, and now is equal to what was sent; `Prefer: return=minimal` was followed.
     StoredMinimal(Tag, Did, PreferenceApplied) = 204,
 }
@@ -58,11 +46,7 @@ pub(crate) async fn put_item(
     let item = shelf.read(&payload.bytes)?;
     shelf.demand(&precondition)?;
     let path = shelf.path(&id);
-    let write = Write {
-        key: shelf.key(id),
-        precondition,
-        change: Change::Put(item),
-    };
+    let write = Write { key: shelf.key(id), precondition, change: Change::Put(item) };
     match shelf.apply(write).await? {
         Ok(outcome) => Ok(PutItem::new(outcome, path, prefer)),
         Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),

@@ -53,11 +53,7 @@ impl Asset {
         media_type: impl Into<Cow<'static, str>>,
         bytes: impl Into<Bytes>,
     ) -> GetAsset {
-        GetAsset::Asset(Self {
-            media_type: media_type.into(),
-            bytes: bytes.into(),
-            gzip: false,
-        })
+        GetAsset::Asset(Self { media_type: media_type.into(), bytes: bytes.into(), gzip: false })
     }
 
     /// A script that is kept compressed. Every browser that can run it can inflate it.

@@ -11,12 +11,7 @@ use super::asset::{Asset, GetAsset, NoAsset};
 static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     // Without `none` the page asks a public validator about the document.
     let config = Config::new(["/openapi.json"]).validator_url("none");
-    Arc::new(
-        config
-            .try_it_out_enabled(true)
-            .display_request_duration(true)
-            .deep_linking(true),
-    )
+    Arc::new(config.try_it_out_enabled(true).display_request_duration(true).deep_linking(true))
 });
 
 /// Returns the page.
@@ -43,9 +38,7 @@ impl PathParameter for File {
 
 /// Returns a file of Swagger UI.
 pub(crate) async fn docs_asset(Path(File(name)): Path<File>) -> Result<GetAsset, NoAsset> {
-    let file = utoipa_swagger_ui::serve(&name, Arc::clone(&CONFIG))
-        .ok()
-        .flatten();
+    let file = utoipa_swagger_ui::serve(&name, Arc::clone(&CONFIG)).ok().flatten();
     let file = file.filter(|_| !name.is_empty()).ok_or_else(NoAsset::new)?;
     Ok(Asset::file(file.content_type, file.bytes.into_owned()))
 }

@@ -28,18 +28,13 @@ impl ProblemsPage {
             );
         }
         // A second call would write the same.
-        let _ = self.0.set(
-            include_str!("problems.html")
-                .replace("<!-- problems -->", &entries)
-                .into(),
-        );
+        let _ =
+            self.0.set(include_str!("problems.html").replace("<!-- problems -->", &entries).into());
     }
 }
 
 fn html(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// Returns the page.

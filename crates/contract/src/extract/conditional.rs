@@ -115,11 +115,7 @@ fn entity_tags(
         )
     };
     if first.as_bytes().trim_ascii() == b"*" {
-        return if values.next().is_none() {
-            Ok(Some(EntityTags::Any))
-        } else {
-            Err(refuse())
-        };
+        return if values.next().is_none() { Ok(Some(EntityTags::Any)) } else { Err(refuse()) };
     }
     let mut tags = Vec::new();
     for value in std::iter::once(first).chain(values) {
@@ -151,10 +147,7 @@ fn read_list(mut rest: &[u8], tags: &mut Vec<EntityTag>) -> Option<()> {
         let inner = quoted.strip_prefix(b"\"")?;
         let length = inner.iter().position(|byte| *byte == b'"')?;
         // etagc: no space, no control character (RFC 9110 §8.8.3).
-        if inner[..length]
-            .iter()
-            .any(|byte| *byte <= b' ' || *byte == 0x7f)
-        {
+        if inner[..length].iter().any(|byte| *byte <= b' ' || *byte == 0x7f) {
             return None;
         }
         let (tag, after) = quoted.split_at(length + 2);
@@ -180,25 +173,16 @@ mod tests {
     }
 
     fn tag(weak: bool, quoted: &str) -> EntityTag {
-        EntityTag {
-            weak,
-            quoted: quoted.into(),
-        }
+        EntityTag { weak, quoted: quoted.into() }
     }
 
     #[test]
     fn lists_follow_the_grammar() {
         assert_eq!(read("*"), Some(EntityTags::Any));
-        assert_eq!(
-            read("\"a\""),
-            Some(EntityTags::Listed(vec![tag(false, "\"a\"")]))
-        );
+        assert_eq!(read("\"a\""), Some(EntityTags::Listed(vec![tag(false, "\"a\"")])));
         assert_eq!(
             read(", W/\"a,b\" ,,\"\""),
-            Some(EntityTags::Listed(vec![
-                tag(true, "\"a,b\""),
-                tag(false, "\"\"")
-            ]))
+            Some(EntityTags::Listed(vec![tag(true, "\"a,b\""), tag(false, "\"\"")]))
         );
     }
 

@@ -45,10 +45,8 @@ impl<S: Sync, T: PathParameter> Extract<S> for Path<T> {
             Err(NotUtf8) => Err("the percent-decoded bytes are not UTF-8".into()),
         };
         parsed.map(Self).map_err(|detail| {
-            let problem = Problem::new(format!(
-                "The path parameter `{}` is malformed: {detail}.",
-                T::NAME
-            ));
+            let problem =
+                Problem::new(format!("The path parameter `{}` is malformed: {detail}.", T::NAME));
             InvalidPath::MalformedPath(problem.at(Place::parameter(T::NAME, detail)))
         })
     }

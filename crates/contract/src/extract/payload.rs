@@ -105,19 +105,12 @@ where
             )
         })?;
         let bytes = read(body, limit).await?;
-        Ok(Self {
-            media_type,
-            bytes,
-            media: PhantomData,
-        })
+        Ok(Self { media_type, bytes, media: PhantomData })
     }
 
     fn describe(operation: &mut OperationDoc<'_>) {
         let types = M::TYPES.iter().map(|media_type| {
-            (
-                (*media_type).to_owned(),
-                M::describe(media_type, operation.schemas()),
-            )
+            ((*media_type).to_owned(), M::describe(media_type, operation.schemas()))
         });
         let content = types.collect::<Map<_, _>>();
         operation.request_body(
@@ -164,47 +157,30 @@ fn declared(
     if let Some(coding) = headers.get(CONTENT_ENCODING)
         && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
     {
-        return Err((
-            "Content-Encoding",
-            "The body is encoded, which is not supported".into(),
-        ));
+        return Err(("Content-Encoding", "The body is encoded, which is not supported".into()));
     }
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let blame = |detail: &str| ("Content-Type", detail.to_owned());
-    let value = values
-        .next()
-        .ok_or_else(|| blame("The body has no Content-Type"))?;
+    let value = values.next().ok_or_else(|| blame("The body has no Content-Type"))?;
     if values.next().is_some() {
         return Err(blame("There is more than one Content-Type"));
     }
     // The usual spelling needs no parsing.
-    if let Some(exact) = types
-        .iter()
-        .find(|media_type| media_type.as_bytes() == value.as_bytes())
-    {
+    if let Some(exact) = types.iter().find(|media_type| media_type.as_bytes() == value.as_bytes()) {
         return Ok(exact);
     }
-    let value = value
-        .to_str()
-        .map_err(|_| blame("The Content-Type is not ASCII"))?;
+    let value = value.to_str().map_err(|_| blame("The Content-Type is not ASCII"))?;
     let (essence, parameters) = value.split_once(';').unwrap_or((value, ""));
-    let charset = parameters
-        .split(';')
-        .filter_map(|parameter| parameter.split_once('='))
-        .find_map(|(name, value)| {
-            name.trim()
-                .eq_ignore_ascii_case("charset")
-                .then(|| value.trim().trim_matches('"'))
-        });
+    let charset = parameters.split(';').filter_map(|parameter| parameter.split_once('=')).find_map(
+        |(name, value)| {
+            name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+        },
+    );
     if charset.is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8")) {
         return Err(blame("The charset is not UTF-8"));
     }
-    let known = types
-        .iter()
-        .find(|media_type| media_type.eq_ignore_ascii_case(essence.trim()));
-    known
-        .copied()
-        .ok_or_else(|| blame("The Content-Type is another one"))
+    let known = types.iter().find(|media_type| media_type.eq_ignore_ascii_case(essence.trim()));
+    known.copied().ok_or_else(|| blame("The Content-Type is another one"))
 }
 
 #[cfg(test)]

@@ -34,9 +34,7 @@ impl<S: Sync> Extract<S> for Prefer {
     type Rejection = Infallible;
 
     async fn extract(inbound: &mut Inbound, _: &S) -> Result<Self, Infallible> {
-        Ok(Self {
-            returns: returns(inbound.headers()),
-        })
+        Ok(Self { returns: returns(inbound.headers()) })
     }
 
     fn describe(operation: &mut OperationDoc<'_>) {
@@ -51,24 +49,19 @@ impl<S: Sync> Extract<S> for Prefer {
 }
 
 fn returns(headers: &HeaderMap) -> Option<Return> {
-    let values = headers
-        .get_all(&PREFER)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    values
-        .flat_map(|value| value.split(','))
-        .find_map(|preference| {
-            let (preference, _parameters) = preference.split_once(';').unwrap_or((preference, ""));
-            let (name, value) = preference.split_once('=')?;
-            if !name.trim().eq_ignore_ascii_case("return") {
-                return None;
-            }
-            match value.trim().trim_matches('"') {
-                "minimal" => Some(Return::Minimal),
-                "representation" => Some(Return::Representation),
-                _ => None,
-            }
-        })
+    let values = headers.get_all(&PREFER).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).find_map(|preference| {
+        let (preference, _parameters) = preference.split_once(';').unwrap_or((preference, ""));
+        let (name, value) = preference.split_once('=')?;
+        if !name.trim().eq_ignore_ascii_case("return") {
+            return None;
+        }
+        match value.trim().trim_matches('"') {
+            "minimal" => Some(Return::Minimal),
+            "representation" => Some(Return::Representation),
+            _ => None,
+        }
+    })
 }
 
 /// `Preference-Applied`: the preference that the answer follows (RFC 7240 §3).
@@ -107,10 +100,7 @@ mod tests {
             read("wait=10, Return = \"minimal\"; x=y, return=representation"),
             Some(Return::Minimal)
         );
-        assert_eq!(
-            read("return=everything, return=representation"),
-            Some(Return::Representation)
-        );
+        assert_eq!(read("return=everything, return=representation"), Some(Return::Representation));
         assert_eq!(read("respond-async"), None);
     }
 }

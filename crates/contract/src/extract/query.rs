@@ -31,14 +31,12 @@ impl<S: Sync, T: DeserializeOwned + JsonSchema + Send> Extract<S> for Query<T> {
     async fn extract(inbound: &mut Inbound, _: &S) -> Result<Self, InvalidQuery> {
         let query = inbound.uri().query().unwrap_or_default();
         let deserializer = serde_html_form::Deserializer::from_bytes(query.as_bytes());
-        serde_path_to_error::deserialize(deserializer)
-            .map(Self)
-            .map_err(|error| {
-                let name = error.path().to_string();
-                let detail = error.into_inner().to_string();
-                let problem = Problem::new(format!("The query is malformed: {detail}."));
-                InvalidQuery::MalformedQuery(problem.at(Place::parameter(name, detail)))
-            })
+        serde_path_to_error::deserialize(deserializer).map(Self).map_err(|error| {
+            let name = error.path().to_string();
+            let detail = error.into_inner().to_string();
+            let problem = Problem::new(format!("The query is malformed: {detail}."));
+            InvalidQuery::MalformedQuery(problem.at(Place::parameter(name, detail)))
+        })
     }
 
     fn describe(operation: &mut OperationDoc<'_>) {
@@ -48,16 +46,13 @@ impl<S: Sync, T: DeserializeOwned + JsonSchema + Send> Extract<S> for Query<T> {
             .into_root_schema_for::<T>()
             .to_value();
         let required = |name: &str| {
-            schema["required"]
-                .as_array()
-                .is_some_and(|names| names.iter().any(|n| n == name))
+            schema["required"].as_array().is_some_and(|names| names.iter().any(|n| n == name))
         };
         let properties = schema["properties"].as_object().into_iter().flatten();
         for (name, property) in properties {
             let mut property = property.clone();
-            let description = property
-                .as_object_mut()
-                .and_then(|schema| schema.remove("description"));
+            let description =
+                property.as_object_mut().and_then(|schema| schema.remove("description"));
             operation.parameter(json!({
                 "name": name,
                 "in": "query",

@@ -39,10 +39,7 @@ impl Guard for HeadLimit {
         N: FnOnce(Inbound) -> F + Send,
         F: Future<Output = Response> + Send,
     {
-        let target_bytes = inbound
-            .uri()
-            .path_and_query()
-            .map_or(0, |target| target.as_str().len());
+        let target_bytes = inbound.uri().path_and_query().map_or(0, |target| target.as_str().len());
         if target_bytes > self.target_bytes_max {
             let detail = format!(
                 "The path and query have {target_bytes} bytes, {} are allowed.",
@@ -50,11 +47,8 @@ impl Guard for HeadLimit {
             );
             return Err(HeadTooLarge::TargetTooLong(Problem::new(detail)));
         }
-        let headers_bytes = inbound
-            .headers()
-            .iter()
-            .map(|(name, value)| name.as_str().len() + value.len())
-            .sum();
+        let headers_bytes =
+            inbound.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         if headers_bytes > self.headers_bytes_max {
             return Err(HeadTooLarge::HeadersTooLarge(
                 self.headers_too_large(inbound.headers(), headers_bytes),
@@ -75,10 +69,8 @@ impl HeadLimit {
         match largest {
             Some((name, value)) => {
                 // A hostile name can be as long as the section.
-                let name: String = crate::answers::title_case(name.as_str())
-                    .chars()
-                    .take(64)
-                    .collect();
+                let name: String =
+                    crate::answers::title_case(name.as_str()).chars().take(64).collect();
                 problem.at(Place::header(name, format!("it has {} bytes", value.len())))
             }
             None => problem,

@@ -67,10 +67,7 @@ impl<Inner: Guards, G: Guard> Guards for (Inner, G) {
         F: Future<Output = Response> + Send,
     {
         let (inner, guard) = self;
-        guard
-            .guard(inbound, |inbound| inner.run(inbound, next))
-            .await
-            .into_response()
+        guard.guard(inbound, |inbound| inner.run(inbound, next)).await.into_response()
     }
 
     fn describe(operation: &mut OperationDoc<'_>) {

@@ -53,14 +53,12 @@ impl Guard for TimeLimit {
         N: FnOnce(Inbound) -> F + Send,
         F: Future<Output = Response> + Send,
     {
-        tokio::time::timeout(self.time_max, next(inbound))
-            .await
-            .map_err(|_| {
-                let seconds = self.time_max.as_secs_f32();
-                TimedOut::TimedOut(
-                    Problem::new(format!("There was no answer within {seconds} s.")),
-                    RetryAfter(1),
-                )
-            })
+        tokio::time::timeout(self.time_max, next(inbound)).await.map_err(|_| {
+            let seconds = self.time_max.as_secs_f32();
+            TimedOut::TimedOut(
+                Problem::new(format!("There was no answer within {seconds} s.")),
+                RetryAfter(1),
+            )
+        })
     }
 }

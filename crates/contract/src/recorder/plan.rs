@@ -2,24 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use http::HeaderMap;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName,
     TRANSFER_ENCODING,
 };
+use http::{HeaderMap, Method};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
 /// Header fields that belong to the message, not to the answer: no document lists them.
-const OF_THE_MESSAGE: &[HeaderName] = &[
-    ALLOW,
-    CACHE_CONTROL,
-    CONNECTION,
-    CONTENT_LENGTH,
-    CONTENT_TYPE,
-    DATE,
-    TRANSFER_ENCODING,
-];
+const OF_THE_MESSAGE: &[HeaderName] =
+    &[ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING];
 
 /// The answers of all operations, by path template and method.
 #[derive(Debug)]
@@ -56,20 +49,12 @@ impl Plan {
         let mut operations = BTreeMap::new();
         for (template, item) in members(&document["paths"]) {
             for (method, operation) in members(item) {
-                let id = operation["operationId"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned();
+                let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
                 let answers = members(&operation["responses"]).map(|(status, answer)| {
-                    let status = status
-                        .parse()
-                        .expect("every answer is listed under its status");
+                    let status = status.parse().expect("every answer is listed under its status");
                     (status, PlannedAnswer::of(document, answer))
                 });
-                let operation = PlannedOperation {
-                    id,
-                    answers: answers.collect(),
-                };
+                let operation = PlannedOperation { id, answers: answers.collect() };
                 operations.insert((template.clone(), method.to_ascii_uppercase()), operation);
             }
         }
@@ -77,8 +62,7 @@ impl Plan {
     }
 
     pub(crate) fn operation(&self, template: &str, method: &str) -> Option<&PlannedOperation> {
-        self.operations
-            .get(&(template.to_owned(), method.to_owned()))
+        self.operations.get(&(template.to_owned(), method.to_owned()))
     }
 
     pub(crate) fn operations(&self) -> impl Iterator<Item = &PlannedOperation> {
@@ -100,17 +84,18 @@ impl PlannedAnswer {
         let content = members(&answer["content"]).next();
         let content = content
             .map(|(media_type, media)| (media_type.clone(), compile(document, &media["schema"])));
-        Self {
-            headers: headers.collect(),
-            content,
-        }
+        Self { headers: headers.collect(), content }
     }
 
     /// Returns everything about the answer that the document does not promise.
-    pub(crate) fn judge(&self, headers: &HeaderMap, body: &[u8]) -> Vec<String> {
+    ///
+    /// The body of an answer to HEAD is not judged: the HTTP layer leaves it out.
+    pub(crate) fn judge(&self, method: &Method, headers: &HeaderMap, body: &[u8]) -> Vec<String> {
         let mut faults = Vec::new();
         self.judge_headers(headers, &mut faults);
-        self.judge_body(headers, body, &mut faults);
+        if method != Method::HEAD {
+            self.judge_body(headers, body, &mut faults);
+        }
         faults
     }
 
@@ -136,20 +121,14 @@ impl PlannedAnswer {
             }
         }
         for name in headers.keys().filter(|name| !OF_THE_MESSAGE.contains(name)) {
-            if !self
-                .headers
-                .iter()
-                .any(|planned| planned.name == name.as_str())
-            {
+            if !self.headers.iter().any(|planned| planned.name == name.as_str()) {
                 faults.push(format!("the header field {name} is undocumented"));
             }
         }
     }
 
     fn judge_body(&self, headers: &HeaderMap, body: &[u8], faults: &mut Vec<String>) {
-        let media_type = headers
-            .get(CONTENT_TYPE)
-            .map(|value| value.to_str().unwrap_or_default());
+        let media_type = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
         match (&self.content, media_type) {
             (_, None) if body.is_empty() => {}
             (None, _) | (_, None) => faults.push("the body is undocumented".to_owned()),
@@ -186,13 +165,9 @@ fn compile(document: &Value, schema: &Value) -> Validator {
 }
 
 fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
-    let target = value
-        .get("$ref")
-        .and_then(Value::as_str)
-        .and_then(|reference| reference.strip_prefix('#'));
-    target
-        .and_then(|pointer| document.pointer(pointer))
-        .unwrap_or(value)
+    let target =
+        value.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#'));
+    target.and_then(|pointer| document.pointer(pointer)).unwrap_or(value)
 }
 
 fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {

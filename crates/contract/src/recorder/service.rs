@@ -40,27 +40,23 @@ struct Seen {
     undocumented: Vec<Violation>,
 }
 
-/// A [`Dispatch`] whose answers are recorded.
+/// A service whose answers are recorded.
 #[derive(Clone, Debug)]
-pub struct Recorder {
+pub struct Recorder<S> {
+    inner: S,
     dispatch: Dispatch,
     recording: Recording,
 }
 
-impl Recorder {
-    /// Records the answers of `dispatch`, of which `document` is the document. `alarm` is called
-    /// for every answer that it does not promise.
+impl<S> Recorder<S> {
+    /// Records the answers of `inner`: `dispatch`, whose document is `document`, and whatever
+    /// stands in front of it. `alarm` is called for every answer that the document does not
+    /// promise.
     #[must_use]
-    pub fn new(dispatch: Dispatch, document: &Document, alarm: Alarm) -> Self {
-        let inner = Inner {
-            plan: Plan::of(document.value()),
-            alarm,
-            seen: Mutex::default(),
-        };
-        Self {
-            dispatch,
-            recording: Recording(Arc::new(inner)),
-        }
+    pub fn new(inner: S, dispatch: Dispatch, document: &Document, alarm: Alarm) -> Self {
+        let plan = Plan::of(document.value());
+        let recording = Inner { plan, alarm, seen: Mutex::default() };
+        Self { inner, dispatch, recording: Recording(Arc::new(recording)) }
     }
 
     /// Returns what is recorded, now and later.
@@ -81,9 +77,7 @@ impl Recording {
                 .answers
                 .keys()
                 .filter(move |status| !returned.is_some_and(|r| r.contains_key(*status)));
-            missing
-                .map(|status| (operation.id.clone(), *status))
-                .collect::<Vec<_>>()
+            missing.map(|status| (operation.id.clone(), *status)).collect::<Vec<_>>()
         };
         Report {
             undocumented: seen.undocumented.clone(),
@@ -104,7 +98,7 @@ impl Recording {
         let operation =
             template.and_then(|template| self.0.plan.operation(template, method.as_str()));
         let faults = match operation.map(|operation| operation.answers.get(&status)) {
-            Some(Some(answer)) => answer.judge(&response.headers, body),
+            Some(Some(answer)) => answer.judge(method, &response.headers, body),
             Some(None) => vec!["the status is undocumented".to_owned()],
             // Outside of all operations there is nothing but 404, 405, and the pages for people.
             None if matches!(status, 404 | 405) || template.is_some() => Vec::new(),
@@ -120,32 +114,31 @@ impl Recording {
 
         let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(operation) = operation {
-            *seen
-                .returned
-                .entry(operation.id.clone())
-                .or_default()
-                .entry(status)
-                .or_default() += 1;
+            *seen.returned.entry(operation.id.clone()).or_default().entry(status).or_default() += 1;
         }
         let room = VIOLATIONS_MAX.saturating_sub(seen.undocumented.len());
         seen.undocumented.extend(violations.into_iter().take(room));
     }
 }
 
-impl Service<Request<Body>> for Recorder {
+impl<S> Service<Request<Body>> for Recorder<S>
+where
+    S: Service<Request<Body>, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
     type Response = Response;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let recording = self.recording.clone();
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let template = self.dispatch.template(uri.path()).map(str::to_owned);
-        let answering = self.dispatch.call(request);
+        let answering = self.inner.call(request);
         Box::pin(async move {
             let (head, body) = answering.await?.into_parts();
             // Answers are made in memory here: reading one cannot fail.

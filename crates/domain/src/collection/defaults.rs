@@ -63,11 +63,7 @@ impl Defaults {
     /// Fills the defaults into `value` and stops before it overflows.
     pub(super) fn fill(&self, value: &mut Value) -> Result<(), Overflow> {
         let mut bytes_left = ITEM_BYTES_MAX;
-        if self.nodes.is_empty() {
-            Ok(())
-        } else {
-            self.fill_node(0, value, 1, &mut bytes_left)
-        }
+        if self.nodes.is_empty() { Ok(()) } else { self.fill_node(0, value, 1, &mut bytes_left) }
     }
 
     /// Fills defaults into a value that is, if it nests, the `level`th.
@@ -87,9 +83,8 @@ impl Defaults {
                             self.fill_node(inner, present, level + 1, bytes_left)?
                         }
                         (None, Some(default), _) => {
-                            *bytes_left = bytes_left
-                                .checked_sub(default.bytes)
-                                .ok_or(Overflow::Bytes)?;
+                            *bytes_left =
+                                bytes_left.checked_sub(default.bytes).ok_or(Overflow::Bytes)?;
                             if level + default.depth > DEPTH_MAX {
                                 return Err(Overflow::Depth);
                             }

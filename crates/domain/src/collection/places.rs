@@ -49,19 +49,13 @@ impl<'s> Place<'s> {
     /// Returns the schema of a keyword that has one.
     pub(super) fn inner(&self, keyword: &str) -> Option<Self> {
         let schema = self.keyword(keyword)?;
-        Some(Self {
-            pointer: pointer::member(&self.pointer, keyword).into(),
-            schema,
-        })
+        Some(Self { pointer: pointer::member(&self.pointer, keyword).into(), schema })
     }
 
     /// Returns the schemas of a keyword that has a list of them.
     pub(super) fn list(&self, keyword: &str) -> Vec<Self> {
-        let list = self
-            .keyword(keyword)
-            .and_then(Value::as_array)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let list =
+            self.keyword(keyword).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let place = |(index, schema)| Self {
             pointer: format!("{}/{keyword}/{index}", self.pointer).into(),
             schema,
@@ -73,20 +67,9 @@ impl<'s> Place<'s> {
     pub(super) fn map(&self, keyword: &str) -> Vec<(&'s String, Self)> {
         let parent = pointer::member(&self.pointer, keyword);
         let place = |(name, schema): (&'s String, &'s Value)| {
-            (
-                name,
-                Self {
-                    pointer: pointer::member(&parent, name).into(),
-                    schema,
-                },
-            )
+            (name, Self { pointer: pointer::member(&parent, name).into(), schema })
         };
-        self.keyword(keyword)
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-            .map(place)
-            .collect()
+        self.keyword(keyword).and_then(Value::as_object).into_iter().flatten().map(place).collect()
     }
 }
 
@@ -101,16 +84,9 @@ pub(super) struct Places<'s> {
 impl<'s> Places<'s> {
     /// Walks through the document, and through what its references lead to.
     pub(super) fn of(root: &'s Value) -> Self {
-        let mut places = Self {
-            root,
-            all: Vec::new(),
-            anchors: HashMap::new(),
-        };
+        let mut places = Self { root, all: Vec::new(), anchors: HashMap::new() };
         let mut seen = HashSet::new();
-        let mut pending = vec![Place {
-            pointer: "".into(),
-            schema: root,
-        }];
+        let mut pending = vec![Place { pointer: "".into(), schema: root }];
         while let Some(place) = pending.pop() {
             if !seen.insert(place.identity()) {
                 continue;
@@ -120,12 +96,8 @@ impl<'s> Places<'s> {
                     places.anchors.insert(anchor, place.clone());
                 }
             }
-            pending.extend(
-                SAME_VALUE
-                    .iter()
-                    .chain(&INNER)
-                    .filter_map(|keyword| place.inner(keyword)),
-            );
+            pending
+                .extend(SAME_VALUE.iter().chain(&INNER).filter_map(|keyword| place.inner(keyword)));
             pending.extend(
                 SAME_VALUE_LISTS
                     .iter()
@@ -153,23 +125,15 @@ impl<'s> Places<'s> {
 
     /// Returns the root.
     pub(super) fn root(&self) -> Place<'s> {
-        Place {
-            pointer: "".into(),
-            schema: self.root,
-        }
+        Place { pointer: "".into(), schema: self.root }
     }
 
     /// Finds what a reference within the document leads to: `#`, `#/a/pointer` or `#anchor`.
     pub(super) fn resolve(&self, reference: &str) -> Option<Place<'s>> {
-        let fragment = percent_decode_str(reference.strip_prefix('#')?)
-            .decode_utf8()
-            .ok()?;
+        let fragment = percent_decode_str(reference.strip_prefix('#')?).decode_utf8().ok()?;
         if fragment.is_empty() || fragment.starts_with('/') {
             let schema = self.root.pointer(&fragment)?;
-            Some(Place {
-                pointer: fragment.into(),
-                schema,
-            })
+            Some(Place { pointer: fragment.into(), schema })
         } else {
             self.anchors.get(&*fragment).cloned()
         }
@@ -213,21 +177,10 @@ impl<'s> Places<'s> {
 
     /// Returns the schemas that a schema applies to the value that it applies to itself.
     fn same_value(&self, place: &Place<'s>) -> Vec<Place<'s>> {
-        let mut next: Vec<_> = SAME_VALUE
-            .iter()
-            .filter_map(|keyword| place.inner(keyword))
-            .collect();
-        next.extend(
-            SAME_VALUE_LISTS
-                .iter()
-                .flat_map(|keyword| place.list(keyword)),
-        );
-        next.extend(
-            place
-                .map("dependentSchemas")
-                .into_iter()
-                .map(|(_, inner)| inner),
-        );
+        let mut next: Vec<_> =
+            SAME_VALUE.iter().filter_map(|keyword| place.inner(keyword)).collect();
+        next.extend(SAME_VALUE_LISTS.iter().flat_map(|keyword| place.list(keyword)));
+        next.extend(place.map("dependentSchemas").into_iter().map(|(_, inner)| inner));
         next.extend(self.target(place));
         next
     }

@@ -25,10 +25,7 @@ pub struct InvalidSchema {
 
 impl InvalidSchema {
     pub(super) fn new(pointer: impl Into<String>, detail: impl std::fmt::Display) -> Self {
-        Self {
-            pointer: pointer.into(),
-            detail: excerpt(detail, DETAIL_CHARS_MAX),
-        }
+        Self { pointer: pointer.into(), detail: excerpt(detail, DETAIL_CHARS_MAX) }
     }
 }
 
@@ -47,28 +44,20 @@ pub(super) fn options() -> jsonschema::ValidationOptions<'static> {
 /// Checks `schema` and compiles it.
 pub(super) fn compile<'s>(schema: &'s Value) -> Result<(Validator, Places<'s>), InvalidSchema> {
     if !schema.is_object() {
-        return Err(InvalidSchema::new(
-            "",
-            "a collection's schema is a JSON object",
-        ));
+        return Err(InvalidSchema::new("", "a collection's schema is a JSON object"));
     }
     check_dialect(schema)?;
     jsonschema::draft202012::meta::validate(schema)
         .map_err(|error| InvalidSchema::new(error.instance_path().as_str(), &error))?;
     if schema.get("type").is_some_and(|types| !names_object(types)) {
-        return Err(InvalidSchema::new(
-            "/type",
-            "items are objects, which this type leaves out",
-        ));
+        return Err(InvalidSchema::new("/type", "items are objects, which this type leaves out"));
     }
     let places = Places::of(schema);
     for place in places.iter() {
         check_place(place, &places)?;
     }
     places.refuse_loops()?;
-    let validator = options()
-        .build(schema)
-        .map_err(|error| uncompilable(&error))?;
+    let validator = options().build(schema).map_err(|error| uncompilable(&error))?;
     Ok((validator, places))
 }
 
@@ -76,10 +65,9 @@ fn check_dialect(schema: &Value) -> Result<(), InvalidSchema> {
     match schema.get("$schema") {
         None => Ok(()),
         Some(Value::String(dialect)) if dialect.trim_end_matches('#') == DIALECT => Ok(()),
-        Some(_) => Err(InvalidSchema::new(
-            "/$schema",
-            format_args!("only {DIALECT} is understood"),
-        )),
+        Some(_) => {
+            Err(InvalidSchema::new("/$schema", format_args!("only {DIALECT} is understood")))
+        }
     }
 }
 

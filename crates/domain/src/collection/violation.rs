@@ -35,10 +35,7 @@ pub struct Violation {
 
 impl Violation {
     pub(super) fn new(pointer: String, detail: impl std::fmt::Display) -> Self {
-        Self {
-            pointer: pointer::bounded(pointer),
-            detail: excerpt(detail, DETAIL_CHARS_MAX),
-        }
+        Self { pointer: pointer::bounded(pointer), detail: excerpt(detail, DETAIL_CHARS_MAX) }
     }
 }
 

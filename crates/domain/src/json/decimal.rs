@@ -56,12 +56,7 @@ impl<'a> Meaning<'a> {
             .zip(shift)
             .and_then(|(written, shift)| written.checked_add(shift));
         match exponent {
-            Some(exponent) => Self::Decimal(Decimal {
-                negative,
-                head,
-                tail,
-                exponent,
-            }),
+            Some(exponent) => Self::Decimal(Decimal { negative, head, tail, exponent }),
             None => Self::Beyond,
         }
     }

@@ -11,10 +11,7 @@ pub(crate) fn equal(left: &Value, right: &Value) -> bool {
         (Value::Number(left), Value::Number(right)) => numbers_equal(left.as_str(), right.as_str()),
         (Value::Array(left), Value::Array(right)) => {
             left.len() == right.len()
-                && left
-                    .iter()
-                    .zip(right)
-                    .all(|(left, right)| equal(left, right))
+                && left.iter().zip(right).all(|(left, right)| equal(left, right))
         }
         (Value::Object(left), Value::Object(right)) => {
             left.len() == right.len()
@@ -58,11 +55,7 @@ mod tests {
             ("[1,2]", "[2,1]", false),
             ("[1,2]", "[1]", false),
         ] {
-            assert_eq!(
-                equal(&value(left), &value(right)),
-                same,
-                "{left} and {right}"
-            );
+            assert_eq!(equal(&value(left), &value(right)), same, "{left} and {right}");
         }
     }
 }

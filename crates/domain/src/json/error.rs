@@ -133,18 +133,12 @@ impl Fault {
     /// Boxed, so that the parser's results stay small.
     #[cold]
     pub(super) fn new(offset: usize, kind: ErrorKind) -> Box<Self> {
-        Box::new(Self {
-            offset,
-            kind,
-            path: Vec::new(),
-        })
+        Box::new(Self { offset, kind, path: Vec::new() })
     }
 
     #[cold]
     pub(super) fn duplicate(offset: usize, name: &str) -> Box<Self> {
-        let kind = ErrorKind::DuplicateMember {
-            name: excerpt(name, EXCERPT_CHARS_MAX),
-        };
+        let kind = ErrorKind::DuplicateMember { name: excerpt(name, EXCERPT_CHARS_MAX) };
         Self::new(offset, kind).in_member(name)
     }
 
@@ -176,10 +170,6 @@ impl Fault {
                 Step::Element(index) => pointer::push_index(&mut pointer, *index),
             }
         }
-        Error {
-            pointer: pointer::bounded(pointer),
-            offset: self.offset,
-            kind: self.kind,
-        }
+        Error { pointer: pointer::bounded(pointer), offset: self.offset, kind: self.kind }
     }
 }

@@ -9,10 +9,7 @@ pub(crate) const EXCERPT_CHARS_MAX: usize = 60;
 /// Returns the beginning of what `shown` displays, at most `chars_max` characters, with `…` where
 /// it was cut. Displaying stops there, so that the cost does not depend on the length.
 pub(crate) fn excerpt(shown: impl fmt::Display, chars_max: usize) -> String {
-    let mut bounded = Bounded {
-        text: String::new(),
-        chars_left: chars_max,
-    };
+    let mut bounded = Bounded { text: String::new(), chars_left: chars_max };
     if write!(bounded, "{shown}").is_err() {
         bounded.text.push('…');
     }

@@ -22,29 +22,19 @@ impl Measure {
             Value::Number(number) => Self::scalar(number.as_str().len()),
             Value::String(string) => Self::scalar(string.len() + 2),
             Value::Array(elements) => Self::nesting(elements.iter().map(|element| (0, element))),
-            Value::Object(members) => Self::nesting(
-                members
-                    .iter()
-                    .map(|(name, member)| (name.len() + 3, member)),
-            ),
+            Value::Object(members) => {
+                Self::nesting(members.iter().map(|(name, member)| (name.len() + 3, member)))
+            }
         }
     }
 
     const fn scalar(bytes: usize) -> Self {
-        Self {
-            depth: 0,
-            values: 1,
-            bytes,
-        }
+        Self { depth: 0, values: 1, bytes }
     }
 
     /// Adds up the parts, each with the length of what stands before it.
     fn nesting<'a>(parts: impl Iterator<Item = (usize, &'a Value)>) -> Self {
-        let empty = Self {
-            depth: 1,
-            values: 1,
-            bytes: 2,
-        };
+        let empty = Self { depth: 1, values: 1, bytes: 2 };
         parts.fold(empty, |sum, (before, part)| {
             let part = Self::of(part);
             Self {

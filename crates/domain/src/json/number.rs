@@ -64,10 +64,7 @@ fn integer(text: &str, start: usize) -> Result<usize, Box<Fault>> {
 
 /// Returns how many digits stand at `start`; at least one must.
 fn digits(text: &str, start: usize, expected: &'static str) -> Result<usize, Box<Fault>> {
-    let count = text.as_bytes()[start..]
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
+    let count = text.as_bytes()[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     if count > 0 {
         return Ok(count);
     }
@@ -79,22 +76,15 @@ fn digits(text: &str, start: usize, expected: &'static str) -> Result<usize, Box
 
 /// Tells whether the nearest double is finite, and zero only for zero.
 fn in_range(number: &str, exponent: Option<&[u8]>) -> bool {
-    let written = exponent
-        .unwrap_or_default()
-        .iter()
-        .fold(0_u64, |value, digit| {
-            value
-                .saturating_mul(10)
-                .saturating_add(u64::from(digit - b'0'))
-        });
+    let written = exponent.unwrap_or_default().iter().fold(0_u64, |value, digit| {
+        value.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
+    });
     if written > EXPONENT_MAX {
         return false;
     }
     let coefficient = number.split(['e', 'E']).next().unwrap_or_default();
     match number.parse::<f64>() {
-        Ok(0.0) => coefficient
-            .bytes()
-            .all(|byte| matches!(byte, b'0' | b'.' | b'-')),
+        Ok(0.0) => coefficient.bytes().all(|byte| matches!(byte, b'0' | b'.' | b'-')),
         Ok(double) => double.is_finite(),
         Err(_) => false,
     }

@@ -41,11 +41,7 @@ fn document(text: &str) -> Result<Value, Box<Fault>> {
     if text.starts_with('\u{FEFF}') {
         return Err(Fault::new(0, ErrorKind::ByteOrderMark));
     }
-    let mut parser = Parser {
-        text,
-        at: 0,
-        depth: 0,
-    };
+    let mut parser = Parser { text, at: 0, depth: 0 };
     if parser.peek().is_none() {
         return Err(Fault::new(parser.at, ErrorKind::Empty));
     }
@@ -130,11 +126,7 @@ impl Parser<'_> {
     /// Reads what follows a member's name.
     #[inline]
     fn member(&mut self) -> Result<Value, Box<Fault>> {
-        if self.skip(b':') {
-            self.value()
-        } else {
-            Err(self.unexpected("':'"))
-        }
+        if self.skip(b':') { self.value() } else { Err(self.unexpected("':'")) }
     }
 
     fn array(&mut self) -> Result<Value, Box<Fault>> {
@@ -187,9 +179,7 @@ impl Parser<'_> {
         self.at += length;
         // The one way to a number with its text as it was sent: `Number::from_str` would write an
         // exponent anew. `serde_json` keeps this function for its macro and its tests.
-        Ok(Value::Number(Number::from_string_unchecked(
-            rest[..length].to_owned(),
-        )))
+        Ok(Value::Number(Number::from_string_unchecked(rest[..length].to_owned())))
     }
 
     fn literal(&mut self, word: &'static str, value: Value) -> Result<Value, Box<Fault>> {
@@ -199,11 +189,7 @@ impl Parser<'_> {
             return Ok(value);
         }
         // Names the first character that differs.
-        self.at += rest
-            .bytes()
-            .zip(word.bytes())
-            .take_while(|(is, should)| is == should)
-            .count();
+        self.at += rest.bytes().zip(word.bytes()).take_while(|(is, should)| is == should).count();
         Err(self.unexpected(word))
     }
 

@@ -57,9 +57,8 @@ pub(crate) fn unescape(token: &str) -> Option<Cow<'_, str>> {
 /// whose pointer is not, so that what is left is still true.
 pub(crate) fn bounded(mut pointer: String) -> String {
     if pointer.len() > POINTER_BYTES_MAX {
-        let enclosing = pointer.as_bytes()[..=POINTER_BYTES_MAX]
-            .iter()
-            .rposition(|byte| *byte == b'/');
+        let enclosing =
+            pointer.as_bytes()[..=POINTER_BYTES_MAX].iter().rposition(|byte| *byte == b'/');
         pointer.truncate(enclosing.unwrap_or(0));
         pointer.shrink_to_fit();
     }

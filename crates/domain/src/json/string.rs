@@ -107,14 +107,10 @@ fn refuse_noncharacters(content: &str, offset: usize) -> Result<(), Box<Fault>> 
     if content.is_ascii() {
         return Ok(());
     }
-    match content
-        .char_indices()
-        .find(|(_, character)| is_noncharacter(*character))
-    {
-        Some((at, character)) => Err(Fault::new(
-            offset + at,
-            ErrorKind::Noncharacter(character.into()),
-        )),
+    match content.char_indices().find(|(_, character)| is_noncharacter(*character)) {
+        Some((at, character)) => {
+            Err(Fault::new(offset + at, ErrorKind::Noncharacter(character.into())))
+        }
         None => Ok(()),
     }
 }
@@ -160,9 +156,7 @@ mod tests {
     #[test]
     fn the_first_special_byte_is_found_at_every_place() {
         for length in 0..40 {
-            for filler in [
-                b' ', b'!', b'#', b'[', b']', b'x', 0x7F, 0x80, 0xA2, 0xDC, 0xFF,
-            ] {
+            for filler in [b' ', b'!', b'#', b'[', b']', b'x', 0x7F, 0x80, 0xA2, 0xDC, 0xFF] {
                 let mut bytes = vec![filler; length];
                 assert_eq!(special(&bytes, 0), length);
                 for at in 0..length {

@@ -49,28 +49,19 @@ impl PatchFailed {
     #[cold]
     pub(super) fn stored(error: json::Error) -> Self {
         let detail = format!("the stored item cannot be read: {error}");
-        Self {
-            pointer: String::new(),
-            detail,
-            kind: PatchFailedKind::Stored,
-        }
+        Self { pointer: String::new(), detail, kind: PatchFailedKind::Stored }
     }
 }
 
 /// Carries out `operations` one after the other. After a failure `target` is in between.
 pub(super) fn apply(target: &mut Value, operations: &[Operation]) -> Result<(), PatchFailed> {
-    let mut run = Run {
-        target,
-        steps_left: PATCH_STEPS_MAX,
-        copied_bytes_left: ITEM_BYTES_MAX,
-    };
+    let mut run = Run { target, steps_left: PATCH_STEPS_MAX, copied_bytes_left: ITEM_BYTES_MAX };
     for (index, operation) in operations.iter().enumerate() {
-        run.operation(operation)
-            .map_err(|(kind, detail)| PatchFailed {
-                pointer: format!("/{index}"),
-                detail,
-                kind,
-            })?;
+        run.operation(operation).map_err(|(kind, detail)| PatchFailed {
+            pointer: format!("/{index}"),
+            detail,
+            kind,
+        })?;
     }
     Ok(())
 }
@@ -117,11 +108,8 @@ impl Run<'_> {
             }
             Some(Value::Array(elements)) => {
                 let end = elements.len();
-                let index = if last == "-" {
-                    Some(end)
-                } else {
-                    index(last).filter(|index| *index <= end)
-                };
+                let index =
+                    if last == "-" { Some(end) } else { index(last).filter(|index| *index <= end) };
                 let index = index.ok_or_else(|| nowhere(path))?;
                 spend(&mut self.steps_left, end - index)?;
                 elements.insert(index, value);
@@ -148,9 +136,8 @@ impl Run<'_> {
             }
             Some(Value::Array(elements)) => {
                 let end = elements.len();
-                let index = index(last)
-                    .filter(|index| *index < end)
-                    .ok_or_else(|| nowhere(path))?;
+                let index =
+                    index(last).filter(|index| *index < end).ok_or_else(|| nowhere(path))?;
                 spend(&mut self.steps_left, end - index)?;
                 Ok(elements.remove(index))
             }
@@ -178,10 +165,8 @@ impl Run<'_> {
         let measure = Measure::of(source);
         spend(&mut self.steps_left, measure.values)?;
         refuse_depth(path, measure)?;
-        self.copied_bytes_left = self
-            .copied_bytes_left
-            .checked_sub(measure.bytes)
-            .ok_or_else(|| {
+        self.copied_bytes_left =
+            self.copied_bytes_left.checked_sub(measure.bytes).ok_or_else(|| {
                 let detail = format!("the patch copies more than {ITEM_BYTES_MAX} bytes");
                 (PatchFailedKind::TooLarge, detail)
             })?;
@@ -207,10 +192,7 @@ fn refuse_depth(path: &Path, measure: Measure) -> Result<(), Failure> {
 }
 
 fn nowhere(path: &Path) -> Failure {
-    (
-        PatchFailedKind::Path,
-        format!("{} does not exist", path.quoted()),
-    )
+    (PatchFailedKind::Path, format!("{} does not exist", path.quoted()))
 }
 
 fn find<'v>(target: &'v Value, path: &Path) -> Result<&'v Value, Failure> {

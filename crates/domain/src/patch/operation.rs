@@ -45,10 +45,8 @@ impl Path {
         if text.matches('/').count() > DEPTH_MAX {
             return Err("the path is deeper than any item can be");
         }
-        let tokens = text
-            .split('/')
-            .skip(1)
-            .map(|token| pointer::unescape(token).map(String::from));
+        let tokens =
+            text.split('/').skip(1).map(|token| pointer::unescape(token).map(String::from));
         tokens
             .collect::<Option<_>>()
             .map(|tokens| Self { tokens })
@@ -63,19 +61,14 @@ impl Path {
     /// Returns the pointer as text, cut after 60 characters, in quotes.
     pub(super) fn quoted(&self) -> String {
         let mut text = String::new();
-        self.tokens
-            .iter()
-            .for_each(|token| pointer::push_member(&mut text, token));
+        self.tokens.iter().for_each(|token| pointer::push_member(&mut text, token));
         format!("{:?}", excerpt(text, EXCERPT_CHARS_MAX))
     }
 }
 
 /// Reads the operations of a patch.
 pub(super) fn list(value: Value) -> Result<Vec<Operation>, InvalidPatch> {
-    let whole = |detail: String| InvalidPatch {
-        pointer: String::new(),
-        detail,
-    };
+    let whole = |detail: String| InvalidPatch { pointer: String::new(), detail };
     let Value::Array(operations) = value else {
         return Err(whole("a JSON Patch is an array of operations".into()));
     };
@@ -113,27 +106,12 @@ impl Fields {
         let operation = self.text("op")?;
         let path = self.path("path")?;
         Ok(match operation.as_str() {
-            "add" => Operation::Add {
-                path,
-                value: self.value()?,
-            },
+            "add" => Operation::Add { path, value: self.value()? },
             "remove" => Operation::Remove { path },
-            "replace" => Operation::Replace {
-                path,
-                value: self.value()?,
-            },
-            "move" => Operation::Move {
-                from: self.path("from")?,
-                path,
-            },
-            "copy" => Operation::Copy {
-                from: self.path("from")?,
-                path,
-            },
-            "test" => Operation::Test {
-                path,
-                value: self.value()?,
-            },
+            "replace" => Operation::Replace { path, value: self.value()? },
+            "move" => Operation::Move { from: self.path("from")?, path },
+            "copy" => Operation::Copy { from: self.path("from")?, path },
+            "test" => Operation::Test { path, value: self.value()? },
             other => {
                 let quoted = excerpt(other, EXCERPT_CHARS_MAX);
                 let known = "add, remove, replace, move, copy and test";
@@ -146,10 +124,7 @@ impl Fields {
     }
 
     fn value(&mut self) -> Result<Value, InvalidPatch> {
-        self.members
-            .get_mut("value")
-            .map(Value::take)
-            .ok_or_else(|| self.missing("value"))
+        self.members.get_mut("value").map(Value::take).ok_or_else(|| self.missing("value"))
     }
 
     fn path(&mut self, name: &str) -> Result<Path, InvalidPatch> {
@@ -170,9 +145,6 @@ impl Fields {
     }
 
     fn invalid(&self, within: &str, detail: String) -> InvalidPatch {
-        InvalidPatch {
-            pointer: format!("/{}{within}", self.index),
-            detail,
-        }
+        InvalidPatch { pointer: format!("/{}{within}", self.index), detail }
     }
 }

@@ -20,21 +20,14 @@ fn merged(text: &str, patch: &str, result: &str) {
 
 #[track_caller]
 fn patched(text: &str, patch: &str, result: &str) {
-    assert_eq!(
-        operations(patch).apply(&item(text)).unwrap().to_string(),
-        result
-    );
+    assert_eq!(operations(patch).apply(&item(text)).unwrap().to_string(), result);
 }
 
 #[track_caller]
 fn failed(text: &str, patch: &str, kind: PatchFailedKind, pointer: &str, detail: &str) {
     let failure = operations(patch).apply(&item(text)).unwrap_err();
     assert_eq!(
-        (
-            failure.kind,
-            failure.pointer.as_str(),
-            failure.detail.as_str()
-        ),
+        (failure.kind, failure.pointer.as_str(), failure.detail.as_str()),
         (kind, pointer, detail)
     );
 }
@@ -42,10 +35,7 @@ fn failed(text: &str, patch: &str, kind: PatchFailedKind, pointer: &str, detail:
 #[track_caller]
 fn invalid(patch: Value, pointer: &str, detail: &str) {
     let invalid = Patch::json(patch).unwrap_err();
-    assert_eq!(
-        (invalid.pointer.as_str(), invalid.detail.as_str()),
-        (pointer, detail)
-    );
+    assert_eq!((invalid.pointer.as_str(), invalid.detail.as_str()), (pointer, detail));
 }
 
 #[test]
@@ -57,22 +47,14 @@ fn a_merge_follows_the_cases_of_rfc_7396() {
         (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
         (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
         (r#"{"a":"c"}"#, r#"{"a":["b"]}"#, r#"{"a":["b"]}"#),
-        (
-            r#"{"a":{"b":"c"}}"#,
-            r#"{"a":{"b":"d","c":null}}"#,
-            r#"{"a":{"b":"d"}}"#,
-        ),
+        (r#"{"a":{"b":"c"}}"#, r#"{"a":{"b":"d","c":null}}"#, r#"{"a":{"b":"d"}}"#),
         (r#"{"a":[{"b":"c"}]}"#, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
         (r#"{"a":"foo"}"#, "null", "null"),
         (r#"{"a":"foo"}"#, r#""bar""#, r#""bar""#),
         (r#"{"e":null}"#, r#"{"a":1}"#, r#"{"e":null,"a":1}"#),
         ("{}", r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#),
         (r#"{"a":1}"#, "{}", r#"{"a":1}"#),
-        (
-            r#"{"a":1}"#,
-            r#"{"a":{"b":[null]}}"#,
-            r#"{"a":{"b":[null]}}"#,
-        ),
+        (r#"{"a":1}"#, r#"{"a":{"b":[null]}}"#, r#"{"a":{"b":[null]}}"#),
     ] {
         merged(text, patch, result);
     }
@@ -109,11 +91,7 @@ fn operations_follow_the_examples_of_rfc_6902() {
             r#"[{"op":"add","path":"/foo/1","value":"qux"}]"#,
             r#"{"foo":["bar","qux","baz"]}"#,
         ),
-        (
-            r#"{"baz":"qux","foo":"bar"}"#,
-            r#"[{"op":"remove","path":"/baz"}]"#,
-            r#"{"foo":"bar"}"#,
-        ),
+        (r#"{"baz":"qux","foo":"bar"}"#, r#"[{"op":"remove","path":"/baz"}]"#, r#"{"foo":"bar"}"#),
         (
             r#"{"foo":["bar","qux","baz"]}"#,
             r#"[{"op":"remove","path":"/foo/1"}]"#,
@@ -144,11 +122,7 @@ fn operations_follow_the_examples_of_rfc_6902() {
             r#"[{"op":"add","path":"/child","value":{"g":{}},"xyz":1}]"#,
             r#"{"foo":"bar","child":{"g":{}}}"#,
         ),
-        (
-            r#"{"/":9,"~1":10}"#,
-            r#"[{"op":"test","path":"/~01","value":10}]"#,
-            r#"{"/":9,"~1":10}"#,
-        ),
+        (r#"{"/":9,"~1":10}"#, r#"[{"op":"test","path":"/~01","value":10}]"#, r#"{"/":9,"~1":10}"#),
         (
             r#"{"foo":["bar"]}"#,
             r#"[{"op":"add","path":"/foo/-","value":["abc"]}]"#,
@@ -164,21 +138,9 @@ fn operations_follow_the_examples_of_rfc_6902() {
             r#"[{"op":"add","path":"","value":{"b":2}},{"op":"replace","path":"","value":[3]}]"#,
             "[3]",
         ),
-        (
-            r#"{"a":1}"#,
-            r#"[{"op":"move","from":"/a","path":"/a"}]"#,
-            r#"{"a":1}"#,
-        ),
-        (
-            r#"{"a":1,"b":2}"#,
-            r#"[{"op":"add","path":"/a","value":null}]"#,
-            r#"{"a":null,"b":2}"#,
-        ),
-        (
-            r#"{"":{"":1}}"#,
-            r#"[{"op":"remove","path":"//"}]"#,
-            r#"{"":{}}"#,
-        ),
+        (r#"{"a":1}"#, r#"[{"op":"move","from":"/a","path":"/a"}]"#, r#"{"a":1}"#),
+        (r#"{"a":1,"b":2}"#, r#"[{"op":"add","path":"/a","value":null}]"#, r#"{"a":null,"b":2}"#),
+        (r#"{"":{"":1}}"#, r#"[{"op":"remove","path":"//"}]"#, r#"{"":{}}"#),
         (r#"{"a":1}"#, "[]", r#"{"a":1}"#),
     ] {
         patched(text, patch, result);
@@ -214,28 +176,13 @@ fn the_private_number_member_of_serde_json_is_an_ordinary_member() {
 fn a_test_compares_by_value() {
     let text = r#"{"a":{"n":1,"l":[10]},"b":"x"}"#;
     for value in [r#"{"n":1.0,"l":[1e1]}"#, r#"{"l":[10.00],"n":10e-1}"#] {
-        patched(
-            text,
-            &format!(r#"[{{"op":"test","path":"/a","value":{value}}}]"#),
-            text,
-        );
+        patched(text, &format!(r#"[{{"op":"test","path":"/a","value":{value}}}]"#), text);
     }
-    for value in [
-        r#"{"n":2,"l":[10]}"#,
-        r#"{"n":"1","l":[10]}"#,
-        r#"{"n":1}"#,
-        "null",
-    ] {
+    for value in [r#"{"n":2,"l":[10]}"#, r#"{"n":"1","l":[10]}"#, r#"{"n":1}"#, "null"] {
         let patch = format!(
             r#"[{{"op":"remove","path":"/b"}},{{"op":"test","path":"/a","value":{value}}}]"#
         );
-        failed(
-            text,
-            &patch,
-            PatchFailedKind::Test,
-            "/1",
-            r#""/a" is not what the test expects"#,
-        );
+        failed(text, &patch, PatchFailedKind::Test, "/1", r#""/a" is not what the test expects"#);
     }
 }
 
@@ -255,11 +202,9 @@ fn paths_that_lead_nowhere_fail() {
         "/a/b/99999999999999999999",
     ] {
         let detail = format!("{path:?} does not exist");
-        for operation in [
-            r#""op":"remove""#,
-            r#""op":"replace","value":1"#,
-            r#""op":"test","value":1"#,
-        ] {
+        for operation in
+            [r#""op":"remove""#, r#""op":"replace","value":1"#, r#""op":"test","value":1"#]
+        {
             let patch = format!(r#"[{{{operation},"path":"{path}"}}]"#);
             failed(text, &patch, PatchFailedKind::Path, "/0", &detail);
         }
@@ -270,13 +215,7 @@ fn paths_that_lead_nowhere_fail() {
     }
     for path in ["/x/y", "/a/b/3", "/a/b/01", "/a/b/x", "/s/0", "/s/-"] {
         let patch = format!(r#"[{{"op":"add","path":"{path}","value":1}}]"#);
-        failed(
-            text,
-            &patch,
-            PatchFailedKind::Path,
-            "/0",
-            &format!("{path:?} does not exist"),
-        );
+        failed(text, &patch, PatchFailedKind::Path, "/0", &format!("{path:?} does not exist"));
     }
     failed(
         text,
@@ -299,31 +238,11 @@ fn what_is_no_patch_is_refused() {
     invalid(json!({}), "", "a JSON Patch is an array of operations");
     invalid(json!([1]), "/0", "an operation is an object");
     invalid(json!([{}]), "/0", r#"member "op" is missing"#);
-    invalid(
-        json!([{"op": "remove", "path": ""}, {"op": 1}]),
-        "/1/op",
-        "this is a string",
-    );
-    invalid(
-        json!([{"op": "remove"}]),
-        "/0",
-        r#"member "path" is missing"#,
-    );
-    invalid(
-        json!([{"op": "remove", "path": null}]),
-        "/0/path",
-        "this is a string",
-    );
-    invalid(
-        json!([{"op": "add", "path": "/a"}]),
-        "/0",
-        r#"member "value" is missing"#,
-    );
-    invalid(
-        json!([{"op": "move", "path": "/a"}]),
-        "/0",
-        r#"member "from" is missing"#,
-    );
+    invalid(json!([{"op": "remove", "path": ""}, {"op": 1}]), "/1/op", "this is a string");
+    invalid(json!([{"op": "remove"}]), "/0", r#"member "path" is missing"#);
+    invalid(json!([{"op": "remove", "path": null}]), "/0/path", "this is a string");
+    invalid(json!([{"op": "add", "path": "/a"}]), "/0", r#"member "value" is missing"#);
+    invalid(json!([{"op": "move", "path": "/a"}]), "/0", r#"member "from" is missing"#);
     invalid(
         json!([{"op": "remove", "path": "a"}]),
         "/0/path",
@@ -360,10 +279,7 @@ fn copies_cannot_multiply_an_item() {
     let text = format!(r#"{{"a":["{}"]}}"#, "x".repeat(1_000));
     let failure = operations(&bomb).apply(&item(&text)).unwrap_err();
     assert_eq!(failure.kind, PatchFailedKind::TooLarge);
-    assert_eq!(
-        failure.detail,
-        format!("the patch copies more than {ITEM_BYTES_MAX} bytes")
-    );
+    assert_eq!(failure.detail, format!("the patch copies more than {ITEM_BYTES_MAX} bytes"));
 }
 
 #[test]
@@ -411,9 +327,7 @@ fn patches_cannot_take_long() {
     );
     let append = r#"{"op":"add","path":"/a/-","value":1}"#;
     assert!(
-        operations(&format!("[{}]", vec![append; 1_000].join(",")))
-            .apply(&item(&text))
-            .is_ok()
+        operations(&format!("[{}]", vec![append; 1_000].join(","))).apply(&item(&text)).is_ok()
     );
 }
 
@@ -422,12 +336,6 @@ fn a_representation_that_cannot_be_read_is_a_failure() {
     let item = item("{}");
     let broken = Item::from_parts(r#"{"a":1,"a":2}"#.into(), item.etag(), item.digest());
     let failure = Patch::merge(json!({})).apply(&broken).unwrap_err();
-    assert_eq!(
-        (failure.kind, failure.pointer.as_str()),
-        (PatchFailedKind::Stored, "")
-    );
-    assert_eq!(
-        failure.detail,
-        "the stored item cannot be read: duplicate member \"a\" at byte 7"
-    );
+    assert_eq!((failure.kind, failure.pointer.as_str()), (PatchFailedKind::Stored, ""));
+    assert_eq!(failure.detail, "the stored item cannot be read: duplicate member \"a\" at byte 7");
 }

@@ -44,9 +44,7 @@ fn text() -> impl Strategy<Value = String> {
         "[a-z]{0,4}",
         "[ -~]{0,12}",
         prop::collection::vec(
-            prop::sample::select(vec![
-                '"', '\\', '/', '\0', '\n', '\u{1f}', 'é', '日', '😀', '~'
-            ]),
+            prop::sample::select(vec!['"', '\\', '/', '\0', '\n', '\u{1f}', 'é', '日', '😀', '~']),
             0..8
         )
         .prop_map(String::from_iter),
@@ -60,10 +58,8 @@ pub(crate) struct Choices(pub(crate) u64);
 impl Choices {
     /// Returns a number below `end`.
     pub(crate) fn below(&mut self, end: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % end
     }
 }
@@ -111,12 +107,9 @@ impl Document {
     pub(crate) fn respelled(&self, choices: &mut Choices) -> Self {
         match self {
             Self::Number(number) => Self::Number(respelled_number(number, choices)),
-            Self::Array(elements) => Self::Array(
-                elements
-                    .iter()
-                    .map(|element| element.respelled(choices))
-                    .collect(),
-            ),
+            Self::Array(elements) => {
+                Self::Array(elements.iter().map(|element| element.respelled(choices)).collect())
+            }
             Self::Object(members) => {
                 let mut rest = members.clone();
                 let mut shuffled = Vec::new();
@@ -148,11 +141,7 @@ fn write_string(string: &str, choices: &mut Choices, out: &mut String) {
                 });
             }
         } else {
-            out.push_str(if matches!(character, '"' | '\\') {
-                "\\"
-            } else {
-                ""
-            });
+            out.push_str(if matches!(character, '"' | '\\') { "\\" } else { "" });
             out.push(character);
         }
     }
@@ -163,9 +152,8 @@ fn write_string(string: &str, choices: &mut Choices, out: &mut String) {
 pub(crate) fn respelled_number(number: &str, choices: &mut Choices) -> String {
     let (coefficient, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let exponent: i64 = exponent.parse().unwrap();
-    let (sign, unsigned) = coefficient
-        .strip_prefix('-')
-        .map_or(("", coefficient), |rest| ("-", rest));
+    let (sign, unsigned) =
+        coefficient.strip_prefix('-').map_or(("", coefficient), |rest| ("-", rest));
     let (integer, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
     // All digits as one integer, and the power of ten that belongs to it.
     let digits = format!("{integer}{fraction}");

@@ -14,20 +14,11 @@ pub(crate) async fn an_absent_item_is_none(store: Subject) {
 
 pub(crate) async fn a_put_creates_then_updates_then_changes_nothing(store: Subject) {
     let (first, second) = (numbered(1), numbered(2));
-    assert_eq!(
-        one(&store, put("foo", &first)).await,
-        Ok(Outcome::Created(first.clone()))
-    );
+    assert_eq!(one(&store, put("foo", &first)).await, Ok(Outcome::Created(first.clone())));
     assert_eq!(get(&store, "foo").await, Some(first));
-    assert_eq!(
-        one(&store, put("foo", &second)).await,
-        Ok(Outcome::Updated(second.clone()))
-    );
+    assert_eq!(one(&store, put("foo", &second)).await, Ok(Outcome::Updated(second.clone())));
     assert_eq!(get(&store, "foo").await, Some(second.clone()));
-    assert_eq!(
-        one(&store, put("foo", &second)).await,
-        Ok(Outcome::Unchanged(second.clone()))
-    );
+    assert_eq!(one(&store, put("foo", &second)).await, Ok(Outcome::Unchanged(second.clone())));
     assert_eq!(get(&store, "foo").await, Some(second));
 }
 
@@ -36,10 +27,7 @@ pub(crate) async fn equal_json_in_another_order_changes_nothing(store: Subject) 
     let sent = item(r#"{"size":1,"name":"a"}"#);
     assert_ne!(stored.etag(), sent.etag());
     one(&store, put("foo", &stored)).await.unwrap();
-    assert_eq!(
-        one(&store, put("foo", &sent)).await,
-        Ok(Outcome::Unchanged(stored.clone()))
-    );
+    assert_eq!(one(&store, put("foo", &sent)).await, Ok(Outcome::Unchanged(stored.clone())));
     assert_eq!(get(&store, "foo").await, Some(stored));
 }
 
@@ -53,20 +41,13 @@ pub(crate) async fn a_deleted_item_is_gone_and_its_successor_is_created(store: S
     let Ok(Outcome::Created(again)) = one(&store, put("foo", &sent)).await else {
         panic!("it is created again");
     };
-    assert_eq!(
-        again.etag(),
-        sent.etag(),
-        "the tag depends on the content alone"
-    );
+    assert_eq!(again.etag(), sent.etag(), "the tag depends on the content alone");
 }
 
 pub(crate) async fn an_absent_item_cannot_be_deleted_or_replaced(store: Subject) {
     let sent = numbered(1);
     assert_eq!(one(&store, delete("foo")).await, Err(Refusal::NotFound));
-    assert_eq!(
-        one(&store, replace("foo", sent.etag(), &sent)).await,
-        Err(Refusal::NotFound)
-    );
+    assert_eq!(one(&store, replace("foo", sent.etag(), &sent)).await, Err(Refusal::NotFound));
     assert_eq!(get(&store, "foo").await, None);
 }
 
@@ -76,10 +57,7 @@ pub(crate) async fn acknowledged_writes_are_seen_from_other_threads(store: Subje
         one(&store, put("foo", &sent)).await.unwrap();
         let other = Arc::clone(&store);
         let seen = thread::spawn(move || {
-            Builder::new_current_thread()
-                .build()
-                .unwrap()
-                .block_on(get(&other, "foo"))
+            Builder::new_current_thread().build().unwrap().block_on(get(&other, "foo"))
         });
         assert_eq!(seen.join().unwrap(), Some(sent));
     }

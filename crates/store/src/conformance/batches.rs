@@ -30,9 +30,7 @@ pub(crate) async fn writes_to_one_id_apply_in_order(store: Subject) {
         Ok(Outcome::Deleted),
         Err(Refusal::NotFound),
         Ok(Outcome::Created(second.clone())),
-        Err(Refusal::PreconditionFailed {
-            current: Some(second.etag()),
-        }),
+        Err(Refusal::PreconditionFailed { current: Some(second.etag()) }),
     ];
     assert_eq!(all(&store, writes).await, expected);
     assert_eq!(get(&store, "foo").await, Some(second.clone()));
@@ -49,34 +47,24 @@ pub(crate) async fn a_refused_write_does_not_stop_the_others(store: Subject) {
 
 pub(crate) async fn thousands_of_writes_apply_at_once(store: Subject) {
     const COUNT: usize = 20_000;
-    let writes: Vec<Write> = (0..COUNT)
-        .map(|n| put(&format!("{:05}", n / 2), &numbered(n)))
-        .collect();
+    let writes: Vec<Write> =
+        (0..COUNT).map(|n| put(&format!("{:05}", n / 2), &numbered(n))).collect();
     let verdicts = all(&store, writes).await;
     assert_eq!(verdicts.len(), COUNT);
     for (n, verdict) in verdicts.into_iter().enumerate() {
-        let expected = if n % 2 == 0 {
-            Outcome::Created(numbered(n))
-        } else {
-            Outcome::Updated(numbered(n))
-        };
+        let expected =
+            if n % 2 == 0 { Outcome::Created(numbered(n)) } else { Outcome::Updated(numbered(n)) };
         assert_eq!(verdict, Ok(expected));
     }
     let items = list_all(&store, "items", 1_000).await;
     assert_eq!(items.len(), COUNT / 2);
-    assert!(
-        items
-            .into_iter()
-            .enumerate()
-            .all(|(n, (_, item))| item == numbered(2 * n + 1))
-    );
+    assert!(items.into_iter().enumerate().all(|(n, (_, item))| item == numbered(2 * n + 1)));
 }
 
 pub(crate) async fn many_bytes_apply_at_once(store: Subject) {
     const COUNT: usize = 24;
-    let items: Vec<_> = (0..COUNT)
-        .map(|n| item(&format!(r#"{{"name":"{n}{}"}}"#, "x".repeat(1 << 20))))
-        .collect();
+    let items: Vec<_> =
+        (0..COUNT).map(|n| item(&format!(r#"{{"name":"{n}{}"}}"#, "x".repeat(1 << 20)))).collect();
     let writes = items
         .iter()
         .enumerate()
@@ -86,9 +74,6 @@ pub(crate) async fn many_bytes_apply_at_once(store: Subject) {
         assert!(verdict == Ok(Outcome::Created(item.clone())));
     }
     for (n, item) in items.iter().enumerate() {
-        assert!(
-            get(&store, &n.to_string()).await.as_ref() == Some(item),
-            "{n}"
-        );
+        assert!(get(&store, &n.to_string()).await.as_ref() == Some(item), "{n}");
     }
 }

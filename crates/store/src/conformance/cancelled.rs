@@ -22,9 +22,7 @@ pub(crate) async fn a_dropped_reply_leaves_whole_writes(store: Subject) {
         for name in [&a, &b] {
             let seen = get(&store, name).await;
             assert!(seen.is_none() || seen == Some(numbered(round)));
-            one(&store, put("after", &numbered(round + 1)))
-                .await
-                .unwrap();
+            one(&store, put("after", &numbered(round + 1))).await.unwrap();
             assert_eq!(get(&store, name).await, seen);
         }
     }

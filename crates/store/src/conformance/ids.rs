@@ -8,12 +8,8 @@ use super::kit::*;
 
 /// Every byte that can stand in an id, and the edges of UTF-8's lengths.
 fn characters() -> impl Iterator<Item = char> {
-    let ascii = (0x20..0x7f_u8)
-        .map(char::from)
-        .filter(|c| !matches!(c, '/' | '\\'));
-    let leading = (0x00a0..0x0800_u32)
-        .step_by(0x40)
-        .chain((0x800..0xd800).step_by(0x1000));
+    let ascii = (0x20..0x7f_u8).map(char::from).filter(|c| !matches!(c, '/' | '\\'));
+    let leading = (0x00a0..0x0800_u32).step_by(0x40).chain((0x800..0xd800).step_by(0x1000));
     let wide = (0x1_0000..0x11_0000_u32)
         .step_by(0x4_0000)
         .chain([0xa0, 0xbf, 0x7ff, 0xd7ff, 0xe000, 0xffff, 0x10_ffff]);
@@ -21,11 +17,8 @@ fn characters() -> impl Iterator<Item = char> {
 }
 
 async fn fill(store: &Subject, name: &str, ids: &[ItemId]) -> Vec<(ItemId, Item)> {
-    let mut items: Vec<_> = ids
-        .iter()
-        .enumerate()
-        .map(|(n, id)| (id.clone(), numbered(n)))
-        .collect();
+    let mut items: Vec<_> =
+        ids.iter().enumerate().map(|(n, id)| (id.clone(), numbered(n))).collect();
     let writes = items
         .iter()
         .map(|(id, item)| write(key_in(name, id.as_str()), Change::Put(item.clone())))
@@ -36,9 +29,7 @@ async fn fill(store: &Subject, name: &str, ids: &[ItemId]) -> Vec<(ItemId, Item)
 }
 
 pub(crate) async fn every_allowed_character_is_kept(store: Subject) {
-    let alone = characters()
-        .map(|c| c.to_string())
-        .filter(|text| text != ".");
+    let alone = characters().map(|c| c.to_string()).filter(|text| text != ".");
     let inside = characters().map(|c| format!("a{c}"));
     let ids = alone
         .chain(inside)
@@ -46,11 +37,7 @@ pub(crate) async fn every_allowed_character_is_kept(store: Subject) {
         .map(|text| id(&text))
         .collect::<BTreeSet<_>>();
     let expected = fill(&store, "items", &Vec::from_iter(ids)).await;
-    assert_eq!(
-        list_all(&store, "items", 7).await,
-        expected,
-        "in ascending byte order"
-    );
+    assert_eq!(list_all(&store, "items", 7).await, expected, "in ascending byte order");
     for (id, item) in expected {
         assert_eq!(get(&store, id.as_str()).await, Some(item));
     }
@@ -58,19 +45,9 @@ pub(crate) async fn every_allowed_character_is_kept(store: Subject) {
 
 pub(crate) async fn ids_are_compared_byte_for_byte(store: Subject) {
     // One letter in two normal forms, in two cases, and with what a careless comparison drops.
-    let ids = [
-        "\u{e9}",
-        "e\u{301}",
-        "\u{c9}",
-        "E\u{301}",
-        "e",
-        "E",
-        "e ",
-        " e",
-        "%65",
-        "e\u{200b}",
-    ]
-    .map(id);
+    let ids =
+        ["\u{e9}", "e\u{301}", "\u{c9}", "E\u{301}", "e", "E", "e ", " e", "%65", "e\u{200b}"]
+            .map(id);
     let expected = fill(&store, "items", &ids).await;
     assert_eq!(expected.len(), ids.len());
     assert_eq!(list_all(&store, "items", 100).await, expected);
@@ -83,10 +60,7 @@ pub(crate) async fn collections_do_not_mix(store: Subject) {
         filled.push((name, fill(&store, name, &ids).await));
         one(
             &store,
-            write(
-                key_in(name, "own"),
-                Change::Put(item(&format!(r#"{{"of":"{name}"}}"#))),
-            ),
+            write(key_in(name, "own"), Change::Put(item(&format!(r#"{{"of":"{name}"}}"#)))),
         )
         .await
         .unwrap();
@@ -96,9 +70,7 @@ pub(crate) async fn collections_do_not_mix(store: Subject) {
         expected.sort_by(|(a, _), (b, _)| a.as_str().as_bytes().cmp(b.as_str().as_bytes()));
         assert_eq!(list_all(&store, name, 2).await, expected, "{name}");
     }
-    one(&store, write(key_in("a", "own"), Change::Delete))
-        .await
-        .unwrap();
+    one(&store, write(key_in("a", "own"), Change::Delete)).await.unwrap();
     assert!(store.get(&key_in("a-b", "own")).await.unwrap().is_some());
     assert_eq!(list_all(&store, "absent", 10).await, []);
 }

@@ -26,10 +26,7 @@ pub(super) fn key(text: &str) -> Key {
 }
 
 pub(super) fn key_in(name: &str, text: &str) -> Key {
-    Key {
-        collection: collection(name),
-        id: id(text),
-    }
+    Key { collection: collection(name), id: id(text) }
 }
 
 /// An item of this JSON object.
@@ -44,11 +41,7 @@ pub(super) fn numbered(number: usize) -> Item {
 
 /// A write without preconditions.
 pub(super) fn write(key: Key, change: Change) -> Write {
-    Write {
-        key,
-        precondition: Precondition::default(),
-        change,
-    }
+    Write { key, precondition: Precondition::default(), change }
 }
 
 pub(super) fn put(text: &str, item: &Item) -> Write {
@@ -60,46 +53,23 @@ pub(super) fn delete(text: &str) -> Write {
 }
 
 pub(super) fn replace(text: &str, basis: ETag, item: &Item) -> Write {
-    write(
-        key(text),
-        Change::Replace {
-            basis,
-            item: item.clone(),
-        },
-    )
+    write(key(text), Change::Replace { basis, item: item.clone() })
 }
 
 pub(super) fn if_match(write: Write, tags: &[ETag]) -> Write {
-    let precondition = Precondition {
-        if_match: Some(Tags::Listed(tags.to_vec())),
-        ..write.precondition
-    };
-    Write {
-        precondition,
-        ..write
-    }
+    let precondition =
+        Precondition { if_match: Some(Tags::Listed(tags.to_vec())), ..write.precondition };
+    Write { precondition, ..write }
 }
 
 pub(super) fn if_match_any(write: Write) -> Write {
-    let precondition = Precondition {
-        if_match: Some(Tags::Any),
-        ..write.precondition
-    };
-    Write {
-        precondition,
-        ..write
-    }
+    let precondition = Precondition { if_match: Some(Tags::Any), ..write.precondition };
+    Write { precondition, ..write }
 }
 
 pub(super) fn if_none_match_any(write: Write) -> Write {
-    let precondition = Precondition {
-        if_none_match: Some(Tags::Any),
-        ..write.precondition
-    };
-    Write {
-        precondition,
-        ..write
-    }
+    let precondition = Precondition { if_none_match: Some(Tags::Any), ..write.precondition };
+    Write { precondition, ..write }
 }
 
 /// Applies one write.
@@ -111,12 +81,7 @@ pub(super) async fn one(store: &Subject, write: Write) -> Verdict {
 
 /// Applies writes together.
 pub(super) async fn all(store: &Subject, writes: Vec<Write>) -> Vec<Verdict> {
-    store
-        .apply(writes)
-        .await
-        .into_iter()
-        .map(|result| result.expect("the store works"))
-        .collect()
+    store.apply(writes).await.into_iter().map(|result| result.expect("the store works")).collect()
 }
 
 /// Reads from `items`.
@@ -130,11 +95,7 @@ pub(super) async fn page(
     after: Option<&ItemId>,
     items_max: usize,
 ) -> Page {
-    let query = PageQuery {
-        collection: collection(name),
-        after: after.cloned(),
-        items_max,
-    };
+    let query = PageQuery { collection: collection(name), after: after.cloned(), items_max };
     store.list(query).await.expect("the store works")
 }
 
@@ -144,10 +105,7 @@ pub(super) async fn list_all(store: &Subject, name: &str, items_max: usize) -> V
     loop {
         let next = page(store, name, items.last().map(|(id, _)| id), items_max).await;
         assert!(next.items.len() <= items_max);
-        assert!(
-            !next.more || !next.items.is_empty(),
-            "a page that promises more holds something"
-        );
+        assert!(!next.more || !next.items.is_empty(), "a page that promises more holds something");
         items.extend(next.items);
         if !next.more {
             return items;

@@ -99,11 +99,7 @@ mod embedded {
     fn fixture() -> (Arc<dyn Store>, TempDir) {
         let directory = tempfile::tempdir().unwrap();
         (
-            open(
-                &format!("file:{}", directory.path().display()),
-                &Options::default(),
-            )
-            .unwrap(),
+            open(&format!("file:{}", directory.path().display()), &Options::default()).unwrap(),
             directory,
         )
     }

@@ -18,10 +18,7 @@ use super::kit::*;
 enum Operation {
     Apply(Vec<Write>),
     Get(ItemId),
-    List {
-        after: Option<ItemId>,
-        items_max: usize,
-    },
+    List { after: Option<ItemId>, items_max: usize },
 }
 
 /// The simplest store there can be.
@@ -42,13 +39,8 @@ impl Model {
     }
 
     fn list(&self, after: Option<&ItemId>, items_max: usize) -> Page {
-        let follows = self
-            .0
-            .iter()
-            .filter(|(id, _)| after.is_none_or(|after| *id > after));
-        let mut items: Vec<_> = follows
-            .map(|(id, item)| (id.clone(), item.clone()))
-            .collect();
+        let follows = self.0.iter().filter(|(id, _)| after.is_none_or(|after| *id > after));
+        let mut items: Vec<_> = follows.map(|(id, item)| (id.clone(), item.clone())).collect();
         let more = items.len() > items_max;
         items.truncate(items_max);
         Page { items, more }
@@ -61,12 +53,8 @@ fn some_id() -> impl Strategy<Value = ItemId> {
 
 fn some_item() -> impl Strategy<Value = Item> {
     // The first two are equal as JSON.
-    let texts = vec![
-        r#"{"size":1,"name":null}"#,
-        r#"{"name":null,"size":1}"#,
-        r#"{"size":2}"#,
-        "{}",
-    ];
+    let texts =
+        vec![r#"{"size":1,"name":null}"#, r#"{"name":null,"size":1}"#, r#"{"size":2}"#, "{}"];
     prop::sample::select(texts).prop_map(item)
 }
 
@@ -90,10 +78,7 @@ fn some_change() -> impl Strategy<Value = Change> {
 fn some_write() -> impl Strategy<Value = Write> {
     (some_id(), some_tags(), some_tags(), some_change()).prop_map(
         |(id, if_match, if_none_match, change)| Write {
-            precondition: Precondition {
-                if_match,
-                if_none_match,
-            },
+            precondition: Precondition { if_match, if_none_match },
             ..write(key(id.as_str()), change)
         },
     )
@@ -134,11 +119,7 @@ async fn play(store: &Subject, operations: Vec<Operation>) {
 
 pub(crate) async fn random_operations_do_what_decide_says(store: Subject) {
     let runtime = Handle::current();
-    let config = Config {
-        cases: 64,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let config = Config { cases: 64, failure_persistence: None, ..Config::default() };
     block_in_place(|| {
         TestRunner::new(config)
             .run(&vec(some_operation(), 1..40), |operations| {

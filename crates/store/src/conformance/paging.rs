@@ -8,31 +8,20 @@ use domain::{PAGE_BYTES_MAX, Page};
 use super::kit::*;
 
 async fn fill(store: &Subject, count: usize) {
-    let writes = (0..count)
-        .map(|n| put(&format!("{n:04}"), &numbered(n)))
-        .collect();
+    let writes = (0..count).map(|n| put(&format!("{n:04}"), &numbered(n))).collect();
     assert!(all(store, writes).await.iter().all(Result::is_ok));
 }
 
 pub(crate) async fn an_empty_collection_has_one_empty_page(store: Subject) {
     assert_eq!(page(&store, "items", None, 10).await, Page::default());
-    assert_eq!(
-        page(&store, "items", Some(&id("x")), 10).await,
-        Page::default()
-    );
+    assert_eq!(page(&store, "items", Some(&id("x")), 10).await, Page::default());
 }
 
 pub(crate) async fn pages_cover_everything_once_in_ascending_order(store: Subject) {
     fill(&store, 250).await;
-    let expected: Vec<_> = (0..250)
-        .map(|n| (id(&format!("{n:04}")), numbered(n)))
-        .collect();
+    let expected: Vec<_> = (0..250).map(|n| (id(&format!("{n:04}")), numbered(n))).collect();
     for items_max in [1, 7, 50, 249, 250, 251, 1_000] {
-        assert_eq!(
-            list_all(&store, "items", items_max).await,
-            expected,
-            "{items_max}"
-        );
+        assert_eq!(list_all(&store, "items", items_max).await, expected, "{items_max}");
     }
 }
 
@@ -41,11 +30,7 @@ pub(crate) async fn a_page_ends_at_its_number_of_items(store: Subject) {
     let first = page(&store, "items", None, 10).await;
     assert_eq!((first.items.len(), first.more), (10, true));
     let second = page(&store, "items", Some(&id("0009")), 10).await;
-    assert_eq!(
-        (second.items.len(), second.more),
-        (10, false),
-        "nothing follows the last item"
-    );
+    assert_eq!((second.items.len(), second.more), (10, false), "nothing follows the last item");
     let none = page(&store, "items", Some(&id("0019")), 10).await;
     assert_eq!(none, Page::default());
 }
@@ -55,11 +40,7 @@ pub(crate) async fn a_page_ends_when_it_has_enough_bytes(store: Subject) {
     let writes = (0..10).map(|n| put(&n.to_string(), &large)).collect();
     assert!(all(&store, writes).await.iter().all(Result::is_ok));
     let first = page(&store, "items", None, 1_000).await;
-    let bytes: usize = first
-        .items
-        .iter()
-        .map(|(_, item)| item.representation().len())
-        .sum();
+    let bytes: usize = first.items.iter().map(|(_, item)| item.representation().len()).sum();
     assert!(
         first.more
             && bytes >= PAGE_BYTES_MAX
@@ -72,10 +53,7 @@ pub(crate) async fn a_page_goes_on_after_an_id_that_is_gone(store: Subject) {
     fill(&store, 5).await;
     one(&store, delete("0002")).await.unwrap();
     let rest = page(&store, "items", Some(&id("0002")), 10).await;
-    assert_eq!(
-        rest.items,
-        [(id("0003"), numbered(3)), (id("0004"), numbered(4))]
-    );
+    assert_eq!(rest.items, [(id("0003"), numbered(3)), (id("0004"), numbered(4))]);
     let between = page(&store, "items", Some(&id("00021")), 1).await;
     assert_eq!(between.items, [(id("0003"), numbered(3))]);
 }

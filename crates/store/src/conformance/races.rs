@@ -25,17 +25,10 @@ pub(crate) async fn exactly_one_of_many_first_puts_creates(store: Subject) {
             created
         })
     });
-    let created: Vec<[usize; IDS]> = join_all(tasks)
-        .await
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
+    let created: Vec<[usize; IDS]> =
+        join_all(tasks).await.into_iter().map(Result::unwrap).collect();
     for n in 0..IDS {
-        assert_eq!(
-            created.iter().map(|created| created[n]).sum::<usize>(),
-            1,
-            "{n}"
-        );
+        assert_eq!(created.iter().map(|created| created[n]).sum::<usize>(), 1, "{n}");
     }
 }
 
@@ -43,19 +36,14 @@ pub(crate) async fn compare_and_set_loses_no_increment(store: Subject) {
     const WORKERS: usize = 8;
     const INCREMENTS: usize = 20;
     // The name tells apart workers whose results would otherwise be equal.
-    one(&store, put("counter", &item(r#"{"size":0,"by":"none"}"#)))
-        .await
-        .unwrap();
+    one(&store, put("counter", &item(r#"{"size":0,"by":"none"}"#))).await.unwrap();
     let workers = (0..WORKERS).map(|worker| {
         let store = Arc::clone(&store);
         tokio::spawn(async move {
             let mut left = INCREMENTS;
             while left > 0 {
                 let current = get(&store, "counter").await.expect("it exists");
-                let next = item(&format!(
-                    r#"{{"size":{},"by":"{worker}"}}"#,
-                    size(&current) + 1
-                ));
+                let next = item(&format!(r#"{{"size":{},"by":"{worker}"}}"#, size(&current) + 1));
                 match one(&store, replace("counter", current.etag(), &next)).await {
                     Ok(Outcome::Updated(_)) => left -= 1,
                     Err(Refusal::Moved) => {}

@@ -6,11 +6,7 @@ use super::kit::*;
 
 async fn comes_back(store: &Subject, json: &str) {
     let sent = item(json);
-    assert_eq!(
-        sent.representation(),
-        json.as_bytes(),
-        "the case is minified"
-    );
+    assert_eq!(sent.representation(), json.as_bytes(), "the case is minified");
     assert!(one(store, put("a", &sent)).await == Ok(Outcome::Created(sent.clone())));
     let stored = get(store, "a").await.expect("it exists");
     assert!(stored == sent, "representation, tag and digest");
@@ -48,11 +44,7 @@ pub(crate) async fn an_item_of_one_mebibyte_is_kept(store: Subject) {
         })
         .collect();
     for text in [even, uneven] {
-        comes_back(
-            &store,
-            &format!(r#"{{"name":"{}"}}"#, text.replace(['\\', '"'], "_")),
-        )
-        .await;
+        comes_back(&store, &format!(r#"{{"name":"{}"}}"#, text.replace(['\\', '"'], "_"))).await;
     }
 }
 

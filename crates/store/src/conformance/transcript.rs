@@ -21,24 +21,15 @@ async fn transcript(store: &Subject) -> String {
     for round in 0..40_usize {
         let name = ["items", "a", "a-b"][round % 3];
         let text = ["foo", "f", "\u{fc}", "foo bar", "~"][round % 5];
-        let sent = item(&format!(
-            r#"{{"size":{}.0,"name":"{}"}}"#,
-            round % 4,
-            "x".repeat(round % 3)
-        ));
+        let sent =
+            item(&format!(r#"{{"size":{}.0,"name":"{}"}}"#, round % 4, "x".repeat(round % 3)));
         let basis = item(r#"{"size":1.0,"name":"x"}"#).etag();
         let writes = vec![
             write(key_in(name, text), Change::Put(sent.clone())),
             if_none_match_any(write(key_in("items", text), Change::Put(sent.clone()))),
-            if_match(
-                write(key_in(name, "foo"), Change::Put(sent.clone())),
-                &[basis],
-            ),
+            if_match(write(key_in(name, "foo"), Change::Put(sent.clone())), &[basis]),
             write(key_in(name, text), Change::Replace { basis, item: sent }),
-            write(
-                key_in("a", if round % 7 == 0 { text } else { "none" }),
-                Change::Delete,
-            ),
+            write(key_in("a", if round % 7 == 0 { text } else { "none" }), Change::Delete),
         ];
         for verdict in all(store, writes).await {
             let line = match verdict {

@@ -17,13 +17,7 @@ use super::wakes::Roll;
 /// Makes a place for one answer. The caller's thread is noted as the home of whoever waits.
 pub(super) fn place<T>() -> (Answering<T>, Awaiting<T>) {
     let slot = Arc::new(Mutex::new(Slot::Empty(None)));
-    (
-        Answering {
-            slot: Some(Arc::clone(&slot)),
-            home: home(),
-        },
-        Awaiting { slot },
-    )
+    (Answering { slot: Some(Arc::clone(&slot)), home: home() }, Awaiting { slot })
 }
 
 /// The writer's side. Dropped without an answer, it tells the caller so.

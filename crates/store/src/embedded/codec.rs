@@ -27,10 +27,7 @@ pub(super) struct KeyBytes {
 impl KeyBytes {
     /// The key of an item.
     pub(super) fn of(key: &Key) -> Self {
-        let mut this = Self {
-            bytes: [0; KEY_BYTES_MAX],
-            len: 0,
-        };
+        let mut this = Self { bytes: [0; KEY_BYTES_MAX], len: 0 };
         this.push(key.collection.as_str().as_bytes());
         this.push(&[0]);
         this.push(key.id.as_str().as_bytes());
@@ -40,10 +37,7 @@ impl KeyBytes {
     /// A key that is followed by those of a whole collection: its name and `separator`. With
     /// `0x00` it comes before the first, with `0x01` after the last.
     pub(super) fn edge(collection: &CollectionName, separator: u8) -> Self {
-        let mut this = Self {
-            bytes: [0; KEY_BYTES_MAX],
-            len: 0,
-        };
+        let mut this = Self { bytes: [0; KEY_BYTES_MAX], len: 0 };
         this.push(collection.as_str().as_bytes());
         this.push(&[separator]);
         this
@@ -64,9 +58,7 @@ impl AsRef<[u8]> for KeyBytes {
 
 /// Takes the id out of a key of `collection`.
 pub(super) fn decode_id(key: &[u8], collection: &CollectionName) -> Result<ItemId, Error> {
-    let id = key
-        .get(collection.as_str().len() + 1..)
-        .and_then(|id| str::from_utf8(id).ok());
+    let id = key.get(collection.as_str().len() + 1..).and_then(|id| str::from_utf8(id).ok());
     id.and_then(|id| ItemId::new(id).ok())
         .ok_or_else(|| corrupt("a stored key is not one that Shelf writes"))
 }
@@ -83,9 +75,8 @@ pub(super) fn encode_item(item: &Item) -> Slice {
 /// Takes an item out of its stored form. The representation shares its memory.
 pub(super) fn decode_item(value: Slice) -> Result<Item, Error> {
     let value = Bytes::from(value);
-    let header = value
-        .first_chunk::<HEADER_BYTES>()
-        .ok_or_else(|| corrupt("a stored item is too short"))?;
+    let header =
+        value.first_chunk::<HEADER_BYTES>().ok_or_else(|| corrupt("a stored item is too short"))?;
     let (etag, digest) = header.split_at(ETag::BYTES);
     let (Ok(etag), Ok(digest)) = (etag.try_into(), digest.try_into()) else {
         return Err(corrupt("a stored item is too short"));
@@ -122,9 +113,7 @@ mod tests {
         let collection = CollectionName::new("a").unwrap();
         for key in [&b"a"[..], b"a\0", b"a\0\xff", b"a\0/", b"a\0."] {
             assert_eq!(
-                decode_id(key, &collection)
-                    .expect_err("it is refused")
-                    .kind(),
+                decode_id(key, &collection).expect_err("it is refused").kind(),
                 ErrorKind::Corrupt
             );
         }
@@ -135,12 +124,9 @@ mod tests {
     fn the_edges_of_a_collection_enclose_all_its_keys_and_no_others() {
         let name = CollectionName::new("a").unwrap();
         let (first, last) = (KeyBytes::edge(&name, 0), KeyBytes::edge(&name, 1));
-        for (collection, id, inside) in [
-            ("a", " ", true),
-            ("a", "\u{10ffff}", true),
-            ("a-", "x", false),
-            ("a0", "x", false),
-        ] {
+        for (collection, id, inside) in
+            [("a", " ", true), ("a", "\u{10ffff}", true), ("a-", "x", false), ("a0", "x", false)]
+        {
             let key = Key {
                 collection: CollectionName::new(collection).unwrap(),
                 id: ItemId::new(id).unwrap(),

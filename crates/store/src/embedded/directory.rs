@@ -49,9 +49,7 @@ impl Directory {
             &std::path::absolute(path).map_err(failed(path, "the path could not be resolved"))?;
         if path.is_file() {
             let source = io::Error::from(io::ErrorKind::NotADirectory);
-            return Err(failed(path, "it is a file, and a store is a directory")(
-                source,
-            ));
+            return Err(failed(path, "it is a file, and a store is a directory")(source));
         }
         create(path).map_err(failed(path, "the directory could not be created"))?;
         refuse_foreign(path)?;
@@ -61,25 +59,17 @@ impl Directory {
             .truncate(false)
             .write(true)
             .open(&lock_path)
-            .map_err(failed(
-                &lock_path,
-                "the lock file could not be opened for writing",
-            ))?;
+            .map_err(failed(&lock_path, "the lock file could not be opened for writing"))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(OpenError::Locked {
-                    path: path.to_owned(),
-                });
+                return Err(OpenError::Locked { path: path.to_owned() });
             }
             Err(TryLockError::Error(source)) => {
                 return Err(failed(&lock_path, "the file could not be locked")(source));
             }
         }
-        let this = Self {
-            path: path.to_owned(),
-            _lock: lock,
-        };
+        let this = Self { path: path.to_owned(), _lock: lock };
         let contents = this.judge()?;
         Ok((this, contents))
     }
@@ -100,10 +90,9 @@ impl Directory {
         self.write_format(&format!("{FORMAT}{CREATING}\n"))?;
         let engine = self.engine();
         match fs::remove_dir_all(&engine) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(
-                &engine,
-                "what an unfinished creation left could not be removed",
-            )(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failed(&engine, "what an unfinished creation left could not be removed")(error))
+            }
             _ => Ok(()),
         }
     }
@@ -119,9 +108,7 @@ impl Directory {
             Ok(bytes) => String::from_utf8_lossy(&bytes).trim_end().to_owned(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Contents::Nothing),
             Err(error) => {
-                return Err(failed(&format_path, "the format file could not be read")(
-                    error,
-                ));
+                return Err(failed(&format_path, "the format file could not be read")(error));
             }
         };
         match text.strip_prefix(FORMAT) {
@@ -154,10 +141,7 @@ pub(super) fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
 
 /// Creates a directory and those above it, durably.
 fn create(path: &Path) -> io::Result<()> {
-    let missing: Vec<_> = path
-        .ancestors()
-        .take_while(|ancestor| !ancestor.exists())
-        .collect();
+    let missing: Vec<_> = path.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
     fs::create_dir_all(path)?;
     missing.into_iter().try_for_each(sync_parent)
 }
@@ -183,10 +167,7 @@ fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
         // fresh volume foreign.
         if name != LOCK_FILE && name != "shelf.new" && name != "lost+found" {
             let found = name.to_string_lossy().into_owned();
-            return Err(OpenError::Foreign {
-                path: path.to_owned(),
-                found,
-            });
+            return Err(OpenError::Foreign { path: path.to_owned(), found });
         }
     }
     Ok(())

@@ -40,9 +40,6 @@ pub(super) fn kind(error: &fjall::Error) -> ErrorKind {
 /// panics.
 pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
-        Err(Error::new(
-            ErrorKind::Corrupt,
-            "the storage engine panicked over what it read",
-        ))
+        Err(Error::new(ErrorKind::Corrupt, "the storage engine panicked over what it read"))
     })
 }

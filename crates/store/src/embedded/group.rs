@@ -81,11 +81,7 @@ impl Group {
         results: Vec<Result<Verdict, Error>>,
         own: usize,
     ) {
-        self.answers.push(Answer {
-            reply,
-            results,
-            own,
-        });
+        self.answers.push(Answer { reply, results, own });
     }
 
     /// Hands the changes to fjall.
@@ -105,12 +101,7 @@ impl Group {
     /// Ends the group: tells everybody who waits how it went.
     pub(super) fn end(&mut self, committed: &Result<(), Error>, wakes: &mut Wakes) {
         wakes.sweep();
-        for Answer {
-            reply,
-            mut results,
-            own,
-        } in self.answers.drain(..)
-        {
+        for Answer { reply, mut results, own } in self.answers.drain(..) {
             settle(&mut results[own..], committed);
             let roll = wakes.roll(reply.home());
             reply.put(results, roll);

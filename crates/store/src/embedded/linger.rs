@@ -57,11 +57,7 @@ impl Linger {
 
     /// Learns how long a sync took.
     pub(super) fn synced(&mut self, took: Duration) {
-        self.sync = if self.sync.is_zero() {
-            took
-        } else {
-            (self.sync * 7 + took) / 8
-        };
+        self.sync = if self.sync.is_zero() { took } else { (self.sync * 7 + took) / 8 };
     }
 
     /// Learns how many were answered, and how many came meanwhile: together they are the writers

@@ -11,6 +11,7 @@ mod directory;
 mod disk;
 mod error;
 mod group;
+mod journal;
 mod linger;
 mod queue;
 mod scans;
@@ -60,9 +61,7 @@ impl Embedded {
     /// Opens the store in `path`, or creates one when there is nothing.
     pub(crate) fn open(path: &Path, options: &Options) -> Result<Self, OpenError> {
         Self::open_with(path, options, |directory| {
-            Box::new(RealDisk {
-                directory: directory.to_owned(),
-            })
+            Box::new(RealDisk { directory: directory.to_owned() })
         })
     }
 
@@ -72,13 +71,12 @@ impl Embedded {
         disk: impl FnOnce(&Path) -> Box<dyn Disk>,
     ) -> Result<Self, OpenError> {
         let (directory, contents) = Directory::lock(path)?;
-        let failed = |source| OpenError::Store {
-            path: path.to_owned(),
-            source,
-        };
+        let failed = |source| OpenError::Store { path: path.to_owned(), source };
         let tree = match contents {
             Contents::Store => {
-                seal::verify_and_break(directory.path()).map_err(failed)?;
+                if !seal::verify_and_break(directory.path()).map_err(failed)? {
+                    journal::verify(&directory.engine()).map_err(failed)?;
+                }
                 guarded(|| Tree::open(&directory.engine(), false, options)).map_err(failed)?
             }
             Contents::Nothing => {
@@ -90,25 +88,12 @@ impl Embedded {
             }
         };
         let (tree, queue) = (Arc::new(tree), Arc::new(Queue::default()));
-        let writer = Writer::new(
-            Arc::clone(&tree),
-            Arc::clone(&queue),
-            disk(directory.path()),
-        );
+        let writer = Writer::new(Arc::clone(&tree), Arc::clone(&queue), disk(directory.path()));
         let writer = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(|| writer.run())
-            .map_err(directory::failed(
-                path,
-                "the writer thread could not be started",
-            ))?;
-        Ok(Self {
-            queue,
-            writer: Some(writer),
-            scans: Arc::default(),
-            tree: Some(tree),
-            directory,
-        })
+            .map_err(directory::failed(path, "the writer thread could not be started"))?;
+        Ok(Self { queue, writer: Some(writer), scans: Arc::default(), tree: Some(tree), directory })
     }
 
     fn tree(&self) -> &Arc<Tree> {
@@ -127,11 +112,7 @@ impl Store for Embedded {
         if let Err(error) = self.queue.push(Job::Apply { writes, reply }) {
             return Reply::Ready(vec![Err(error); count]);
         }
-        Reply::later(async move {
-            answer
-                .await
-                .unwrap_or_else(|| vec![Err(writer_gone()); count])
-        })
+        Reply::later(async move { answer.await.unwrap_or_else(|| vec![Err(writer_gone()); count]) })
     }
 
     /// Runs off the calling thread: a page of large items that are not cached reads the disk for
@@ -172,10 +153,7 @@ impl Store for Embedded {
 }
 
 fn writer_gone() -> Error {
-    Error::new(
-        ErrorKind::Unknown,
-        "the writer thread ended before it answered",
-    )
+    Error::new(ErrorKind::Unknown, "the writer thread ended before it answered")
 }
 
 impl Drop for Embedded {
@@ -199,8 +177,6 @@ impl Drop for Embedded {
 
 impl fmt::Debug for Embedded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Embedded")
-            .field("directory", &self.directory)
-            .finish_non_exhaustive()
+        f.debug_struct("Embedded").field("directory", &self.directory).finish_non_exhaustive()
     }
 }

@@ -77,17 +77,9 @@ const NONE_WANTED: usize = usize::MAX;
 
 impl Default for Queue {
     fn default() -> Self {
-        let state = State {
-            jobs: Vec::new(),
-            writes: 0,
-            bytes: 0,
-            open: true,
-            wanted: NONE_WANTED,
-        };
-        Self {
-            state: Mutex::new(state),
-            wake_writer: Condvar::new(),
-        }
+        let state =
+            State { jobs: Vec::new(), writes: 0, bytes: 0, open: true, wanted: NONE_WANTED };
+        Self { state: Mutex::new(state), wake_writer: Condvar::new() }
     }
 }
 
@@ -193,33 +185,18 @@ mod tests {
     use super::*;
 
     fn job(writes: usize) -> Job {
-        let key = Key {
-            collection: CollectionName::new("a").unwrap(),
-            id: ItemId::new("b").unwrap(),
-        };
-        let write = Write {
-            key,
-            precondition: Precondition::default(),
-            change: Change::Delete,
-        };
-        Job::Apply {
-            writes: vec![write; writes],
-            reply: place().0,
-        }
+        let key =
+            Key { collection: CollectionName::new("a").unwrap(), id: ItemId::new("b").unwrap() };
+        let write = Write { key, precondition: Precondition::default(), change: Change::Delete };
+        Job::Apply { writes: vec![write; writes], reply: place().0 }
     }
 
     #[test]
     fn a_full_queue_refuses_at_once() {
         let queue = Queue::default();
         queue.push(job(WRITES_MAX)).unwrap();
-        assert_eq!(
-            queue.push(job(1)).expect_err("it is full").kind(),
-            ErrorKind::Overloaded
-        );
-        assert_eq!(
-            queue.take(&mut Vec::new(), 1, Duration::ZERO, None),
-            Taken::Jobs
-        );
+        assert_eq!(queue.push(job(1)).expect_err("it is full").kind(), ErrorKind::Overloaded);
+        assert_eq!(queue.take(&mut Vec::new(), 1, Duration::ZERO, None), Taken::Jobs);
         queue.push(job(1)).expect("there is room again");
     }
 
@@ -227,10 +204,7 @@ mod tests {
     fn an_empty_queue_takes_a_job_of_any_size() {
         let queue = Queue::default();
         queue.push(job(WRITES_MAX + 1)).unwrap();
-        assert_eq!(
-            queue.push(job(1)).expect_err("it is full").kind(),
-            ErrorKind::Overloaded
-        );
+        assert_eq!(queue.push(job(1)).expect_err("it is full").kind(), ErrorKind::Overloaded);
     }
 
     #[test]
@@ -238,18 +212,9 @@ mod tests {
         let queue = Queue::default();
         queue.push(job(1)).unwrap();
         queue.close();
-        assert_eq!(
-            queue.push(job(1)).expect_err("it is closed").kind(),
-            ErrorKind::Unavailable
-        );
-        assert_eq!(
-            queue.take(&mut Vec::new(), 1, Duration::ZERO, None),
-            Taken::Jobs
-        );
-        assert_eq!(
-            queue.take(&mut Vec::new(), 1, Duration::ZERO, None),
-            Taken::Closed
-        );
+        assert_eq!(queue.push(job(1)).expect_err("it is closed").kind(), ErrorKind::Unavailable);
+        assert_eq!(queue.take(&mut Vec::new(), 1, Duration::ZERO, None), Taken::Jobs);
+        assert_eq!(queue.take(&mut Vec::new(), 1, Duration::ZERO, None), Taken::Closed);
     }
 
     #[test]
@@ -257,10 +222,7 @@ mod tests {
         let queue = Queue::default();
         queue.push(job(1)).unwrap();
         let mut jobs = Vec::new();
-        assert_eq!(
-            queue.take(&mut jobs, 2, Duration::from_millis(1), None),
-            Taken::Jobs
-        );
+        assert_eq!(queue.take(&mut jobs, 2, Duration::from_millis(1), None), Taken::Jobs);
         assert_eq!(jobs.len(), 1);
     }
 }

@@ -28,20 +28,16 @@ pub(super) fn set(directory: &Path) -> io::Result<()> {
     replace_file(&directory.join(SEAL_FILE), seal.as_bytes())
 }
 
-/// Verifies the seal of a store that is about to be opened, and removes it. Without one nothing
-/// is verified: the store was not closed in good order.
-pub(super) fn verify_and_break(directory: &Path) -> Result<(), Error> {
+/// Verifies the seal of a store that is about to be opened, and removes it. Returns whether there
+/// was one; without, the store was not closed in good order.
+pub(super) fn verify_and_break(directory: &Path) -> Result<bool, Error> {
     let path = directory.join(SEAL_FILE);
     let unreadable = |error| {
-        Error::with_source(
-            ErrorKind::Unavailable,
-            "the closed store could not be verified",
-            error,
-        )
+        Error::with_source(ErrorKind::Unavailable, "the closed store could not be verified", error)
     };
     let expected = match fs::read(&path) {
         Ok(expected) => expected,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(unreadable(error)),
     };
     // The whole folder can be missing.
@@ -51,20 +47,15 @@ pub(super) fn verify_and_break(directory: &Path) -> Result<(), Error> {
     };
     if found.as_bytes() != expected {
         let expected = String::from_utf8_lossy(&expected);
-        let line = expected
-            .lines()
-            .find(|line| !found.lines().any(|other| other == *line));
-        let file = line
-            .and_then(|line| line.split(' ').next())
-            .unwrap_or(ENGINE);
+        let line = expected.lines().find(|line| !found.lines().any(|other| other == *line));
+        let file = line.and_then(|line| line.split(' ').next()).unwrap_or(ENGINE);
         let message = format!(
             "{file} is not as it was when the store was closed; restore the store from a backup"
         );
         return Err(Error::new(ErrorKind::Corrupt, message));
     }
-    fs::remove_file(&path)
-        .and_then(|()| sync_parent(&path))
-        .map_err(unreadable)
+    fs::remove_file(&path).and_then(|()| sync_parent(&path)).map_err(unreadable)?;
+    Ok(true)
 }
 
 /// Returns one line for each file, in the order of their paths: path, size, checksum.

@@ -28,10 +28,7 @@ impl Space {
     ///
     /// A disk that cannot be asked counts as one with room: the write itself will tell.
     pub(super) fn has_room(&mut self, disk: &mut dyn Disk) -> bool {
-        if self
-            .looked
-            .is_none_or(|looked| looked.elapsed() >= LOOK_VALID)
-        {
+        if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_VALID) {
             let low = disk.free_bytes().is_ok_and(|free| free < FREE_BYTES_MIN);
             if low != self.low {
                 self.low = low;

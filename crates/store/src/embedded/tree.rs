@@ -56,10 +56,7 @@ impl Tree {
         };
         // Without its version file fjall would begin anew.
         if !create && !path.join("version").is_file() {
-            return Err(Error::new(
-                ErrorKind::Corrupt,
-                "the storage engine's files are missing",
-            ));
+            return Err(Error::new(ErrorKind::Corrupt, "the storage engine's files are missing"));
         }
         let database = Database::builder(path)
             .cache_size(options.cache_bytes)
@@ -70,10 +67,7 @@ impl Tree {
             .open()
             .map_err(failed)?;
         if !create && !database.keyspace_exists(ITEMS) {
-            return Err(Error::new(
-                ErrorKind::Corrupt,
-                "the tree of items is missing",
-            ));
+            return Err(Error::new(ErrorKind::Corrupt, "the tree of items is missing"));
         }
         let settings = || {
             KeyspaceCreateOptions::default()
@@ -81,57 +75,37 @@ impl Tree {
                 .max_memtable_size(MEMTABLE_BYTES)
         };
         let items = database.keyspace(ITEMS, settings).map_err(failed)?;
-        Ok(Self {
-            published: ArcSwap::from_pointee(database.snapshot()),
-            items,
-            database,
-        })
+        Ok(Self { published: ArcSwap::from_pointee(database.snapshot()), items, database })
     }
 
     /// Returns what readers see.
     pub(super) fn get(&self, key: &Key) -> Result<Option<Item>, Error> {
-        let value = self
-            .published
-            .load()
-            .get(&self.items, KeyBytes::of(key))
-            .map_err(read_failed)?;
+        let value =
+            self.published.load().get(&self.items, KeyBytes::of(key)).map_err(read_failed)?;
         value.map(decode_item).transpose()
     }
 
     /// Returns a page of what readers see.
     pub(super) fn list(&self, query: &PageQuery) -> Result<Page, Error> {
         use std::ops::Bound::{Excluded, Included};
-        let PageQuery {
-            collection,
-            after,
-            items_max,
-        } = query;
+        let PageQuery { collection, after, items_max } = query;
         let first = match after {
             None => Included(KeyBytes::edge(collection, 0)),
-            Some(id) => Excluded(KeyBytes::of(&Key {
-                collection: collection.clone(),
-                id: id.clone(),
-            })),
+            Some(id) => {
+                Excluded(KeyBytes::of(&Key { collection: collection.clone(), id: id.clone() }))
+            }
         };
         let last = Excluded(KeyBytes::edge(collection, 1));
-        let entries = self
-            .published
-            .load()
-            .range(&self.items, (first, last))
-            .map(|entry| {
-                let (key, value) = entry.into_inner().map_err(read_failed)?;
-                Ok((decode_id(&key, collection)?, decode_item(value)?))
-            });
+        let entries = self.published.load().range(&self.items, (first, last)).map(|entry| {
+            let (key, value) = entry.into_inner().map_err(read_failed)?;
+            Ok((decode_id(&key, collection)?, decode_item(value)?))
+        });
         Page::collect(entries, *items_max)
     }
 
     /// Returns the latest state, synced or not. Only for the writer.
     pub(super) fn get_latest(&self, key: &[u8]) -> Result<Option<Item>, Error> {
-        self.items
-            .get(key)
-            .map_err(read_failed)?
-            .map(decode_item)
-            .transpose()
+        self.items.get(key).map_err(read_failed)?.map(decode_item).transpose()
     }
 
     /// Starts a batch; `changes` is how many it will hold.
@@ -174,9 +148,6 @@ impl Tree {
     /// Tells how far fjall is behind: memtables that wait to be written out, and files that wait
     /// to be merged.
     pub(super) fn backlog(&self) -> (usize, usize) {
-        (
-            self.items.sealed_memtable_count(),
-            self.items.l0_table_count(),
-        )
+        (self.items.sealed_memtable_count(), self.items.l0_table_count())
     }
 }

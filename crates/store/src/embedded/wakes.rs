@@ -53,14 +53,10 @@ pub(super) struct Wakes {
 impl Wakes {
     /// Returns the roll of a thread.
     pub(super) fn roll(&mut self, home: usize) -> &Arc<Roll> {
-        let at = self
-            .rolls
-            .iter()
-            .position(|(other, _)| *other == home)
-            .unwrap_or_else(|| {
-                self.rolls.push((home, Arc::default()));
-                self.rolls.len() - 1
-            });
+        let at = self.rolls.iter().position(|(other, _)| *other == home).unwrap_or_else(|| {
+            self.rolls.push((home, Arc::default()));
+            self.rolls.len() - 1
+        });
         &self.rolls[at].1
     }
 

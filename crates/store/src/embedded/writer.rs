@@ -51,23 +51,9 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(tree: Arc<Tree>, queue: Arc<Queue>, disk: Box<dyn Disk>) -> Self {
-        let (group, linger, space, wakes) = (
-            Group::default(),
-            Linger::default(),
-            Space::default(),
-            Wakes::default(),
-        );
-        Self {
-            tree,
-            queue,
-            disk,
-            group,
-            linger,
-            space,
-            wakes,
-            waiting: 0,
-            poisoned: None,
-        }
+        let (group, linger, space, wakes) =
+            (Group::default(), Linger::default(), Space::default(), Wakes::default());
+        Self { tree, queue, disk, group, linger, space, wakes, waiting: 0, poisoned: None }
     }
 
     /// Works until the queue is closed and empty.
@@ -75,12 +61,7 @@ impl Writer {
         let mut jobs = Vec::new();
         loop {
             let idle = self.wakes.pending().then_some(SWEEP);
-            match self.queue.take(
-                &mut jobs,
-                self.linger.expected(),
-                self.linger.patience(),
-                idle,
-            ) {
+            match self.queue.take(&mut jobs, self.linger.expected(), self.linger.patience(), idle) {
                 Taken::Jobs => self.work(&mut jobs),
                 Taken::Nothing => self.wakes.sweep(),
                 Taken::Closed => break,
@@ -97,10 +78,7 @@ impl Writer {
         if catch_unwind(AssertUnwindSafe(|| self.decide_all(jobs))).is_err() {
             jobs.clear();
             self.group.abandon();
-            self.poison(&Error::new(
-                ErrorKind::Unknown,
-                "the storage engine panicked",
-            ));
+            self.poison(&Error::new(ErrorKind::Unknown, "the storage engine panicked"));
         }
         self.linger.answered(came, self.waiting);
     }
@@ -140,11 +118,7 @@ impl Writer {
 
     /// Makes the group durable, shows it to readers and answers it, in this order.
     fn end_group(&mut self) -> Result<(), Error> {
-        let committed = if self.group.is_unchanged() {
-            Ok(())
-        } else {
-            self.commit()
-        };
+        let committed = if self.group.is_unchanged() { Ok(()) } else { self.commit() };
         match &committed {
             Ok(()) => {}
             Err(error) => self.poison(error),
@@ -163,11 +137,7 @@ impl Writer {
             )
         };
         let unknown = |error| {
-            Error::with_source(
-                ErrorKind::Unknown,
-                "the write may not have reached the disk",
-                error,
-            )
+            Error::with_source(ErrorKind::Unknown, "the write may not have reached the disk", error)
         };
         self.wait_for_engine().map_err(refused)?;
         self.group.commit(&self.tree).map_err(|error| match error {
@@ -223,11 +193,7 @@ impl Writer {
             );
             let message =
                 "an earlier write failed; the store accepts no more until it is opened again";
-            self.poisoned = Some(Error::with_source(
-                ErrorKind::Poisoned,
-                message,
-                cause.clone(),
-            ));
+            self.poisoned = Some(Error::with_source(ErrorKind::Poisoned, message, cause.clone()));
         }
     }
 }

@@ -64,10 +64,7 @@ impl Faults {
             what: "faults are taken from a directory, which could not be created",
             source,
         })?;
-        Ok(Self {
-            directory: path(),
-            taken: AtomicU64::new(0),
-        })
+        Ok(Self { directory: path(), taken: AtomicU64::new(0) })
     }
 
     /// Takes the fault that is waiting, if there is one.
@@ -76,9 +73,7 @@ impl Faults {
     /// succeeds in that, here and in other processes.
     pub(super) fn take(&self) -> Option<Result<Fault, Error>> {
         let number = self.taken.fetch_add(1, Ordering::Relaxed);
-        let mine = self
-            .directory
-            .join(format!("taken-{}-{number}", process::id()));
+        let mine = self.directory.join(format!("taken-{}-{number}", process::id()));
         match fs::rename(self.directory.join("next"), &mine) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
@@ -90,9 +85,5 @@ impl Faults {
 }
 
 fn unreadable(error: io::Error) -> Error {
-    Error::with_source(
-        ErrorKind::Internal,
-        "the rehearsed fault cannot be read",
-        error,
-    )
+    Error::with_source(ErrorKind::Internal, "the rehearsed fault cannot be read", error)
 }

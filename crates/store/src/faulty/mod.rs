@@ -32,10 +32,7 @@ pub(crate) struct Faulty {
 impl Faulty {
     /// Takes faults from `directory`, which is created when it is missing.
     pub(crate) fn new(directory: &Path, inner: Arc<dyn Store>) -> Result<Self, OpenError> {
-        Ok(Self {
-            faults: Faults::new(directory)?,
-            inner,
-        })
+        Ok(Self { faults: Faults::new(directory)?, inner })
     }
 
     /// Makes `call`, or the fault that is waiting in its place. `hidden` is the kind of error that

@@ -24,22 +24,16 @@ pub(crate) struct Memory {
 impl Memory {
     fn apply_one(&self, write: Write) -> Verdict {
         let mut collections = self.collections.write();
-        let current = collections
-            .get(&write.key.collection)
-            .and_then(|items| items.get(&write.key.id));
+        let current =
+            collections.get(&write.key.collection).and_then(|items| items.get(&write.key.id));
         let outcome = decide(current, &write)?;
         let Key { collection, id } = write.key;
         match &outcome {
             Outcome::Created(item) | Outcome::Updated(item) => {
-                collections
-                    .entry(collection)
-                    .or_default()
-                    .insert(id, item.clone());
+                collections.entry(collection).or_default().insert(id, item.clone());
             }
             Outcome::Deleted => {
-                collections
-                    .entry(collection)
-                    .and_modify(|items| drop(items.remove(&id)));
+                collections.entry(collection).and_modify(|items| drop(items.remove(&id)));
             }
             Outcome::Unchanged(_) => {}
         }
@@ -50,20 +44,12 @@ impl Memory {
 impl Store for Memory {
     fn get(&self, key: &Key) -> Reply<Result<Option<Item>, Error>> {
         let collections = self.collections.read();
-        let item = collections
-            .get(&key.collection)
-            .and_then(|items| items.get(&key.id))
-            .cloned();
+        let item = collections.get(&key.collection).and_then(|items| items.get(&key.id)).cloned();
         Reply::Ready(Ok(item))
     }
 
     fn apply(&self, writes: Vec<Write>) -> Reply<Vec<Result<Verdict, Error>>> {
-        Reply::Ready(
-            writes
-                .into_iter()
-                .map(|write| Ok(self.apply_one(write)))
-                .collect(),
-        )
+        Reply::Ready(writes.into_iter().map(|write| Ok(self.apply_one(write))).collect())
     }
 
     fn list(&self, query: PageQuery) -> Reply<Result<Page, Error>> {
@@ -71,10 +57,7 @@ impl Store for Memory {
         let Some(items) = collections.get(&query.collection) else {
             return Reply::Ready(Ok(Page::default()));
         };
-        let first = query
-            .after
-            .as_ref()
-            .map_or(Bound::Unbounded, Bound::Excluded);
+        let first = query.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
         let entries = items.range((first, Bound::Unbounded));
         Reply::Ready(Page::collect(
             entries.map(|(id, item)| Ok((id.clone(), item.clone()))),

@@ -17,12 +17,7 @@ pub(super) fn as_defaults(command: Command, path: &Path) -> Result<Command, Erro
     let place = |at: usize| {
         let before = &text[..at.min(text.len())];
         let line = before.matches('\n').count() + 1;
-        let column = before
-            .chars()
-            .rev()
-            .take_while(|character| *character != '\n')
-            .count()
-            + 1;
+        let column = before.chars().rev().take_while(|character| *character != '\n').count() + 1;
         format!("{}:{line}:{column}", path.display())
     };
     let table = DeTable::parse(&text).map_err(|error| {
@@ -41,9 +36,7 @@ pub(super) fn as_defaults(command: Command, path: &Path) -> Result<Command, Erro
 
 /// Checks one setting, and returns its value as a flag would have it.
 fn setting(command: &Command, name: &str, value: &Spanned<DeValue<'_>>) -> Result<String, String> {
-    let flag = command
-        .get_arguments()
-        .find(|arg| arg.get_long() == Some(name));
+    let flag = command.get_arguments().find(|arg| arg.get_long() == Some(name));
     let Some(flag) = flag.filter(|_| name != "config") else {
         let similar = command
             .get_arguments()
@@ -57,9 +50,7 @@ fn setting(command: &Command, name: &str, value: &Spanned<DeValue<'_>>) -> Resul
         DeValue::Integer(number) => number.to_string(),
         DeValue::Boolean(flag) => flag.to_string(),
         _ => {
-            return Err(format!(
-                "{name}: the value is a string, a number, true or false"
-            ));
+            return Err(format!("{name}: the value is a string, a number, true or false"));
         }
     };
     let takes_value = flag.get_action().takes_values();
@@ -84,9 +75,7 @@ fn reason(error: &Error) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
     let why = line.rsplit_once(": ").map_or(line, |(_, why)| why);
-    let possible = text
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("[possible values: "));
+    let possible = text.lines().find_map(|line| line.trim().strip_prefix("[possible values: "));
     match possible {
         Some(values) => format!("'{value}' is none of {}", values.trim_end_matches(']')),
         None => format!("'{value}' is refused: {why}"),
@@ -97,11 +86,7 @@ fn reason(error: &Error) -> String {
 fn similar(long: &str, name: &str) -> bool {
     let plain = |text: &str| text.replace(['-', '_'], "").to_lowercase();
     let (long, name) = (plain(long), plain(name));
-    let shared = long
-        .chars()
-        .zip(name.chars())
-        .take_while(|(a, b)| a == b)
-        .count();
+    let shared = long.chars().zip(name.chars()).take_while(|(a, b)| a == b).count();
     long == name || shared >= 4 && long.len().abs_diff(name.len()) <= 2
 }
 

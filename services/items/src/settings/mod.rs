@@ -19,12 +19,7 @@ use clap::{CommandFactory, Error, FromArgMatches, Parser, ValueEnum};
 #[command(name = "items", version, max_term_width = 100, next_line_help = true)]
 pub(crate) struct Settings {
     /// A TOML file with settings, named like the flags.
-    #[arg(
-        long,
-        env = "SHELF_CONFIG",
-        value_name = "FILE",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "SHELF_CONFIG", value_name = "FILE", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
 
     /// The address to listen on. Port 0 lets the system choose; the log tells which.
@@ -50,12 +45,7 @@ pub(crate) struct Settings {
     /// A JSON file that declares collections beside the built-in `items`:
     /// {"books": {"schema": {..}, "require_precondition": true}}. `schema` is a JSON Schema
     /// (2020-12) or the path of a file that holds one.
-    #[arg(
-        long,
-        env = "SHELF_COLLECTIONS",
-        value_name = "FILE",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "SHELF_COLLECTIONS", value_name = "FILE", hide_env_values = true)]
     pub(crate) collections: Option<PathBuf>,
 
     /// Loads two sample items, `foo` and `bar`, where they are absent.
@@ -63,12 +53,7 @@ pub(crate) struct Settings {
     pub(crate) samples: bool,
 
     /// Threads that serve connections [default: one a core].
-    #[arg(
-        long,
-        env = "SHELF_WORKERS",
-        value_name = "NUMBER",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "SHELF_WORKERS", value_name = "NUMBER", hide_env_values = true)]
     pub(crate) workers: Option<NonZeroUsize>,
 
     /// Largest body of a request; a larger one is answered 413.
@@ -159,12 +144,7 @@ pub(crate) struct Settings {
 
     /// Checks every answer against the OpenAPI document, writes a report to FILE at the end, and
     /// exits with 3 if an answer was undocumented. For tests and rehearsals: it is slow.
-    #[arg(
-        long,
-        env = "SHELF_CHECK_CONTRACT",
-        value_name = "FILE",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "SHELF_CHECK_CONTRACT", value_name = "FILE", hide_env_values = true)]
     pub(crate) check_contract: Option<PathBuf>,
 }
 
@@ -228,17 +208,11 @@ mod tests {
     #[test]
     fn a_bad_value_is_refused_with_its_place() {
         let error = read(&["--body-max", "much"]).unwrap_err();
-        assert!(
-            error.contains("'much'") && error.contains("--body-max"),
-            "{error}"
-        );
+        assert!(error.contains("'much'") && error.contains("--body-max"), "{error}");
 
         for (text, place) in [
             ("\n\nbody-max = \"much\"\n", ":3:1: body-max: "),
-            (
-                "listn = 1\n",
-                ":1:1: there is no setting 'listn'; did you mean 'listen'?",
-            ),
+            ("listn = 1\n", ":1:1: there is no setting 'listn'; did you mean 'listen'?"),
             ("listen = [1]\n", ":1:1: listen: "),
             ("listen = \n", ":1:"),
             (

@@ -20,12 +20,8 @@ impl Draft<'_> {
         let Some((place, default)) = self.nodes[node].first_default() else {
             return Ok(None);
         };
-        let refused = |detail: &str| {
-            Err(InvalidSchema::new(
-                format!("{}/default", place.pointer),
-                detail,
-            ))
-        };
+        let refused =
+            |detail: &str| Err(InvalidSchema::new(format!("{}/default", place.pointer), detail));
         match &self.nodes[node].filling {
             State::Complete(filling) => return Ok(Some(filling.clone())),
             State::InProgress => return refused("the default fills itself in without end"),
@@ -45,21 +41,13 @@ impl Draft<'_> {
         let refused =
             |detail: String| Err(InvalidSchema::new(format!("{pointer}/default"), detail));
         if depth > DEPTH_MAX {
-            return refused(format!(
-                "the default has more than {DEPTH_MAX} levels of nesting"
-            ));
+            return refused(format!("the default has more than {DEPTH_MAX} levels of nesting"));
         }
         let Some(left) = bytes_left.checked_sub(bytes) else {
-            return refused(format!(
-                "the defaults together have more than {ITEM_BYTES_MAX} bytes"
-            ));
+            return refused(format!("the defaults together have more than {ITEM_BYTES_MAX} bytes"));
         };
         *bytes_left = left;
-        let filling = Filling {
-            value,
-            depth,
-            bytes,
-        };
+        let filling = Filling { value, depth, bytes };
         self.nodes[node].filling = State::Complete(filling.clone());
         Ok(Some(filling))
     }
@@ -96,11 +84,7 @@ impl Draft<'_> {
     /// Checks that every default satisfies the schemas that apply to it, because otherwise leaving
     /// the member out would be an error of the client.
     pub(super) fn check(&self, places: &Places<'_>) -> Result<(), InvalidSchema> {
-        if !self
-            .nodes
-            .iter()
-            .any(|node| matches!(node.filling, State::Complete(_)))
-        {
+        if !self.nodes.iter().any(|node| matches!(node.filling, State::Complete(_))) {
             return Ok(());
         }
         let root = places.root();
@@ -119,10 +103,7 @@ impl Draft<'_> {
                 };
                 if let Err(error) = validator.validate(&filling.value) {
                     let detail = format_args!("the default breaks the schema: {error}");
-                    return Err(InvalidSchema::new(
-                        format!("{}/default", place.pointer),
-                        detail,
-                    ));
+                    return Err(InvalidSchema::new(format!("{}/default", place.pointer), detail));
                 }
             }
         }

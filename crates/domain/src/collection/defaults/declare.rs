@@ -74,9 +74,7 @@ impl<'s> Draft<'s> {
                 let node = draft.node(places, schemas)?;
                 draft.nodes[next].members.push((name, node));
             }
-            let plain = schemas
-                .iter()
-                .filter(|place| place.keyword("prefixItems").is_none());
+            let plain = schemas.iter().filter(|place| place.keyword("prefixItems").is_none());
             let elements: Vec<_> = plain.filter_map(|place| place.inner("items")).collect();
             if !elements.is_empty() {
                 draft.nodes[next].elements = Some(draft.node(places, elements)?);
@@ -104,10 +102,7 @@ impl<'s> Draft<'s> {
                     format_args!("more than {NODES_MAX} combinations of schemas"),
                 ));
             }
-            self.nodes.push(DraftNode {
-                schemas,
-                ..DraftNode::default()
-            });
+            self.nodes.push(DraftNode { schemas, ..DraftNode::default() });
         }
         Ok(node)
     }
@@ -127,32 +122,21 @@ impl<'s> Draft<'s> {
             if newly.is_empty() {
                 return;
             }
-            newly
-                .into_iter()
-                .for_each(|node| self.nodes[node].useful = true);
+            newly.into_iter().for_each(|node| self.nodes[node].useful = true);
         }
     }
 
     /// Completes and checks the defaults, and keeps what leads to one.
     pub(super) fn finish(mut self, places: &Places<'_>) -> Result<Defaults, InvalidSchema> {
         let mut bytes_left = ITEM_BYTES_MAX;
-        let members: Vec<_> = self
-            .nodes
-            .iter()
-            .flat_map(|node| &node.members)
-            .map(|(_, inner)| *inner)
-            .collect();
+        let members: Vec<_> =
+            self.nodes.iter().flat_map(|node| &node.members).map(|(_, inner)| *inner).collect();
         for node in members {
             self.complete(node, &mut bytes_left)?;
         }
         self.check(places)?;
         let mut numbers = HashMap::new();
-        for (node, _) in self
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| node.useful)
-        {
+        for (node, _) in self.nodes.iter().enumerate().filter(|(_, node)| node.useful) {
             numbers.insert(node, numbers.len());
         }
         let number = |node: &usize| numbers.get(node).copied();
@@ -160,18 +144,11 @@ impl<'s> Draft<'s> {
             let default = match &self.nodes[*node].filling {
                 State::Complete(filling) => {
                     // Quotes, colon and comma come to the value and the name.
-                    Some(Filling {
-                        bytes: filling.bytes + name.len() + 4,
-                        ..filling.clone()
-                    })
+                    Some(Filling { bytes: filling.bytes + name.len() + 4, ..filling.clone() })
                 }
                 _ => None,
             };
-            Member {
-                name: (*name).clone(),
-                default,
-                node: number(node),
-            }
+            Member { name: (*name).clone(), default, node: number(node) }
         };
         let keep = |node: &DraftNode<'_>| Node {
             members: node
@@ -182,14 +159,7 @@ impl<'s> Draft<'s> {
                 .collect(),
             elements: node.elements.as_ref().and_then(number),
         };
-        Ok(Defaults {
-            nodes: self
-                .nodes
-                .iter()
-                .filter(|node| node.useful)
-                .map(keep)
-                .collect(),
-        })
+        Ok(Defaults { nodes: self.nodes.iter().filter(|node| node.useful).map(keep).collect() })
     }
 }
 

@@ -22,11 +22,7 @@ fn the_metaschema_is_obeyed() {
         "/properties/a/type",
         r#""text" is not valid under any of the schemas listed in the 'anyOf' keyword"#,
     );
-    undeclarable(
-        json!({"required": "a"}),
-        "/required",
-        r#""a" is not of type "array""#,
-    );
+    undeclarable(json!({"required": "a"}), "/required", r#""a" is not of type "array""#);
 }
 
 #[test]
@@ -73,11 +69,7 @@ fn nothing_outside_the_document_is_referred_to() {
         "/not/$ref",
         r##""#x" leads nowhere in this document"##,
     );
-    undeclarable(
-        json!({"x": {"$ref": "y"}, "$ref": "#/x"}),
-        "/x/$ref",
-        &outside("y"),
-    );
+    undeclarable(json!({"x": {"$ref": "y"}, "$ref": "#/x"}), "/x/$ref", &outside("y"));
     undeclarable(
         json!({"$defs": {"a": {"$id": "b"}}}),
         "/$defs/a/$id",
@@ -92,10 +84,7 @@ fn references_within_the_document_are_followed() {
         "properties": {"a": {"$ref": "#/$defs/a%20b"}, "c": {"$ref": "#see"}, "child": {"$ref": "#"}}
     }));
     admitted(&things, r#"{"a":"x","c":1,"child":{"child":{"c":2}}}"#);
-    assert_eq!(
-        violations(&things, r#"{"child":{"child":{"c":"2"}}}"#)[0].0,
-        "/child/child/c"
-    );
+    assert_eq!(violations(&things, r#"{"child":{"child":{"c":"2"}}}"#)[0].0, "/child/child/c");
 }
 
 #[test]
@@ -116,11 +105,7 @@ fn a_schema_that_never_ends_is_refused() {
             "/$defs/b",
         ),
     ] {
-        undeclarable(
-            schema,
-            pointer,
-            "the schema applies itself to the same value without end",
-        );
+        undeclarable(schema, pointer, "the schema applies itself to the same value without end");
     }
     // The same schema twice is no loop.
     collection(

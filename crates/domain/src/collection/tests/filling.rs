@@ -8,10 +8,7 @@ fn defaults_follow_the_sent_members_in_the_order_of_the_schema() {
         "allOf": [{"properties": {"e": {"default": "e"}}}],
         "$defs": {"more": {"properties": {"d": {"default": 0}, "b": {"default": 9}}}}
     }));
-    assert_eq!(
-        admitted(&things, "{}"),
-        r#"{"b":1,"a":[2.5],"d":0,"e":"e"}"#
-    );
+    assert_eq!(admitted(&things, "{}"), r#"{"b":1,"a":[2.5],"d":0,"e":"e"}"#);
     assert_eq!(
         admitted(&things, r#"{"z":0,"d":null,"b":2}"#),
         r#"{"z":0,"d":null,"b":2,"a":[2.5],"e":"e"}"#
@@ -31,16 +28,10 @@ fn defaults_are_found_at_any_depth() {
         }
     }));
     assert_eq!(
-        admitted(
-            &things,
-            r#"{"parts":[{},7,{"parts":[{"count":2},{}]}],"inner":{}}"#
-        ),
+        admitted(&things, r#"{"parts":[{},7,{"parts":[{"count":2},{}]}],"inner":{}}"#),
         r#"{"parts":[{"count":1},7,{"parts":[{"count":2},{"count":1}],"count":1}],"inner":{"x":"x"}}"#
     );
-    assert_eq!(
-        admitted(&things, r#"{"parts":{},"inner":[]}"#),
-        r#"{"parts":{},"inner":[]}"#
-    );
+    assert_eq!(admitted(&things, r#"{"parts":{},"inner":[]}"#), r#"{"parts":{},"inner":[]}"#);
 }
 
 #[test]
@@ -59,10 +50,7 @@ fn recursive_defaults_end_or_are_refused() {
     let things = collection(
         json!({"properties": {"v": {"default": 0}, "child": {"$ref": "#", "default": null}}, "type": ["object", "null"]}),
     );
-    assert_eq!(
-        admitted(&things, r#"{"child":{}}"#),
-        r#"{"child":{"v":0,"child":null},"v":0}"#
-    );
+    assert_eq!(admitted(&things, r#"{"child":{}}"#), r#"{"child":{"v":0,"child":null},"v":0}"#);
     undeclarable(
         json!({"properties": {"child": {"$ref": "#", "default": {}}}}),
         "/properties/child/default",
@@ -105,10 +93,7 @@ fn defaults_cannot_multiply_an_item() {
     refused(
         &things,
         &text,
-        &[(
-            "",
-            "with its defaults the item would have more than 2097152 bytes",
-        )],
+        &[("", "with its defaults the item would have more than 2097152 bytes")],
     );
 }
 
@@ -117,19 +102,13 @@ fn defaults_that_multiply_themselves_are_refused() {
     let mut definitions = serde_json::Map::new();
     for level in 0..40 {
         let next = json!({"$ref": format!("#/$defs/d{}", level + 1), "default": {}});
-        definitions.insert(
-            format!("d{level}"),
-            json!({"properties": {"a": next, "b": next}}),
-        );
+        definitions.insert(format!("d{level}"), json!({"properties": {"a": next, "b": next}}));
     }
     definitions.insert("d40".into(), json!({}));
     let schema = json!({"$defs": definitions, "$ref": "#/$defs/d0"});
     let refused =
         Collection::new(CollectionName::new("things").unwrap(), schema, false).unwrap_err();
-    assert_eq!(
-        refused.detail,
-        "the defaults together have more than 2097152 bytes"
-    );
+    assert_eq!(refused.detail, "the defaults together have more than 2097152 bytes");
 }
 
 #[test]
@@ -137,11 +116,7 @@ fn defaults_cannot_nest_an_item_too_deeply() {
     let things =
         collection(json!({"properties": {"child": {"$ref": "#"}, "d": {"default": [[]]}}}));
     let nested = |depth: usize| {
-        format!(
-            "{}{{\"d\":0}}{}",
-            r#"{"d":0,"child":"#.repeat(depth - 1),
-            "}".repeat(depth - 1)
-        )
+        format!("{}{{\"d\":0}}{}", r#"{"d":0,"child":"#.repeat(depth - 1), "}".repeat(depth - 1))
     };
     admitted(&things, &nested(64));
     let open = |depth: usize| nested(depth).replace("{\"d\":0}", "{}");
@@ -149,10 +124,7 @@ fn defaults_cannot_nest_an_item_too_deeply() {
     refused(
         &things,
         &open(63),
-        &[(
-            "",
-            "with its defaults the item would have more than 64 levels of nesting",
-        )],
+        &[("", "with its defaults the item would have more than 64 levels of nesting")],
     );
 }
 

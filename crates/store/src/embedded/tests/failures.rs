@@ -55,14 +55,9 @@ impl Disk for Switches {
         if let Some(gate) = &*self.gate.lock() {
             let _ = gate.recv();
         }
-        assert!(
-            !self.panics.load(Ordering::Relaxed),
-            "the disk panics as it was told"
-        );
+        assert!(!self.panics.load(Ordering::Relaxed), "the disk panics as it was told");
         if self.fails.load(Ordering::Relaxed) {
-            return Err(fjall::Error::Io(io::Error::other(
-                "the disk fails as it was told",
-            )));
+            return Err(fjall::Error::Io(io::Error::other("the disk fails as it was told")));
         }
         tree.sync()
     }
@@ -83,10 +78,7 @@ fn a_failed_sync_poisons_the_store() {
     apply(&store, put("a", 1)).unwrap().unwrap();
     disk.fails.store(true, Ordering::Relaxed);
     let error = apply(&store, put("a", 2)).expect_err("it is not acknowledged");
-    assert_eq!(
-        (error.kind(), error.retry()),
-        (ErrorKind::Unknown, Retry::Ambiguous)
-    );
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Unknown, Retry::Ambiguous));
     assert!(
         std::error::Error::source(&error)
             .expect("there is a cause")
@@ -94,41 +86,21 @@ fn a_failed_sync_poisons_the_store() {
             .contains("as it was told")
     );
     disk.fails.store(false, Ordering::Relaxed);
-    for write in [
-        put("a", 3),
-        put("b", 1),
-        put("a", 1),
-        Write {
-            change: Change::Delete,
-            ..put("c", 1)
-        },
-    ] {
-        assert_eq!(
-            kind(apply(&store, write)),
-            ErrorKind::Poisoned,
-            "a good disk does not heal it"
-        );
+    for write in
+        [put("a", 3), put("b", 1), put("a", 1), Write { change: Change::Delete, ..put("c", 1) }]
+    {
+        assert_eq!(kind(apply(&store, write)), ErrorKind::Poisoned, "a good disk does not heal it");
     }
     assert_eq!(
-        runtime()
-            .block_on(store.check())
-            .expect_err("it fails")
-            .kind(),
+        runtime().block_on(store.check()).expect_err("it fails").kind(),
         ErrorKind::Poisoned
     );
-    assert_eq!(
-        get(&store, "a").unwrap(),
-        Some(item(1)),
-        "reads answer from what was synced"
-    );
+    assert_eq!(get(&store, "a").unwrap(), Some(item(1)), "reads answer from what was synced");
     assert_eq!(get(&store, "b").unwrap(), None);
     drop(store);
     let store = open(&directory);
     let left = get(&store, "a").unwrap().expect("it was acknowledged once");
-    assert!(
-        left == item(1) || left == item(2),
-        "the unknown write happened or did not"
-    );
+    assert!(left == item(1) || left == item(2), "the unknown write happened or did not");
     apply(&store, put("a", 3)).unwrap().unwrap();
 }
 
@@ -154,11 +126,7 @@ fn a_write_is_seen_only_after_its_sync() {
     while disk.syncs.load(Ordering::Relaxed) == before {
         std::thread::yield_now();
     }
-    assert_eq!(
-        get(&store, "a").unwrap(),
-        Some(item(1)),
-        "it could still be lost"
-    );
+    assert_eq!(get(&store, "a").unwrap(), Some(item(1)), "it could still be lost");
     gate.send(()).unwrap();
     assert!(runtime().block_on(reply)[0].is_ok());
     assert_eq!(get(&store, "a").unwrap(), Some(item(2)));
@@ -178,10 +146,7 @@ fn writes_that_come_during_a_sync_share_the_next_one() {
     gate.send(()).unwrap();
     gate.send(()).unwrap();
     for reply in replies {
-        assert!(matches!(
-            runtime().block_on(reply)[0],
-            Ok(Ok(Outcome::Created(_)))
-        ));
+        assert!(matches!(runtime().block_on(reply)[0], Ok(Ok(Outcome::Created(_)))));
     }
     assert_eq!(disk.syncs.load(Ordering::Relaxed) - before, 2);
 }
@@ -192,19 +157,9 @@ fn what_changes_nothing_needs_no_sync() {
     let store = disk.open(directory.path());
     apply(&store, put("a", 1)).unwrap().unwrap();
     let before = disk.syncs.load(Ordering::Relaxed);
-    assert!(matches!(
-        apply(&store, put("a", 1)),
-        Ok(Ok(Outcome::Unchanged(_)))
-    ));
+    assert!(matches!(apply(&store, put("a", 1)), Ok(Ok(Outcome::Unchanged(_)))));
     assert_eq!(
-        apply(
-            &store,
-            Write {
-                change: Change::Delete,
-                ..put("b", 1)
-            }
-        )
-        .unwrap(),
+        apply(&store, Write { change: Change::Delete, ..put("b", 1) }).unwrap(),
         Err(Refusal::NotFound)
     );
     assert_eq!(disk.syncs.load(Ordering::Relaxed), before);
@@ -222,26 +177,10 @@ fn a_full_disk_refuses_growth_and_nothing_else() {
         n += 1;
     }
     assert_eq!(kind(apply(&store, put("c", 1))), ErrorKind::Full);
+    assert_eq!(runtime().block_on(store.check()).expect_err("it fails").kind(), ErrorKind::Full);
+    assert!(matches!(apply(&store, put("a", 1)), Ok(Ok(Outcome::Unchanged(_)))));
     assert_eq!(
-        runtime()
-            .block_on(store.check())
-            .expect_err("it fails")
-            .kind(),
-        ErrorKind::Full
-    );
-    assert!(matches!(
-        apply(&store, put("a", 1)),
-        Ok(Ok(Outcome::Unchanged(_)))
-    ));
-    assert_eq!(
-        apply(
-            &store,
-            Write {
-                change: Change::Delete,
-                ..put("a", 1)
-            }
-        )
-        .unwrap(),
+        apply(&store, Write { change: Change::Delete, ..put("a", 1) }).unwrap(),
         Ok(Outcome::Deleted)
     );
     disk.free.store(u64::MAX, Ordering::Relaxed);
@@ -272,11 +211,6 @@ fn overload_is_answered_at_once() {
     );
     drop(gate);
     for reply in replies {
-        assert!(
-            runtime()
-                .block_on(reply)
-                .into_iter()
-                .all(|result| result.is_ok())
-        );
+        assert!(runtime().block_on(reply).into_iter().all(|result| result.is_ok()));
     }
 }

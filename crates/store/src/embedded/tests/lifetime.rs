@@ -11,22 +11,12 @@ fn everything_acknowledged_is_there_after_reopening() {
     for round in 0..4 {
         let store = open(&directory);
         for n in 0..round * 100 {
-            assert_eq!(
-                get(&store, &n.to_string()).unwrap(),
-                (n % 3 > 0).then(|| item(n)),
-                "{n}"
-            );
+            assert_eq!(get(&store, &n.to_string()).unwrap(), (n % 3 > 0).then(|| item(n)), "{n}");
         }
         for n in round * 100..(round + 1) * 100 {
-            assert!(matches!(
-                apply(&store, put(&n.to_string(), n)),
-                Ok(Ok(Outcome::Created(_)))
-            ));
+            assert!(matches!(apply(&store, put(&n.to_string(), n)), Ok(Ok(Outcome::Created(_)))));
             if n % 3 == 0 {
-                let delete = Write {
-                    change: Change::Delete,
-                    ..put(&n.to_string(), n)
-                };
+                let delete = Write { change: Change::Delete, ..put(&n.to_string(), n) };
                 assert_eq!(apply(&store, delete).unwrap(), Ok(Outcome::Deleted));
             }
         }
@@ -41,28 +31,19 @@ fn everything_survives_being_written_out_and_merged() {
         let store = open(&directory);
         // Enough files for fjall to merge them, over the same ids.
         for part in 0..4 {
-            let writes = (0..ITEMS)
-                .filter(|n| n % 4 == part)
-                .map(|n| put(&n.to_string(), n + round));
+            let writes =
+                (0..ITEMS).filter(|n| n % 4 == part).map(|n| put(&n.to_string(), n + round));
             let results = runtime().block_on(store.apply(writes.collect()));
             assert!(results.into_iter().all(|result| result.unwrap().is_ok()));
             store.tree().write_out();
         }
         for n in 0..ITEMS {
-            assert_eq!(
-                get(&store, &n.to_string()).unwrap(),
-                Some(item(n + round)),
-                "{n}"
-            );
+            assert_eq!(get(&store, &n.to_string()).unwrap(), Some(item(n + round)), "{n}");
         }
     }
     let store = open(&directory);
     for n in 0..ITEMS {
-        assert_eq!(
-            get(&store, &n.to_string()).unwrap(),
-            Some(item(n + 2)),
-            "{n}"
-        );
+        assert_eq!(get(&store, &n.to_string()).unwrap(), Some(item(n + 2)), "{n}");
     }
 }
 
@@ -88,9 +69,7 @@ async fn a_scan_in_flight_does_not_keep_the_directory_open() {
     let directory = directory();
     for _ in 0..20 {
         let store = open(&directory);
-        store
-            .apply((0..1_000).map(|n| put(&n.to_string(), n)).collect())
-            .await;
+        store.apply((0..1_000).map(|n| put(&n.to_string(), n)).collect()).await;
         let query = PageQuery {
             collection: CollectionName::new("items").unwrap(),
             after: None,

@@ -5,8 +5,6 @@ mod failures;
 mod lifetime;
 mod refusals;
 
-mod bench;
-
 use domain::{Change, CollectionName, Item, ItemId, Key, Precondition, Verdict, Write};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -29,10 +27,7 @@ fn open(directory: &TempDir) -> Embedded {
 }
 
 fn key(id: &str) -> Key {
-    Key {
-        collection: CollectionName::new("items").unwrap(),
-        id: ItemId::new(id).unwrap(),
-    }
+    Key { collection: CollectionName::new("items").unwrap(), id: ItemId::new(id).unwrap() }
 }
 
 fn item(number: usize) -> Item {
@@ -45,11 +40,7 @@ fn item(number: usize) -> Item {
 }
 
 fn put(id: &str, number: usize) -> Write {
-    Write {
-        key: key(id),
-        precondition: Precondition::default(),
-        change: Change::Put(item(number)),
-    }
+    Write { key: key(id), precondition: Precondition::default(), change: Change::Put(item(number)) }
 }
 
 fn apply(store: &Embedded, write: Write) -> Result<Verdict, Error> {

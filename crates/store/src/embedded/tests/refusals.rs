@@ -33,10 +33,7 @@ fn another_process_cannot_open_the_directory() {
     let directory = directory();
     let _store = open(&directory);
     let status = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "embedded::tests::refusals::another_process_cannot_open_the_directory",
-        ])
+        .args(["--exact", "embedded::tests::refusals::another_process_cannot_open_the_directory"])
         .env(VARIABLE, directory.path())
         .status()
         .unwrap();
@@ -49,10 +46,7 @@ fn an_unknown_format_is_refused_with_both_named() {
     drop(open(&directory));
     fs::write(directory.path().join("shelf.format"), "shelf-store 2\n").unwrap();
     let message = refusal(directory.path()).to_string();
-    assert!(
-        message.contains("shelf-store 2") && message.contains("shelf-store 1"),
-        "{message}"
-    );
+    assert!(message.contains("shelf-store 2") && message.contains("shelf-store 1"), "{message}");
 }
 
 #[test]
@@ -60,10 +54,7 @@ fn a_directory_of_something_else_is_refused_and_left_alone() {
     let directory = directory();
     fs::write(directory.path().join("notes.txt"), "mine").unwrap();
     let error = refusal(directory.path());
-    assert!(
-        matches!(&error, OpenError::Foreign { found, .. } if found == "notes.txt"),
-        "{error}"
-    );
+    assert!(matches!(&error, OpenError::Foreign { found, .. } if found == "notes.txt"), "{error}");
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
 }
 
@@ -80,10 +71,7 @@ fn a_file_is_refused() {
 #[test]
 #[cfg(target_os = "linux")]
 fn an_unwritable_place_is_refused() {
-    assert!(matches!(
-        refusal(Path::new("/proc/shelf")),
-        OpenError::Io { .. }
-    ));
+    assert!(matches!(refusal(Path::new("/proc/shelf")), OpenError::Io { .. }));
 }
 
 #[test]

@@ -1,0 +1,255 @@
+//! How requests find their operations, and what answers when they do not.
+
+use std::future::pending;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use contract::extract::{BodyLimit, FromRef, IfMatch, Media, Path, PathParameter, Payload, State};
+use contract::guard::{CatchPanic, HeadLimit, TimeLimit};
+use contract::{
+    Api, ContractError, Dispatch, Doc, Document, Fault, Info, Json, Problem, Responses, Schemas,
+};
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderName};
+use http::{Method, Request, Response};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+const INFO: Info =
+    Info { title: "Test", version: "1", summary: "", description: "", license: "MIT" };
+
+#[derive(Clone, Copy, Debug)]
+struct Limits;
+
+impl FromRef<Limits> for BodyLimit {
+    fn from_ref(_: &Limits) -> Self {
+        Self { bytes_max: 10, time_max: Duration::from_millis(20) }
+    }
+}
+
+#[derive(Debug)]
+enum Text {}
+
+impl Media for Text {
+    const TYPES: &'static [&'static str] = &["text/plain"];
+    const FIELD: HeaderName = ACCEPT;
+    const FIELD_VALUE: &'static str = "text/plain";
+    const DESCRIPTION: &'static str = "Text.";
+
+    fn describe(_: &'static str, _: &mut Schemas) -> Value {
+        json!({ "schema": { "type": "string" } })
+    }
+}
+
+#[derive(Debug)]
+struct Number(u32);
+
+impl PathParameter for Number {
+    const NAME: &'static str = "number";
+    const DESCRIPTION: &'static str = "A number.";
+
+    fn schema() -> Value {
+        json!({ "type": "integer" })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| "write a number".to_owned())
+    }
+}
+
+#[derive(Debug, Responses)]
+#[repr(u16)]
+enum Done {
+    /// It is done.
+    Done(Json<u32>) = 200,
+}
+
+async fn put(
+    payload: Payload<Text>,
+    Path(Number(number)): Path<Number>,
+    _: IfMatch,
+    State(_): State<Limits>,
+) -> Done {
+    match &payload.bytes[..] {
+        b"panic" => panic!("on demand"),
+        b"hang" => pending().await,
+        _ => Done::Done(Json(number)),
+    }
+}
+
+fn doc(id: &str) -> Doc {
+    Doc { id: id.into(), summary: "Does it".into(), tag: "test".into(), ..Doc::default() }
+}
+
+fn service() -> (Dispatch, Document) {
+    let mut api = Api::new(INFO);
+    api.scope(Limits)
+        .guard(CatchPanic)
+        .guard(TimeLimit { time_max: Duration::from_millis(50) })
+        .guard(HeadLimit { target_bytes_max: 50, headers_bytes_max: 100 })
+        .on(Method::PUT, "/numbers/{number}", doc("put_number"), put);
+    api.build(|_| ()).expect("the contract is sound")
+}
+
+fn request(path: &str, media_type: &str, body: impl Into<Body>) -> Request<Body> {
+    Request::put(path).header(CONTENT_TYPE, media_type).body(body.into()).unwrap()
+}
+
+async fn answer(request: Request<Body>) -> Response<Body> {
+    service().0.oneshot(request).await.unwrap()
+}
+
+/// Returns the status and the problem's `type`.
+async fn problem(request: Request<Body>) -> (u16, String) {
+    let response = answer(request).await;
+    let status = response.status().as_u16();
+    assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+    let body: Value =
+        serde_json::from_slice(&to_bytes(response.into_body(), usize::MAX).await.unwrap()).unwrap();
+    assert_eq!(body["status"], status);
+    (status, body["type"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn arguments_are_checked_in_their_order() {
+    let long = "x".repeat(11);
+    let cases = [
+        (request("/numbers/x", "text/html", long), 413, "/problems#content-too-large"),
+        (request("/numbers/x", "text/html", "x"), 415, "/problems#unsupported-media-type"),
+        (request("/numbers/x", "text/plain", "x"), 400, "/problems#malformed-path"),
+        (request("/numbers/%ff", "text/plain", "x"), 400, "/problems#malformed-path"),
+    ];
+    for (request, status, kind) in cases {
+        assert_eq!(problem(request).await, (status, kind.to_owned()));
+    }
+    let mut malformed = request("/numbers/1", "text/plain", "x");
+    malformed.headers_mut().insert("if-match", "no tag".parse().unwrap());
+    assert_eq!(problem(malformed).await, (400, "/problems#malformed-header".to_owned()));
+}
+
+#[tokio::test]
+async fn path_parameters_are_percent_decoded() {
+    let response = answer(request("/numbers/%34%32", "text/plain", "x")).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(to_bytes(response.into_body(), 10).await.unwrap(), "42");
+}
+
+#[tokio::test]
+async fn guards_answer_for_what_is_behind_them() {
+    let response = answer(request("/numbers/1", "text/plain", "panic")).await;
+    assert_eq!(response.status(), 500);
+    let fault = response.extensions().get::<Fault>().expect("the operator is told");
+    assert_eq!(fault.error().to_string(), "a handler panicked: on demand");
+
+    let response = answer(request("/numbers/1", "text/plain", "hang")).await;
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.headers()["retry-after"], "1");
+
+    let long = format!("/numbers/{}", "1".repeat(50));
+    assert_eq!(problem(request(&long, "text/plain", "x")).await.0, 414);
+    let mut large = request("/numbers/1", "text/plain", "x");
+    large.headers_mut().insert("x-large", "x".repeat(100).parse().unwrap());
+    assert_eq!(problem(large).await.0, 431);
+}
+
+#[tokio::test]
+async fn a_body_that_stalls_is_timed_out() {
+    let body = Body::new(http_body_util::StreamBody::new(futures_util::stream::pending::<
+        Result<http_body::Frame<bytes::Bytes>, std::io::Error>,
+    >()));
+    assert_eq!(problem(request("/numbers/1", "text/plain", body)).await.0, 408);
+}
+
+#[tokio::test]
+async fn nothing_but_the_contract_answers() {
+    assert_eq!(problem(request("/nothing", "text/plain", "x")).await.0, 404);
+    let delete = Request::delete("/numbers/1").body(Body::empty()).unwrap();
+    let response = answer(delete).await;
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()[ALLOW]),
+        (405, &"OPTIONS, PUT".parse().unwrap())
+    );
+    let options = Request::options("/numbers/1").body(Body::empty()).unwrap();
+    let response = answer(options).await;
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()[ALLOW]),
+        (204, &"OPTIONS, PUT".parse().unwrap())
+    );
+}
+
+#[test]
+fn the_document_lists_handlers_extractors_and_guards() {
+    let (_, document) = service();
+    let put = &document.value()["paths"]["/numbers/{number}"]["put"];
+    let statuses: Vec<_> = put["responses"].as_object().unwrap().keys().collect();
+    assert_eq!(statuses, ["200", "400", "408", "413", "414", "415", "431", "500", "503"]);
+    assert_eq!(put["responses"]["503"]["headers"]["Retry-After"]["required"], true);
+    let slugs: Vec<_> = put["responses"]["400"]["content"]["application/problem+json"]["examples"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .collect();
+    assert_eq!(slugs, ["incomplete-body", "malformed-path", "malformed-header"]);
+}
+
+#[derive(Debug, Responses)]
+#[repr(u16)]
+enum TwoTypes {
+    /// A number.
+    Number(Json<u32>) = 200,
+    /// A text.
+    #[expect(dead_code, reason = "it is documented, which is enough to be refused")]
+    Text(Json<String>) = 201,
+}
+
+#[derive(Debug, Responses)]
+#[repr(u16)]
+enum OtherPanic {
+    /// Something else under a name that is taken.
+    InternalError(Problem) = 502,
+}
+
+#[test]
+fn contradictions_are_found_at_start_up() {
+    let build = |mount: &dyn Fn(&mut Api)| {
+        let mut api = Api::new(INFO);
+        mount(&mut api);
+        api.build(|_| ()).err()
+    };
+    let done = || async { Done::Done(Json(1)) };
+    let twice = |api: &mut Api| {
+        api.scope(()).on(Method::PUT, "/a", doc("put_it"), done).on(
+            Method::PUT,
+            "/b",
+            doc("put_it"),
+            done,
+        );
+    };
+    assert_eq!(build(&twice), Some(ContractError::OperationIdTaken("put_it".into())));
+
+    let two_types = |api: &mut Api| {
+        api.scope(()).on(Method::PUT, "/a", doc("put_it"), || async { TwoTypes::Number(Json(1)) });
+    };
+    assert_eq!(build(&two_types), Some(ContractError::SeveralBodyTypes("put_it".into())));
+
+    let same_slug = |api: &mut Api| {
+        let other = || async { Err::<Done, _>(OtherPanic::InternalError(Problem::default())) };
+        api.scope(()).guard(CatchPanic).on(Method::PUT, "/a", doc("put_it"), other);
+    };
+    assert_eq!(build(&same_slug), Some(ContractError::ProblemSlugTaken("internal-error")));
+
+    let same_path = |api: &mut Api| {
+        api.scope(()).on(Method::PUT, "/{a}", doc("put_a"), done).on(
+            Method::PUT,
+            "/{b}",
+            doc("put_b"),
+            done,
+        );
+    };
+    assert!(matches!(build(&same_path), Some(ContractError::Path(_))));
+
+    let same_schema = |api: &mut Api| {
+        api.scope(()).schema("item", "Item", json!(true));
+        api.scope(()).schema("item", "Item", json!(false));
+    };
+    assert_eq!(build(&same_schema), Some(ContractError::SchemaNameTaken("Item".into())));
+}
