@@ -24,7 +24,7 @@ use tower::Service;
 
 use crate::collections::{self, InvalidFile};
 use crate::settings::Settings;
-use crate::worker::{self, Terms};
+use crate::worker::{self, Phase, Terms};
 use crate::{listen, samples};
 
 /// The exit code of `--check-contract` when an answer was undocumented.
@@ -130,12 +130,12 @@ where
     let refused = |error| Failure::Listen(settings.listen, error);
     let listeners = listen::listen(settings.listen, workers).map_err(refused)?;
     let address = listeners[0].local_addr().map_err(refused)?;
-    let (stop, stopping) = watch::channel(false);
+    let (phase, phases) = watch::channel(Phase::Serving);
     let terms = Terms {
         idle_time_max: settings.idle_time_max,
         drain_time_max: settings.drain_time_max,
         connections: Arc::new(Semaphore::new(settings.connections_max.get())),
-        stop: stopping,
+        phase: phases,
     };
     // The handlers are there before anybody is told that the service is.
     let signals = main.block_on(async {
@@ -150,25 +150,41 @@ where
         .map_err(Failure::Runtime)?;
     tracing::info!(%address, workers, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}, try http://{address}/docs");
 
-    main.block_on(async {
+    let mut signalled = async || {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-    });
+    };
+    main.block_on(signalled());
     tracing::info!("stopping: no new connections, requests in progress are finished");
-    stop.send_replace(true);
-    let mut cut = 0;
-    for thread in threads {
-        match thread.join() {
-            Ok(connections) => cut += connections,
-            Err(_) => tracing::error!("a worker panicked"),
+    phase.send_replace(Phase::Draining);
+    let cut = main.block_on(async {
+        let mut joined = tokio::task::spawn_blocking(|| join(threads));
+        tokio::select! {
+            cut = &mut joined => cut,
+            () = signalled() => {
+                phase.send_replace(Phase::Cutting);
+                joined.await
+            }
         }
-    }
+    });
+    let cut = cut.unwrap_or_default();
     if cut > 0 {
         tracing::warn!(cut, "{cut} connections were cut: they did not end in time");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for the workers, and returns how many connections they had to cut.
+fn join(threads: Vec<JoinHandle<usize>>) -> usize {
+    let ended = threads.into_iter().map(|thread| {
+        thread.join().unwrap_or_else(|_| {
+            tracing::error!("a worker panicked");
+            0
+        })
+    });
+    ended.sum()
 }
 
 /// Starts a worker thread.

@@ -16,7 +16,6 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinHandle;
 use tower::Service;
 
 /// Bytes of a request's head that the parser holds. Larger heads it answers 431 itself, without a
@@ -33,8 +32,19 @@ pub(crate) struct Terms {
     pub(crate) drain_time_max: Duration,
     /// Shared by all workers: one permit a connection.
     pub(crate) connections: Arc<Semaphore>,
-    /// Becomes true when the service is to stop.
-    pub(crate) stop: watch::Receiver<bool>,
+    /// What the service is to do.
+    pub(crate) phase: watch::Receiver<Phase>,
+}
+
+/// The phases of the service's life, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Connections are accepted.
+    Serving,
+    /// None are accepted; requests in progress are finished.
+    Draining,
+    /// What is not finished is cut.
+    Cutting,
 }
 
 /// Runs a future on tasks of this thread.
@@ -68,7 +78,7 @@ where
     loop {
         let accepted = tokio::select! {
             biased;
-            _ = terms.stop.wait_for(|stop| *stop) => break,
+            _ = terms.phase.wait_for(|phase| *phase > Phase::Serving) => break,
             accepted = accept(&listener, &terms.connections) => accepted,
         };
         let (stream, permit) = match accepted {
@@ -80,7 +90,7 @@ where
             }
         };
         let (http, service, watcher) = (Arc::clone(&http), service.clone(), graceful.watcher());
-        let _: JoinHandle<()> = tokio::task::spawn_local(async move {
+        tokio::task::spawn_local(async move {
             let service = service_fn(move |request: Request<Incoming>| {
                 service.clone().call(request.map(body))
             });
@@ -97,6 +107,7 @@ where
     tokio::select! {
         () = graceful.shutdown() => 0,
         () = tokio::time::sleep(terms.drain_time_max) => open,
+        _ = terms.phase.wait_for(|phase| *phase == Phase::Cutting) => open,
     }
 }
 
