@@ -14,5 +14,6 @@ mod router;
 mod shelf;
 
 pub use edge::{Edge, LogRequests};
+pub use metrics::Metrics;
 pub use router::{InvalidSetup, Limits, RESERVED_NAMES, Setup, router};
 pub use shelf::Shelf;

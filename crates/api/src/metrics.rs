@@ -19,7 +19,7 @@ const DURATION_BUCKETS: &[f64] = &[
 
 /// All metrics of the service. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Metrics {
+pub struct Metrics {
     registry: Registry,
     answers: IntCounterVec,
     durations: HistogramVec,
@@ -27,7 +27,9 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
+    /// Starts all counters at zero.
+    #[must_use]
+    pub fn new() -> Self {
         let counter = |name: &str, help: &str, labels: &[&str]| {
             IntCounterVec::new(Opts::new(name, help), labels)
                 .expect("the name and the labels are legal")
@@ -89,6 +91,12 @@ impl Metrics {
         TextEncoder::new()
             .encode_to_string(&self.registry.gather())
             .expect("the metrics have samples")
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

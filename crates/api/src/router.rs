@@ -26,7 +26,7 @@ use crate::shelf::Shelf;
 pub const RESERVED_NAMES: &[&str] = &["docs", "livez", "metrics", "problems", "readyz", "redoc"];
 
 /// What the service is made of.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Setup {
     /// Where items are kept.
     pub store: Arc<dyn Store>,
@@ -34,6 +34,8 @@ pub struct Setup {
     pub collections: Vec<Collection>,
     /// What a request may cost.
     pub limits: Limits,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// What a request may cost.
@@ -95,22 +97,25 @@ impl std::error::Error for InvalidSetup {}
 
 /// Makes the service and the document that describes it.
 ///
+/// Called again it makes the same again, sharing the store and the metrics and nothing else: two
+/// threads that serve with one of their own each do not touch each other's memory.
+///
 /// # Errors
 /// [`InvalidSetup`] says which collection cannot be served.
-pub fn router(setup: Setup) -> Result<(Dispatch, Document), InvalidSetup> {
+pub fn router(setup: &Setup) -> Result<(Dispatch, Document), InvalidSetup> {
     check_names(&setup.collections)?;
-    let metrics = Metrics::new();
+    let metrics = &setup.metrics;
     let mut api = Api::new(INFO);
     api.every_answer_carries::<RequestId>();
     let limits = setup.limits;
-    for collection in setup.collections {
+    for collection in &setup.collections {
         let store = Arc::clone(&setup.store);
         let written = metrics.writes(collection.name());
-        let shelf = Shelf::new(collection, store, limits.body(), written);
+        let shelf = Shelf::new(collection.clone(), store, limits.body(), written);
         mount_items(&mut api, shelf, limits);
     }
     let service = Service {
-        store: setup.store,
+        store: Arc::clone(&setup.store),
         metrics: metrics.clone(),
         document: Arc::new(OnceLock::new()),
     };

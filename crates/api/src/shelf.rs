@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use contract::extract::{BodyLimit, FromRef};
-use domain::{Collection, Item, ItemId, Key, Outcome, Precondition, Verdict, Write, json};
+use domain::{
+    Collection, CollectionName, Item, ItemId, Key, Outcome, Precondition, Verdict, Write, json,
+};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 use store::Store;
@@ -36,6 +38,9 @@ pub struct Shelf(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     collection: Collection,
+    /// The collection's name. Every key holds a clone, so its count of clones is not to be shared
+    /// with the other threads' shelves.
+    name: CollectionName,
     store: Arc<dyn Store>,
     body_limit: BodyLimit,
     written: WriteCounters,
@@ -54,7 +59,8 @@ impl Shelf {
         body_limit: BodyLimit,
         written: WriteCounters,
     ) -> Self {
-        Self(Arc::new(Inner { collection, store, body_limit, written }))
+        let name = CollectionName::new(collection.name().as_str()).expect("it is a name already");
+        Self(Arc::new(Inner { collection, name, store, body_limit, written }))
     }
 
     pub(crate) fn collection(&self) -> &Collection {
@@ -66,12 +72,12 @@ impl Shelf {
     }
 
     pub(crate) fn key(&self, id: ItemId) -> Key {
-        Key { collection: self.0.collection.name().clone(), id }
+        Key { collection: self.0.name.clone(), id }
     }
 
     /// Returns the path of an item, percent-encoded.
     pub(crate) fn path(&self, id: &ItemId) -> String {
-        format!("/{}/{}", self.0.collection.name(), utf8_percent_encode(id.as_str(), SEGMENT))
+        format!("/{}/{}", self.0.name, utf8_percent_encode(id.as_str(), SEGMENT))
     }
 
     /// Reads an item from a body: 400 if it is no strict JSON, 422 if it breaks the schema.

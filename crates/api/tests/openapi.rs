@@ -1,9 +1,8 @@
 //! The committed document is the one that the service serves.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use api::{Limits, Setup, router};
+use api::{Limits, Metrics, Setup, router};
 use domain::Collection;
 use store::Options;
 
@@ -11,8 +10,8 @@ use store::Options;
 fn the_committed_document_is_the_served_one() {
     let store = store::open("memory:", &Options::default()).expect("memory needs nothing");
     let collections = vec![Collection::items()];
-    let setup = Setup { store: Arc::clone(&store), collections, limits: Limits::default() };
-    let (_, document) = router(setup).expect("the built-in collection can be served");
+    let setup = Setup { store, collections, limits: Limits::default(), metrics: Metrics::new() };
+    let (_, document) = router(&setup).expect("the built-in collection can be served");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
     let served = document.to_bytes();
     if std::env::var_os("UPDATE_OPENAPI").is_some() {

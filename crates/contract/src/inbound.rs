@@ -13,8 +13,13 @@ use percent_encoding::percent_decode_str;
 pub(crate) const PATH_PARAMETERS_MAX: usize = 4;
 
 /// A request that has found its operation, with the parameters of its path.
+///
+/// It is one pointer wide: it is handed from guard to guard, and each of them would copy it.
 #[derive(Debug)]
-pub struct Inbound {
+pub struct Inbound(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     head: Parts,
     body: Body,
     names: Arc<[String]>,
@@ -33,19 +38,19 @@ impl Inbound {
         ranges: [Range<usize>; PATH_PARAMETERS_MAX],
     ) -> Self {
         let (head, body) = request.into_parts();
-        Self { head, body, names, ranges }
+        Self(Box::new(Inner { head, body, names, ranges }))
     }
 
     /// Returns the request's header fields.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        &self.head.headers
+        &self.0.head.headers
     }
 
     /// Returns the request's target.
     #[must_use]
     pub fn uri(&self) -> &Uri {
-        &self.head.uri
+        &self.0.head.uri
     }
 
     /// Returns the path parameter `name`, percent-decoded.
@@ -56,14 +61,14 @@ impl Inbound {
     /// # Panics
     /// If the operation's path has no such parameter: an error in the program.
     pub fn path_parameter(&self, name: &str) -> Result<Cow<'_, str>, NotUtf8> {
-        let at = self.names.iter().position(|known| known == name);
+        let at = self.0.names.iter().position(|known| known == name);
         let at = at.unwrap_or_else(|| panic!("the operation's path has no parameter {name:?}"));
-        let encoded = &self.head.uri.path()[self.ranges[at].clone()];
+        let encoded = &self.0.head.uri.path()[self.0.ranges[at].clone()];
         percent_decode_str(encoded).decode_utf8().map_err(|_| NotUtf8)
     }
 
     /// Takes the body out of the request; a second call gets an empty one.
     pub fn take_body(&mut self) -> Body {
-        std::mem::take(&mut self.body)
+        std::mem::take(&mut self.0.body)
     }
 }

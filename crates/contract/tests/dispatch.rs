@@ -1,5 +1,7 @@
 //! How requests find their operations, and what answers when they do not.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
+
 use std::future::pending;
 use std::time::Duration;
 

@@ -9,12 +9,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use api::{Edge, InvalidSetup, Limits, LogRequests, Setup, router};
+use api::{Edge, InvalidSetup, Limits, LogRequests, Metrics, Setup, router};
 use axum::body::Body;
-use contract::Response;
 use contract::recorder::{Recorder, Recording, Violation};
+use contract::{Dispatch, Response};
 use http::Request;
-use store::{OpenError, Options, Store};
+use store::{OpenError, Options};
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -88,22 +88,23 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
     if settings.samples {
         main.block_on(samples::load(&*store, &collections[0])).map_err(Failure::Samples)?;
     }
-    let setup = Setup { store: Arc::clone(&store), collections, limits: limits(&settings) };
-    let (dispatch, document) = router(setup).map_err(Failure::Setup)?;
-    let log = if settings.log_requests { LogRequests::All } else { LogRequests::Faults };
-    let edge = Edge::new(dispatch.clone(), log);
+    let limits = limits(&settings);
+    let setup = Setup { store: Arc::clone(&store), collections, limits, metrics: Metrics::new() };
     let code = match &settings.check_contract {
-        None => serve(&main, edge, &settings)?,
+        None => serve(&main, &settings, &setup, |edge, _| edge)?,
         Some(path) => {
-            let recorder = Recorder::new(edge, dispatch, &document, alarm);
-            let recording = recorder.recording();
-            let code = serve(&main, recorder, &settings)?;
+            let (_, document) = router(&setup).map_err(Failure::Setup)?;
+            let recording = Recording::new(&document, alarm);
+            let recorded = |edge, dispatch| Recorder::new(edge, dispatch, recording.clone());
+            let code = serve(&main, &settings, &setup, recorded)?;
             report(&recording, path)
                 .map_err(|error| Failure::Report(path.clone(), error))?
                 .unwrap_or(code)
         }
     };
-    close(store);
+    // The workers are gone, and with this the last references to the store: dropping it waits for
+    // its writes to be on the disk.
+    drop((setup, store));
     tracing::info!("stopped");
     Ok(code)
 }
@@ -120,13 +121,26 @@ fn limits(settings: &Settings) -> Limits {
 }
 
 /// Serves on one thread a worker until a signal arrives and the connections have ended.
-fn serve<S>(main: &runtime::Runtime, service: S, settings: &Settings) -> Result<ExitCode, Failure>
+///
+/// Every worker gets a service of its own, which `finish` makes of the edge and what is behind it.
+fn serve<S>(
+    main: &runtime::Runtime,
+    settings: &Settings,
+    setup: &Setup,
+    finish: impl Fn(Edge<Dispatch>, Dispatch) -> S,
+) -> Result<ExitCode, Failure>
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: 'static,
 {
     let workers =
         settings.workers.or_else(|| thread::available_parallelism().ok()).map_or(1, usize::from);
+    let log = if settings.log_requests { LogRequests::All } else { LogRequests::Faults };
+    let services = (0..workers).map(|_| {
+        let (dispatch, _) = router(setup).map_err(Failure::Setup)?;
+        Ok(finish(Edge::new(dispatch.clone(), log), dispatch))
+    });
+    let services: Vec<S> = services.collect::<Result<_, _>>()?;
     let refused = |error| Failure::Listen(settings.listen, error);
     let listeners = listen::listen(settings.listen, workers).map_err(refused)?;
     let address = listeners[0].local_addr().map_err(refused)?;
@@ -144,8 +158,9 @@ where
     let (mut terminate, mut interrupt) = signals.map_err(Failure::Runtime)?;
     let threads: Vec<_> = listeners
         .into_iter()
+        .zip(services)
         .enumerate()
-        .map(|(number, listener)| start(number, listener, service.clone(), terms.clone()))
+        .map(|(number, (listener, service))| start(number, listener, service, terms.clone()))
         .collect::<io::Result<_>>()
         .map_err(Failure::Runtime)?;
     tracing::info!(%address, workers, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}, try http://{address}/docs");
@@ -229,9 +244,4 @@ fn report(recording: &Recording, path: &PathBuf) -> io::Result<Option<ExitCode>>
     let report = recording.report();
     std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
     Ok((!report.undocumented.is_empty()).then(|| ExitCode::from(EXIT_UNDOCUMENTED)))
-}
-
-/// Lets the store finish: dropping the last reference waits for its writes to be on the disk.
-fn close(store: Arc<dyn Store>) {
-    drop(store);
 }

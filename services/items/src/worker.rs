@@ -1,5 +1,6 @@
 //! One thread that serves connections: its own runtime, its own socket.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -91,8 +92,10 @@ where
         };
         let (http, service, watcher) = (Arc::clone(&http), service.clone(), graceful.watcher());
         tokio::task::spawn_local(async move {
-            let service = service_fn(move |request: Request<Incoming>| {
-                service.clone().call(request.map(body))
+            // hyper calls through a shared reference, from one task.
+            let service = RefCell::new(service);
+            let service = service_fn(|request: Request<Incoming>| {
+                service.borrow_mut().call(request.map(body))
             });
             let connection = http.serve_connection(TokioIo::new(stream), service);
             // Clients hang up whenever they like: no event for the operator.

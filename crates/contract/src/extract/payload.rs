@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use http_body::Body as _;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde_json::{Map, Value, json};
 
 use super::Extract;
@@ -126,17 +126,39 @@ fn too_large<M: Media>(bytes_max: usize) -> PayloadRejection<M> {
 }
 
 async fn read<M: Media>(body: Body, limit: BodyLimit) -> Result<Bytes, PayloadRejection<M>> {
-    let reading = Limited::new(body, limit.bytes_max).collect();
-    match tokio::time::timeout(limit.time_max, reading).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit.bytes_max)),
-        Ok(Err(error)) => Err(incomplete(&*error)),
+    match tokio::time::timeout(limit.time_max, read_all(body, limit.bytes_max)).await {
+        Ok(read) => read,
         Err(_) => {
             let seconds = limit.time_max.as_secs_f32();
             let detail = format!("The body did not arrive within {seconds} s.");
             Err(PayloadRejection::BodyTimeout(Problem::new(detail)))
         }
     }
+}
+
+/// Reads a body to its end. One that arrives in one piece, as small ones do, is not copied.
+async fn read_all<M: Media>(
+    mut body: Body,
+    bytes_max: usize,
+) -> Result<Bytes, PayloadRejection<M>> {
+    let mut whole = Bytes::new();
+    let mut pieces = Vec::new();
+    while let Some(frame) = body.frame().await {
+        // What is not data are trailers, which mean nothing here.
+        let Ok(piece) = frame.map_err(|error| incomplete(&error))?.into_data() else { continue };
+        if whole.len() + pieces.len() + piece.len() > bytes_max {
+            return Err(too_large(bytes_max));
+        }
+        if whole.is_empty() && pieces.is_empty() {
+            whole = piece;
+        } else {
+            if pieces.is_empty() {
+                pieces.extend_from_slice(&std::mem::take(&mut whole));
+            }
+            pieces.extend_from_slice(&piece);
+        }
+    }
+    Ok(if pieces.is_empty() { whole } else { pieces.into() })
 }
 
 fn incomplete<M: Media>(error: &(dyn Error + 'static)) -> PayloadRejection<M> {

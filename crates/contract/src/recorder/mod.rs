@@ -2,7 +2,7 @@
 //!
 //! [`Recorder`] stands around the service and looks at each response: is its status listed, does it
 //! carry the header fields that are required and no others, has it the media type, does its body
-//! satisfy the schema? At the end [`Recorder::report`] says what was *returned but undocumented*,
+//! satisfy the schema? At the end [`Recording::report`] says what was *returned but undocumented*,
 //! and what was *documented but never returned*.
 //!
 //! It holds every body in memory and validates it: it is for tests and rehearsals.

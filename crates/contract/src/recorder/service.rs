@@ -49,24 +49,23 @@ pub struct Recorder<S> {
 }
 
 impl<S> Recorder<S> {
-    /// Records the answers of `inner`: `dispatch`, whose document is `document`, and whatever
-    /// stands in front of it. `alarm` is called for every answer that the document does not
-    /// promise.
+    /// Records the answers of `inner`: `dispatch`, and whatever stands in front of it. Several
+    /// recorders can share a recording.
     #[must_use]
-    pub fn new(inner: S, dispatch: Dispatch, document: &Document, alarm: Alarm) -> Self {
-        let plan = Plan::of(document.value());
-        let recording = Inner { plan, alarm, seen: Mutex::default() };
-        Self { inner, dispatch, recording: Recording(Arc::new(recording)) }
-    }
-
-    /// Returns what is recorded, now and later.
-    #[must_use]
-    pub fn recording(&self) -> Recording {
-        self.recording.clone()
+    pub fn new(inner: S, dispatch: Dispatch, recording: Recording) -> Self {
+        Self { inner, dispatch, recording }
     }
 }
 
 impl Recording {
+    /// Starts a recording that is judged by `document`. `alarm` is called for every answer that
+    /// the document does not promise.
+    #[must_use]
+    pub fn new(document: &Document, alarm: Alarm) -> Self {
+        let plan = Plan::of(document.value());
+        Self(Arc::new(Inner { plan, alarm, seen: Mutex::default() }))
+    }
+
     /// Returns both lists as they are now.
     #[must_use]
     pub fn report(&self) -> Report {
