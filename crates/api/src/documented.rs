@@ -15,22 +15,38 @@ pub(crate) const INFO: Info = Info {
 /// The heading of the operations that are about the service itself.
 pub(crate) const SERVICE_TAG: &str = "service";
 
-/// Returns the entry of an item operation.
+/// What a path of a collection stands for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Resource {
+    /// The whole collection.
+    All,
+    /// One item of it.
+    One,
+}
+
+/// Returns the entry of an operation on items.
 ///
-/// Its id is the verb and the collection: `put_books`. The built-in collection has words for one
-/// item and for many: `put_item`, `list_items`.
+/// Its id is the verb and the collection: `put_books`, `list_books`. The built-in collection has
+/// words for one item and for many: `put_item`, `list_items`.
 pub(crate) fn item_operation(
     collection: &CollectionName,
-    id: &str,
+    resource: Resource,
+    verb: &str,
     summary: &str,
     description: &str,
 ) -> Doc {
-    let id = match (collection.as_str(), id.split_once('_')) {
-        ("items", _) | (_, None) => id.to_owned(),
-        (name, Some((verb, _))) => format!("{verb}_{}", name.replace('-', "_")),
+    let noun = collection.as_str().replace('-', "_");
+    let (noun, resource) = match (noun.as_str(), resource) {
+        // One item is created, through the path of all.
+        ("items", Resource::All) if verb == "create" => ("item".to_owned(), noun),
+        ("items", Resource::All) => (noun.clone(), noun),
+        ("items", Resource::One) => ("item".to_owned(), "item".to_owned()),
+        (_, Resource::All) => (noun.clone(), format!("{noun}_list")),
+        (_, Resource::One) => (noun.clone(), noun),
     };
     Doc {
-        id,
+        id: format!("{verb}_{noun}"),
+        resource,
         summary: summary.into(),
         description: description.into(),
         tag: collection.as_str().into(),
@@ -38,9 +54,10 @@ pub(crate) fn item_operation(
 }
 
 /// Returns the entry of an operation that is about the service itself.
-pub(crate) fn service_operation(id: &str, summary: &str) -> Doc {
+pub(crate) fn service_operation(resource: &str, summary: &str) -> Doc {
     Doc {
-        id: id.into(),
+        id: format!("get_{resource}"),
+        resource: resource.into(),
         summary: summary.into(),
         description: String::new(),
         tag: SERVICE_TAG.into(),
@@ -72,6 +89,24 @@ pub(crate) fn schema_name(collection: &CollectionName) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn operations_are_named_after_their_collection() {
+        let ids = |collection, resource, verb| {
+            let collection = CollectionName::new(collection).expect("legal");
+            let doc = item_operation(&collection, resource, verb, "", "");
+            (doc.id, doc.resource)
+        };
+        let pair = |id: &str, resource: &str| (id.to_owned(), resource.to_owned());
+        assert_eq!(ids("items", Resource::One, "put"), pair("put_item", "item"));
+        assert_eq!(ids("items", Resource::All, "list"), pair("list_items", "items"));
+        assert_eq!(ids("items", Resource::All, "create"), pair("create_item", "items"));
+        assert_eq!(ids("old-books", Resource::One, "put"), pair("put_old_books", "old_books"));
+        assert_eq!(
+            ids("old-books", Resource::All, "list"),
+            pair("list_old_books", "old_books_list")
+        );
+    }
 
     #[test]
     fn schemas_of_different_collections_have_different_names() {

@@ -120,7 +120,12 @@ impl Part for DocumentText {
     const IS_BODY: bool = true;
 
     fn describe(answer: &mut Answer, _: &mut Schemas, _: &'static Variant, required: bool) {
-        let schema = json!({ "type": "object", "description": "An OpenAPI 3.1 document.", "required": ["openapi"] });
+        let schema = json!({
+            "type": "object",
+            "description": "An OpenAPI 3.1 document.",
+            "properties": { "openapi": { "type": "string" } },
+            "required": ["openapi"],
+        });
         answer.body("application/json", schema, required);
     }
 

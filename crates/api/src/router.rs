@@ -12,7 +12,9 @@ use http::Method;
 use serde_json::json;
 use store::Store;
 
-use crate::documented::{INFO, SERVICE_TAG, item_operation, schema_name, service_operation};
+use crate::documented::{
+    INFO, Resource, SERVICE_TAG, item_operation, schema_name, service_operation,
+};
 use crate::edge::RequestId;
 use crate::items::{
     ITEM, PAGE, create_item, delete_item, get_item, list_items, page_schema, patch_item, put_item,
@@ -183,16 +185,21 @@ fn mount_items(api: &mut Api, shelf: Shelf, limits: Limits) {
     if !requires_precondition {
         scope.impossible(428);
     }
-    let doc = |id, summary, description| item_operation(&name, id, summary, description);
+    let of_all = |verb, summary, description| {
+        item_operation(&name, Resource::All, verb, summary, description)
+    };
+    let of_one = |verb, summary, description| {
+        item_operation(&name, Resource::One, verb, summary, description)
+    };
     let all = format!("/{name}");
     let one = format!("/{name}/{{id}}");
     scope
-        .get(&all, doc("list_items", "Lists items", "Ascending by id. Follow `next` until it is null; an item that is there throughout is listed exactly once."), list_items)
-        .on(Method::POST, &all, doc("create_item", "Creates an item under a new id", "The id is a UUID of version 7. A client that may have to repeat the request had better choose an id and PUT."), create_item)
-        .get(&one, doc("get_item", "Returns an item", ""), get_item)
-        .on(Method::PUT, &one, doc("put_item", "Creates an item, or makes it equal to the body", "201 if the item did not exist, 200 if it did. `Shelf-Outcome` tells `updated` from `unchanged`. Safe to repeat."), put_item)
-        .on(Method::PATCH, &one, doc("patch_item", "Changes an item", "By a merge patch (RFC 7396) or a JSON Patch (RFC 6902), applied atomically: concurrent writes are not lost."), patch_item)
-        .on(Method::DELETE, &one, doc("delete_item", "Deletes an item", ""), delete_item);
+        .get(&all, of_all("list", "Lists items", "Ascending by id. Follow `next` until it is null; an item that is there throughout is listed exactly once."), list_items)
+        .on(Method::POST, &all, of_all("create", "Creates an item under a new id", "The id is a UUID of version 7. A client that may have to repeat the request had better choose an id and PUT."), create_item)
+        .get(&one, of_one("get", "Returns an item", ""), get_item)
+        .on(Method::PUT, &one, of_one("put", "Creates an item, or makes it equal to the body", "201 if the item did not exist, 200 if it did. `Shelf-Outcome` tells `updated` from `unchanged`. Safe to repeat."), put_item)
+        .on(Method::PATCH, &one, of_one("patch", "Changes an item", "By a merge patch (RFC 7396) or a JSON Patch (RFC 6902), applied atomically: concurrent writes are not lost."), patch_item)
+        .on(Method::DELETE, &one, of_one("delete", "Deletes an item", ""), delete_item);
 }
 
 /// Mounts what the service says about itself. A probe that waits for the store has the guards of
@@ -201,26 +208,18 @@ fn mount_service(api: &mut Api, service: Service, limits: Limits) {
     api.tag(SERVICE_TAG, "What the service says about itself.");
     api.scope(service.clone()).guard(CatchPanic).guard(limits.time()).guard(limits.head()).get(
         "/readyz",
-        service_operation("get_readyz", "Tells whether requests should be sent here"),
+        service_operation("readyz", "Tells whether requests should be sent here"),
         get_readyz,
     );
     api.scope(service)
         .guard(limits.head())
-        .get(
-            "/livez",
-            service_operation("get_livez", "Tells whether the process is alive"),
-            get_livez,
-        )
+        .get("/livez", service_operation("livez", "Tells whether the process is alive"), get_livez)
         .get(
             "/metrics",
-            service_operation("get_metrics", "Returns counters for Prometheus"),
+            service_operation("metrics", "Returns counters for Prometheus"),
             get_metrics,
         )
-        .get(
-            "/openapi.json",
-            service_operation("get_openapi", "Returns this document"),
-            get_openapi,
-        );
+        .get("/openapi.json", service_operation("openapi", "Returns this document"), get_openapi);
 }
 
 /// Mounts the pages for people.

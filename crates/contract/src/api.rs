@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use crate::answers::title_case;
-use crate::dispatch::{Dispatch, Endpoint, Mounted, Observe, Route};
+use crate::dispatch::{Dispatch, Endpoint, Mounted, Observe, Route, parameter_names};
 use crate::document::{Document, Info, insert_operation};
 use crate::fallback::{Allow, Options};
 use crate::guard::{Guard, Guards};
@@ -165,12 +165,15 @@ impl Api {
             };
             let template = self.paths[at].template.clone();
             let doc = self.paths[at].documented.first().map(|(_, doc, _)| Doc {
-                id: renamed(&doc.id, "options"),
+                id: format!("options_{}", doc.resource),
                 summary: "Lists the methods that this path takes".into(),
                 description: String::new(),
-                tag: doc.tag.clone(),
+                ..doc.clone()
             });
             self.scope(()).mount(Method::OPTIONS, &template, doc, options);
+            if let Some((_, _, described)) = self.paths[at].documented.last_mut() {
+                described.parameters.extend(parameter_names(&template).map(any_parameter));
+            }
         }
     }
 
@@ -197,6 +200,8 @@ impl Api {
         let schemas = schemas.finish().map_err(ContractError::SchemaNameTaken)?;
         let document = json!({
             "openapi": "3.1.0",
+            // Said outright: nobody is asked who they are.
+            "security": [],
             "info": self.info.to_value(),
             "servers": [{ "url": "/" }],
             "tags": self.tags.values().collect::<Vec<_>>(),
@@ -207,9 +212,10 @@ impl Api {
     }
 }
 
-/// Replaces the verb of an operation id: `list_items` as `head` is `head_items`.
-fn renamed(id: &str, verb: &str) -> String {
-    format!("{verb}_{}", id.split_once('_').map_or(id, |(_, rest)| rest))
+/// Documents a path parameter for OPTIONS, which answers whatever its value.
+fn any_parameter(name: &str) -> Value {
+    let description = "Any value: the methods are the same for all.";
+    json!({ "name": name, "in": "path", "description": description, "required": true, "schema": { "type": "string" } })
 }
 
 /// Generated clients need one type for success and one for errors.
@@ -277,7 +283,7 @@ impl<'a, S: Send + Sync + 'static, G: Guards> Scope<'a, S, G> {
         self
     }
 
-    /// Mounts GET, and HEAD with it (RFC 9110 §9.3.2), whose id has `head` for a verb.
+    /// Mounts GET, and HEAD with it (RFC 9110 §9.3.2).
     pub fn get<A: 'static>(
         &mut self,
         path: &str,
@@ -285,7 +291,7 @@ impl<'a, S: Send + Sync + 'static, G: Guards> Scope<'a, S, G> {
         operation: impl Operation<S, A>,
     ) -> &mut Self {
         let head = Doc {
-            id: renamed(&doc.id, "head"),
+            id: format!("head_{}", doc.resource),
             summary: format!("{}: header fields only", doc.summary),
             ..doc.clone()
         };

@@ -99,12 +99,15 @@ pub(crate) struct Route {
 
 impl Route {
     pub(crate) fn new(template: String, operations: Vec<(Method, Arc<dyn Endpoint>)>) -> Self {
-        let names =
-            template.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-        let names = names.map(str::to_owned).collect();
+        let names = parameter_names(&template).map(str::to_owned).collect();
         let allow = allow(operations.iter().map(|(method, _)| method));
         Self { template, names, allow, operations }
     }
+}
+
+/// Returns the names of the `{parameters}` in a path template.
+pub(crate) fn parameter_names(template: &str) -> impl Iterator<Item = &str> {
+    template.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
 }
 
 /// Returns the value of `Allow` for a path with these methods. OPTIONS is always among them.

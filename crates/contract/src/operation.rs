@@ -76,6 +76,8 @@ operations!(A1 A2 A3 A4 A5 A6 A7 A8);
 pub struct Doc {
     /// The operation id, unique in the document. Generated clients name their methods after it.
     pub id: String,
+    /// What the path stands for, in a word: the ids of its HEAD and OPTIONS are made of it.
+    pub resource: String,
     /// What the operation does, in a few words.
     pub summary: String,
     /// What else there is to know, in Markdown.

@@ -79,7 +79,13 @@ async fn put(
 }
 
 fn doc(id: &str) -> Doc {
-    Doc { id: id.into(), summary: "Does it".into(), tag: "test".into(), ..Doc::default() }
+    Doc {
+        id: id.into(),
+        resource: id.into(),
+        summary: "Does it".into(),
+        tag: "test".into(),
+        ..Doc::default()
+    }
 }
 
 fn service() -> (Dispatch, Document) {

@@ -52,7 +52,7 @@ fn json_patch_schema() -> Value {
         json!({
             "type": "object",
             "required": required,
-            "properties": { "op": { "enum": names }, "path": pointer, "from": pointer },
+            "properties": { "op": { "enum": names }, "path": pointer, "from": pointer, "value": true },
         })
     };
     json!({

@@ -77,6 +77,7 @@ pub(crate) struct PageParams {
     /// Most items on the page. A page of large items can hold fewer; `next` tells whether there are more.
     pub(crate) limit: PageLimit,
     /// Where to go on: the cursor in the `next` of a page. It is opaque.
+    #[schemars(with = "After")]
     pub(crate) after: Option<After>,
 }
 

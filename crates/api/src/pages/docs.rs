@@ -10,7 +10,7 @@ use super::asset::{Asset, GetAsset, NoAsset};
 
 static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     // Without `none` the page asks a public validator about the document.
-    let config = Config::new(["/openapi.json"]).validator_url("none");
+    let config = Config::new(["/openapi.json"]).validator_url("none").use_base_layout();
     Arc::new(config.try_it_out_enabled(true).display_request_duration(true).deep_linking(true))
 });
 

@@ -18,13 +18,12 @@ impl ProblemsPage {
     pub(crate) fn set(&self, document: &Document) {
         let mut entries = String::new();
         for problem in document.problems() {
+            let (slug, status) = (problem.slug, problem.status);
             // All of it comes from doc comments in the source.
-            let (slug, status, title) = (problem.slug, problem.status, problem.title);
             let description = html(problem.description);
-            let title = html(title);
             let _ = write!(
                 entries,
-                "<section id=\"{slug}\">\n<h2><a href=\"#{slug}\">{slug}</a> <small>{status}</small></h2>\n<p><strong>{title}.</strong></p>\n<p>{description}</p>\n</section>\n"
+                "<section id=\"{slug}\">\n<h2><a href=\"#{slug}\">{slug}</a> <small>{status}</small></h2>\n<p>{description}</p>\n</section>\n"
             );
         }
         // A second call would write the same.
@@ -33,8 +32,15 @@ impl ProblemsPage {
     }
 }
 
+/// Writes the Markdown of doc comments, of which only `code` is in use, as HTML.
 fn html(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let parts = text.split('`').enumerate();
+    let parts = parts.map(|(at, part)| match at % 2 {
+        0 => part.to_owned(),
+        _ => format!("<code>{part}</code>"),
+    });
+    parts.collect()
 }
 
 /// Returns the page.

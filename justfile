@@ -1,0 +1,43 @@
+# Recipes for people; CI runs the same commands. `just` lists them.
+
+set positional-arguments
+
+# Lists the recipes.
+default:
+    @just --list --unsorted
+
+# Runs the item service; arguments go to it: `just run --store memory: --samples`.
+run *arguments:
+    cargo run --package items -- "$@"
+
+# Checks everything as CI does, or only the named stages: `just test format clippy`.
+test *stages:
+    scripts/test "$@"
+
+# Lints: formatting, shell scripts, Rust code.
+lint:
+    scripts/test install format scripts clippy
+
+# Writes crates/api/openapi.json, the document that a test compares with the code.
+openapi:
+    UPDATE_OPENAPI=1 cargo test --package api
+
+# Puts this Debian machine's package list through the service, twice.
+demo:
+    scripts/demo
+
+# Builds the documentation of all crates and opens it.
+docs:
+    cargo doc --workspace --no-deps --open
+
+# Measures the service beside a bare echo server: `just bench [ROUNDS] [SECONDS]`; needs wrk.
+bench *arguments:
+    bench/run "$@"
+
+# Makes the vendored Redoc assets from the npm package; `--check` only compares.
+vendor-redoc *arguments:
+    scripts/vendor-redoc "$@"
+
+# Checks licences, sources and duplicates of dependencies with cargo-deny (`cargo install cargo-deny`).
+deny:
+    cargo deny --all-features check bans licenses sources

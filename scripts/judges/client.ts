@@ -1,0 +1,34 @@
+// What a program that uses the generated types relies on. It is compiled, never run.
+import type { components, operations, paths } from "./openapi";
+
+type Answers<Id extends keyof operations> = operations[Id]["responses"];
+type Body<Answer> = Answer extends { content: infer Content } ? Content[keyof Content] : never;
+/** The bodies of the answers with one of these statuses. */
+type Bodies<Id extends keyof operations, Status> = {
+  [S in keyof Answers<Id>]: S extends Status ? Body<Answers<Id>[S]> : never;
+}[keyof Answers<Id>];
+
+type Success = 200 | 201;
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function holds<_Claim extends true>() {}
+
+type Item = components["schemas"]["Item"];
+type Problem = components["schemas"]["Problem"];
+
+// A put has one type for success, whether it created or updated, and one for failure.
+holds<Same<Bodies<"put_item", Success>, Item>>();
+holds<Same<Bodies<"put_item", Exclude<keyof Answers<"put_item">, Success | 204>>, Problem>>();
+holds<Same<Bodies<"create_item", Success>, Item>>();
+holds<Same<Bodies<"patch_item", Success>, Item>>();
+holds<Same<Bodies<"get_item", Success>, Item>>();
+holds<Same<Bodies<"get_item", 404>, Problem>>();
+
+// Every operation's failures are problems.
+type Failures<Id extends keyof operations> = Bodies<Id, Exclude<keyof Answers<Id>, Success | 204 | 304>>;
+type AllFailures = { [Id in keyof operations]: Failures<Id> }[keyof operations];
+holds<Same<AllFailures, Problem>>();
+
+// Statuses are numbers of their own: an unlisted one does not compile.
+holds<Same<Extract<keyof paths["/items/{id}"]["put"]["responses"], string>, never>>();
+
+export const item: Item = { name: "Fighters", size: 6 };

@@ -1,0 +1,89 @@
+"""What OpenAPI cannot say, so that schemathesis has to be told.
+
+Every check is on. A failure is dropped only if the answer is exactly one of those described below;
+schemathesis prints how many were dropped.
+"""
+
+import json
+from unicodedata import category
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import schemathesis
+from schemathesis.core.failures import MalformedJson
+from schemathesis.openapi.checks import MissingContentType, RejectedPositiveData, UseAfterFree
+
+
+@schemathesis.hook
+def filter_failure(context, failure, case, response):
+    """Tells whether a failure counts."""
+    if isinstance(failure, (MissingContentType, MalformedJson)):
+        return not is_minimal_creation(response)
+    if isinstance(failure, RejectedPositiveData):
+        return not is_wrong_in_a_way_no_document_tells(response)
+    if isinstance(failure, UseAfterFree):
+        # OPTIONS tells which methods a path takes, not whether an item is there.
+        return response.request.method != "OPTIONS"
+    return True
+
+
+def is_minimal_creation(response):
+    """A 201 that the client asked to be without a body.
+
+    RFC 7240 has no status of its own for it, and OpenAPI cannot call the body of an answer
+    optional: what is documented is the body that comes without `Prefer: return=minimal`.
+    """
+    return (
+        response.status_code == 201
+        and response.headers.get("preference-applied") == ["return=minimal"]
+        and "content-type" not in response.headers
+        and response.content == b""
+    )
+
+
+def is_wrong_in_a_way_no_document_tells(response):
+    """A request that is valid by the document, and refused for the service's state or for a rule
+    that JSON Schema cannot express. Schemathesis knows 404 and 409 by itself, but not these.
+    """
+    request = response.request
+    fields = {name.lower() for name in request.headers}
+    conditional = bool(fields & {"if-match", "if-none-match"})
+    match response.status_code:
+        case 412:
+            # Whether a precondition holds depends on the item.
+            return conditional
+        case 428:
+            # That one of two fields is required cannot be said of parameters.
+            return not conditional and request.method in ("PUT", "PATCH", "DELETE")
+        case 422:
+            # Whether what a patch makes satisfies the schema depends on what is patched.
+            return request.method == "PATCH" and problem_of(response)["type"] == "/problems#invalid-item"
+        case 400:
+            url = urlsplit(request.url)
+            return has_a_cursor(url) or has_an_illegal_id(url) or has_a_noncharacter(response)
+    return False
+
+
+def has_a_cursor(url):
+    """A cursor is opaque: only those that the service made are valid."""
+    return "after" in parse_qs(url.query, keep_blank_values=True)
+
+
+def has_an_illegal_id(url):
+    """An id is measured in bytes, which JSON Schema cannot do. And now and then schemathesis draws
+    a control character (U+0080 to U+009F) although the pattern in the document excludes it.
+    """
+    item_id = unquote(url.path.rsplit("/", 1)[-1])
+    return len(item_id.encode()) > 128 or any(category(letter) == "Cc" for letter in item_id)
+
+
+def has_a_noncharacter(response):
+    """Strict JSON (RFC 7493, section 2.1) has no noncharacters in strings, JSON Schema has them."""
+    problem = problem_of(response)
+    return problem.get("type") == "/problems#malformed-body" and all(
+        place["detail"].startswith("noncharacter U+") for place in problem["errors"]
+    )
+
+
+def problem_of(response):
+    """The body; an answer to HEAD has none."""
+    return json.loads(response.content) if response.content else {}
