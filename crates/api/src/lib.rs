@@ -6,6 +6,7 @@
 
 mod documented;
 mod edge;
+mod embed;
 mod items;
 mod metrics;
 mod pages;

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use contract::extract::BodyLimit;
-use contract::guard::{CatchPanic, HeadLimit, TimeLimit};
+use contract::guard::{CatchPanic, HeadLimit, OneHost, TimeLimit};
 use contract::{Api, ContractError, Dispatch, Document};
 use domain::{Collection, CollectionName};
 use http::Method;
@@ -16,6 +16,7 @@ use crate::documented::{
     INFO, Resource, SERVICE_TAG, item_operation, schema_name, service_operation,
 };
 use crate::edge::RequestId;
+use crate::embed::embedded;
 use crate::items::{
     ITEM, PAGE, create_item, delete_item, get_item, list_items, page_schema, patch_item, put_item,
 };
@@ -164,8 +165,8 @@ impl Limits {
 
 /// Mounts the operations of one collection.
 ///
-/// The guards, from the outermost: a head that is too large is refused before any work; the time
-/// limit covers all the work; a panic is caught next to the handler.
+/// The guards, from the outermost: a head that is too large or has no host is refused before any
+/// work; the time limit covers all the work; a panic is caught next to the handler.
 fn mount_items(api: &mut Api, shelf: Shelf, limits: Limits) {
     let collection = shelf.collection();
     let name = collection.name().clone();
@@ -178,10 +179,11 @@ fn mount_items(api: &mut Api, shelf: Shelf, limits: Limits) {
         .to_owned();
     api.tag(name.as_str(), &description);
 
-    let mut scope = api.scope(shelf).guard(CatchPanic).guard(limits.time()).guard(limits.head());
+    let mut scope =
+        api.scope(shelf).guard(CatchPanic).guard(limits.time()).guard(OneHost).guard(limits.head());
     let item = schema_name(&name);
     let page = page_schema(&json!({ "$ref": format!("#/components/schemas/{item}") }));
-    scope.schema(ITEM, &item, schema).schema(PAGE, &format!("{item}Page"), page);
+    scope.schema(ITEM, &item, embedded(&schema, &item)).schema(PAGE, &format!("{item}Page"), page);
     if !requires_precondition {
         scope.impossible(428);
     }
@@ -206,12 +208,18 @@ fn mount_items(api: &mut Api, shelf: Shelf, limits: Limits) {
 /// the operations that do.
 fn mount_service(api: &mut Api, service: Service, limits: Limits) {
     api.tag(SERVICE_TAG, "What the service says about itself.");
-    api.scope(service.clone()).guard(CatchPanic).guard(limits.time()).guard(limits.head()).get(
-        "/readyz",
-        service_operation("readyz", "Tells whether requests should be sent here"),
-        get_readyz,
-    );
+    api.scope(service.clone())
+        .guard(CatchPanic)
+        .guard(limits.time())
+        .guard(OneHost)
+        .guard(limits.head())
+        .get(
+            "/readyz",
+            service_operation("readyz", "Tells whether requests should be sent here"),
+            get_readyz,
+        );
     api.scope(service)
+        .guard(OneHost)
         .guard(limits.head())
         .get("/livez", service_operation("livez", "Tells whether the process is alive"), get_livez)
         .get(

@@ -6,10 +6,10 @@ use std::sync::{Arc, OnceLock};
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use crate::answers::title_case;
+use crate::answers::{Answers, Responses, title_case};
 use crate::dispatch::{Dispatch, Endpoint, Mounted, Observe, Route, parameter_names};
 use crate::document::{Document, Info, insert_operation};
-use crate::fallback::{Allow, Options};
+use crate::fallback::{Allow, Options, Unrouted};
 use crate::guard::{Guard, Guards};
 use crate::operation::{Described, Doc, Operation, OperationDoc};
 use crate::part::Header;
@@ -180,10 +180,13 @@ impl Api {
     fn document(&mut self) -> Result<Document, ContractError> {
         let mut paths = Map::new();
         let mut problems = BTreeMap::new();
+        let mut unrouted = Answers::default();
+        Unrouted::describe(&mut unrouted, &mut self.schemas);
+        collect_problems(&mut problems, &unrouted)?;
         for path in &self.paths {
             for (method, doc, described) in &path.documented {
                 check_bodies(&doc.id, described)?;
-                collect_problems(&mut problems, described)?;
+                collect_problems(&mut problems, &described.answers)?;
                 let mut operation = described.to_value(doc);
                 for answer in
                     operation["responses"].as_object_mut().into_iter().flat_map(Map::values_mut)
@@ -235,9 +238,9 @@ fn check_bodies(id: &str, described: &Described) -> Result<(), ContractError> {
 
 fn collect_problems(
     problems: &mut BTreeMap<&'static str, &'static Variant>,
-    described: &Described,
+    answers: &Answers,
 ) -> Result<(), ContractError> {
-    for variant in described.answers.iter().flat_map(|(_, answer)| answer.problems()) {
+    for variant in answers.iter().flat_map(|(_, answer)| answer.problems()) {
         let known = *problems.entry(variant.slug).or_insert(variant);
         if (known.status, known.title) != (variant.status, variant.title) {
             return Err(ContractError::ProblemSlugTaken(variant.slug));

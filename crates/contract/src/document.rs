@@ -49,7 +49,8 @@ impl Document {
         text.into()
     }
 
-    /// Returns every problem that an operation can answer with, by slug.
+    /// Returns every problem that there can be, by slug: those of the operations, and those for
+    /// what is no operation.
     pub fn problems(&self) -> impl Iterator<Item = &'static Variant> {
         self.problems.values().copied()
     }

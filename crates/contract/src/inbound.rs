@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use http::request::Parts;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, Uri, Version};
 use percent_encoding::percent_decode_str;
 
 /// Most `{parameters}` in a path template. Two are in use; four leave room.
@@ -27,9 +27,14 @@ struct Inner {
     ranges: [Range<usize>; PATH_PARAMETERS_MAX],
 }
 
-/// A path parameter that is not UTF-8 once percent-decoded.
+/// A path parameter that cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotUtf8;
+pub enum Undecodable {
+    /// A `%` is not followed by two hexadecimal digits (RFC 3986 §2.1).
+    Percent,
+    /// The decoded bytes are not UTF-8.
+    NotUtf8,
+}
 
 impl Inbound {
     pub(crate) fn new(
@@ -53,18 +58,28 @@ impl Inbound {
         &self.0.head.uri
     }
 
+    /// Returns the version of HTTP that the request came by.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.0.head.version
+    }
+
     /// Returns the path parameter `name`, percent-decoded.
     ///
     /// # Errors
-    /// [`NotUtf8`] if the decoded bytes are not UTF-8.
+    /// [`Undecodable`]: nothing is guessed, or one item would have several names.
     ///
     /// # Panics
     /// If the operation's path has no such parameter: an error in the program.
-    pub fn path_parameter(&self, name: &str) -> Result<Cow<'_, str>, NotUtf8> {
+    pub fn path_parameter(&self, name: &str) -> Result<Cow<'_, str>, Undecodable> {
         let at = self.0.names.iter().position(|known| known == name);
         let at = at.unwrap_or_else(|| panic!("the operation's path has no parameter {name:?}"));
         let encoded = &self.0.head.uri.path()[self.0.ranges[at].clone()];
-        percent_decode_str(encoded).decode_utf8().map_err(|_| NotUtf8)
+        let mut escapes = encoded.split('%').skip(1).map(str::as_bytes);
+        if !escapes.all(|rest| rest.len() >= 2 && rest[..2].iter().all(u8::is_ascii_hexdigit)) {
+            return Err(Undecodable::Percent);
+        }
+        percent_decode_str(encoded).decode_utf8().map_err(|_| Undecodable::NotUtf8)
     }
 
     /// Takes the body out of the request; a second call gets an empty one.

@@ -27,7 +27,7 @@ pub use dispatch::{Dispatch, Observe};
 pub use document::{Document, Info};
 pub use extract::Extract;
 pub use fallback::Allow;
-pub use inbound::{Inbound, NotUtf8};
+pub use inbound::{Inbound, Undecodable};
 pub use operation::{Doc, Operation, OperationDoc};
 pub use part::{Header, Json, Part, write_body};
 pub use problem::{Fault, PROBLEM_JSON, Place, Problem, TYPE_PREFIX};

@@ -28,6 +28,8 @@ pub(crate) enum InvalidFile {
     NoObject { path: PathBuf },
     #[error("{}: the collection {name:?} cannot have this name", path.display())]
     Name { path: PathBuf, name: String, source: InvalidCollectionName },
+    #[error("{}: the collection {name:?} cannot have this name: the service has something there", path.display())]
+    Taken { path: PathBuf, name: String },
     #[error("{}: the declaration of {name:?} cannot be read", path.display())]
     Declaration { path: PathBuf, name: String, source: serde_json::Error },
     #[error("{}: the schema of {name:?} cannot be used", path.display())]
@@ -53,6 +55,9 @@ fn declare(path: &Path, declarations: Map<String, Value>) -> Result<Vec<Collecti
             Ok(collection) => collection,
             Err(source) => return Err(InvalidFile::Name { path, name, source }),
         };
+        if collection.as_str() == "items" || api::RESERVED_NAMES.contains(&collection.as_str()) {
+            return Err(InvalidFile::Taken { path, name });
+        }
         let Declaration { schema, require_precondition } = match serde_json::from_value(declaration)
         {
             Ok(declaration) => declaration,

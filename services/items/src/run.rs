@@ -80,6 +80,10 @@ impl std::fmt::Display for Failure {
 pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let collections =
         collections::load(settings.collections.as_deref()).map_err(Failure::Collections)?;
+    if let Some(path) = &settings.check_contract {
+        // Noticed now, not after a day of rehearsal.
+        std::fs::write(path, "").map_err(|error| Failure::Report(path.clone(), error))?;
+    }
     let mut options = Options::default();
     options.cache_bytes = settings.cache.as_u64();
     let store = store::open(&settings.store, &options).map_err(Failure::Store)?;

@@ -78,12 +78,12 @@ pub(crate) async fn patch_item(
         PatchBody::MERGE => Patch::merge(value),
         _ => Patch::json(value).map_err(InvalidBody::from)?,
     };
-    shelf.demand(&precondition)?;
     let path = shelf.path(&id);
     let key = shelf.key(id);
     for _ in 0..ATTEMPTS_MAX {
         let current = shelf.get(&key).await?.ok_or_else(Missing::item)?;
         let item = patched(&shelf, &patch, &current)?;
+        shelf.demand(&precondition)?;
         let change = Change::Replace { basis: current.etag(), item };
         let write =
             Write { key: key.clone(), precondition: Precondition::clone(&precondition), change };

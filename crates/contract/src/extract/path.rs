@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Extract;
-use crate::inbound::{Inbound, NotUtf8};
+use crate::inbound::{Inbound, Undecodable};
 use crate::operation::OperationDoc;
 use crate::problem::{Place, Problem};
 
@@ -42,7 +42,10 @@ impl<S: Sync, T: PathParameter> Extract<S> for Path<T> {
     async fn extract(inbound: &mut Inbound, _: &S) -> Result<Self, InvalidPath> {
         let parsed = match inbound.path_parameter(T::NAME) {
             Ok(text) => T::parse(&text),
-            Err(NotUtf8) => Err("the percent-decoded bytes are not UTF-8".into()),
+            Err(Undecodable::Percent) => {
+                Err("a `%` is not followed by two hexadecimal digits; write `%25` for it".into())
+            }
+            Err(Undecodable::NotUtf8) => Err("the percent-decoded bytes are not UTF-8".into()),
         };
         parsed.map(Self).map_err(|detail| {
             let problem =

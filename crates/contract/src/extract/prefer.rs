@@ -43,7 +43,7 @@ impl<S: Sync> Extract<S> for Prefer {
             "in": "header",
             "description": "`return=minimal` asks for an answer without a body, `return=representation` for the item (RFC 7240).",
             "required": false,
-            "schema": { "type": "string", "examples": ["return=minimal", "return=representation"] },
+            "schema": { "type": "string" },
         }));
     }
 }

@@ -30,6 +30,12 @@ impl<S: Sync, T: DeserializeOwned + JsonSchema + Send> Extract<S> for Query<T> {
 
     async fn extract(inbound: &mut Inbound, _: &S) -> Result<Self, InvalidQuery> {
         let query = inbound.uri().query().unwrap_or_default();
+        if let Some(name) = doubled(query) {
+            let detail = "it is given more than once";
+            let problem =
+                Problem::new(format!("The query parameter `{name}` is given more than once."));
+            return Err(InvalidQuery::MalformedQuery(problem.at(Place::parameter(name, detail))));
+        }
         let deserializer = serde_html_form::Deserializer::from_bytes(query.as_bytes());
         serde_path_to_error::deserialize(deserializer).map(Self).map_err(|error| {
             let name = error.path().to_string();
@@ -62,4 +68,13 @@ impl<S: Sync, T: DeserializeOwned + JsonSchema + Send> Extract<S> for Query<T> {
             }));
         }
     }
+}
+
+/// Returns the name of a parameter that is given more than once.
+fn doubled(query: &str) -> Option<&str> {
+    let mut names: Vec<_> =
+        query.split('&').map(|pair| pair.split('=').next().unwrap_or(pair)).collect();
+    names.retain(|name| !name.is_empty());
+    names.sort_unstable();
+    names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }

@@ -1,6 +1,7 @@
 //! Guards: middleware whose own answers are in the document of every operation it covers.
 
 mod head_limit;
+mod host;
 mod panic;
 mod time_limit;
 
@@ -9,6 +10,7 @@ use std::future::Future;
 use axum::response::{IntoResponse, Response};
 
 pub use head_limit::{HeadLimit, HeadTooLarge};
+pub use host::OneHost;
 pub use panic::{CatchPanic, Panicked};
 pub use time_limit::{RetryAfter, TimeLimit, TimedOut};
 

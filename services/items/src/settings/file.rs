@@ -1,13 +1,13 @@
 //! The settings file: its values become the defaults of the flags.
 
-use std::fmt::Display;
 use std::path::Path;
 
 use clap::builder::OsStr;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Error};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+use super::reason::{check, refused};
 
 /// Reads the file and makes its values the defaults of `command`, so that there is one description
 /// of every setting and one parser of every value.
@@ -53,33 +53,8 @@ fn setting(command: &Command, name: &str, value: &Spanned<DeValue<'_>>) -> Resul
             return Err(format!("{name}: the value is a string, a number, true or false"));
         }
     };
-    let takes_value = flag.get_action().takes_values();
-    match text.as_str() {
-        "true" | "false" if !takes_value => return Ok(text),
-        _ if !takes_value => return Err(format!("{name}: the value is true or false")),
-        _ => {}
-    }
-    let argument = format!("--{name}={text}");
-    match command.clone().try_get_matches_from(["items", &argument]) {
-        Ok(_) => Ok(text),
-        Err(error) => Err(format!("{name}: {}", reason(&error))),
-    }
-}
-
-/// Says in one line what clap says in several.
-fn reason(error: &Error) -> String {
-    let value = match error.get(ContextKind::InvalidValue) {
-        Some(ContextValue::String(value)) => value.as_str(),
-        _ => "",
-    };
-    let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default();
-    let why = line.rsplit_once(": ").map_or(line, |(_, why)| why);
-    let possible = text.lines().find_map(|line| line.trim().strip_prefix("[possible values: "));
-    match possible {
-        Some(values) => format!("'{value}' is none of {}", values.trim_end_matches(']')),
-        None => format!("'{value}' is refused: {why}"),
-    }
+    check(command, flag, &text).map_err(|why| format!("{name}: {why}"))?;
+    Ok(text)
 }
 
 /// Tells whether somebody who wrote `name` may have meant `long`.
@@ -88,8 +63,4 @@ fn similar(long: &str, name: &str) -> bool {
     let (long, name) = (plain(long), plain(name));
     let shared = long.chars().zip(name.chars()).take_while(|(a, b)| a == b).count();
     long == name || shared >= 4 && long.len().abs_diff(name.len()) <= 2
-}
-
-fn refused(command: &Command, message: impl Display) -> Error {
-    command.clone().error(ErrorKind::ValueValidation, message)
 }

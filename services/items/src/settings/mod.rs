@@ -1,6 +1,8 @@
 //! What can be set: by flags, by `SHELF_*` variables, by a TOML file, in this order of precedence.
 
 mod file;
+mod reason;
+mod variables;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{CommandFactory, Error, FromArgMatches, Parser, ValueEnum};
+use tracing_subscriber::EnvFilter;
 
 /// Keeps items: PUT creates or updates them, and says which.
 ///
@@ -134,6 +137,7 @@ pub(crate) struct Settings {
         env = "SHELF_LOG_LEVEL",
         value_name = "FILTER",
         default_value = "info",
+        value_parser = log_filter,
         hide_env_values = true
     )]
     pub(crate) log_level: String,
@@ -157,6 +161,14 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// Checks a filter of the log.
+fn log_filter(text: &str) -> Result<String, String> {
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// Reads the settings of this process.
 pub(crate) fn read() -> Result<Settings, Error> {
     read_from(std::env::args_os().collect())
@@ -164,6 +176,7 @@ pub(crate) fn read() -> Result<Settings, Error> {
 
 fn read_from(arguments: Vec<OsString>) -> Result<Settings, Error> {
     let command = Settings::command();
+    variables::check_all(&command, |name| std::env::var(name).ok())?;
     let matches = command.clone().try_get_matches_from(&arguments)?;
     let matches = match matches.get_one::<PathBuf>("config") {
         None => matches,

@@ -1,0 +1,177 @@
+//! A connection, and what comes back on it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::{Answer, Request};
+use crate::poll::within;
+
+/// Longest wait for an answer: the default of `--request-time-max`, and some for a busy machine.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(40);
+
+/// Bytes read at a time.
+const READ_BYTES: usize = 16 << 10;
+
+/// A TCP connection to the service.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    /// What was read and belongs to no answer yet.
+    unread: Vec<u8>,
+}
+
+impl Connection {
+    /// Connects.
+    ///
+    /// # Panics
+    /// If nobody listens.
+    pub async fn open(address: SocketAddr) -> Self {
+        Self::try_open(address).await.expect("the service accepts connections")
+    }
+
+    /// Connects, if somebody listens.
+    pub async fn try_open(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, unread: Vec::new() })
+    }
+
+    /// Sends a request and waits for its answer.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn send(&mut self, request: &Request) -> Answer {
+        // A service that answers early stops reading; its answer counts all the same.
+        let written = self.stream.write_all(&request.to_bytes()).await;
+        match self.try_read(request.method() == "HEAD").await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let (method, target) = (request.method(), request.target());
+                let target: String = target.chars().take(200).collect();
+                panic!("{method} {target} was not answered: {error}; written: {written:?}")
+            }
+        }
+    }
+
+    /// Sends a request and waits for its answer, as long as the connection lives.
+    pub async fn try_send(&mut self, request: &Request) -> io::Result<Answer> {
+        self.stream.write_all(&request.to_bytes()).await?;
+        self.try_read(request.method() == "HEAD").await
+    }
+
+    /// Writes bytes as they are.
+    pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
+        // Whoever is refused early may find the connection closed; the answer shows it.
+        let _ = self.stream.write_all(bytes.as_ref()).await;
+    }
+
+    /// Says that nothing more will be sent.
+    pub async fn close_writing(&mut self) {
+        let _ = self.stream.shutdown().await;
+    }
+
+    /// Waits for an answer.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn read(&mut self) -> Answer {
+        self.try_read(false).await.expect("an answer comes")
+    }
+
+    /// Waits for an answer, as long as the connection lives.
+    pub async fn try_read(&mut self, is_head: bool) -> io::Result<Answer> {
+        within("an answer", ANSWER_TIME_MAX, self.read_answer(is_head)).await
+    }
+
+    /// Waits for an interim answer such as `100 Continue`, by which the service shows that it reads
+    /// the body.
+    pub async fn wait_for_interim(&mut self, status: u16) {
+        let head = within("an interim answer", ANSWER_TIME_MAX, self.take_until(b"\r\n\r\n"));
+        let head = Answer::of_head(&head.await.expect("an answer comes"));
+        assert_eq!(head.status, status, "{}", head.shown());
+    }
+
+    /// Waits until the service has closed the connection, and returns what came before that.
+    pub async fn rest(mut self) -> Vec<u8> {
+        let reading = async { while self.fill().await.is_ok() {} };
+        within("the connection to be closed", ANSWER_TIME_MAX, reading).await;
+        self.unread
+    }
+
+    async fn read_answer(&mut self, is_head: bool) -> io::Result<Answer> {
+        let mut interim = Vec::new();
+        let mut answer = loop {
+            let answer = Answer::of_head(&self.take_until(b"\r\n\r\n").await?);
+            if answer.status >= 200 {
+                break answer;
+            }
+            interim.push(answer.status);
+        };
+        answer.interim = interim;
+        if is_head || matches!(answer.status, 204 | 304) {
+            return Ok(answer);
+        }
+        let chunked = answer.header("transfer-encoding") == Some("chunked");
+        let length = answer.header("content-length").map(str::parse::<usize>);
+        answer.body = match length {
+            _ if chunked => self.take_chunks().await?,
+            Some(length) => self.take(length.expect("a length is a number")).await?,
+            // The end of the connection is the end of the body.
+            None => {
+                while self.fill().await.is_ok() {}
+                std::mem::take(&mut self.unread)
+            }
+        };
+        Ok(answer)
+    }
+
+    async fn take_chunks(&mut self) -> io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let line = self.take_until(b"\r\n").await?;
+            let line = String::from_utf8_lossy(&line).into_owned();
+            let length = usize::from_str_radix(line.split(';').next().unwrap_or_default(), 16);
+            let length = length.expect("a chunk says its length");
+            body.extend(self.take(length).await?);
+            self.take(2).await?;
+            if length == 0 {
+                return Ok(body);
+            }
+        }
+    }
+
+    /// Takes what comes before `end`, and drops the end itself.
+    async fn take_until(&mut self, end: &[u8]) -> io::Result<Vec<u8>> {
+        loop {
+            let at = self.unread.windows(end.len()).position(|window| window == end);
+            if let Some(at) = at {
+                let taken = self.unread[..at].to_vec();
+                self.unread.drain(..at + end.len());
+                return Ok(taken);
+            }
+            self.fill().await?;
+        }
+    }
+
+    async fn take(&mut self, length: usize) -> io::Result<Vec<u8>> {
+        while self.unread.len() < length {
+            self.fill().await?;
+        }
+        Ok(self.unread.drain(..length).collect())
+    }
+
+    async fn fill(&mut self) -> io::Result<()> {
+        let before = self.unread.len();
+        self.unread.resize(before + READ_BYTES, 0);
+        let read = self.stream.read(&mut self.unread[before..]).await;
+        self.unread.truncate(before + *read.as_ref().unwrap_or(&0));
+        match read? {
+            0 => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the connection was closed")),
+            _ => Ok(()),
+        }
+    }
+}

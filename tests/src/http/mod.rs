@@ -1,0 +1,9 @@
+//! HTTP/1.1 as it is on the wire.
+
+mod answer;
+mod connection;
+mod request;
+
+pub use self::answer::Answer;
+pub use self::connection::Connection;
+pub use self::request::Request;

@@ -1,0 +1,89 @@
+//! The same service over HTTP/2, spoken by a client that people use.
+
+use e2e::{Shelf, Store};
+use reqwest::header::{ETAG, LOCATION};
+use reqwest::{Client, StatusCode, Version};
+use tokio::task::JoinSet;
+
+fn client() -> Client {
+    Client::builder().http2_prior_knowledge().no_proxy().build().expect("a client can be made")
+}
+
+#[tokio::test]
+async fn a_put_is_the_same_over_http2() {
+    for store in Store::ALL {
+        let shelf = store.of(Shelf::start().samples()).spawn().await;
+        let (client, url) = (client(), format!("{}/items/h2", shelf.origin()));
+        let put =
+            || client.put(&url).header("content-type", "application/json").body("{\"size\":2}");
+        let created = put().send().await.expect("an answer");
+        assert_eq!((created.version(), created.status()), (Version::HTTP_2, StatusCode::CREATED));
+        assert_eq!(created.headers()[LOCATION], "/items/h2");
+        let etag = created.headers()[ETAG].clone();
+        assert_eq!(created.text().await.expect("a body"), r#"{"size":2,"name":null}"#);
+        let refused = put().header("if-none-match", "*").send().await.expect("an answer");
+        assert_eq!(refused.status(), StatusCode::PRECONDITION_FAILED);
+        assert_eq!(refused.headers()[ETAG], etag);
+        let same = client.get(&url).header("if-none-match", &etag).send().await.expect("an answer");
+        assert_eq!(same.status(), StatusCode::NOT_MODIFIED);
+        drop(client);
+        shelf.stop().await;
+    }
+}
+
+/// Many requests on one connection, and one of them is the first.
+#[tokio::test]
+async fn streams_of_one_connection_race_like_connections() {
+    let shelf = Shelf::start().spawn().await;
+    let client = client();
+    let mut puts = JoinSet::new();
+    for _ in 0..100 {
+        let request = client.put(format!("{}/items/one", shelf.origin()));
+        let request = request.header("content-type", "application/json").body("{}");
+        puts.spawn(async move { request.send().await.expect("an answer").status() });
+    }
+    let statuses = puts.join_all().await;
+    let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
+    assert_eq!((count(StatusCode::CREATED), count(StatusCode::OK)), (1, 99));
+    drop(client);
+    shelf.stop().await;
+}
+
+#[tokio::test]
+async fn bad_input_is_refused_over_http2() {
+    let shelf = Shelf::start().spawn().await;
+    let client = client();
+    let url = format!("{}/items/h2", shelf.origin());
+    let large = || vec![b' '; (1 << 20) + 1];
+    let json =
+        |body: Vec<u8>| client.put(&url).header("content-type", "application/json").body(body);
+    for (request, status) in [
+        (json(b"{".to_vec()), StatusCode::BAD_REQUEST),
+        (json(br#"{"size":true}"#.to_vec()), StatusCode::UNPROCESSABLE_ENTITY),
+        (json(large()), StatusCode::PAYLOAD_TOO_LARGE),
+        (client.put(&url).body("{}"), StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        (
+            client.get(&url).header("x-large", "x".repeat(17 << 10)),
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        ),
+        (client.get(format!("{url}?{}", "x".repeat(8_001))), StatusCode::URI_TOO_LONG),
+        (client.get(&url), StatusCode::NOT_FOUND),
+    ] {
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status(), status);
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    }
+    drop(client);
+    shelf.stop().await;
+}
+
+/// An open HTTP/2 connection without a request is idle too.
+#[tokio::test]
+async fn an_idle_http2_connection_does_not_hold_up_the_end() {
+    let shelf = Shelf::start().spawn().await;
+    let client = client();
+    client.get(format!("{}/livez", shelf.origin())).send().await.expect("an answer");
+    shelf.terminate();
+    let (_, took) = shelf.ended().await;
+    assert!(took.as_secs() < 3, "it took {took:?}");
+}

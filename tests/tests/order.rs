@@ -1,0 +1,191 @@
+//! The order of checks: of all that is wrong with a request, the first in the design's order gives
+//! the answer.
+
+use e2e::{Request, Shelf, on_both_stores};
+
+/// Something that is wrong with a request, and what is answered if nothing before it is.
+struct Fault {
+    status: u16,
+    slug: &'static str,
+    add: fn(Parts) -> Parts,
+}
+
+/// A request in the making.
+#[derive(Clone)]
+struct Parts {
+    method: &'static str,
+    collection: &'static str,
+    id: &'static str,
+    media_type: &'static str,
+    body: Vec<u8>,
+    headers: Vec<(&'static str, &'static str)>,
+}
+
+/// Everything that can be wrong with a put, in the order of the design.
+const FAULTS: &[Fault] = &[
+    Fault { status: 404, slug: "no-such-path", add: |parts| Parts { collection: "none", ..parts } },
+    Fault {
+        status: 405,
+        slug: "method-not-allowed",
+        add: |parts| Parts { method: "POST", ..parts },
+    },
+    Fault {
+        status: 413,
+        slug: "content-too-large",
+        add: |mut parts| {
+            parts.body.resize((1 << 20) + 1, b' ');
+            parts
+        },
+    },
+    Fault {
+        status: 415,
+        slug: "unsupported-media-type",
+        add: |parts| Parts { media_type: "text/plain", ..parts },
+    },
+    Fault { status: 400, slug: "malformed-path", add: |parts| Parts { id: "%00", ..parts } },
+    Fault {
+        status: 422,
+        slug: "invalid-item",
+        add: |mut parts| {
+            // Where the body is padded, the padding stays.
+            let wrong = br#"{"size":"6"}"#;
+            let length = parts.body.len().max(wrong.len());
+            parts.body = wrong.to_vec();
+            parts.body.resize(length, b' ');
+            parts
+        },
+    },
+    Fault {
+        status: 412,
+        slug: "precondition-failed",
+        add: |mut parts| {
+            parts.headers.push(("If-Match", "\"other\""));
+            parts
+        },
+    },
+];
+
+fn right() -> Parts {
+    Parts {
+        method: "PUT",
+        collection: "items",
+        id: "foo",
+        media_type: "application/json",
+        body: br#"{"size":99}"#.to_vec(),
+        headers: Vec::new(),
+    }
+}
+
+fn request(parts: Parts) -> Request {
+    let target = format!("/{}/{}", parts.collection, parts.id);
+    let request = Request::new(parts.method, target).body(parts.media_type, parts.body);
+    parts.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
+}
+
+#[tokio::test]
+async fn of_two_faults_the_earlier_one_is_answered() {
+    on_both_stores(
+        || Shelf::start().samples(),
+        async |shelf| {
+            let before = shelf.send(Request::get("/items/foo")).await.text();
+            for (at, earlier) in FAULTS.iter().enumerate() {
+                let alone = (earlier.add)(right());
+                let answer = shelf.send(request(alone)).await;
+                answer.expect_problem(earlier.status, earlier.slug);
+                for later in &FAULTS[at + 1..] {
+                    // Added in both orders: a fault must not hide the other one by accident.
+                    let both = (later.add)((earlier.add)(right()));
+                    let answer = shelf.send(request(both)).await;
+                    assert_eq!(
+                        answer.status, earlier.status,
+                        "{} comes before {}",
+                        earlier.slug, later.slug
+                    );
+                }
+            }
+            let all = FAULTS.iter().fold(right(), |parts, fault| (fault.add)(parts));
+            shelf.send(request(all)).await.expect(404);
+            assert_eq!(shelf.send(Request::get("/items/foo")).await.text(), before);
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn all_that_is_malformed_is_400_whatever_the_schema_says() {
+    on_both_stores(
+        || Shelf::start().samples(),
+        async |shelf| {
+            let wrong = r#"{"size":"6"}"#;
+            let cut = r#"{"size":"6""#;
+            for (request, slug) in [
+                (Request::put("/items/%00", wrong), "malformed-path"),
+                (Request::put("/items/foo", wrong).header("If-Match", "x"), "malformed-header"),
+                (Request::put("/items/foo", cut).header("If-Match", "\"x\""), "malformed-body"),
+                (Request::put("/items/%00", cut), "malformed-path"),
+                (Request::post("/items", wrong).header("If-None-Match", "x"), "malformed-header"),
+                (Request::merge_patch("/items/%00", wrong), "malformed-path"),
+                (Request::json_patch("/items/none", "{}"), "malformed-body"),
+                (Request::delete("/items/%00").header("If-Match", "x"), "malformed-path"),
+                (Request::get("/items/%00").header("If-Match", "x"), "malformed-path"),
+            ] {
+                shelf.send(request).await.expect_problem(400, slug);
+            }
+        },
+    )
+    .await;
+}
+
+/// A missing precondition comes after the schema and before the state of the item.
+#[tokio::test]
+async fn a_demanded_precondition_comes_between_the_schema_and_the_state() {
+    let collections = r#"{"books":{"schema":{"properties":{"pages":{"type":"integer"}}},"require_precondition":true}}"#;
+    on_both_stores(
+        || Shelf::start().collections(collections),
+        async |shelf| {
+            let put = |json: &str| Request::put("/books/a", json);
+            shelf.send(put(r#"{"pages":"x"}"#)).await.expect_problem(422, "invalid-item");
+            shelf.send(put("{}")).await.expect_problem(428, "precondition-required");
+            shelf.send(put("{}").header("If-None-Match", "*")).await.expect(201);
+            let stale = put(r#"{"pages":"x"}"#).header("If-Match", "\"x\"");
+            shelf.send(stale).await.expect_problem(422, "invalid-item");
+            let stale = put(r#"{"pages":1}"#).header("If-Match", "\"x\"");
+            shelf.send(stale).await.expect_problem(412, "precondition-failed");
+
+            shelf
+                .send(Request::delete("/books/a"))
+                .await
+                .expect_problem(428, "precondition-required");
+            shelf
+                .send(Request::delete("/books/none"))
+                .await
+                .expect_problem(428, "precondition-required");
+            let patch = |json: &str| Request::merge_patch("/books/a", json);
+            shelf.send(patch("{}")).await.expect_problem(428, "precondition-required");
+            shelf.send(patch("{")).await.expect_problem(400, "malformed-body");
+            let current = shelf.send(Request::get("/books/a")).await.expect(200).etag();
+            shelf.send(patch(r#"{"pages":2}"#).header("If-Match", &current)).await.expect(200);
+            // A post makes an item that nobody can know.
+            shelf.send(Request::post("/books", "{}")).await.expect(201);
+        },
+    )
+    .await;
+}
+
+/// As with a put: what the patch makes of the item breaks the schema, whoever asks for it.
+#[tokio::test]
+async fn the_schema_comes_before_a_demanded_precondition_in_a_patch_too() {
+    let collections = r#"{"books":{"schema":{"properties":{"pages":{"type":"integer"}}},"require_precondition":true}}"#;
+    on_both_stores(
+        || Shelf::start().collections(collections),
+        async |shelf| {
+            let created = Request::put("/books/a", "{}").header("If-None-Match", "*");
+            shelf.send(created).await.expect(201);
+            let wrong = Request::merge_patch("/books/a", r#"{"pages":"x"}"#);
+            let stale = wrong.clone().header("If-Match", "\"x\"");
+            shelf.send(stale).await.expect_problem(422, "invalid-item");
+            shelf.send(wrong).await.expect_problem(422, "invalid-item");
+        },
+    )
+    .await;
+}

@@ -1,0 +1,216 @@
+//! What causes each status.
+
+use e2e::Request;
+
+use crate::operation::{Operation, Subject};
+
+/// Something that lets an operation answer with a certain status.
+#[derive(Debug)]
+pub(crate) struct Cause {
+    /// Puts that create what the request needs.
+    pub(crate) before: Vec<Request>,
+    /// What the store does when it is called next.
+    pub(crate) fault: Option<&'static str>,
+    /// The request itself.
+    pub(crate) send: Send,
+}
+
+/// How a request is sent.
+#[derive(Debug)]
+pub(crate) enum Send {
+    /// As it should be.
+    Whole(Request),
+    /// Byte for byte, and then either nothing more or the end of the stream.
+    Raw { bytes: Vec<u8>, half_close: bool, is_head: bool },
+    /// With a disk that is full at the second call to the store.
+    FullAtTheSecondCall(Request),
+}
+
+/// Names the item of one cause.
+struct Item<'a> {
+    operation: &'a Operation,
+    target: String,
+}
+
+/// Returns what causes `status`; of most statuses one way, of some several with different problem
+/// types. Nothing if it is not known.
+pub(crate) fn causes(operation: &Operation, status: u16, number: &mut usize) -> Vec<Cause> {
+    *number += 1;
+    let item = Item { operation, target: operation.target(&format!("tour-{number}")) };
+    let found = item.of_limits(status);
+    if !found.is_empty() {
+        return found;
+    }
+    match operation.subject() {
+        _ if operation.method == "OPTIONS" && status == 204 => vec![sent(item.request())],
+        Subject::Readiness | Subject::Service if status == 200 => vec![sent(item.request())],
+        Subject::Collection => item.of_collection(status),
+        Subject::Item => item.of_item(status),
+        _ => Vec::new(),
+    }
+}
+
+fn sent(request: Request) -> Cause {
+    Cause { before: Vec::new(), fault: None, send: Send::Whole(request) }
+}
+
+impl Item<'_> {
+    /// Answers that have the same cause everywhere: limits, and the store.
+    fn of_limits(&self, status: u16) -> Vec<Cause> {
+        let takes_body = self.operation.takes_body();
+        match status {
+            400 if self.operation.subject() == Subject::Readiness
+                || self.operation.subject() == Subject::Service =>
+            {
+                vec![self.without_host()]
+            }
+            408 if takes_body => vec![self.raw("Content-Length: 9\r\n\r\n{", false)],
+            413 if takes_body => vec![sent(self.with_body(vec![b' '; (1 << 20) + 1]))],
+            415 if takes_body => vec![sent(self.bare().body("text/plain", "{}"))],
+            414 => {
+                let target = format!("{}?{}", self.target, "x".repeat(8_001));
+                vec![sent(Request::new(&self.operation.method, target))]
+            }
+            431 => vec![sent(self.request().header("X-Large", "x".repeat(17 << 10)))],
+            500 => match self.operation.subject() {
+                Subject::Readiness => vec![self.faulty("panic")],
+                _ => vec![self.faulty("panic"), self.faulty("corrupt")],
+            },
+            503 => {
+                let mut faults = vec!["unavailable", "overloaded", "unknown"];
+                // It takes the whole of the time limit, so it is done once.
+                if self.operation.method == "PUT" {
+                    faults.push("stall");
+                }
+                faults.into_iter().map(|fault| self.faulty(fault)).collect()
+            }
+            507 if self.operation.method == "PATCH" => {
+                let body = format!("{{\"name\":\"{}\"}}", "x".repeat(1_000_000));
+                let patch = self.with_body(r#"{"size":1}"#).header("Prefer", "return=minimal");
+                let mut cause = self.on_existing(patch.header("If-Match", "*"));
+                cause.before = vec![self.put(&body)];
+                let Send::Whole(request) = cause.send else { unreachable!("it is sent whole") };
+                cause.send = Send::FullAtTheSecondCall(request);
+                vec![cause]
+            }
+            507 => vec![self.faulty("full")],
+            _ => Vec::new(),
+        }
+    }
+
+    fn of_collection(&self, status: u16) -> Vec<Cause> {
+        match (self.operation.method.as_str(), status) {
+            ("GET" | "HEAD", 200) => vec![sent(self.request())],
+            ("GET" | "HEAD", 400) => {
+                let target = format!("{}?limit=0", self.target);
+                vec![sent(Request::new(&self.operation.method, target))]
+            }
+            ("POST", 201) => vec![sent(self.with_body("{}"))],
+            ("POST", 400) => vec![
+                sent(self.with_body("{")),
+                sent(self.with_body("{}").header("If-Match", "x")),
+                self.raw("Content-Length: 9\r\n\r\n{", true),
+            ],
+            ("POST", 412) => vec![sent(self.with_body("{}").header("If-Match", "\"x\""))],
+            ("POST", 422) => vec![sent(self.with_body(r#"{"size":"6"}"#))],
+            _ => Vec::new(),
+        }
+    }
+
+    fn of_item(&self, status: u16) -> Vec<Cause> {
+        let minimal = |request: Request| request.header("Prefer", "return=minimal");
+        let matching = |request: Request| request.header("If-Match", "*");
+        let stale = |request: Request| request.header("If-Match", "\"x\"");
+        let method = self.operation.method.as_str();
+        match (method, status) {
+            (_, 400) => {
+                let target = self.operation.target("%00");
+                let malformed = Item { operation: self.operation, target };
+                let mut causes =
+                    vec![sent(malformed.request()), sent(self.request().header("If-Match", "x"))];
+                if self.operation.takes_body() {
+                    causes.push(sent(self.with_body("{")));
+                    causes.push(self.raw("Content-Length: 9\r\n\r\n{", true));
+                }
+                causes
+            }
+            ("PUT", 200) => vec![self.on_existing(matching(self.request()))],
+            ("PUT", 201) => vec![sent(self.request().header("If-None-Match", "*"))],
+            ("PUT", 204) => vec![self.on_existing(minimal(matching(self.request())))],
+            ("GET" | "HEAD", 200) => vec![self.on_existing(self.request())],
+            ("GET" | "HEAD", 304) => {
+                vec![self.on_existing(self.request().header("If-None-Match", "*"))]
+            }
+            ("PATCH", 200) | ("DELETE", 204) => vec![self.on_existing(matching(self.request()))],
+            ("PATCH", 204) => vec![self.on_existing(minimal(matching(self.request())))],
+            ("GET" | "HEAD" | "PATCH" | "DELETE", 404) => vec![sent(matching(self.request()))],
+            ("PATCH", 409) => {
+                let test = r#"[{"op":"test","path":"/size","value":-1}]"#;
+                let patch = Request::json_patch(&self.target, test);
+                vec![self.on_existing(matching(patch))]
+            }
+            (_, 412) => vec![self.on_existing(stale(self.request()))],
+            ("PUT" | "PATCH", 422) => {
+                vec![self.on_existing(matching(self.with_body(r#"{"size":"6"}"#)))]
+            }
+            (_, 428) => vec![self.on_existing(self.request())],
+            _ => Vec::new(),
+        }
+    }
+
+    /// A request that nothing is wrong with, but for a precondition that may be demanded.
+    fn request(&self) -> Request {
+        if self.operation.takes_body() { self.with_body(r#"{"size":2}"#) } else { self.bare() }
+    }
+
+    fn bare(&self) -> Request {
+        Request::new(&self.operation.method, &self.target)
+    }
+
+    fn media_type(&self) -> &'static str {
+        match self.operation.method.as_str() {
+            "PATCH" => "application/merge-patch+json",
+            _ => "application/json",
+        }
+    }
+
+    fn with_body(&self, body: impl Into<Vec<u8>>) -> Request {
+        self.bare().body(self.media_type(), body)
+    }
+
+    fn put(&self, body: &str) -> Request {
+        Request::put(&self.target, body).header("If-None-Match", "*")
+    }
+
+    fn on_existing(&self, request: Request) -> Cause {
+        Cause { before: vec![self.put(r#"{"size":1}"#)], ..sent(request) }
+    }
+
+    /// A request that reaches the store when that fails.
+    fn faulty(&self, fault: &'static str) -> Cause {
+        let conditional = self.operation.subject() == Subject::Item && self.operation.writes();
+        let request = self.request();
+        let request = if conditional { request.header("If-Match", "*") } else { request };
+        Cause { fault: Some(fault), ..sent(request) }
+    }
+
+    fn without_host(&self) -> Cause {
+        let (method, target) = (&self.operation.method, &self.target);
+        let bytes = format!("{method} {target} HTTP/1.1\r\n\r\n").into_bytes();
+        let is_head = method == "HEAD";
+        Cause { send: Send::Raw { bytes, half_close: false, is_head }, ..sent(self.bare()) }
+    }
+
+    fn raw(&self, rest: &str, half_close: bool) -> Cause {
+        let (method, target, media_type) =
+            (&self.operation.method, &self.target, self.media_type());
+        let bytes = format!(
+            "{method} {target} HTTP/1.1\r\nHost: x\r\nContent-Type: {media_type}\r\n{rest}"
+        );
+        let is_head = method == "HEAD";
+        Cause {
+            send: Send::Raw { bytes: bytes.into_bytes(), half_close, is_head },
+            ..sent(self.bare())
+        }
+    }
+}

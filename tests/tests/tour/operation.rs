@@ -1,0 +1,84 @@
+//! The operations of the served document.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+/// An operation, as the document lists it.
+#[derive(Clone, Debug)]
+pub(crate) struct Operation {
+    /// In capitals.
+    pub(crate) method: String,
+    /// Such as `/items/{id}`.
+    pub(crate) template: String,
+    /// Its statuses.
+    pub(crate) statuses: Vec<u16>,
+    /// The problem types in its examples.
+    pub(crate) kinds: BTreeSet<String>,
+}
+
+/// What an operation works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// A collection.
+    Collection,
+    /// An item.
+    Item,
+    /// The service and its store.
+    Readiness,
+    /// The service without its store.
+    Service,
+}
+
+impl Operation {
+    /// Reads all of them.
+    pub(crate) fn all(document: &Value) -> Vec<Self> {
+        let paths = document["paths"].as_object().expect("a document has paths").iter();
+        let operations = paths.flat_map(|(template, methods)| {
+            let methods = methods.as_object().expect("a path has methods").iter();
+            methods.map(move |(method, operation)| Self::of(method, template, operation))
+        });
+        operations.collect()
+    }
+
+    fn of(method: &str, template: &str, operation: &Value) -> Self {
+        let responses = operation["responses"].as_object().expect("an operation has answers");
+        let status = |status: &String| {
+            // Promise 3 of the design: no `default`, no ranges.
+            status.parse().unwrap_or_else(|_| panic!("{status} of {method} {template}"))
+        };
+        let examples = responses.values().filter_map(|response| {
+            response["content"]["application/problem+json"]["examples"].as_object()
+        });
+        Self {
+            method: method.to_ascii_uppercase(),
+            template: template.to_owned(),
+            statuses: responses.keys().map(status).collect(),
+            kinds: examples.flat_map(|examples| examples.keys().cloned()).collect(),
+        }
+    }
+
+    pub(crate) fn subject(&self) -> Subject {
+        match self.template.as_str() {
+            "/readyz" => Subject::Readiness,
+            "/livez" | "/metrics" | "/openapi.json" => Subject::Service,
+            template if template.ends_with("/{id}") => Subject::Item,
+            _ => Subject::Collection,
+        }
+    }
+
+    /// Tells whether it takes a body.
+    pub(crate) fn takes_body(&self) -> bool {
+        matches!(self.method.as_str(), "POST" | "PUT" | "PATCH")
+    }
+
+    /// Tells whether it may change something.
+    pub(crate) fn writes(&self) -> bool {
+        self.takes_body() || self.method == "DELETE"
+    }
+
+    /// Returns its target for the item `id`.
+    pub(crate) fn target(&self, id: &str) -> String {
+        self.template.replace("{id}", id)
+    }
+}
