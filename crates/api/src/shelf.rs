@@ -77,7 +77,13 @@ impl Shelf {
 
     /// Returns the path of an item, percent-encoded.
     pub(crate) fn path(&self, id: &ItemId) -> String {
-        format!("/{}/{}", self.0.name, utf8_percent_encode(id.as_str(), SEGMENT))
+        let (name, id) = (self.0.name.as_str(), id.as_str());
+        let mut path = String::with_capacity("/".len() + name.len() + "/".len() + id.len());
+        path.push('/');
+        path.push_str(name);
+        path.push('/');
+        path.extend(utf8_percent_encode(id, SEGMENT));
+        path
     }
 
     /// Reads an item from a body: 400 if it is no strict JSON, 422 if it breaks the schema.

@@ -75,6 +75,9 @@ impl Inbound {
         let at = self.0.names.iter().position(|known| known == name);
         let at = at.unwrap_or_else(|| panic!("the operation's path has no parameter {name:?}"));
         let encoded = &self.0.head.uri.path()[self.0.ranges[at].clone()];
+        if !encoded.contains('%') {
+            return Ok(Cow::Borrowed(encoded));
+        }
         let mut escapes = encoded.split('%').skip(1).map(str::as_bytes);
         if !escapes.all(|rest| rest.len() >= 2 && rest[..2].iter().all(u8::is_ascii_hexdigit)) {
             return Err(Undecodable::Percent);

@@ -58,6 +58,11 @@ impl ItemId {
         if id == "." || id == ".." {
             return Err(InvalidItemId::DotSegment);
         }
+        // Most ids are plain ASCII, and need no look at their characters.
+        let plain = |byte: u8| (b' '..=b'~').contains(&byte) && !matches!(byte, b'/' | b'\\');
+        if id.bytes().all(plain) {
+            return Ok(Self(id.into()));
+        }
         match id.char_indices().find(|(_, c)| c.is_control() || matches!(c, '/' | '\\')) {
             Some((at, character)) => Err(InvalidItemId::Character { at, character }),
             None => Ok(Self(id.into())),
