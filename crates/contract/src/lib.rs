@@ -5,6 +5,7 @@ extern crate self as contract;
 
 mod answers;
 mod api;
+mod deadline;
 mod dispatch;
 mod document;
 pub mod extract;

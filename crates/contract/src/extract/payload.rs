@@ -14,6 +14,7 @@ use http_body_util::BodyExt;
 use serde_json::{Map, Value, json};
 
 use super::Extract;
+use crate::deadline::within;
 use crate::inbound::Inbound;
 use crate::operation::OperationDoc;
 use crate::part::Header;
@@ -126,7 +127,7 @@ fn too_large<M: Media>(bytes_max: usize) -> PayloadRejection<M> {
 }
 
 async fn read<M: Media>(body: Body, limit: BodyLimit) -> Result<Bytes, PayloadRejection<M>> {
-    match tokio::time::timeout(limit.time_max, read_all(body, limit.bytes_max)).await {
+    match within(limit.time_max, read_all(body, limit.bytes_max)).await {
         Ok(read) => read,
         Err(_) => {
             let seconds = limit.time_max.as_secs_f32();

@@ -8,6 +8,7 @@ use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use serde_json::{Value, json};
 
 use super::Guard;
+use crate::deadline::within;
 use crate::inbound::Inbound;
 use crate::part::Header;
 use crate::problem::Problem;
@@ -53,7 +54,7 @@ impl Guard for TimeLimit {
         N: FnOnce(Inbound) -> F + Send,
         F: Future<Output = Response> + Send,
     {
-        tokio::time::timeout(self.time_max, next(inbound)).await.map_err(|_| {
+        within(self.time_max, next(inbound)).await.map_err(|_| {
             let seconds = self.time_max.as_secs_f32();
             TimedOut::TimedOut(
                 Problem::new(format!("There was no answer within {seconds} s.")),
