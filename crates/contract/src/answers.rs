@@ -10,6 +10,9 @@ use crate::part::Header;
 use crate::schemas::Schemas;
 use crate::variant::Variant;
 
+/// Marks an answer in the document that may come without its body. OpenAPI has no word for it.
+pub(crate) const CONTENT_OPTIONAL: &str = "x-content-optional";
+
 /// A type whose every value is an answer that the document lists.
 ///
 /// Derive it for an enum; see the [crate documentation](crate). `Result` and [`Infallible`] have
@@ -194,6 +197,9 @@ impl Answer {
                 media["examples"] = examples.collect::<Map<_, _>>().into();
             }
             value["content"] = json!({ body.media_type: media });
+            if !body.required {
+                value[CONTENT_OPTIONAL] = true.into();
+            }
         }
         value
     }

@@ -10,6 +10,8 @@ use http::{HeaderMap, Method};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
+use crate::answers::CONTENT_OPTIONAL;
+
 /// Header fields that belong to the message, not to the answer: no document lists them.
 const OF_THE_MESSAGE: &[HeaderName] =
     &[ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING];
@@ -30,6 +32,8 @@ pub(crate) struct PlannedOperation {
 pub(crate) struct PlannedAnswer {
     headers: Vec<PlannedHeader>,
     content: Option<(String, Validator)>,
+    /// Whether the answer may come without its body.
+    content_optional: bool,
 }
 
 #[derive(Debug)]
@@ -84,7 +88,8 @@ impl PlannedAnswer {
         let content = members(&answer["content"]).next();
         let content = content
             .map(|(media_type, media)| (media_type.clone(), compile(document, &media["schema"])));
-        Self { headers: headers.collect(), content }
+        let content_optional = answer[CONTENT_OPTIONAL] == true;
+        Self { headers: headers.collect(), content, content_optional }
     }
 
     /// Returns everything about the answer that the document does not promise.
@@ -130,7 +135,12 @@ impl PlannedAnswer {
     fn judge_body(&self, headers: &HeaderMap, body: &[u8], faults: &mut Vec<String>) {
         let media_type = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
         match (&self.content, media_type) {
-            (_, None) if body.is_empty() => {}
+            (None, None) if body.is_empty() => {}
+            (Some(_), None) if body.is_empty() => {
+                if !self.content_optional {
+                    faults.push("the body is missing".to_owned());
+                }
+            }
             (None, _) | (_, None) => faults.push("the body is undocumented".to_owned()),
             (Some((planned, _)), Some(media_type)) if planned != media_type => {
                 faults.push(format!("the media type {media_type:?} is undocumented"));
