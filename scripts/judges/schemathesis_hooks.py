@@ -5,6 +5,7 @@ schemathesis prints how many were dropped.
 """
 
 import json
+import re
 from unicodedata import category
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -59,7 +60,12 @@ def is_wrong_in_a_way_no_document_tells(response):
             return request.method == "PATCH" and problem_of(response)["type"] == "/problems#invalid-item"
         case 400:
             url = urlsplit(request.url)
-            return has_a_cursor(url) or has_an_illegal_id(url) or has_a_noncharacter(response)
+            return (
+                has_a_cursor(url)
+                or has_an_illegal_id(url)
+                or has_an_illegal_tag(request)
+                or has_a_noncharacter(response)
+            )
     return False
 
 
@@ -74,6 +80,21 @@ def has_an_illegal_id(url):
     """
     item_id = unquote(url.path.rsplit("/", 1)[-1])
     return len(item_id.encode()) > 128 or any(category(letter) == "Cc" for letter in item_id)
+
+
+def has_an_illegal_tag(request):
+    """Between its phases schemathesis draws `0` for a conditional field, and takes it for valid
+    although the pattern in the document excludes it.
+    """
+    tag = r'(?:W/)?"[!#-~]*"'
+    pattern = re.compile(rf"\*|{tag}(?:, ?{tag})*")
+    fields = (request.headers.get(name) for name in ("If-Match", "If-None-Match"))
+    return any(field is not None and not pattern.fullmatch(text_of(field)) for field in fields)
+
+
+def text_of(field):
+    """The value of a field, which is bytes where schemathesis made it so."""
+    return field.decode("latin-1") if isinstance(field, bytes) else field
 
 
 def has_a_noncharacter(response):

@@ -86,14 +86,20 @@ impl<S: Sync> Extract<S> for IfNoneMatch {
     }
 }
 
-/// There is no example: pages that try operations out would send it with every request.
+/// The examples are those of the schema: pages that try operations out send those of a parameter
+/// with every request.
 fn describe(operation: &mut OperationDoc<'_>, name: &str, description: &str) {
     operation.parameter(json!({
         "name": name,
         "in": "header",
         "description": description,
         "required": false,
-        "schema": { "type": "string" },
+        "schema": {
+            "type": "string",
+            // The form that senders use; recipients forgive more (RFC 9110 §5.6.1).
+            "pattern": "^(?:\\*|(?:W/)?\"[!#-~]*\"(?:, ?(?:W/)?\"[!#-~]*\")*)$",
+            "examples": ["*", "\"hbYNfWGtpFyZRXTeWnZ06w\""],
+        },
     }));
 }
 
