@@ -190,7 +190,7 @@ where
     });
     let cut = cut.unwrap_or_default();
     if cut > 0 {
-        tracing::warn!(cut, "{cut} connections were cut: they did not end in time");
+        tracing::warn!(cut, "connections that did not end in time were cut: {cut}");
     }
     Ok(ExitCode::SUCCESS)
 }
