@@ -4,6 +4,8 @@
 //! - [`Etcd`] is an etcd cluster of Debian's packages: three nodes, or one.
 //! - Both can be killed, paused, restarted on their data; a node of an etcd cluster can be cut off
 //!   from its peers.
+//! - [`Relay`] stands between clients and any server, and loses answers, resets connections or
+//!   swallows everything when it is told.
 //!
 //! Every server has a directory and ports of its own, so that any number of them run side by side.
 //! It ends with its handle, and also when the test process dies without a word: a server in a
@@ -32,6 +34,7 @@ mod network;
 mod poll;
 mod port;
 pub mod postgres;
+mod relay;
 mod tls;
 mod tool;
 mod tree;
@@ -40,3 +43,4 @@ mod user;
 pub use self::etcd::Etcd;
 pub use self::network::NotPossible;
 pub use self::postgres::Postgres;
+pub use self::relay::Relay;

@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use testbed::Postgres;
+use testbed::{Postgres, Relay};
 
 #[test]
 fn a_killed_server_comes_back_with_its_data() {
@@ -76,4 +76,18 @@ fn password_and_tls_are_demanded() {
         server.try_sql(&wrong, "SELECT 1").expect_err("it is refused");
     }
     assert_eq!(server.administrate("SHOW password_encryption"), "scram-sha-256");
+}
+
+#[test]
+fn an_acknowledgement_can_be_lost_of_a_commit_that_happened() {
+    let server = Postgres::start();
+    let relay = Relay::start(server.address());
+    let url = server.url();
+    let through = url.replace(&server.address().to_string(), &relay.address().to_string());
+    server.sql(&url, "CREATE TABLE t (a int)");
+    assert_eq!(server.sql(&through, "SELECT count(*) FROM t"), "0");
+    relay.lose_answer_to("INSERT");
+    server.try_sql(&through, "INSERT INTO t VALUES (1)").expect_err("the answer is lost");
+    assert_eq!(relay.lost(), 1);
+    assert_eq!(server.sql(&through, "SELECT count(*) FROM t"), "1");
 }
