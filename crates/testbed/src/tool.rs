@@ -64,3 +64,23 @@ pub(crate) fn try_run(command: &mut Command) -> Result<String, String> {
     }
     Err(format!("{command:?} failed, {status}: {text}\n{}", String::from_utf8_lossy(&stderr)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "apt-get install etcd-server")]
+    fn what_is_missing_is_named_with_the_command_that_installs_it() {
+        find("no-such-program", "etcd-server");
+    }
+
+    #[test]
+    fn a_command_that_fails_says_what_it_was_and_wrote() {
+        let why = try_run(command("sh").args(["-c", "echo out; echo err >&2; exit 3"]));
+        let why = why.expect_err("it fails");
+        for words in ["exit 3", "exit status: 3", "out", "err"] {
+            assert!(why.contains(words), "{why}");
+        }
+    }
+}

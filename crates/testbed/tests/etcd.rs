@@ -22,8 +22,7 @@ fn a_killed_leader_is_replaced_and_comes_back() {
     }
     // All at once, and what was acknowledged is there.
     (0..3).for_each(|node| cluster.kill9(node));
-    (0..3).for_each(|node| cluster.restart(node));
-    cluster.wait_until_ready();
+    cluster.repair();
     assert_eq!(cluster.etcdctl(&["get", "a"]), "a\n1");
 }
 

@@ -58,7 +58,7 @@ fn a_paused_server_answers_when_it_goes_on() {
     let asking = thread::spawn(move || sender.send(client.sql(&url, "SELECT 1")));
     // No answer comes; how long to wait for nothing is a matter of taste.
     assert_eq!(answer.recv_timeout(Duration::from_secs(1)), Err(mpsc::RecvTimeoutError::Timeout));
-    server.resume();
+    server.repair();
     assert_eq!(answer.recv().as_deref(), Ok("1"));
     asking.join().expect("it has asked").expect("the answer was taken");
     // One that is dropped while it is paused is gone as well.

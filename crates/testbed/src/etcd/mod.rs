@@ -1,24 +1,21 @@
 //! etcd, from Debian's packages `etcd-server` and `etcd-client`, version 3.4 or newer.
 
 mod builder;
+mod client;
+mod faults;
 mod health;
 mod node;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-use rustix::process::Signal;
 
 pub use self::builder::Builder;
 use self::node::{Addresses, Node};
 use crate::home::Home;
-use crate::leash::Leash;
 use crate::network::{Network, NotPossible};
 use crate::poll::{WAIT_TIME_MAX, poll};
 use crate::tls::Certificates;
-use crate::{tool, tree};
 
 /// How often other ports are tried when somebody takes one that was free a moment ago.
 const PORTS_MAX: usize = 10;
@@ -112,18 +109,6 @@ impl Etcd {
         this.serves().map(|()| this)
     }
 
-    fn demand_password(&self) {
-        if let Some(password) = &self.password {
-            for arguments in [
-                ["user", "add", USER, "--new-user-password", password].as_slice(),
-                &["user", "grant-role", USER, "root"],
-                &["auth", "enable"],
-            ] {
-                self.run_etcdctl(0, None, arguments).unwrap_or_else(|why| panic!("{why}"));
-            }
-        }
-    }
-
     /// Returns the URLs of all nodes for clients, such as `http://127.0.0.1:20001`.
     #[must_use]
     pub fn endpoints(&self) -> Vec<String> {
@@ -186,98 +171,6 @@ impl Etcd {
             running.iter().all(|(_, address)| health::is_healthy(*address)).then_some(Ok(()))
         });
         serves.unwrap_or_else(|| Err(self.log()))
-    }
-
-    /// Kills a node, as `kill -9` does, and waits until it is gone.
-    pub fn kill9(&self, node: usize) {
-        let leash = self.lock()[node].leash.take();
-        leash.into_iter().for_each(Leash::kill);
-    }
-
-    /// Stops a node where it is (SIGSTOP): connections stay open and nothing is answered.
-    pub fn pause(&self, node: usize) {
-        let node = &mut self.lock()[node];
-        node.paused = true;
-        node.leash.iter().for_each(|leash| drop(tree::pause(leash.server())));
-    }
-
-    /// Lets it go on (SIGCONT).
-    pub fn resume(&self, node: usize) {
-        let node = &mut self.lock()[node];
-        node.leash.iter().for_each(|leash| tree::resume(leash.server()));
-        node.paused = false;
-    }
-
-    /// Stops a node as an operator does, and waits for its end.
-    ///
-    /// # Panics
-    /// If it does not end.
-    pub fn stop(&self, node: usize) {
-        let leash = self.lock()[node].leash.take();
-        leash.into_iter().for_each(|leash| leash.end(Signal::TERM, Duration::from_secs(30)));
-    }
-
-    /// Starts a node again, on its data and its ports; one that runs is killed first. It does not
-    /// wait, because a node serves only when it has found a majority:
-    /// [`wait_until_ready`](Self::wait_until_ready) does.
-    pub fn restart(&self, node: usize) {
-        self.kill9(node);
-        self.lock()[node].launch();
-    }
-
-    /// Cuts a node off from its peers, until [`heal`](Self::heal). Clients still reach it. It was
-    /// started as [partitionable](Builder::partitionable).
-    ///
-    /// # Errors
-    /// [`NotPossible`] when this machine has no network to cut: the test is to report that it was
-    /// not run.
-    pub fn partition(&self, node: usize) -> Result<(), NotPossible> {
-        let network = self.network.as_ref().map_err(Clone::clone)?;
-        network.cut(u8::try_from(node).expect("nodes are few"));
-        Ok(())
-    }
-
-    /// Mends the link that [`partition`](Self::partition) cut.
-    pub fn heal(&self, node: usize) {
-        if let Ok(network) = &self.network {
-            network.mend(u8::try_from(node).expect("nodes are few"));
-        }
-    }
-
-    /// Runs `etcdctl` against the node that leads, as a client with all rights, and returns what it
-    /// answers.
-    ///
-    /// # Panics
-    /// If it fails, or no node leads.
-    pub fn etcdctl(&self, arguments: &[&str]) -> String {
-        self.try_etcdctl(self.leader(), arguments).unwrap_or_else(|why| panic!("{why}"))
-    }
-
-    /// Runs `etcdctl` against one node, whatever state it is in.
-    ///
-    /// # Errors
-    /// What it wrote when it failed.
-    pub fn try_etcdctl(&self, node: usize, arguments: &[&str]) -> Result<String, String> {
-        self.run_etcdctl(node, self.password.as_deref(), arguments)
-    }
-
-    fn run_etcdctl(
-        &self,
-        node: usize,
-        password: Option<&str>,
-        arguments: &[&str],
-    ) -> Result<String, String> {
-        let mut command = tool::command(tool::find("etcdctl", "etcd-client"));
-        // Version 3.4 speaks the old protocol unless told otherwise.
-        command.env("ETCDCTL_API", "3");
-        command.arg(format!("--endpoints={}", self.endpoints()[node]));
-        if let Some(password) = password {
-            command.arg(format!("--user={USER}:{password}"));
-        }
-        if let Some(authority) = self.authority() {
-            command.arg("--cacert").arg(authority);
-        }
-        tool::try_run(command.args(arguments))
     }
 
     /// Returns what all nodes have logged so far.

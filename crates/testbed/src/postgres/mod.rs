@@ -215,6 +215,18 @@ impl Postgres {
         self.launch().unwrap_or_else(|log| panic!("PostgreSQL does not start again:\n{log}"));
     }
 
+    /// Takes everything back that was done to the server: lets it go on, or starts it again.
+    ///
+    /// # Panics
+    /// As [`restart`](Self::restart).
+    pub fn repair(&self) {
+        self.resume();
+        let is_down = self.lock().is_none();
+        if is_down {
+            self.restart();
+        }
+    }
+
     fn url_of(&self, database: &str) -> String {
         let password = self.password.as_ref().map(|password| format!(":{password}"));
         let password = password.unwrap_or_default();
