@@ -78,6 +78,14 @@ impl Start {
         self.store(url)
     }
 
+    /// Plants a bug into the store that is set, for as long as the service lives: one of those that
+    /// a checker has to find. Nothing else is started with it.
+    #[must_use]
+    pub fn planted(self, bug: &str) -> Self {
+        self.home.write("faults/bug", bug);
+        self.faulty()
+    }
+
     /// Loads the samples.
     #[must_use]
     pub fn samples(self) -> Self {
