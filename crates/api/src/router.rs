@@ -24,6 +24,7 @@ use crate::metrics::Metrics;
 use crate::pages::{ProblemsPage, docs, docs_asset, problems, redoc, redoc_asset};
 use crate::probes::{Service, get_livez, get_metrics, get_openapi, get_readyz};
 use crate::shelf::Shelf;
+use crate::turns::Turns;
 
 /// Names that no collection can have, because the service has a page or an operation there.
 pub const RESERVED_NAMES: &[&str] = &["docs", "livez", "metrics", "problems", "readyz", "redoc"];
@@ -39,6 +40,8 @@ pub struct Setup {
     pub limits: Limits,
     /// What is counted.
     pub metrics: Metrics,
+    /// Who patches what.
+    pub turns: Turns,
 }
 
 /// What a request may cost.
@@ -114,7 +117,8 @@ pub fn router(setup: &Setup) -> Result<(Dispatch, Document), InvalidSetup> {
     for collection in &setup.collections {
         let store = Arc::clone(&setup.store);
         let written = metrics.writes(collection.name());
-        let shelf = Shelf::new(collection.clone(), store, limits.body(), written);
+        let turns = setup.turns.clone();
+        let shelf = Shelf::new(collection.clone(), store, limits.body(), written, turns);
         mount_items(&mut api, shelf, limits);
     }
     let service = Service {

@@ -12,6 +12,7 @@ use store::Store;
 
 use crate::items::failure::{InvalidBody, PreconditionMissing, StoreFailure, WriteStoreFailure};
 use crate::metrics::WriteCounters;
+use crate::turns::Turns;
 
 /// What is percent-encoded in the path segment that holds an id: all that is not a `pchar`
 /// (RFC 3986 §3.3), and what people would misread in a link.
@@ -44,6 +45,7 @@ struct Inner {
     store: Arc<dyn Store>,
     body_limit: BodyLimit,
     written: WriteCounters,
+    turns: Turns,
 }
 
 impl FromRef<Shelf> for BodyLimit {
@@ -58,9 +60,10 @@ impl Shelf {
         store: Arc<dyn Store>,
         body_limit: BodyLimit,
         written: WriteCounters,
+        turns: Turns,
     ) -> Self {
         let name = CollectionName::new(collection.name().as_str()).expect("it is a name already");
-        Self(Arc::new(Inner { collection, name, store, body_limit, written }))
+        Self(Arc::new(Inner { collection, name, store, body_limit, written, turns }))
     }
 
     pub(crate) fn collection(&self) -> &Collection {
@@ -69,6 +72,10 @@ impl Shelf {
 
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.0.store
+    }
+
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.0.turns
     }
 
     pub(crate) fn key(&self, id: ItemId) -> Key {

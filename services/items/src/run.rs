@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use api::{Edge, InvalidSetup, Limits, LogRequests, Metrics, Setup, router};
+use api::{Edge, InvalidSetup, Limits, LogRequests, Metrics, Setup, Turns, router};
 use axum::body::Body;
 use contract::recorder::{Recorder, Recording, Violation};
 use contract::{Dispatch, Response};
@@ -93,7 +93,13 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
         main.block_on(samples::load(&*store, &collections[0])).map_err(Failure::Samples)?;
     }
     let limits = limits(&settings);
-    let setup = Setup { store: Arc::clone(&store), collections, limits, metrics: Metrics::new() };
+    let setup = Setup {
+        store: Arc::clone(&store),
+        collections,
+        limits,
+        metrics: Metrics::new(),
+        turns: Turns::default(),
+    };
     let code = match &settings.check_contract {
         None => serve(&main, &settings, &setup, |edge, _| edge)?,
         Some(path) => {

@@ -16,8 +16,9 @@ use super::params::{Conditions, Id};
 use super::parts::{ContentLocation, Did, Representation, Tag};
 use crate::shelf::Shelf;
 
-/// How often a patch is computed anew because the item changed meanwhile. Each time at least one
-/// other write to the item went through, so only an item that is written without pause gets here.
+/// How often a patch is computed anew because the item changed meanwhile. Patches of one process
+/// take turns, so each time a put, a deletion or another replica was faster; that this happens so
+/// often in a row takes an item that is written without pause.
 const ATTEMPTS_MAX: usize = 64;
 
 /// What a patch answers when it succeeds.
@@ -62,7 +63,8 @@ pub(crate) enum Contended {
 /// Changes the item by a merge patch or a JSON Patch.
 ///
 /// The patch is applied to the item as read, and the result replaces the item only if it still is
-/// that one; otherwise it is computed anew. So no concurrent write is lost.
+/// that one; otherwise it is computed anew. So no concurrent write is lost. Patches of one item go
+/// one after the other, so that none of them is outrun for ever.
 ///
 /// # Cancel safety
 /// As [`put_item`](super::put_item).
@@ -80,6 +82,7 @@ pub(crate) async fn patch_item(
     };
     let path = shelf.path(&id);
     let key = shelf.key(id);
+    let _turn = shelf.turns().at(&key).await;
     for _ in 0..ATTEMPTS_MAX {
         let current = shelf.get(&key).await?.ok_or_else(Missing::item)?;
         let item = patched(&shelf, &patch, &current)?;
