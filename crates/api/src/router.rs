@@ -57,6 +57,8 @@ pub struct Limits {
     pub target_bytes_max: usize,
     /// Most bytes of the header section.
     pub headers_bytes_max: usize,
+    /// How long the answer of a request with an `Idempotency-Key` is remembered.
+    pub remembered_for: Duration,
 }
 
 impl Default for Limits {
@@ -65,6 +67,7 @@ impl Default for Limits {
     ///   that a slow one is told apart from a slow service.
     /// - A target of 8,000 bytes is what RFC 9110 §4.1 asks servers to support at least, and 16 KiB
     ///   of header fields is what browsers and proxies are content with.
+    /// - Answers are remembered for a day: a client that was cut off comes back within hours.
     fn default() -> Self {
         Self {
             body_bytes_max: 1 << 20,
@@ -72,6 +75,7 @@ impl Default for Limits {
             request_time_max: Duration::from_secs(30),
             target_bytes_max: 8_000,
             headers_bytes_max: 16 << 10,
+            remembered_for: Duration::from_secs(24 * 60 * 60),
         }
     }
 }
@@ -118,7 +122,7 @@ pub fn router(setup: &Setup) -> Result<(Dispatch, Document), InvalidSetup> {
         let store = Arc::clone(&setup.store);
         let written = metrics.writes(collection.name());
         let turns = setup.turns.clone();
-        let shelf = Shelf::new(collection.clone(), store, limits.body(), written, turns);
+        let shelf = Shelf::new(collection.clone(), store, limits, written, turns);
         mount_items(&mut api, shelf, limits);
     }
     let service = Service {
@@ -151,7 +155,7 @@ fn check_names(collections: &[Collection]) -> Result<(), InvalidSetup> {
 }
 
 impl Limits {
-    fn body(&self) -> BodyLimit {
+    pub(crate) fn body(&self) -> BodyLimit {
         BodyLimit { bytes_max: self.body_bytes_max, time_max: self.body_time_max }
     }
 

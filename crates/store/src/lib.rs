@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+mod codec;
 #[cfg(test)]
 mod conformance;
 mod embedded;

@@ -127,6 +127,7 @@ fn limits(settings: &Settings) -> Limits {
         request_time_max: settings.request_time_max,
         target_bytes_max: bytes(settings.target_max),
         headers_bytes_max: bytes(settings.headers_max),
+        remembered_for: settings.idempotency_time,
     }
 }
 

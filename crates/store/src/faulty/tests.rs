@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Change, CollectionName, Item, ItemId, Key, Outcome, Precondition, Write};
+use domain::{Change, CollectionName, Item, ItemId, Key, Outcome, Write};
 use futures_util::future::join_all;
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -27,7 +27,7 @@ fn key() -> Key {
 
 fn put() -> Write {
     let item = Item::new(&serde_json::from_str("{}").unwrap());
-    Write { key: key(), precondition: Precondition::default(), change: Change::Put(item) }
+    Write::new(key(), Change::Put(item))
 }
 
 #[tokio::test]

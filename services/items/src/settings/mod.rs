@@ -97,6 +97,10 @@ pub(crate) struct Settings {
     )]
     pub(crate) headers_max: ByteSize,
 
+    /// How long the answer of a request with an `Idempotency-Key` is remembered.
+    #[arg(long, env = "SHELF_IDEMPOTENCY_TIME", value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration, hide_env_values = true)]
+    pub(crate) idempotency_time: Duration,
+
     /// Most connections at a time; further ones wait to be accepted.
     #[arg(
         long,
