@@ -86,6 +86,7 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
     }
     let mut options = Options::default();
     options.cache_bytes = settings.cache.as_u64();
+    options.allow_unsafe = settings.allow_unsafe_store;
     let store = store::open(&settings.store, &options).map_err(Failure::Store)?;
     let main =
         runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;

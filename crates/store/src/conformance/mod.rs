@@ -119,6 +119,26 @@ mod embedded {
     conformance!(fixture);
 }
 
+mod postgres {
+    use std::sync::{Arc, OnceLock};
+
+    use testbed::Postgres;
+
+    use crate::open::{Options, open};
+    use crate::store::Store;
+
+    /// One server for all cases; each has a database of its own.
+    static SERVER: OnceLock<Postgres> = OnceLock::new();
+
+    fn fixture() -> (Arc<dyn Store>, ()) {
+        let server =
+            SERVER.get_or_init(|| Postgres::builder().setting("max_connections", "500").start());
+        (open(&server.create_database(), &Options::default()).unwrap(), ())
+    }
+
+    conformance!(fixture);
+}
+
 /// Without a fault it is the store it wraps.
 mod faulty {
     use std::sync::Arc;
