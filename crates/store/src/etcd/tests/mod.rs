@@ -1,0 +1,3 @@
+//! The transport against its own rules.
+
+mod config;
