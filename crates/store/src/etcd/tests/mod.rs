@@ -1,3 +1,4 @@
 //! The transport against its own rules.
 
 mod config;
+mod message;
