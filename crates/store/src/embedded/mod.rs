@@ -6,10 +6,10 @@
 //! - [`Disk`](disk) is the seam at which tests fail and delay what a real disk seldom does.
 
 mod answer;
-mod codec;
 mod directory;
 mod disk;
 mod error;
+mod forget;
 mod group;
 mod journal;
 mod linger;
@@ -28,7 +28,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use domain::{Item, Key, Page, PageQuery, Verdict, Write};
+use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
 use tokio::runtime::Handle;
 
 use self::directory::{Contents, Directory};
@@ -113,6 +113,10 @@ impl Store for Embedded {
             return Reply::Ready(vec![Err(error); count]);
         }
         Reply::later(async move { answer.await.unwrap_or_else(|| vec![Err(writer_gone()); count]) })
+    }
+
+    fn recall(&self, key: &ReplayKey) -> Reply<Result<Option<Remembered>, Error>> {
+        Reply::Ready(guarded(|| self.tree().recall(key)))
     }
 
     /// Runs off the calling thread: a page of large items that are not cached reads the disk for

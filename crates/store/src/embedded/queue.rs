@@ -174,12 +174,13 @@ pub(super) fn bytes(write: &Write) -> usize {
         Change::Put(item) | Change::Replace { item, .. } => item.representation().len(),
         Change::Delete => 0,
     };
-    item + write.key.id.as_str().len()
+    // What is to be remembered holds the item once more.
+    item * (1 + usize::from(write.idempotency.is_some())) + write.key.id.as_str().len()
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::{CollectionName, ItemId, Key, Precondition};
+    use domain::{CollectionName, ItemId, Key};
 
     use super::super::answer::place;
     use super::*;
@@ -187,7 +188,7 @@ mod tests {
     fn job(writes: usize) -> Job {
         let key =
             Key { collection: CollectionName::new("a").unwrap(), id: ItemId::new("b").unwrap() };
-        let write = Write { key, precondition: Precondition::default(), change: Change::Delete };
+        let write = Write::new(key, Change::Delete);
         Job::Apply { writes: vec![write; writes], reply: place().0 }
     }
 

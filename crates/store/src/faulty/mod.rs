@@ -17,7 +17,7 @@ use std::future;
 use std::path::Path;
 use std::sync::Arc;
 
-use domain::{Item, Key, Page, PageQuery, Verdict, Write};
+use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
 
 use self::fault::{Fault, Faults};
 use self::planted::{Bug, Planted};
@@ -84,6 +84,10 @@ impl Store for Faulty {
             |store| store.apply(writes),
             move |error| vec![Err(error); count],
         )
+    }
+
+    fn recall(&self, key: &ReplayKey) -> Reply<Result<Option<Remembered>, Error>> {
+        self.call(ErrorKind::Unavailable, |store| store.recall(key), Err)
     }
 
     fn list(&self, query: PageQuery) -> Reply<Result<Page, Error>> {

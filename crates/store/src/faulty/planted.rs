@@ -8,7 +8,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use domain::{Change, Item, Key, Outcome, Page, PageQuery, Verdict, Write, decide};
+use domain::{
+    Change, Item, Key, Outcome, Page, PageQuery, Remembered, ReplayKey, Verdict, Write, decide,
+};
 use parking_lot::Mutex;
 
 use crate::error::Error;
@@ -126,7 +128,7 @@ impl Spoilt {
             Bug::StaleRead => drop(self.earlier.lock().insert(write.key.clone(), current)),
             Bug::DroppedWrite => {
                 if self.goes_wrong(DROPPED_EVERY) {
-                    return Ok(decide(current.as_ref(), &write));
+                    return Ok(decide(current.as_ref(), None, &write));
                 }
             }
         }
@@ -159,6 +161,10 @@ impl Store for Planted {
             }
             results
         })
+    }
+
+    fn recall(&self, key: &ReplayKey) -> Reply<Result<Option<Remembered>, Error>> {
+        self.0.inner.recall(key)
     }
 
     fn list(&self, query: PageQuery) -> Reply<Result<Page, Error>> {

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Change, CollectionName, Item, ItemId, Key, Outcome, Precondition, Tags, Write};
+use domain::{Change, CollectionName, Item, ItemId, Key, Outcome, Tags, Write};
 use futures_util::future::join_all;
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -45,7 +45,7 @@ fn item(size: usize) -> Item {
 }
 
 fn put_item(item: Item) -> Write {
-    Write { key: key(), precondition: Precondition::default(), change: Change::Put(item) }
+    Write::new(key(), Change::Put(item))
 }
 
 #[tokio::test]

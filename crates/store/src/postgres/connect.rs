@@ -1,0 +1,151 @@
+//! Connections: opened, secured, and refused when the server would not keep what it acknowledges.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::time::timeout;
+use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::config::Config;
+use super::error::{connect_failed, read_failed};
+use super::statements::Statements;
+use crate::error::{Error, ErrorKind};
+
+/// What the time to prepare a new connection may be, beyond the time to open it.
+const SETUP_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Settings of a server, and the values with which it can lose what it acknowledged. A database
+/// that has no such setting is not asked.
+const PROMISES: [(&str, &str, &str); 3] = [
+    ("fsync", "off", "a crash of the machine destroys the database"),
+    ("full_page_writes", "off", "a power cut can leave torn pages"),
+    ("synchronous_commit", "off", "a crash loses the latest commits"),
+];
+
+/// Opens connections.
+pub(super) struct Connector {
+    config: Config,
+    tls: MakeRustlsConnect,
+    allow_unsafe: bool,
+}
+
+/// An open connection with its prepared statements. It ends when it is dropped.
+pub(super) struct Connection {
+    pub(super) client: Client,
+    pub(super) statements: Statements,
+}
+
+impl Connector {
+    pub(super) fn new(config: Config, allow_unsafe: bool) -> Result<Self, Error> {
+        let tls = MakeRustlsConnect::new(tls(&config)?);
+        Ok(Self { config, tls, allow_unsafe })
+    }
+
+    /// Returns the time in which a statement has to end; the server ends it a little earlier.
+    pub(super) fn statement_time_max(&self) -> Duration {
+        self.config.statement_timeout + Duration::from_secs(1)
+    }
+
+    /// Opens a connection to a server that takes writes and keeps them.
+    pub(super) async fn connect(&self) -> Result<Client, Error> {
+        let (client, connection) =
+            self.config.driver.connect(self.tls.clone()).await.map_err(connect_failed)?;
+        tokio::task::spawn_local(async move {
+            // The statements in flight learn of it themselves.
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection to the database ended: {error}");
+            }
+        });
+        in_time(self.set_up(&client)).await?;
+        Ok(client)
+    }
+
+    /// Opens a connection and prepares the statements, which need the tables.
+    pub(super) async fn connect_prepared(&self) -> Result<Connection, Error> {
+        let client = self.connect().await?;
+        let statements =
+            in_time(async { Statements::prepare(&client).await.map_err(read_failed) }).await?;
+        Ok(Connection { client, statements })
+    }
+
+    async fn set_up(&self, client: &Client) -> Result<(), Error> {
+        let milliseconds = self.config.statement_timeout.as_millis();
+        let limit = format!("SET statement_timeout = {milliseconds}");
+        client.batch_execute(&limit).await.map_err(read_failed)?;
+        // Every statement finds its rows by their keys. A planner that knows a table as empty would
+        // rather read it whole, and go on doing so when it has grown. Others than PostgreSQL may
+        // not know the setting, and need it less.
+        drop(client.batch_execute("SET enable_seqscan = off").await);
+        let encoding = setting(client, "server_encoding").await?;
+        if let Some(encoding) = encoding.filter(|encoding| encoding != "UTF8") {
+            return Err(Error::new(
+                ErrorKind::Internal,
+                format!(
+                    "its encoding is {encoding}, and items need UTF8; use a database that was created with ENCODING 'UTF8'"
+                ),
+            ));
+        }
+        let mut broken = Vec::new();
+        for (name, value, consequence) in PROMISES {
+            if setting(client, name).await?.as_deref() == Some(value) {
+                broken.push(format!("{name} is {value}, so {consequence}"));
+            }
+        }
+        if !broken.is_empty() && !self.allow_unsafe {
+            return Err(Error::new(
+                ErrorKind::Internal,
+                format!(
+                    "it does not keep what it acknowledges: {}; change that, or accept the loss with --allow-unsafe-store",
+                    broken.join("; ")
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
+async fn in_time<T>(setup: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(SETUP_TIME_MAX, setup).await.unwrap_or_else(|_| {
+        Err(Error::new(ErrorKind::Unavailable, "the database did not answer a new connection"))
+    })
+}
+
+/// Returns a setting, or `None` where the database has none of that name.
+async fn setting(client: &Client, name: &str) -> Result<Option<String>, Error> {
+    let query = format!("SELECT current_setting('{name}', true)");
+    let messages = client.simple_query(&query).await.map_err(read_failed)?;
+    Ok(messages.into_iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    }))
+}
+
+/// Trusts the certificates of the URL's file, or those of the system.
+fn tls(config: &Config) -> Result<ClientConfig, Error> {
+    let mut roots = RootCertStore::empty();
+    match &config.root_certificates {
+        Some(path) => {
+            let unusable = |error| {
+                let message = format!("the certificates in {} cannot be read", path.display());
+                Error::with_source(ErrorKind::Internal, message, error)
+            };
+            for certificate in CertificateDer::pem_file_iter(path).map_err(unusable)? {
+                // What is no certificate authority is of no use, and no harm.
+                let _ = roots.add(certificate.map_err(unusable)?);
+            }
+        }
+        None => {
+            let found = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(found.certs);
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::with_source(ErrorKind::Internal, "TLS cannot be set up", error))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}

@@ -1,0 +1,98 @@
+//! What the driver's errors mean.
+
+use tokio_postgres::Error as DriverError;
+use tokio_postgres::error::SqlState;
+
+use crate::error::{Error, ErrorKind};
+use crate::remote::session::Failure;
+
+/// What became of a statement that failed.
+pub(super) enum Verdict {
+    /// It was rolled back because of others; what it was based on has to be read again.
+    Conflict,
+    /// The engine failed.
+    Failed(Failure),
+}
+
+/// Judges a statement that failed after it was sent.
+pub(super) fn judge(error: DriverError) -> Verdict {
+    let Some(code) = error.code().cloned() else {
+        // Without a code it was the connection that failed, and the server may go on without it.
+        let message = "the connection to the database was lost before it answered";
+        return Verdict::Failed(Failure::Lost(Error::with_source(
+            ErrorKind::Unavailable,
+            message,
+            error,
+        )));
+    };
+    let refused = |kind, message: &'static str, error| {
+        Verdict::Failed(Failure::Refused(Error::with_source(kind, message, error)))
+    };
+    match code {
+        SqlState::T_R_SERIALIZATION_FAILURE
+        | SqlState::T_R_DEADLOCK_DETECTED
+        | SqlState::UNIQUE_VIOLATION => Verdict::Conflict,
+        // A commit that is waiting for a replica is not undone when the server goes down.
+        SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN
+        | SqlState::ADMIN_SHUTDOWN
+        | SqlState::CRASH_SHUTDOWN => Verdict::Failed(Failure::Lost(Error::with_source(
+            ErrorKind::Unavailable,
+            "the database went away before it answered",
+            error,
+        ))),
+        SqlState::DISK_FULL => refused(ErrorKind::Full, "the database has no room left", error),
+        SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE => refused(
+            ErrorKind::Overloaded,
+            "the database did not carry out a statement in time",
+            error,
+        ),
+        SqlState::TOO_MANY_CONNECTIONS
+        | SqlState::OUT_OF_MEMORY
+        | SqlState::INSUFFICIENT_RESOURCES => {
+            refused(ErrorKind::Overloaded, "the database has no resources left", error)
+        }
+        SqlState::CANNOT_CONNECT_NOW | SqlState::READ_ONLY_SQL_TRANSACTION => {
+            refused(ErrorKind::Unavailable, "the database takes no writes at the moment", error)
+        }
+        SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => {
+            refused(ErrorKind::Corrupt, "the stored data is damaged", error)
+        }
+        code if code.code().starts_with("08") => {
+            Verdict::Failed(Failure::Lost(Error::with_source(
+                ErrorKind::Unavailable,
+                "the connection to the database failed",
+                error,
+            )))
+        }
+        _ => refused(ErrorKind::Internal, "the database refuses a statement of the store", error),
+    }
+}
+
+/// Says why a read failed: it has no outcome that could be unknown.
+pub(super) fn read_failed(error: DriverError) -> Error {
+    match judge(error) {
+        Verdict::Conflict => Error::new(
+            ErrorKind::Unavailable,
+            "the database could not serialize a read with what others wrote",
+        ),
+        Verdict::Failed(Failure::Refused(error) | Failure::Lost(error)) => error,
+    }
+}
+
+/// Says why there is no connection.
+pub(super) fn connect_failed(error: DriverError) -> Error {
+    match error.code() {
+        Some(code)
+            if *code == SqlState::INVALID_PASSWORD
+                || *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION =>
+        {
+            let message = "the database does not accept the user and the password of the store URL";
+            Error::with_source(ErrorKind::Unavailable, message, error)
+        }
+        Some(code) if *code == SqlState::TOO_MANY_CONNECTIONS => {
+            let message = "the database has no connection left; lower `writers` and `readers` in the store URL, or raise max_connections";
+            Error::with_source(ErrorKind::Unavailable, message, error)
+        }
+        _ => Error::with_source(ErrorKind::Unavailable, "the database cannot be reached", error),
+    }
+}

@@ -1,0 +1,258 @@
+//! One connection to the database, as the lanes use it.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use domain::{ItemId, Moment, PAGE_BYTES_MAX, Page, PageQuery, ReplayKey};
+use tokio::time::timeout;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error as DriverError, Row, Statement};
+
+use super::connect::{Connection, Connector};
+use super::error::{Verdict, judge, read_failed};
+use super::rows::{Items, Kinds, Replaced, column, column_sixteen, damaged, item, outcome};
+use crate::codec::decode_remembered;
+use crate::error::{Error, ErrorKind};
+use crate::remote::session::{Failure, Put, Session, State, Stored, Swap, Swapped, Told, Wanted};
+use crate::remote::token::Token;
+
+/// How many answers are removed at a time: little enough to hold no locks for long.
+const FORGOTTEN_AT_A_TIME: i64 = 1_000;
+
+/// A session. It connects when it is used.
+pub(super) struct PostgresSession {
+    connector: Rc<Connector>,
+    connection: Option<Connection>,
+    /// Whether the last attempt to connect failed: an outage is logged once.
+    down: bool,
+}
+
+/// The parameters of a statement.
+type Parameters<'a> = [&'a (dyn ToSql + Sync)];
+
+impl PostgresSession {
+    pub(super) fn new(connector: Rc<Connector>) -> Self {
+        Self { connector, connection: None, down: false }
+    }
+
+    async fn connected(&mut self) -> Result<&Connection, Error> {
+        if self.connection.as_ref().is_none_or(|connection| connection.client.is_closed()) {
+            self.connection = None;
+            match self.connector.connect_prepared().await {
+                Ok(connection) => {
+                    if std::mem::take(&mut self.down) {
+                        tracing::info!("the database can be reached again");
+                    }
+                    self.connection = Some(connection);
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut self.down, true) {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::warn!(error, "there is no connection to the database");
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        self.connection.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "it was just made"))
+    }
+
+    /// Makes calls on the connection, within the time of a statement.
+    async fn call<T>(&mut self, call: impl AsyncFnOnce(&Connection) -> T) -> Result<T, Failure> {
+        let time_max = self.connector.statement_time_max();
+        let connection = self.connected().await.map_err(Failure::Refused)?;
+        match timeout(time_max, call(connection)).await {
+            Ok(done) => Ok(done),
+            Err(_) => {
+                // What the server still does on it is nobody's business any more.
+                self.connection = None;
+                let message = "the database did not answer in time";
+                Err(Failure::Lost(Error::new(ErrorKind::Unavailable, message)))
+            }
+        }
+    }
+
+    async fn query(
+        &mut self,
+        statement: impl FnOnce(&Connection) -> &Statement,
+        parameters: &Parameters<'_>,
+    ) -> Result<Vec<Row>, Error> {
+        let rows = self.call(async |connection| {
+            connection.client.query(statement(connection), parameters).await
+        });
+        match rows.await {
+            Ok(rows) => rows.map_err(read_failed),
+            Err(Failure::Refused(error) | Failure::Lost(error)) => Err(error),
+        }
+    }
+}
+
+impl Session for PostgresSession {
+    /// The token of the last write: no two states of a row have the same.
+    type Version = Token;
+
+    async fn read(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<State<Token>>, Error> {
+        let mut places = Vec::with_capacity(wanted.len());
+        let (mut collections, mut ids) = (Vec::new(), Vec::new());
+        for (at, key) in wanted.iter().enumerate().filter_map(|(at, one)| Some((at, one.item?))) {
+            places.push(at);
+            collections.push(key.collection.as_str());
+            ids.push(key.id.as_str());
+        }
+        let keys = wanted.iter().flat_map(|one| one.answers).map(|key| &key.as_bytes()[..]);
+        let keys: Vec<_> = keys.collect();
+        // The answers are read after the items: whoever sees what a write did also sees what is
+        // remembered of it.
+        let read = self.call(async |connection| {
+            let Connection { client, statements } = connection;
+            let items = async {
+                if ids.is_empty() {
+                    return Ok(Vec::new());
+                }
+                client.query(&statements.read_items, &[&collections, &ids]).await
+            };
+            let answers = async {
+                if keys.is_empty() {
+                    return Ok(Vec::new());
+                }
+                client.query(&statements.read_answers, &[&keys]).await
+            };
+            let items = items.await?;
+            Ok::<_, DriverError>((items, answers.await?))
+        });
+        let (items, answers) = match read.await {
+            Ok(read) => read.map_err(read_failed)?,
+            Err(Failure::Refused(error) | Failure::Lost(error)) => return Err(error),
+        };
+        let mut states: Vec<_> = wanted.iter().map(|_| State::default()).collect();
+        for row in items {
+            let ordinal: i64 = column(&row, 0)?;
+            let place = usize::try_from(ordinal - 1).ok().and_then(|at| places.get(at));
+            let token = Token(column_sixteen(&row, 4)?);
+            let stored =
+                Stored { item: item(&row, 1)?, token, created: column(&row, 5)?, version: token };
+            states[*place.ok_or_else(damaged)?].stored = Some(stored);
+        }
+        let mut found = HashMap::with_capacity(answers.len());
+        for row in answers {
+            let answer = Bytes::copy_from_slice(column(&row, 1)?);
+            found.insert(
+                ReplayKey::from_bytes(column_sixteen(&row, 0)?),
+                decode_remembered(&answer)?,
+            );
+        }
+        for (state, one) in states.iter_mut().zip(wanted) {
+            let own = one.answers.iter().filter_map(|key| Some((*key, found.get(key)?.clone())));
+            state.answers = own.collect();
+        }
+        Ok(states)
+    }
+
+    async fn put(&mut self, puts: &[Put<'_>]) -> Result<Vec<Told<Token>>, Failure> {
+        let mut sorted: Vec<_> = puts.iter().collect();
+        // All replicas lock rows in the same order.
+        sorted.sort_unstable_by_key(|put| put.key);
+        let mut items = Items::default();
+        for put in sorted {
+            items.push(put.key, put.item, put.token).map_err(Failure::Refused)?;
+        }
+        let put = self.call(async |connection| {
+            connection.client.query(&connection.statements.put, &items.parameters()).await
+        });
+        let rows = match put.await?.map_err(judge) {
+            Ok(rows) => rows,
+            Err(Verdict::Conflict) => Vec::new(),
+            Err(Verdict::Failed(failure)) => return Err(failure),
+        };
+        let by_token: HashMap<_, _> = puts.iter().map(|put| (put.token, put.item)).collect();
+        let mut outcomes = HashMap::with_capacity(puts.len());
+        for row in rows {
+            let token = Token(column_sixteen(&row, 0).map_err(Failure::Lost)?);
+            if let Some(sent) = by_token.get(&token) {
+                outcomes.insert(token, outcome(&row, sent).map_err(Failure::Lost)?);
+            }
+        }
+        let told = puts.iter().map(|put| outcomes.remove(&put.token));
+        Ok(told.map(|outcome| outcome.map_or(Told::Raced, Told::Did)).collect())
+    }
+
+    /// Each kind of swap is one statement, and they are sent together.
+    async fn swap(&mut self, swaps: &[&Swap<Token>]) -> Vec<Swapped> {
+        let kinds = match Kinds::of(swaps) {
+            Ok(kinds) => kinds,
+            Err(error) => return vec![Swapped::Failed(Failure::Refused(error)); swaps.len()],
+        };
+        let replaced = Replaced::of(swaps);
+        let done = self.call(async |connection| {
+            let Connection { client, statements } = connection;
+            if !replaced.keys.is_empty() {
+                let parameters: &Parameters<'_> = &[&replaced.keys, &replaced.ends];
+                client.execute(&statements.replace_answers, parameters).await?;
+            }
+            Ok::<_, DriverError>(tokio::join!(
+                kinds.insert.insert(client, &statements.insert),
+                kinds.update.update(client, &statements.update),
+                kinds.remove.touch(client, &statements.remove),
+                kinds.keep.touch(client, &statements.keep),
+            ))
+        });
+        let done = match done.await.map(|done| done.map_err(judge)) {
+            Ok(Ok((insert, update, remove, keep))) => [insert, update, remove, keep],
+            Ok(Err(Verdict::Conflict)) => return vec![Swapped::Moved; swaps.len()],
+            Ok(Err(Verdict::Failed(failure))) | Err(failure) => {
+                return vec![Swapped::Failed(failure); swaps.len()];
+            }
+        };
+        let verdicts = done.map(|done| done.map_err(judge));
+        swaps
+            .iter()
+            .map(|swap| match &verdicts[Kinds::place(swap)] {
+                Ok(tokens) if tokens.contains(&swap.token) => Swapped::Done,
+                Ok(_) | Err(Verdict::Conflict) => Swapped::Moved,
+                Err(Verdict::Failed(failure)) => Swapped::Failed(failure.clone()),
+            })
+            .collect()
+    }
+
+    async fn list(&mut self, query: &PageQuery) -> Result<Page, Error> {
+        let after = query.after.as_ref().map_or("", ItemId::as_str);
+        let rows_max = query.items_max as i64 + 1;
+        let bytes_max = PAGE_BYTES_MAX as i64;
+        let parameters: &Parameters<'_> =
+            &[&query.collection.as_str(), &after, &rows_max, &bytes_max];
+        let rows = self.query(|connection| &connection.statements.list, parameters).await?;
+        let entries = rows.iter().map(|row| {
+            let id = ItemId::new(column(row, 0)?).map_err(|_| damaged())?;
+            Ok((id, item(row, 1)?))
+        });
+        Page::collect(entries, query.items_max)
+    }
+
+    async fn check(&mut self) -> Result<(), Error> {
+        let rows = self.query(|connection| &connection.statements.check, &[]).await?;
+        let writable: Option<bool> = rows.first().map(|row| column(row, 1)).transpose()?;
+        match writable {
+            Some(true) => Ok(()),
+            Some(false) => Err(Error::new(ErrorKind::Unavailable, "the database takes no writes")),
+            None => Err(Error::new(ErrorKind::Corrupt, "the table shelf_format has no row")),
+        }
+    }
+
+    async fn forget(&mut self, now: Moment) -> Result<(), Error> {
+        let now = i64::try_from(now.0).unwrap_or(i64::MAX);
+        loop {
+            let forgotten = self.call(async |connection| {
+                let Connection { client, statements } = connection;
+                client.execute(&statements.forget, &[&now, &FORGOTTEN_AT_A_TIME]).await
+            });
+            let rows = match forgotten.await {
+                Ok(rows) => rows.map_err(read_failed)?,
+                Err(Failure::Refused(error) | Failure::Lost(error)) => return Err(error),
+            };
+            if rows < FORGOTTEN_AT_A_TIME as u64 {
+                return Ok(());
+            }
+        }
+    }
+}
