@@ -4,12 +4,11 @@ use std::collections::HashMap;
 
 use domain::{Item, Outcome, Verdict, Write, decide};
 use fjall::Slice;
+use tokio::sync::oneshot::Sender;
 
-use super::answer::Answering;
 use super::codec::{KeyBytes, encode_item};
 use super::queue::bytes;
 use super::tree::Tree;
-use super::wakes::Wakes;
 use crate::error::{Error, ErrorKind};
 
 /// A group ends at this many bytes: what one commit and one sync cost is then spread over enough,
@@ -34,7 +33,7 @@ pub(super) struct Group {
 /// A job whose writes were all decided.
 #[derive(Debug)]
 struct Answer {
-    reply: Answering<Vec<Result<Verdict, Error>>>,
+    reply: Sender<Vec<Result<Verdict, Error>>>,
     results: Vec<Result<Verdict, Error>>,
     /// The results before this one belong to earlier groups of the same job.
     own: usize,
@@ -77,7 +76,7 @@ impl Group {
     /// Takes the results of a job to send them when the group has ended.
     pub(super) fn answer(
         &mut self,
-        reply: Answering<Vec<Result<Verdict, Error>>>,
+        reply: Sender<Vec<Result<Verdict, Error>>>,
         results: Vec<Result<Verdict, Error>>,
         own: usize,
     ) {
@@ -99,14 +98,12 @@ impl Group {
     }
 
     /// Ends the group: tells everybody who waits how it went.
-    pub(super) fn end(&mut self, committed: &Result<(), Error>, wakes: &mut Wakes) {
-        wakes.sweep();
+    pub(super) fn end(&mut self, committed: &Result<(), Error>) {
         for Answer { reply, mut results, own } in self.answers.drain(..) {
             settle(&mut results[own..], committed);
-            let roll = wakes.roll(reply.home());
-            reply.put(results, roll);
+            // A caller that went away misses the answer, and nothing else.
+            drop(reply.send(results));
         }
-        wakes.begin();
         self.changes.clear();
         (self.writes, self.bytes) = (0, 0);
     }
