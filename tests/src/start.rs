@@ -86,6 +86,13 @@ impl Start {
         self.faulty()
     }
 
+    /// Accepts that the log tells of faults, because something the service needs is disturbed.
+    #[must_use]
+    pub fn disturbed(mut self) -> Self {
+        self.faults_expected = true;
+        self
+    }
+
     /// Loads the samples.
     #[must_use]
     pub fn samples(self) -> Self {
