@@ -69,6 +69,13 @@ impl Start {
         self.store(url)
     }
 
+    /// Expects that the service logs faults, as it does when what is behind it fails.
+    #[must_use]
+    pub fn expecting_faults(mut self) -> Self {
+        self.faults_expected = true;
+        self
+    }
+
     /// Puts the store that fails on demand in front of the one that is set; see
     /// [`Shelf::rehearse`].
     #[must_use]

@@ -1,4 +1,8 @@
-//! The back ends that one machine has.
+//! The back ends, with the servers that they need.
+
+use std::sync::OnceLock;
+
+use testbed::Postgres;
 
 use crate::backing::Backing;
 use crate::service::Shelf;
@@ -11,11 +15,13 @@ pub enum Store {
     Memory,
     /// `file:DIRECTORY`
     Disk,
+    /// `postgres://SERVER/DATABASE`
+    Postgres,
 }
 
 impl Store {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Memory, Self::Disk];
+    pub const ALL: [Self; 3] = [Self::Memory, Self::Disk, Self::Postgres];
 
     /// Returns its name, as tests have it in theirs.
     #[must_use]
@@ -23,6 +29,7 @@ impl Store {
         match self {
             Self::Memory => "memory",
             Self::Disk => "disk",
+            Self::Postgres => "postgres",
         }
     }
 
@@ -37,6 +44,7 @@ impl Store {
     pub fn replicas(self) -> usize {
         match self {
             Self::Memory | Self::Disk => 1,
+            Self::Postgres => 2,
         }
     }
 
@@ -46,6 +54,7 @@ impl Store {
         match self {
             Self::Memory => Backing::memory(),
             Self::Disk => Backing::disk(),
+            Self::Postgres => Backing::postgres(Postgres::start()),
         }
     }
 
@@ -55,24 +64,34 @@ impl Store {
         match self {
             Self::Memory => start.store("memory:"),
             Self::Disk => start.on_disk(),
+            Self::Postgres => start.store(postgres().create_database()),
         }
     }
 }
 
+/// Returns the server that the tests of a binary share. It is left alone.
+fn postgres() -> &'static Postgres {
+    static SERVER: OnceLock<Postgres> = OnceLock::new();
+    // Every service has connections of its own, and tests run at the same time.
+    SERVER.get_or_init(|| Postgres::builder().setting("max_connections", "300").start())
+}
+
 /// Runs `script` on a service with each back end, stops the services, and compares what was sent
-/// with [`Shelf::send`] and answered: every byte but the date, the request's id and the ids that
-/// the server makes.
+/// with [`Shelf::send`] and answered to that of the store in memory: every byte but the date, the
+/// request's id and the ids that the server makes.
 ///
 /// # Panics
 /// If the answers differ.
-pub async fn on_both_stores(start: impl Fn() -> Start, script: impl AsyncFn(&Shelf)) {
-    let mut transcripts = Vec::new();
+pub async fn on_all_stores(start: impl Fn() -> Start, script: impl AsyncFn(&Shelf)) {
+    let mut expected = None;
     for store in Store::ALL {
         let shelf = store.of(start()).spawn().await;
         script(&shelf).await;
-        transcripts.push(shelf.transcript());
+        let transcript = shelf.transcript();
         shelf.stop().await;
+        match &expected {
+            None => expected = Some(transcript),
+            Some(expected) => transcript.assert_equals(expected),
+        }
     }
-    let [memory, disk] = &transcripts[..] else { unreachable!("there are two stores") };
-    memory.assert_equals(disk);
 }

@@ -10,7 +10,10 @@
 use std::env;
 use std::process::ExitCode;
 
-use e2e::nemesis::{BlackHole, Kill, LostAnswers, Pause, Resets};
+use e2e::nemesis::{
+    BlackHole, Kill, LostAnswers, POSTGRES_IS_KILLED, POSTGRES_IS_PAUSED, POSTGRES_IS_RESTARTED,
+    Pause, Resets,
+};
 use e2e::{Backing, Figures, Nemesis, Stage, Start, Store, Workload};
 use libtest_mimic::{Arguments, Completion, Trial};
 use testbed::NotPossible;
@@ -31,6 +34,11 @@ fn faults_of(store: Store) -> Vec<Fault> {
     ];
     if store.outlives_the_service() {
         faults.push(|| Box::new(Kill::default()));
+    }
+    if store == Store::Postgres {
+        faults.push(|| Box::new(POSTGRES_IS_KILLED));
+        faults.push(|| Box::new(POSTGRES_IS_PAUSED));
+        faults.push(|| Box::new(POSTGRES_IS_RESTARTED));
     }
     faults
 }
@@ -65,7 +73,10 @@ fn survives(store: Store, fault: Fault) -> Trial {
             workload.rounds = rounds.parse().expect("SHELF_E2E_ROUNDS is a number");
         }
         let (replicas, backing) = (store.replicas(), store.backing());
-        let figures = match run(workload, replicas, backing, undressed, Some(&mut *fault())) {
+        let mut nemesis = fault();
+        let dress =
+            if nemesis.is_behind_the_service() { Start::expecting_faults } else { undressed };
+        let figures = match run(workload, replicas, backing, dress, Some(&mut *nemesis)) {
             Ok(figures) => figures,
             Err(why) => return Ok(Completion::ignored_with(why.to_string())),
         };
