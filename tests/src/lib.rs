@@ -7,8 +7,8 @@
 //!   [`Shelf::stop`] fails the test when one of them was undocumented.
 //! - [`Request`], [`Answer`] and [`Connection`] are HTTP/1.1 as it is on the wire: a request can be
 //!   as wrong as a test likes, and an answer is seen as it came.
-//! - [`on_all_stores`] runs one script on every back end, servers included, and compares every byte
-//!   of the answers.
+//! - [`on_every_store`] runs one script on each back end, and compares
+//!   every byte of the answers.
 //! - [`Workload`] lets clients work on the same items while a [`Nemesis`] disturbs a [`Stage`], and
 //!   [`history`] judges what they saw.
 //! - [`browser`] drives a real Chromium.
@@ -46,6 +46,6 @@ pub use self::report::Report;
 pub use self::service::Shelf;
 pub use self::stage::Stage;
 pub use self::start::{Refused, Start};
-pub use self::stores::{Store, on_all_stores};
+pub use self::stores::{Store, on_every_store};
 pub use self::transcript::Transcript;
 pub use self::workload::{Figures, Workload};

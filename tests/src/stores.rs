@@ -1,4 +1,4 @@
-//! The back ends, with the servers that they need.
+//! The back ends, the servers of some of them included.
 
 use std::sync::OnceLock;
 
@@ -15,9 +15,13 @@ pub enum Store {
     Memory,
     /// `file:DIRECTORY`
     Disk,
-    /// `postgres://SERVER/DATABASE`
+    /// `postgres://..`
     Postgres,
 }
+
+/// Most connections of the PostgreSQL server that the tests of one process share: they run at the
+/// same time, and each service has seven.
+const CONNECTIONS_MAX: &str = "500";
 
 impl Store {
     /// All of them.
@@ -69,20 +73,19 @@ impl Store {
     }
 }
 
-/// Returns the server that the tests of a binary share. It is left alone.
+/// Returns the server that the tests of this process share, each with a database of its own.
 fn postgres() -> &'static Postgres {
     static SERVER: OnceLock<Postgres> = OnceLock::new();
-    // Every service has connections of its own, and tests run at the same time.
-    SERVER.get_or_init(|| Postgres::builder().setting("max_connections", "300").start())
+    SERVER.get_or_init(|| Postgres::builder().setting("max_connections", CONNECTIONS_MAX).start())
 }
 
 /// Runs `script` on a service with each back end, stops the services, and compares what was sent
-/// with [`Shelf::send`] and answered to that of the store in memory: every byte but the date, the
-/// request's id and the ids that the server makes.
+/// with [`Shelf::send`] and answered: every byte but the date, the request's id and the ids that
+/// the server makes.
 ///
 /// # Panics
 /// If the answers differ.
-pub async fn on_all_stores(start: impl Fn() -> Start, script: impl AsyncFn(&Shelf)) {
+pub async fn on_every_store(start: impl Fn() -> Start, script: impl AsyncFn(&Shelf)) {
     let mut expected = None;
     for store in Store::ALL {
         let shelf = store.of(start()).spawn().await;

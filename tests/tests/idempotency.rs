@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::{Answer, Request, Shelf, eventually, on_all_stores};
+use e2e::{Answer, Request, Shelf, eventually, on_every_store};
 
 const ONE: &str = r#"{"name":null,"size":1}"#;
 const TWO: &str = r#"{"name":null,"size":2}"#;
@@ -26,7 +26,7 @@ fn expect_replay(answer: &Answer, first: &Answer) {
 
 #[tokio::test]
 async fn a_repeated_create_says_201_also_when_the_item_has_changed_since() {
-    on_all_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         let create = under("\"k\"", Request::put("/items/a", ONE));
         let created = shelf.send(create.clone()).await;
         created.expect_item(201, "created", ONE);
@@ -43,7 +43,7 @@ async fn a_repeated_create_says_201_also_when_the_item_has_changed_since() {
 
 #[tokio::test]
 async fn every_write_can_be_repeated() {
-    on_all_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         let requests = [
             Request::put("/items/a", ONE),
             Request::put("/items/a", ONE),
@@ -71,7 +71,7 @@ async fn every_write_can_be_repeated() {
 #[tokio::test]
 async fn a_patch_is_not_applied_to_its_own_result() {
     let lists = r#"{"logs":{"schema":{"type":"object","properties":{"lines":{"type":"array"}}}}}"#;
-    on_all_stores(
+    on_every_store(
         || Shelf::start().collections(lists),
         async |shelf| {
             shelf.send(Request::put("/logs/a", r#"{"lines":[]}"#)).await.expect(201);
@@ -90,7 +90,7 @@ async fn a_patch_is_not_applied_to_its_own_result() {
 
 #[tokio::test]
 async fn a_key_stands_for_one_request() {
-    on_all_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         shelf.send(under("k", Request::put("/items/a", ONE))).await.expect(201);
         for other in [
             Request::put("/items/a", TWO),
@@ -118,7 +118,7 @@ async fn a_key_stands_for_one_request() {
 
 #[tokio::test]
 async fn a_refused_request_may_be_tried_again_under_its_key() {
-    on_all_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         let put = under("k", Request::put("/items/a", ONE).header("If-Match", "*"));
         shelf.send(put.clone()).await.expect_problem(412, "precondition-failed");
         let patch = under("l", Request::merge_patch("/items/a", ONE));

@@ -4,13 +4,12 @@ use std::collections::HashMap;
 
 use domain::{Item, Outcome, Remembered, ReplayKey, Verdict, Write, decide};
 use fjall::Slice;
+use tokio::sync::oneshot::Sender;
 
-use super::answer::Answering;
-use super::queue::bytes;
 use super::tree::Tree;
-use super::wakes::Wakes;
 use crate::codec::{KeyBytes, encode_item};
 use crate::error::{Error, ErrorKind};
+use crate::size::write_bytes;
 
 /// A group ends at this many bytes: what one commit and one sync cost is then spread over enough,
 /// and what the engine holds twice for a moment stays small beside its memtables.
@@ -36,7 +35,7 @@ pub(super) struct Group {
 /// A job whose writes were all decided.
 #[derive(Debug)]
 struct Answer {
-    reply: Answering<Vec<Result<Verdict, Error>>>,
+    reply: Sender<Vec<Result<Verdict, Error>>>,
     results: Vec<Result<Verdict, Error>>,
     /// The results before this one belong to earlier groups of the same job.
     own: usize,
@@ -58,7 +57,7 @@ impl Group {
         may_grow: bool,
     ) -> Result<Verdict, Error> {
         self.writes += 1;
-        self.bytes += bytes(write);
+        self.bytes += write_bytes(write);
         let key = KeyBytes::of(&write.key);
         let remembered = write.idempotency.map(|own| self.recall(tree, &own.key)).transpose()?;
         let remembered = remembered.flatten();
@@ -95,7 +94,7 @@ impl Group {
     /// Takes the results of a job to send them when the group has ended.
     pub(super) fn answer(
         &mut self,
-        reply: Answering<Vec<Result<Verdict, Error>>>,
+        reply: Sender<Vec<Result<Verdict, Error>>>,
         results: Vec<Result<Verdict, Error>>,
         own: usize,
     ) {
@@ -120,14 +119,12 @@ impl Group {
     }
 
     /// Ends the group: tells everybody who waits how it went.
-    pub(super) fn end(&mut self, committed: &Result<(), Error>, wakes: &mut Wakes) {
-        wakes.sweep();
+    pub(super) fn end(&mut self, committed: &Result<(), Error>) {
         for Answer { reply, mut results, own } in self.answers.drain(..) {
             settle(&mut results[own..], committed);
-            let roll = wakes.roll(reply.home());
-            reply.put(results, roll);
+            // A caller that went away misses the answer, and nothing else.
+            drop(reply.send(results));
         }
-        wakes.begin();
         self.changes.clear();
         self.remembered.clear();
         (self.writes, self.bytes) = (0, 0);

@@ -5,7 +5,6 @@
 //! - [`Writer`](writer) drains the [`Queue`](queue) in [`Group`](group)s, one sync for each.
 //! - [`Disk`](disk) is the seam at which tests fail and delay what a real disk seldom does.
 
-mod answer;
 mod directory;
 mod disk;
 mod error;
@@ -20,7 +19,6 @@ mod space;
 #[cfg(test)]
 mod tests;
 mod tree;
-mod wakes;
 mod writer;
 
 use std::fmt;
@@ -30,6 +28,7 @@ use std::thread::{self, JoinHandle};
 
 use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use self::directory::{Contents, Directory};
 use self::disk::{Disk, RealDisk};
@@ -108,11 +107,13 @@ impl Store for Embedded {
 
     fn apply(&self, writes: Vec<Write>) -> Reply<Vec<Result<Verdict, Error>>> {
         let count = writes.len();
-        let (reply, answer) = answer::place();
+        let (reply, answer) = oneshot::channel();
         if let Err(error) = self.queue.push(Job::Apply { writes, reply }) {
             return Reply::Ready(vec![Err(error); count]);
         }
-        Reply::later(async move { answer.await.unwrap_or_else(|| vec![Err(writer_gone()); count]) })
+        Reply::later(
+            async move { answer.await.unwrap_or_else(|_| vec![Err(writer_gone()); count]) },
+        )
     }
 
     fn recall(&self, key: &ReplayKey) -> Reply<Result<Option<Remembered>, Error>> {
@@ -146,11 +147,11 @@ impl Store for Embedded {
 
     /// Asks the writer thread, so it also tells that this one is alive and how far behind it is.
     fn check(&self) -> Reply<Result<(), Error>> {
-        let (reply, answer) = answer::place();
+        let (reply, answer) = oneshot::channel();
         match self.queue.push(Job::Check { reply }) {
             Err(error) => Reply::Ready(Err(error)),
             Ok(()) => {
-                Reply::later(async move { answer.await.unwrap_or_else(|| Err(writer_gone())) })
+                Reply::later(async move { answer.await.unwrap_or_else(|_| Err(writer_gone())) })
             }
         }
     }
