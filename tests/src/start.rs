@@ -69,6 +69,13 @@ impl Start {
         self.store(url)
     }
 
+    /// Expects that the service logs faults, as it does when what is behind it fails.
+    #[must_use]
+    pub fn expecting_faults(mut self) -> Self {
+        self.faults_expected = true;
+        self
+    }
+
     /// Puts the store that fails on demand in front of the one that is set; see
     /// [`Shelf::rehearse`].
     #[must_use]
@@ -84,13 +91,6 @@ impl Start {
     pub fn planted(self, bug: &str) -> Self {
         self.home.write("faults/bug", bug);
         self.faulty()
-    }
-
-    /// Accepts that the log tells of faults, because something the service needs is disturbed.
-    #[must_use]
-    pub fn disturbed(mut self) -> Self {
-        self.faults_expected = true;
-        self
     }
 
     /// Loads the samples.

@@ -73,8 +73,10 @@ fn survives(store: Store, fault: Fault) -> Trial {
             workload.rounds = rounds.parse().expect("SHELF_E2E_ROUNDS is a number");
         }
         let (replicas, backing) = (store.replicas(), store.backing());
-        let figures = match run(workload, replicas, backing, Start::disturbed, Some(&mut *fault()))
-        {
+        let mut nemesis = fault();
+        let dress =
+            if nemesis.is_behind_the_service() { Start::expecting_faults } else { undressed };
+        let figures = match run(workload, replicas, backing, dress, Some(&mut *nemesis)) {
             Ok(figures) => figures,
             Err(why) => return Ok(Completion::ignored_with(why.to_string())),
         };

@@ -76,6 +76,11 @@ async fn one_of_many_first_puts_creates_on_disk() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_many_first_puts_creates_on_two_replicas_of_postgres() {
+    race_on(Store::Postgres, None, 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_many_conditional_puts_passes_in_memory() {
     race_on(Store::Memory, Some(("If-None-Match", "*")), 412).await;
 }
@@ -83,6 +88,11 @@ async fn one_of_many_conditional_puts_passes_in_memory() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_many_conditional_puts_passes_on_disk() {
     race_on(Store::Disk, Some(("If-None-Match", "*")), 412).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_many_conditional_puts_passes_on_two_replicas_of_postgres() {
+    race_on(Store::Postgres, Some(("If-None-Match", "*")), 412).await;
 }
 
 /// Clients increment one number by compare-and-set; each increment is counted once.

@@ -18,6 +18,10 @@ impl Nemesis for Resets {
         "connections_are_reset"
     }
 
+    fn is_behind_the_service(&self) -> bool {
+        false
+    }
+
     fn lasts(&self) -> RangeInclusive<Duration> {
         millis(0, 5)
     }
@@ -44,6 +48,10 @@ pub struct LostAnswers {
 impl Nemesis for LostAnswers {
     fn name(&self) -> &'static str {
         "answers_are_lost"
+    }
+
+    fn is_behind_the_service(&self) -> bool {
+        false
     }
 
     /// A write comes within this time.
@@ -78,6 +86,10 @@ pub struct BlackHole;
 impl Nemesis for BlackHole {
     fn name(&self) -> &'static str {
         "line_is_dead"
+    }
+
+    fn is_behind_the_service(&self) -> bool {
+        false
     }
 
     /// At times it is longer than clients wait.

@@ -29,6 +29,10 @@ pub trait Nemesis: Debug {
     /// Returns a few words that say what goes wrong, for the name of a test: `service_is_killed`.
     fn name(&self) -> &'static str;
 
+    /// Tells whether the service has reason to log faults: something behind it fails, not the
+    /// service or what is in front of it.
+    fn is_behind_the_service(&self) -> bool;
+
     /// Returns how long it stays disturbed, at least and at most.
     fn lasts(&self) -> RangeInclusive<Duration>;
 

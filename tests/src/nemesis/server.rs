@@ -100,6 +100,10 @@ impl Nemesis for ServerFault {
         self.name
     }
 
+    fn is_behind_the_service(&self) -> bool {
+        true
+    }
+
     fn lasts(&self) -> RangeInclusive<Duration> {
         self.lasts.clone()
     }

@@ -20,6 +20,10 @@ impl Nemesis for Kill {
         "service_is_killed"
     }
 
+    fn is_behind_the_service(&self) -> bool {
+        false
+    }
+
     fn lasts(&self) -> RangeInclusive<Duration> {
         millis(0, 300)
     }
@@ -47,6 +51,10 @@ pub struct Pause {
 impl Nemesis for Pause {
     fn name(&self) -> &'static str {
         "service_is_paused"
+    }
+
+    fn is_behind_the_service(&self) -> bool {
+        false
     }
 
     /// At times it is longer than clients wait.

@@ -125,17 +125,18 @@ impl Client {
         }
     }
 
-    /// Returns a connection on which the service has answered before. Otherwise a client would
-    /// leave one write open after another for as long as the service is away.
+    /// Returns a connection on which the service has answered before, or said that it is ready.
+    /// Otherwise a client would leave one write open after another for as long as the service, or
+    /// what is behind it, is away.
     async fn connect(&mut self) -> Connection {
         if let Some(connection) = self.connection.take() {
             return connection;
         }
         let service = self.service;
-        eventually("the service to answer", REACH_TIME_MAX, async || {
+        eventually("the service to be ready", REACH_TIME_MAX, async || {
             let reaching = async {
                 let mut connection = Connection::try_open(service).await.ok()?;
-                let answer = connection.try_send(&Request::get("/livez")).await.ok()?;
+                let answer = connection.try_send(&Request::get("/readyz")).await.ok()?;
                 (answer.status == 200).then_some(connection)
             };
             timeout(ANSWER_TIME_MAX, reaching).await.ok()?
