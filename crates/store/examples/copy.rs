@@ -22,7 +22,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn measure(store: &dyn Store, url: &str, rounds: usize) -> Result<(), Box<dyn Error>> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    // What is behind the question mark is for the store.
+    let server = url.split_once('?').map_or(url, |(server, _)| server);
+    let (client, connection) = tokio_postgres::connect(server, NoTls).await?;
     tokio::spawn(connection);
     client
         .batch_execute(
