@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use e2e::{Answer, Request, Shelf, eventually, on_every_store};
+use e2e::{Answer, Connection, Request, Shelf, Store, eventually, on_every_store};
+use testbed::Relay;
 
 const ONE: &str = r#"{"name":null,"size":1}"#;
 const TWO: &str = r#"{"name":null,"size":2}"#;
@@ -171,4 +172,38 @@ async fn answers_are_remembered_across_a_kill_and_forgotten_when_their_time_is_o
     });
     later.await.expect_item(200, "unchanged", ONE);
     shelf.stop().await;
+}
+
+#[tokio::test]
+async fn a_retry_after_a_reset_connection_is_told_the_original_201() {
+    on_every_store(Shelf::start, async |shelf| {
+        let relay = Relay::start(shelf.address());
+        let create = under("k", Request::put("/items/a", ONE));
+        relay.lose_next_answer();
+        let lost = Connection::open(relay.address()).await.try_send(&create).await;
+        assert!(lost.is_err(), "the connection was reset");
+        assert_eq!(relay.lost(), 1, "after the service had answered");
+        let retry = shelf.send(create).await;
+        retry.expect_item(201, "created", ONE);
+        assert_eq!(retry.header("location"), Some("/items/a"));
+        assert_eq!(retry.header("idempotent-replayed"), Some("true"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_retry_may_go_to_another_replica() {
+    for store in Store::ALL.into_iter().filter(|store| store.replicas() > 1) {
+        let backing = store.backing();
+        let (one, other) = (backing.of(Shelf::start()), backing.of(Shelf::start()));
+        let (one, other) = (one.spawn().await, other.spawn().await);
+        for request in [Request::put("/items/a", ONE), Request::post("/items", TWO)] {
+            let request = under("k", request);
+            let first = one.send(request.clone()).await;
+            first.expect(201);
+            expect_replay(&other.send(request).await, &first);
+        }
+        one.stop().await;
+        other.stop().await;
+    }
 }
