@@ -51,7 +51,7 @@ impl Etcd {
     }
 
     /// Cuts a node off from its peers, until [`heal`](Self::heal). Clients still reach it. It was
-    /// started as [partitionable](Builder::partitionable).
+    /// started as [partitionable](super::Builder::partitionable).
     ///
     /// # Errors
     /// [`NotPossible`] when this machine has no network to cut: the test is to report that it was
