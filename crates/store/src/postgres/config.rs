@@ -92,6 +92,12 @@ impl Config {
         driver.target_session_attrs(TargetSessionAttrs::ReadWrite);
         Ok(Self { driver, pool, statement_timeout, root_certificates })
     }
+
+    /// Longest time to open a connection: every host may take as long as the URL says.
+    pub(super) fn open_time_max(&self) -> Duration {
+        let each = self.driver.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT_DEFAULT);
+        each * u32::try_from(self.driver.get_hosts().len()).unwrap_or(1).max(1)
+    }
 }
 
 /// The driver's own message, with what caused it.

@@ -5,16 +5,18 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use domain::{ItemId, Moment, PAGE_BYTES_MAX, Page, PageQuery, ReplayKey};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error as DriverError, Row, Statement};
 
 use super::connect::{Connection, Connector};
-use super::error::{Verdict, judge, read_failed};
+use super::error::{Verdict, is_over, judge};
 use super::rows::{Items, Kinds, Replaced, column, column_sixteen, damaged, item, outcome};
 use crate::codec::decode_remembered;
 use crate::error::{Error, ErrorKind};
-use crate::remote::session::{Failure, Put, Session, State, Stored, Swap, Swapped, Told, Wanted};
+use crate::remote::session::{
+    FORGET_TIME_MAX, Failure, Put, Session, State, Stored, Swap, Swapped, Told, Wanted,
+};
 use crate::remote::token::Token;
 
 /// How many answers are removed at a time: little enough to hold no locks for long.
@@ -37,7 +39,7 @@ impl PostgresSession {
     }
 
     async fn connected(&mut self) -> Result<&Connection, Error> {
-        if self.connection.as_ref().is_none_or(|connection| connection.client.is_closed()) {
+        if self.connection.as_ref().is_none_or(|connection| connection.client().is_closed()) {
             self.connection = None;
             match self.connector.connect_prepared().await {
                 Ok(connection) => {
@@ -59,18 +61,30 @@ impl PostgresSession {
     }
 
     /// Makes calls on the connection, within the time of a statement.
-    async fn call<T>(&mut self, call: impl AsyncFnOnce(&Connection) -> T) -> Result<T, Failure> {
+    async fn call<T>(
+        &mut self,
+        call: impl AsyncFnOnce(&Connection) -> Result<T, DriverError>,
+    ) -> Result<T, Verdict> {
         let time_max = self.connector.statement_time_max();
-        let connection = self.connected().await.map_err(Failure::Refused)?;
+        let connection =
+            self.connected().await.map_err(|error| Verdict::Failed(Failure::Refused(error)))?;
         match timeout(time_max, call(connection)).await {
-            Ok(done) => Ok(done),
+            Ok(done) => done.map_err(|error| self.judge(error)),
             Err(_) => {
                 // What the server still does on it is nobody's business any more.
                 self.connection = None;
                 let message = "the database did not answer in time";
-                Err(Failure::Lost(Error::new(ErrorKind::Unavailable, message)))
+                Err(Verdict::Failed(Failure::Lost(Error::new(ErrorKind::Unavailable, message))))
             }
         }
+    }
+
+    /// Judges a failure, and gives the connection up if another one may do better.
+    fn judge(&mut self, error: DriverError) -> Verdict {
+        if is_over(&error) {
+            self.connection = None;
+        }
+        judge(error)
     }
 
     async fn query(
@@ -79,12 +93,9 @@ impl PostgresSession {
         parameters: &Parameters<'_>,
     ) -> Result<Vec<Row>, Error> {
         let rows = self.call(async |connection| {
-            connection.client.query(statement(connection), parameters).await
+            connection.client().query(statement(connection), parameters).await
         });
-        match rows.await {
-            Ok(rows) => rows.map_err(read_failed),
-            Err(Failure::Refused(error) | Failure::Lost(error)) => Err(error),
-        }
+        rows.await.map_err(Verdict::of_a_read)
     }
 }
 
@@ -105,7 +116,7 @@ impl Session for PostgresSession {
         // The answers are read after the items: whoever sees what a write did also sees what is
         // remembered of it.
         let read = self.call(async |connection| {
-            let Connection { client, statements } = connection;
+            let (client, statements) = (connection.client(), &connection.statements);
             let items = async {
                 if ids.is_empty() {
                     return Ok(Vec::new());
@@ -119,12 +130,9 @@ impl Session for PostgresSession {
                 client.query(&statements.read_answers, &[&keys]).await
             };
             let items = items.await?;
-            Ok::<_, DriverError>((items, answers.await?))
+            Ok((items, answers.await?))
         });
-        let (items, answers) = match read.await {
-            Ok(read) => read.map_err(read_failed)?,
-            Err(Failure::Refused(error) | Failure::Lost(error)) => return Err(error),
-        };
+        let (items, answers) = read.await.map_err(Verdict::of_a_read)?;
         let mut states: Vec<_> = wanted.iter().map(|_| State::default()).collect();
         for row in items {
             let ordinal: i64 = column(&row, 0)?;
@@ -158,9 +166,9 @@ impl Session for PostgresSession {
             items.push(put.key, put.item, put.token).map_err(Failure::Refused)?;
         }
         let put = self.call(async |connection| {
-            connection.client.query(&connection.statements.put, &items.parameters()).await
+            connection.client().query(&connection.statements.put, &items.parameters()).await
         });
-        let rows = match put.await?.map_err(judge) {
+        let rows = match put.await {
             Ok(rows) => rows,
             Err(Verdict::Conflict) => Vec::new(),
             Err(Verdict::Failed(failure)) => return Err(failure),
@@ -183,28 +191,41 @@ impl Session for PostgresSession {
             Ok(kinds) => kinds,
             Err(error) => return vec![Swapped::Failed(Failure::Refused(error)); swaps.len()],
         };
+        // What counts no more may go by itself: whether the swaps happen is a question of their own.
         let replaced = Replaced::of(swaps);
-        let done = self.call(async |connection| {
-            let Connection { client, statements } = connection;
-            if !replaced.keys.is_empty() {
+        if !replaced.keys.is_empty() {
+            let removed = self.call(async |connection| {
                 let parameters: &Parameters<'_> = &[&replaced.keys, &replaced.ends];
-                client.execute(&statements.replace_answers, parameters).await?;
+                connection
+                    .client()
+                    .execute(&connection.statements.replace_answers, parameters)
+                    .await
+            });
+            match removed.await {
+                Ok(_) => {}
+                Err(Verdict::Conflict) => return vec![Swapped::Moved; swaps.len()],
+                Err(failed) => {
+                    let refused = Failure::Refused(failed.of_a_read());
+                    return vec![Swapped::Failed(refused); swaps.len()];
+                }
             }
-            Ok::<_, DriverError>(tokio::join!(
+        }
+        let done = self.call(async |connection| {
+            let (client, statements) = (connection.client(), &connection.statements);
+            Ok(tokio::join!(
                 kinds.insert.insert(client, &statements.insert),
                 kinds.update.update(client, &statements.update),
                 kinds.remove.touch(client, &statements.remove),
                 kinds.keep.touch(client, &statements.keep),
             ))
         });
-        let done = match done.await.map(|done| done.map_err(judge)) {
-            Ok(Ok((insert, update, remove, keep))) => [insert, update, remove, keep],
-            Ok(Err(Verdict::Conflict)) => return vec![Swapped::Moved; swaps.len()],
-            Ok(Err(Verdict::Failed(failure))) | Err(failure) => {
-                return vec![Swapped::Failed(failure); swaps.len()];
+        let verdicts = match done.await {
+            Ok((insert, update, remove, keep)) => {
+                [insert, update, remove, keep].map(|done| done.map_err(|error| self.judge(error)))
             }
+            Err(Verdict::Conflict) => return vec![Swapped::Moved; swaps.len()],
+            Err(Verdict::Failed(failure)) => return vec![Swapped::Failed(failure); swaps.len()],
         };
-        let verdicts = done.map(|done| done.map_err(judge));
         swaps
             .iter()
             .map(|swap| match &verdicts[Kinds::place(swap)] {
@@ -241,18 +262,16 @@ impl Session for PostgresSession {
 
     async fn forget(&mut self, now: Moment) -> Result<(), Error> {
         let now = i64::try_from(now.0).unwrap_or(i64::MAX);
-        loop {
+        let until = Instant::now() + FORGET_TIME_MAX;
+        while Instant::now() < until {
             let forgotten = self.call(async |connection| {
-                let Connection { client, statements } = connection;
-                client.execute(&statements.forget, &[&now, &FORGOTTEN_AT_A_TIME]).await
+                let parameters: &Parameters<'_> = &[&now, &FORGOTTEN_AT_A_TIME];
+                connection.client().execute(&connection.statements.forget, parameters).await
             });
-            let rows = match forgotten.await {
-                Ok(rows) => rows.map_err(read_failed)?,
-                Err(Failure::Refused(error) | Failure::Lost(error)) => return Err(error),
-            };
-            if rows < FORGOTTEN_AT_A_TIME as u64 {
-                return Ok(());
+            if forgotten.await.map_err(Verdict::of_a_read)? < FORGOTTEN_AT_A_TIME as u64 {
+                break;
             }
         }
+        Ok(())
     }
 }
