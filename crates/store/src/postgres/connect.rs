@@ -164,6 +164,10 @@ fn tls(config: &Config) -> Result<ClientConfig, Error> {
                 // What is no certificate authority is of no use, and no harm.
                 let _ = roots.add(certificate.map_err(unusable)?);
             }
+            if roots.is_empty() {
+                let message = format!("{} holds no certificate of an authority", path.display());
+                return Err(Error::new(ErrorKind::Internal, message));
+            }
         }
         None => {
             let found = rustls_native_certs::load_native_certs();

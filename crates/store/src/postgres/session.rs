@@ -1,10 +1,10 @@
 //! One connection to the database, as the lanes use it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use bytes::Bytes;
-use domain::{ItemId, Moment, PAGE_BYTES_MAX, Page, PageQuery, ReplayKey};
+use domain::{ItemId, Key, Moment, PAGE_BYTES_MAX, Page, PageQuery, ReplayKey};
 use tokio::time::{Instant, timeout};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error as DriverError, Row, Statement};
@@ -104,15 +104,18 @@ impl Session for PostgresSession {
     type Version = Token;
 
     async fn read(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<State<Token>>, Error> {
-        let mut places = Vec::with_capacity(wanted.len());
+        // What several want is read once: it can be large.
+        let mut places: HashMap<&Key, usize> = HashMap::with_capacity(wanted.len());
         let (mut collections, mut ids) = (Vec::new(), Vec::new());
-        for (at, key) in wanted.iter().enumerate().filter_map(|(at, one)| Some((at, one.item?))) {
-            places.push(at);
-            collections.push(key.collection.as_str());
-            ids.push(key.id.as_str());
+        for key in wanted.iter().filter_map(|one| one.item) {
+            places.entry(key).or_insert_with(|| {
+                collections.push(key.collection.as_str());
+                ids.push(key.id.as_str());
+                ids.len() - 1
+            });
         }
-        let keys = wanted.iter().flat_map(|one| one.answers).map(|key| &key.as_bytes()[..]);
-        let keys: Vec<_> = keys.collect();
+        let keys: HashSet<_> = wanted.iter().flat_map(|one| one.answers).collect();
+        let keys: Vec<_> = keys.into_iter().map(|key| &key.as_bytes()[..]).collect();
         // The answers are read after the items: whoever sees what a write did also sees what is
         // remembered of it.
         let read = self.call(async |connection| {
@@ -129,18 +132,21 @@ impl Session for PostgresSession {
                 }
                 client.query(&statements.read_answers, &[&keys]).await
             };
-            let items = items.await?;
-            Ok((items, answers.await?))
+            // Both are sent at once, in this order.
+            tokio::try_join!(biased; items, answers)
         });
         let (items, answers) = read.await.map_err(Verdict::of_a_read)?;
-        let mut states: Vec<_> = wanted.iter().map(|_| State::default()).collect();
+        let mut stored: Vec<Option<Stored<Token>>> = ids.iter().map(|_| None).collect();
         for row in items {
             let ordinal: i64 = column(&row, 0)?;
-            let place = usize::try_from(ordinal - 1).ok().and_then(|at| places.get(at));
+            let place = usize::try_from(ordinal - 1).ok().and_then(|at| stored.get_mut(at));
             let token = Token(column_sixteen(&row, 4)?);
-            let stored =
-                Stored { item: item(&row, 1)?, token, created: column(&row, 5)?, version: token };
-            states[*place.ok_or_else(damaged)?].stored = Some(stored);
+            *place.ok_or_else(damaged)? = Some(Stored {
+                item: item(&row, 1)?,
+                token,
+                created: column(&row, 5)?,
+                version: token,
+            });
         }
         let mut found = HashMap::with_capacity(answers.len());
         for row in answers {
@@ -150,11 +156,12 @@ impl Session for PostgresSession {
                 decode_remembered(&answer)?,
             );
         }
-        for (state, one) in states.iter_mut().zip(wanted) {
+        let states = wanted.iter().map(|one| {
             let own = one.answers.iter().filter_map(|key| Some((*key, found.get(key)?.clone())));
-            state.answers = own.collect();
-        }
-        Ok(states)
+            let place = one.item.and_then(|key| places.get(key));
+            State { stored: place.and_then(|at| stored[*at].clone()), answers: own.collect() }
+        });
+        Ok(states.collect())
     }
 
     async fn put(&mut self, puts: &[Put<'_>]) -> Result<Vec<Told<Token>>, Failure> {

@@ -45,8 +45,12 @@ async fn password_and_certificate_are_checked() {
     let message = refusal(&format!("{url}?sslmode=disable"));
     assert!(message.contains("sslmode=require"), "{message}");
     assert!(!message.contains("opensesame"), "{message}");
-    let message = refusal(&format!("{url}?sslrootcert=/nowhere.pem"));
-    assert!(message.contains("/nowhere.pem"), "{message}");
+    let empty = directory.path().join("empty.pem");
+    std::fs::write(&empty, "").unwrap();
+    for path in [&empty, &directory.path().join("nowhere.pem")] {
+        let message = refusal(&format!("{url}?sslrootcert={}", path.display()));
+        assert!(message.contains(&path.display().to_string()), "{message}");
+    }
 }
 
 #[test]

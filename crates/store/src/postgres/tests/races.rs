@@ -45,4 +45,7 @@ async fn of_all_first_puts_to_an_id_one_creates() {
         assert_eq!(created.iter().map(|created| created[id]).sum::<usize>(), 1, "{id}");
     }
     assert_eq!(server().sql(&url, "SELECT count(*) FROM shelf_items"), IDS.to_string());
+    // All lock rows in one order.
+    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    assert_eq!(server().sql(&url, deadlocks), "0");
 }
