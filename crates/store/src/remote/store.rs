@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
 use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
@@ -101,7 +102,7 @@ impl Remote {
                 };
                 drop(ready.send(Ok(())));
                 let tokens = Arc::new(Tokens::default());
-                let mut tasks = Vec::new();
+                let mut tasks = FuturesUnordered::new();
                 for pieces in pieces {
                     let lane = lanes::write(make(), Arc::clone(&tokens), pieces, pool.patience);
                     tasks.push(tokio::task::spawn_local(lane));
@@ -111,7 +112,7 @@ impl Remote {
                     tasks.push(tokio::task::spawn_local(lane));
                 }
                 tasks.push(tokio::task::spawn_local(lanes::look(make(), look, pool.patience)));
-                for ended in join_all(tasks).await {
+                while let Some(ended) = tasks.next().await {
                     if let Err(error) = ended {
                         tracing::error!(%error, "a lane of the store ended early: {error}");
                     }

@@ -11,6 +11,7 @@ use super::super::session::{
     Failure, Next, Put, Session, State, Stored, Swap, Swapped, Told, Wanted,
 };
 use super::super::token::Token;
+use super::gate::Gate;
 use super::script::{Fault, Step};
 use crate::error::{Error, ErrorKind};
 
@@ -35,7 +36,7 @@ pub(super) struct Inner {
     /// The largest number of items in one call.
     pub(super) most: usize,
     /// What calls that write wait for, if they have to wait.
-    pub(super) gate: Option<Arc<Semaphore>>,
+    gate: Option<Arc<Semaphore>>,
     /// What never can be read.
     pub(super) damaged: Option<Key>,
     version: u64,
@@ -56,6 +57,13 @@ impl Engine {
     pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {
         // A session that panics does so on purpose.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets calls that write wait until the gate is opened, or dropped.
+    pub(super) fn close_gate(&self) -> Gate {
+        let gate = Gate::default();
+        self.inner().gate = Some(gate.waits());
+        gate
     }
 
     pub(super) fn session(&self) -> Scripted {
@@ -204,7 +212,8 @@ impl Scripted {
         tokio::task::yield_now().await;
         let gate = self.0.inner().gate.clone();
         if let Some(gate) = gate {
-            gate.acquire().await.expect("it is not closed").forget();
+            // An open gate is a closed semaphore: nobody waits for it any more.
+            let _ = gate.acquire().await;
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use domain::{Item, Key, Verdict, Write};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use domain::{Item, Key, Moment, Verdict, Write};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::super::lanes::{self, Read};
@@ -108,15 +109,14 @@ async fn an_outage_fails_the_rest_of_a_large_call_at_once() {
 async fn what_waited_for_too_long_is_told_so_and_does_not_happen() {
     locally(async {
         let engine = Engine::default();
-        let gate = Arc::new(Semaphore::new(0));
-        engine.inner().gate = Some(Arc::clone(&gate));
+        let gate = engine.close_gate();
         let lane = Lane::start(&engine);
         let first = lane.send([put("a", 1)]);
         tokio::task::yield_now().await;
         let late = lane.send([put("b", 1), put("c", 1)]);
         tokio::time::advance(PATIENCE + PATIENCE / 2).await;
         let fresh = lane.send([put("d", 1)]);
-        gate.add_permits(100);
+        gate.open();
         assert_results(&first.await.unwrap(), &[created(1)]);
         let overloaded = || failed(ErrorKind::Overloaded);
         assert_results(&late.await.unwrap(), &[overloaded(), overloaded()]);
@@ -163,6 +163,25 @@ async fn a_lane_that_panics_gives_its_share_back() {
         assert!(one.await.is_err() && two.await.is_err());
         assert!(lane.task.await.unwrap_err().is_panic());
         assert_eq!(lane.waiting.load(Ordering::Relaxed), 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_whose_time_is_over_are_forgotten_while_nobody_asks() {
+    locally(async {
+        let engine = Engine::default();
+        let mut over = keyed(put("a", 1), "over");
+        over.idempotency.as_mut().unwrap().until = Moment(1);
+        engine.write(over);
+        engine.write(keyed(put("b", 1), "kept"));
+        let (queue, looks) = mpsc::channel(1);
+        let lane = lanes::look(engine.session(), looks, PATIENCE);
+        let lane = tokio::task::spawn_local(lane);
+        tokio::time::sleep(Duration::from_secs(900)).await;
+        assert_eq!(engine.inner().answers.len(), 1);
+        drop(queue);
+        lane.await.unwrap();
     })
     .await;
 }

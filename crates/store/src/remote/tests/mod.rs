@@ -2,6 +2,7 @@
 
 mod doubts;
 mod engine;
+mod gate;
 mod groups;
 mod history;
 mod keyed;

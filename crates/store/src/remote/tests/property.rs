@@ -23,6 +23,8 @@ const IDS: [&str; 2] = ["a", "b"];
 struct Case {
     calls: [Vec<Vec<Write>>; 2],
     script: Vec<Step>,
+    /// What others write in the end, before that happens which is still on its way.
+    last: Vec<Write>,
 }
 
 fn some_write() -> impl Strategy<Value = Write> {
@@ -57,7 +59,7 @@ fn some_step() -> impl Strategy<Value = Step> {
         2 => Just(Fault::LostBefore),
         2 => Just(Fault::LostAfter),
         1 => Just(Fault::LostHalf),
-        3 => (0..12_usize).prop_map(Fault::LostUntil),
+        3 => (0..40_usize).prop_map(Fault::LostUntil),
         1 => Just(Fault::Exists),
         1 => Just(Fault::Raced),
         2 => Just(Fault::Refused(ErrorKind::Unavailable)),
@@ -69,8 +71,8 @@ fn some_step() -> impl Strategy<Value = Step> {
 
 fn some_case() -> impl Strategy<Value = Case> {
     let calls = || vec(vec(some_request(), 1..5), 1..4);
-    ((calls(), calls()), vec(some_step(), 0..40))
-        .prop_map(|((one, two), script)| Case { calls: [one, two], script })
+    ((calls(), calls()), vec(some_step(), 0..40), vec(some_write(), 0..4))
+        .prop_map(|((one, two), script, last)| Case { calls: [one, two], script, last })
 }
 
 /// Makes the calls of one replica, and returns what was answered.
@@ -118,6 +120,7 @@ async fn play(case: Case) {
         replica(&engine, engine.session(), &tokens, two, 1),
     );
     history.extend(more);
+    case.last.into_iter().for_each(|write| engine.write(write));
     engine.finish();
     let inner = engine.inner();
     for (call, (time, write, verdict)) in inner.by_others.iter().enumerate() {
@@ -144,7 +147,7 @@ async fn play(case: Case) {
 
 #[test]
 fn every_answer_is_consistent_with_writes_that_happen_once() {
-    let config = Config { cases: 500, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 1_000, failure_persistence: None, ..Config::default() };
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build().unwrap();
     TestRunner::new(config)

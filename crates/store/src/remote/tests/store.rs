@@ -1,11 +1,9 @@
 //! The store over several lanes.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::Semaphore;
 
 use super::super::{Pool, Remote};
 use super::engine::Engine;
@@ -15,11 +13,11 @@ use crate::error::ErrorKind;
 use crate::reply::Reply;
 use crate::store::Store;
 
-/// Calls that one lane holds, and some more.
-const TOO_MANY: usize = 9_000;
+/// Calls that one lane and a group of its own hold, and some more.
+const TOO_MANY: usize = 10_000;
 
 fn store(engine: &Engine, writers: usize) -> Remote {
-    let pool = Pool { writers, readers: 2, patience: Duration::from_secs(5) };
+    let pool = Pool { writers, readers: 2, patience: Duration::from_secs(60) };
     let engine = engine.clone();
     let prepare = async move || Ok::<_, Infallible>(move || engine.session());
     Remote::start("script", pool, prepare, |error| panic!("there is no thread: {error}")).unwrap()
@@ -43,9 +41,8 @@ async fn writes_reach_all_lanes_and_come_back_in_order() {
 #[tokio::test]
 async fn a_full_queue_is_overloaded_at_once_and_takes_more_later() {
     let engine = Engine::default();
-    let gate = Arc::new(Semaphore::new(0));
-    engine.inner().gate = Some(Arc::clone(&gate));
     let store = store(&engine, 1);
+    let gate = engine.close_gate();
     let (mut accepted, mut refused) = (Vec::new(), 0);
     for n in 0..TOO_MANY {
         match store.apply(vec![put(&n.to_string(), n)]) {
@@ -57,7 +54,7 @@ async fn a_full_queue_is_overloaded_at_once_and_takes_more_later() {
         }
     }
     assert!(refused > 0);
-    gate.add_permits(TOO_MANY);
+    gate.open();
     let results = join_all(accepted).await.concat();
     assert!(results.iter().all(Result::is_ok));
     assert_eq!((results.len() + refused, engine.changes()), (TOO_MANY, results.len()));
@@ -67,9 +64,8 @@ async fn a_full_queue_is_overloaded_at_once_and_takes_more_later() {
 #[tokio::test]
 async fn bytes_that_wait_are_bounded() {
     let engine = Engine::default();
-    let gate = Arc::new(Semaphore::new(0));
-    engine.inner().gate = Some(Arc::clone(&gate));
     let store = store(&engine, 2);
+    let gate = engine.close_gate();
     let large = |id: usize| {
         let text = format!(r#"{{"name":"{}"}}"#, "x".repeat(1 << 20));
         let item = domain::Item::new(&serde_json::from_str(&text).unwrap());
@@ -78,7 +74,7 @@ async fn bytes_that_wait_are_bounded() {
     let replies: Vec<_> = (0..70).map(|id| store.apply(vec![large(id)])).collect();
     let refused = replies.iter().filter(|reply| matches!(reply, Reply::Ready(_))).count();
     assert!((6..10).contains(&refused), "{refused}");
-    gate.add_permits(100);
+    gate.open();
     join_all(replies).await;
     // Nothing waits any more, so that work of any size is taken.
     let results = store.apply((0..70).map(large).collect()).await;
