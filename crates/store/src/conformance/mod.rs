@@ -36,6 +36,7 @@ macro_rules! conformance {
             batches: a_refused_write_does_not_stop_the_others;
             batches: thousands_of_writes_apply_at_once;
             batches: many_bytes_apply_at_once;
+            batches: thousands_of_conditional_and_keyed_writes_apply_at_once;
             cancelled: a_dropped_reply_leaves_whole_writes;
             idempotency: a_repeated_write_is_told_what_the_first_one_was;
             idempotency: what_was_answered_before_does_nothing_to_a_later_state;

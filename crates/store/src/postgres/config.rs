@@ -25,6 +25,9 @@ const CONNECTIONS_MAX: usize = 64;
 /// Longest time of a statement: a hundred times what a large one takes.
 const STATEMENT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 
+/// Longest time of anything: whoever sets more wants something else.
+const TIME_MAX: Duration = Duration::from_secs(3_600);
+
 /// Longest time to open a connection, unless the URL says otherwise.
 const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 
@@ -92,6 +95,12 @@ impl Config {
         driver.target_session_attrs(TargetSessionAttrs::ReadWrite);
         Ok(Self { driver, pool, statement_timeout, root_certificates })
     }
+
+    /// Longest time to open a connection: every host may take as long as the URL says.
+    pub(super) fn open_time_max(&self) -> Duration {
+        let each = self.driver.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT_DEFAULT);
+        each * u32::try_from(self.driver.get_hosts().len()).unwrap_or(1).max(1)
+    }
 }
 
 /// The driver's own message, with what caused it.
@@ -108,8 +117,10 @@ fn connections(name: &str, value: &str) -> Result<usize, String> {
 }
 
 fn time(name: &str, value: &str) -> Result<Duration, String> {
-    let time = humantime::parse_duration(value).ok().filter(|time| !time.is_zero());
-    time.ok_or_else(|| format!("`{name}` is a time such as `5s` or `500ms`"))
+    let time = humantime::parse_duration(value).ok();
+    // Below a millisecond the server would take it for none at all.
+    let time = time.filter(|time| (Duration::from_millis(1)..=TIME_MAX).contains(time));
+    time.ok_or_else(|| format!("`{name}` is a time such as `5s` or `500ms`, and at most an hour"))
 }
 
 /// Where the server is, without secrets.
@@ -160,6 +171,8 @@ mod tests {
             ("postgres://me:secret@a/b?writers=0", "`writers` is a number from 1 to 64"),
             ("postgres://me:secret@a/b?readers=x", "`readers` is a number"),
             ("postgres://me:secret@a/b?patience=0s", "`patience` is a time"),
+            ("postgres://me:secret@a/b?patience=9000years", "at most an hour"),
+            ("postgres://me:secret@a/b?statement_timeout=10us", "`statement_timeout` is a time"),
             ("postgres://me:secret@a/b?statement_timeout=5", "`statement_timeout` is a time"),
             ("postgres://me:secret@a/b?colour=red", "colour"),
             ("postgres://me:secret@a:x/b", "port"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_postgres::{Client, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -33,10 +34,29 @@ pub(super) struct Connector {
     allow_unsafe: bool,
 }
 
-/// An open connection with its prepared statements. It ends when it is dropped.
-pub(super) struct Connection {
+/// An open connection. It ends when it is dropped, whatever is still on its way: a server that does
+/// not answer would keep it for good otherwise.
+pub(super) struct Opened {
     pub(super) client: Client,
+    task: AbortHandle,
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// An open connection with its prepared statements.
+pub(super) struct Connection {
     pub(super) statements: Statements,
+    opened: Opened,
+}
+
+impl Connection {
+    pub(super) fn client(&self) -> &Client {
+        &self.opened.client
+    }
 }
 
 impl Connector {
@@ -51,25 +71,29 @@ impl Connector {
     }
 
     /// Opens a connection to a server that takes writes and keeps them.
-    pub(super) async fn connect(&self) -> Result<Client, Error> {
-        let (client, connection) =
-            self.config.driver.connect(self.tls.clone()).await.map_err(connect_failed)?;
-        tokio::task::spawn_local(async move {
+    pub(super) async fn connect(&self) -> Result<Opened, Error> {
+        let connect =
+            async { self.config.driver.connect(self.tls.clone()).await.map_err(connect_failed) };
+        // The driver's own limit is one of the socket: a server that is stopped accepts it, and says
+        // nothing.
+        let (client, connection) = in_time(self.config.open_time_max(), connect).await?;
+        let task = tokio::task::spawn_local(async move {
             // The statements in flight learn of it themselves.
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection to the database ended: {error}");
             }
         });
-        in_time(self.set_up(&client)).await?;
-        Ok(client)
+        let opened = Opened { client, task: task.abort_handle() };
+        in_time(SETUP_TIME_MAX, self.set_up(&opened.client)).await?;
+        Ok(opened)
     }
 
     /// Opens a connection and prepares the statements, which need the tables.
     pub(super) async fn connect_prepared(&self) -> Result<Connection, Error> {
-        let client = self.connect().await?;
-        let statements =
-            in_time(async { Statements::prepare(&client).await.map_err(read_failed) }).await?;
-        Ok(Connection { client, statements })
+        let opened = self.connect().await?;
+        let statements = async { Statements::prepare(&opened.client).await.map_err(read_failed) };
+        let statements = in_time(SETUP_TIME_MAX, statements).await?;
+        Ok(Connection { statements, opened })
     }
 
     async fn set_up(&self, client: &Client) -> Result<(), Error> {
@@ -108,8 +132,11 @@ impl Connector {
     }
 }
 
-async fn in_time<T>(setup: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    timeout(SETUP_TIME_MAX, setup).await.unwrap_or_else(|_| {
+async fn in_time<T>(
+    time_max: Duration,
+    setup: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    timeout(time_max, setup).await.unwrap_or_else(|_| {
         Err(Error::new(ErrorKind::Unavailable, "the database did not answer a new connection"))
     })
 }
@@ -136,6 +163,10 @@ fn tls(config: &Config) -> Result<ClientConfig, Error> {
             for certificate in CertificateDer::pem_file_iter(path).map_err(unusable)? {
                 // What is no certificate authority is of no use, and no harm.
                 let _ = roots.add(certificate.map_err(unusable)?);
+            }
+            if roots.is_empty() {
+                let message = format!("{} holds no certificate of an authority", path.display());
+                return Err(Error::new(ErrorKind::Internal, message));
             }
         }
         None => {

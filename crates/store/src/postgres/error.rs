@@ -14,6 +14,17 @@ pub(super) enum Verdict {
     Failed(Failure),
 }
 
+/// Tells whether a statement that failed may do better on another connection: this one has ended,
+/// leads to a server that has become a standby, or has forgotten its prepared statements.
+pub(super) fn is_over(error: &DriverError) -> bool {
+    error.code().is_none_or(|code| {
+        *code == SqlState::READ_ONLY_SQL_TRANSACTION
+            || *code == SqlState::INVALID_SQL_STATEMENT_NAME
+            || *code == SqlState::FEATURE_NOT_SUPPORTED
+            || ["08", "57P"].iter().any(|class| code.code().starts_with(class))
+    })
+}
+
 /// Judges a statement that failed after it was sent.
 pub(super) fn judge(error: DriverError) -> Verdict {
     let Some(code) = error.code().cloned() else {
@@ -32,14 +43,6 @@ pub(super) fn judge(error: DriverError) -> Verdict {
         SqlState::T_R_SERIALIZATION_FAILURE
         | SqlState::T_R_DEADLOCK_DETECTED
         | SqlState::UNIQUE_VIOLATION => Verdict::Conflict,
-        // A commit that is waiting for a replica is not undone when the server goes down.
-        SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN
-        | SqlState::ADMIN_SHUTDOWN
-        | SqlState::CRASH_SHUTDOWN => Verdict::Failed(Failure::Lost(Error::with_source(
-            ErrorKind::Unavailable,
-            "the database went away before it answered",
-            error,
-        ))),
         SqlState::DISK_FULL => refused(ErrorKind::Full, "the database has no room left", error),
         SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE => refused(
             ErrorKind::Overloaded,
@@ -54,13 +57,21 @@ pub(super) fn judge(error: DriverError) -> Verdict {
         SqlState::CANNOT_CONNECT_NOW | SqlState::READ_ONLY_SQL_TRANSACTION => {
             refused(ErrorKind::Unavailable, "the database takes no writes at the moment", error)
         }
+        SqlState::INVALID_SQL_STATEMENT_NAME | SqlState::FEATURE_NOT_SUPPORTED => refused(
+            ErrorKind::Unavailable,
+            "the database does not know a prepared statement any more",
+            error,
+        ),
         SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => {
             refused(ErrorKind::Corrupt, "the stored data is damaged", error)
         }
-        code if code.code().starts_with("08") => {
+        // A commit that is waiting for a replica is not undone when the server goes down.
+        code if code == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN
+            || ["08", "57P"].iter().any(|class| code.code().starts_with(class)) =>
+        {
             Verdict::Failed(Failure::Lost(Error::with_source(
                 ErrorKind::Unavailable,
-                "the connection to the database failed",
+                "the database went away before it answered",
                 error,
             )))
         }
@@ -68,25 +79,37 @@ pub(super) fn judge(error: DriverError) -> Verdict {
     }
 }
 
-/// Says why a read failed: it has no outcome that could be unknown.
-pub(super) fn read_failed(error: DriverError) -> Error {
-    match judge(error) {
-        Verdict::Conflict => Error::new(
-            ErrorKind::Unavailable,
-            "the database could not serialize a read with what others wrote",
-        ),
-        Verdict::Failed(Failure::Refused(error) | Failure::Lost(error)) => error,
+impl Verdict {
+    /// Says why a read failed, or anything else that has no outcome that could be unknown.
+    pub(super) fn of_a_read(self) -> Error {
+        match self {
+            Self::Conflict => Error::new(
+                ErrorKind::Unavailable,
+                "the database could not serialize a read with what others wrote",
+            ),
+            Self::Failed(Failure::Refused(error) | Failure::Lost(error)) => error,
+        }
     }
+}
+
+/// Says why a read failed.
+pub(super) fn read_failed(error: DriverError) -> Error {
+    judge(error).of_a_read()
 }
 
 /// Says why there is no connection.
 pub(super) fn connect_failed(error: DriverError) -> Error {
     match error.code() {
-        Some(code)
-            if *code == SqlState::INVALID_PASSWORD
-                || *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION =>
-        {
+        Some(code) if *code == SqlState::INVALID_PASSWORD => {
             let message = "the database does not accept the user and the password of the store URL";
+            Error::with_source(ErrorKind::Unavailable, message, error)
+        }
+        Some(code) if *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+            let message = "the database does not admit the user of the store URL from here; see its pg_hba.conf, and whether it demands TLS (`sslmode=require`)";
+            Error::with_source(ErrorKind::Unavailable, message, error)
+        }
+        Some(code) if *code == SqlState::INVALID_CATALOG_NAME => {
+            let message = "there is no such database; create it with ENCODING 'UTF8'";
             Error::with_source(ErrorKind::Unavailable, message, error)
         }
         Some(code) if *code == SqlState::TOO_MANY_CONNECTIONS => {

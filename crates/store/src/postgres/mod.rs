@@ -21,6 +21,8 @@ mod rows;
 mod schema;
 mod session;
 mod statements;
+#[cfg(test)]
+mod tests;
 
 use std::rc::Rc;
 
@@ -50,6 +52,6 @@ pub(crate) fn open(url: &str, options: &Options) -> Result<Remote, OpenError> {
 
 async fn make_ready(config: Config, allow_unsafe: bool) -> Result<Rc<Connector>, Error> {
     let connector = Connector::new(config, allow_unsafe)?;
-    schema::ensure(&connector.connect().await?).await?;
+    schema::ensure(&connector.connect().await?.client).await?;
     Ok(Rc::new(connector))
 }

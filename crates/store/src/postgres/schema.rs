@@ -43,17 +43,26 @@ const TABLES: &str = r#"
     INSERT INTO shelf_format (format) VALUES (1) ON CONFLICT DO NOTHING;
 "#;
 
+/// Longest time for all of that: as the statements together may take on a server that is busy.
+const TIME_MAX: Duration = Duration::from_secs(30);
+
 /// Makes sure that the tables are there, in the format of this version.
 ///
 /// A role that may not create tables is enough when they are there already.
 pub(super) async fn ensure(client: &Client) -> Result<(), Error> {
+    let late =
+        |_| Error::new(ErrorKind::Unavailable, "the database did not make the tables in time");
+    tokio::time::timeout(TIME_MAX, make(client)).await.map_err(late)?
+}
+
+async fn make(client: &Client) -> Result<(), Error> {
     for _ in 0..ATTEMPTS_MAX {
         match client.query_one("SELECT format FROM shelf_format", &[]).await {
             Ok(row) => return judge(row.get(0)),
             Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {}
             // The table is there, and the row will be in a moment.
             Err(error) if error.code().is_none() && !error.is_closed() => {}
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(unreadable(error)),
         }
         if let Err(error) = client.batch_execute(TABLES).await
             && !is_race(&error)
@@ -91,6 +100,14 @@ fn is_race(error: &DriverError) -> bool {
         SqlState::INTERNAL_ERROR,
     ];
     error.code().is_some_and(|code| races.contains(code))
+}
+
+fn unreadable(error: DriverError) -> Error {
+    if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+        let message = "the tables are there, and the role may not use them; grant SELECT, INSERT, UPDATE and DELETE on shelf_format, shelf_items and shelf_answers";
+        return Error::with_source(ErrorKind::Internal, message, error);
+    }
+    read_failed(error)
 }
 
 fn failed(error: DriverError) -> Error {

@@ -1,20 +1,22 @@
 //! One connection to the database, as the lanes use it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use bytes::Bytes;
-use domain::{ItemId, Moment, PAGE_BYTES_MAX, Page, PageQuery, ReplayKey};
-use tokio::time::timeout;
+use domain::{ItemId, Key, Moment, PAGE_BYTES_MAX, Page, PageQuery, ReplayKey};
+use tokio::time::{Instant, timeout};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error as DriverError, Row, Statement};
 
 use super::connect::{Connection, Connector};
-use super::error::{Verdict, judge, read_failed};
+use super::error::{Verdict, is_over, judge};
 use super::rows::{Items, Kinds, Replaced, column, column_sixteen, damaged, item, outcome};
 use crate::codec::decode_remembered;
 use crate::error::{Error, ErrorKind};
-use crate::remote::session::{Failure, Put, Session, State, Stored, Swap, Swapped, Told, Wanted};
+use crate::remote::session::{
+    FORGET_TIME_MAX, Failure, Put, Session, State, Stored, Swap, Swapped, Told, Wanted,
+};
 use crate::remote::token::Token;
 
 /// How many answers are removed at a time: little enough to hold no locks for long.
@@ -37,7 +39,7 @@ impl PostgresSession {
     }
 
     async fn connected(&mut self) -> Result<&Connection, Error> {
-        if self.connection.as_ref().is_none_or(|connection| connection.client.is_closed()) {
+        if self.connection.as_ref().is_none_or(|connection| connection.client().is_closed()) {
             self.connection = None;
             match self.connector.connect_prepared().await {
                 Ok(connection) => {
@@ -59,18 +61,30 @@ impl PostgresSession {
     }
 
     /// Makes calls on the connection, within the time of a statement.
-    async fn call<T>(&mut self, call: impl AsyncFnOnce(&Connection) -> T) -> Result<T, Failure> {
+    async fn call<T>(
+        &mut self,
+        call: impl AsyncFnOnce(&Connection) -> Result<T, DriverError>,
+    ) -> Result<T, Verdict> {
         let time_max = self.connector.statement_time_max();
-        let connection = self.connected().await.map_err(Failure::Refused)?;
+        let connection =
+            self.connected().await.map_err(|error| Verdict::Failed(Failure::Refused(error)))?;
         match timeout(time_max, call(connection)).await {
-            Ok(done) => Ok(done),
+            Ok(done) => done.map_err(|error| self.judge(error)),
             Err(_) => {
                 // What the server still does on it is nobody's business any more.
                 self.connection = None;
                 let message = "the database did not answer in time";
-                Err(Failure::Lost(Error::new(ErrorKind::Unavailable, message)))
+                Err(Verdict::Failed(Failure::Lost(Error::new(ErrorKind::Unavailable, message))))
             }
         }
+    }
+
+    /// Judges a failure, and gives the connection up if another one may do better.
+    fn judge(&mut self, error: DriverError) -> Verdict {
+        if is_over(&error) {
+            self.connection = None;
+        }
+        judge(error)
     }
 
     async fn query(
@@ -79,12 +93,9 @@ impl PostgresSession {
         parameters: &Parameters<'_>,
     ) -> Result<Vec<Row>, Error> {
         let rows = self.call(async |connection| {
-            connection.client.query(statement(connection), parameters).await
+            connection.client().query(statement(connection), parameters).await
         });
-        match rows.await {
-            Ok(rows) => rows.map_err(read_failed),
-            Err(Failure::Refused(error) | Failure::Lost(error)) => Err(error),
-        }
+        rows.await.map_err(Verdict::of_a_read)
     }
 }
 
@@ -93,19 +104,22 @@ impl Session for PostgresSession {
     type Version = Token;
 
     async fn read(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<State<Token>>, Error> {
-        let mut places = Vec::with_capacity(wanted.len());
+        // What several want is read once: it can be large.
+        let mut places: HashMap<&Key, usize> = HashMap::with_capacity(wanted.len());
         let (mut collections, mut ids) = (Vec::new(), Vec::new());
-        for (at, key) in wanted.iter().enumerate().filter_map(|(at, one)| Some((at, one.item?))) {
-            places.push(at);
-            collections.push(key.collection.as_str());
-            ids.push(key.id.as_str());
+        for key in wanted.iter().filter_map(|one| one.item) {
+            places.entry(key).or_insert_with(|| {
+                collections.push(key.collection.as_str());
+                ids.push(key.id.as_str());
+                ids.len() - 1
+            });
         }
-        let keys = wanted.iter().flat_map(|one| one.answers).map(|key| &key.as_bytes()[..]);
-        let keys: Vec<_> = keys.collect();
+        let keys: HashSet<_> = wanted.iter().flat_map(|one| one.answers).collect();
+        let keys: Vec<_> = keys.into_iter().map(|key| &key.as_bytes()[..]).collect();
         // The answers are read after the items: whoever sees what a write did also sees what is
         // remembered of it.
         let read = self.call(async |connection| {
-            let Connection { client, statements } = connection;
+            let (client, statements) = (connection.client(), &connection.statements);
             let items = async {
                 if ids.is_empty() {
                     return Ok(Vec::new());
@@ -118,21 +132,21 @@ impl Session for PostgresSession {
                 }
                 client.query(&statements.read_answers, &[&keys]).await
             };
-            let items = items.await?;
-            Ok::<_, DriverError>((items, answers.await?))
+            // Both are sent at once, in this order.
+            tokio::try_join!(biased; items, answers)
         });
-        let (items, answers) = match read.await {
-            Ok(read) => read.map_err(read_failed)?,
-            Err(Failure::Refused(error) | Failure::Lost(error)) => return Err(error),
-        };
-        let mut states: Vec<_> = wanted.iter().map(|_| State::default()).collect();
+        let (items, answers) = read.await.map_err(Verdict::of_a_read)?;
+        let mut stored: Vec<Option<Stored<Token>>> = ids.iter().map(|_| None).collect();
         for row in items {
             let ordinal: i64 = column(&row, 0)?;
-            let place = usize::try_from(ordinal - 1).ok().and_then(|at| places.get(at));
+            let place = usize::try_from(ordinal - 1).ok().and_then(|at| stored.get_mut(at));
             let token = Token(column_sixteen(&row, 4)?);
-            let stored =
-                Stored { item: item(&row, 1)?, token, created: column(&row, 5)?, version: token };
-            states[*place.ok_or_else(damaged)?].stored = Some(stored);
+            *place.ok_or_else(damaged)? = Some(Stored {
+                item: item(&row, 1)?,
+                token,
+                created: column(&row, 5)?,
+                version: token,
+            });
         }
         let mut found = HashMap::with_capacity(answers.len());
         for row in answers {
@@ -142,11 +156,12 @@ impl Session for PostgresSession {
                 decode_remembered(&answer)?,
             );
         }
-        for (state, one) in states.iter_mut().zip(wanted) {
+        let states = wanted.iter().map(|one| {
             let own = one.answers.iter().filter_map(|key| Some((*key, found.get(key)?.clone())));
-            state.answers = own.collect();
-        }
-        Ok(states)
+            let place = one.item.and_then(|key| places.get(key));
+            State { stored: place.and_then(|at| stored[*at].clone()), answers: own.collect() }
+        });
+        Ok(states.collect())
     }
 
     async fn put(&mut self, puts: &[Put<'_>]) -> Result<Vec<Told<Token>>, Failure> {
@@ -158,9 +173,9 @@ impl Session for PostgresSession {
             items.push(put.key, put.item, put.token).map_err(Failure::Refused)?;
         }
         let put = self.call(async |connection| {
-            connection.client.query(&connection.statements.put, &items.parameters()).await
+            connection.client().query(&connection.statements.put, &items.parameters()).await
         });
-        let rows = match put.await?.map_err(judge) {
+        let rows = match put.await {
             Ok(rows) => rows,
             Err(Verdict::Conflict) => Vec::new(),
             Err(Verdict::Failed(failure)) => return Err(failure),
@@ -183,28 +198,41 @@ impl Session for PostgresSession {
             Ok(kinds) => kinds,
             Err(error) => return vec![Swapped::Failed(Failure::Refused(error)); swaps.len()],
         };
+        // What counts no more may go by itself: whether the swaps happen is a question of their own.
         let replaced = Replaced::of(swaps);
-        let done = self.call(async |connection| {
-            let Connection { client, statements } = connection;
-            if !replaced.keys.is_empty() {
+        if !replaced.keys.is_empty() {
+            let removed = self.call(async |connection| {
                 let parameters: &Parameters<'_> = &[&replaced.keys, &replaced.ends];
-                client.execute(&statements.replace_answers, parameters).await?;
+                connection
+                    .client()
+                    .execute(&connection.statements.replace_answers, parameters)
+                    .await
+            });
+            match removed.await {
+                Ok(_) => {}
+                Err(Verdict::Conflict) => return vec![Swapped::Moved; swaps.len()],
+                Err(failed) => {
+                    let refused = Failure::Refused(failed.of_a_read());
+                    return vec![Swapped::Failed(refused); swaps.len()];
+                }
             }
-            Ok::<_, DriverError>(tokio::join!(
+        }
+        let done = self.call(async |connection| {
+            let (client, statements) = (connection.client(), &connection.statements);
+            Ok(tokio::join!(
                 kinds.insert.insert(client, &statements.insert),
                 kinds.update.update(client, &statements.update),
                 kinds.remove.touch(client, &statements.remove),
                 kinds.keep.touch(client, &statements.keep),
             ))
         });
-        let done = match done.await.map(|done| done.map_err(judge)) {
-            Ok(Ok((insert, update, remove, keep))) => [insert, update, remove, keep],
-            Ok(Err(Verdict::Conflict)) => return vec![Swapped::Moved; swaps.len()],
-            Ok(Err(Verdict::Failed(failure))) | Err(failure) => {
-                return vec![Swapped::Failed(failure); swaps.len()];
+        let verdicts = match done.await {
+            Ok((insert, update, remove, keep)) => {
+                [insert, update, remove, keep].map(|done| done.map_err(|error| self.judge(error)))
             }
+            Err(Verdict::Conflict) => return vec![Swapped::Moved; swaps.len()],
+            Err(Verdict::Failed(failure)) => return vec![Swapped::Failed(failure); swaps.len()],
         };
-        let verdicts = done.map(|done| done.map_err(judge));
         swaps
             .iter()
             .map(|swap| match &verdicts[Kinds::place(swap)] {
@@ -241,18 +269,16 @@ impl Session for PostgresSession {
 
     async fn forget(&mut self, now: Moment) -> Result<(), Error> {
         let now = i64::try_from(now.0).unwrap_or(i64::MAX);
-        loop {
+        let until = Instant::now() + FORGET_TIME_MAX;
+        while Instant::now() < until {
             let forgotten = self.call(async |connection| {
-                let Connection { client, statements } = connection;
-                client.execute(&statements.forget, &[&now, &FORGOTTEN_AT_A_TIME]).await
+                let parameters: &Parameters<'_> = &[&now, &FORGOTTEN_AT_A_TIME];
+                connection.client().execute(&connection.statements.forget, parameters).await
             });
-            let rows = match forgotten.await {
-                Ok(rows) => rows.map_err(read_failed)?,
-                Err(Failure::Refused(error) | Failure::Lost(error)) => return Err(error),
-            };
-            if rows < FORGOTTEN_AT_A_TIME as u64 {
-                return Ok(());
+            if forgotten.await.map_err(Verdict::of_a_read)? < FORGOTTEN_AT_A_TIME as u64 {
+                break;
             }
         }
+        Ok(())
     }
 }

@@ -1,174 +1,139 @@
-//! What the writes of a group do to one item.
+//! The writes of a group to one item, and what is known of it.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 
-use domain::{Item, Key, Outcome, Verdict, Write, decide};
+use domain::{Change, Key, ReplayKey, Verdict, Write};
 
-use super::session::{Answer, Next, State, Swap};
-use super::token::Token;
+use super::doubt::{Doubts, Finding};
+use super::plan::{Plan, plan};
+use super::session::{Put, State};
+use super::token::{Token, Tokens};
+use crate::error::{Error, ErrorKind};
 
-/// The writes that can be settled by one swap: some or all of those that wait, from the first.
-#[derive(Clone, Debug)]
-pub(super) struct Plan<V> {
-    /// One verdict a write; they hold if the swap happens.
-    pub(super) verdicts: Vec<Verdict>,
-    /// The swap, unless nothing is to be changed: then the verdicts hold as of the read.
-    pub(super) swap: Option<Swap<V>>,
+/// The results of all writes of a group, in their order.
+pub(super) struct Results(Vec<Option<Result<Verdict, Error>>>);
+
+impl Results {
+    pub(super) fn new(count: usize) -> Self {
+        Self((0..count).map(|_| None).collect())
+    }
+
+    /// Returns the results, once all are there.
+    pub(super) fn into_vec(self) -> Vec<Result<Verdict, Error>> {
+        self.0.into_iter().flatten().collect()
+    }
 }
 
-/// Decides `writes`, all of them to the item `key`, one after the other.
-///
-/// The plan ends before a write that would delete an item that the plan creates: the engine has no
-/// version to compare where there was nothing and shall be nothing, and yet something to remember.
-/// It also ends before an answer that would replace one of the plan's own.
-pub(super) fn plan<'a, V: Clone>(
-    key: &Key,
-    writes: impl IntoIterator<Item = &'a Write>,
-    state: &State<V>,
-    token: Token,
-) -> Plan<V> {
-    let mut current: Option<Item> = state.stored.as_ref().map(|stored| stored.item.clone());
-    let mut changed = false;
-    let mut answers: Vec<Answer> = Vec::new();
-    let mut own = HashMap::new();
-    let mut verdicts = Vec::new();
-    for write in writes {
-        let place = write.idempotency.map(|idempotency| idempotency.key);
-        let remembered =
-            place.and_then(|place| own.get(&place).or_else(|| state.answers.get(&place)));
-        let verdict = decide(current.as_ref(), remembered, write);
-        let answer = verdict.as_ref().ok().and_then(|outcome| place.zip(write.remember(outcome)));
-        let vanishes = state.stored.is_none() && matches!(verdict, Ok(Outcome::Deleted));
-        let replaces = answer.as_ref().is_some_and(|(place, _)| own.contains_key(place));
-        if vanishes || replaces {
-            break;
+/// The writes to one item that are not settled.
+pub(super) struct Chain<V> {
+    pub(super) key: Key,
+    /// The writes, and where their results go.
+    pub(super) writes: VecDeque<(usize, Write)>,
+    /// What is there, as far as is known.
+    pub(super) state: Option<State<V>>,
+    /// Whether the short way was tried.
+    pub(super) put: bool,
+    /// What may have happened.
+    pub(super) doubts: Doubts<V>,
+    /// What is to be tried once more, as it was.
+    again: Option<Plan<V>>,
+}
+
+impl<V: Clone + PartialEq> Chain<V> {
+    pub(super) fn new(key: Key) -> Self {
+        Self {
+            key,
+            writes: VecDeque::with_capacity(1),
+            state: None,
+            put: false,
+            doubts: Doubts::default(),
+            again: None,
         }
-        if let Some((place, remembered)) = answer {
-            own.insert(place, remembered.clone());
-            let instead_of = state.answers.get(&place).cloned();
-            answers.push(Answer { key: place, remembered, instead_of });
-        }
-        match &verdict {
-            Ok(Outcome::Created(item) | Outcome::Updated(item)) => {
-                (current, changed) = (Some(item.clone()), true);
+    }
+
+    /// Gives the first writes their results.
+    pub(super) fn settle(
+        &mut self,
+        settled: impl IntoIterator<Item = Result<Verdict, Error>>,
+        results: &mut Results,
+    ) {
+        for result in settled {
+            if let Some((place, _)) = self.writes.pop_front() {
+                results.0[place] = Some(result);
             }
-            Ok(Outcome::Deleted) => (current, changed) = (None, true),
-            Ok(Outcome::Unchanged(_) | Outcome::Replayed(_)) | Err(_) => {}
         }
-        verdicts.push(verdict);
     }
-    let next = match current {
-        _ if !changed => Next::Same,
-        Some(item) => Next::Item(item),
-        None => Next::Nothing,
-    };
-    let swap = (changed || !answers.is_empty()).then(|| Swap {
-        key: key.clone(),
-        expected: state.stored.as_ref().map(|stored| stored.version.clone()),
-        next,
-        token,
-        answers,
-    });
-    Plan { verdicts, swap }
+
+    /// Finds out what became of what may have happened.
+    pub(super) fn clear_up(&mut self, state: &State<V>, results: &mut Results) {
+        let unknown = unknown(self.doubts.cause());
+        self.again = None;
+        let settled: Vec<_> = match self.doubts.judge(state) {
+            Finding::Nothing => return,
+            Finding::Repeat(plan) => return self.again = Some(plan),
+            Finding::Happened(verdicts) => {
+                verdicts.into_iter().map(|verdict| verdict.ok_or_else(|| unknown.clone())).collect()
+            }
+            Finding::Unknown(count) => vec![Err(unknown); count],
+        };
+        self.settle(settled, results);
+        self.doubts.clear();
+    }
+
+    /// Decides what is to be done about the item as it was read, which is forgotten.
+    pub(super) fn plan(&mut self, tokens: &Tokens, results: &mut Results) -> Option<Plan<V>> {
+        let state = self.state.take().filter(|_| !self.writes.is_empty())?;
+        if let Some(again) = self.again.take() {
+            return Some(again);
+        }
+        let writes = self.writes.iter().map(|(_, write)| write);
+        let plan = plan(&self.key, writes, &state, tokens.next());
+        let Some(count) = self.doubts.outlive(&plan, &state) else { return Some(plan) };
+        let unknown = unknown(self.doubts.cause());
+        self.settle(vec![Err(unknown); count], results);
+        self.doubts.clear();
+        None
+    }
+
+    /// Tells whether this is a put that needs no look at the item.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.put
+            && self.writes.len() == 1
+            && self.doubts.writes() == 0
+            && self.as_put(Token([0; Token::BYTES])).is_some()
+    }
+
+    /// Returns the first write, if it is a put without a precondition and without a key.
+    pub(super) fn as_put(&self, token: Token) -> Option<Put<'_>> {
+        match &self.writes.front()?.1 {
+            Write { key, precondition, change: Change::Put(item), idempotency: None }
+                if precondition.is_empty() =>
+            {
+                Some(Put { key, item, token })
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns where answers to the writes are remembered.
+    pub(super) fn places(&self) -> Vec<ReplayKey> {
+        let places = self.writes.iter().filter_map(|(_, write)| write.idempotency);
+        places.map(|idempotency| idempotency.key).collect()
+    }
+
+    /// Gives all writes the error, or those that may have happened the news that nobody knows.
+    pub(super) fn give_up(&mut self, error: &Error, results: &mut Results) {
+        let doubtful = self.doubts.writes().min(self.writes.len());
+        let unknown = unknown(self.doubts.cause());
+        self.settle(vec![Err(unknown); doubtful], results);
+        self.settle(vec![Err(error.clone()); self.writes.len()], results);
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use domain::{
-        Change, CollectionName, Fingerprint, Idempotency, ItemId, Moment, Refusal, ReplayKey,
-    };
-
-    use super::super::session::Stored;
-    use super::*;
-
-    const TOKEN: Token = Token([7; Token::BYTES]);
-
-    fn key() -> Key {
-        Key { collection: CollectionName::new("items").unwrap(), id: ItemId::new("a").unwrap() }
-    }
-
-    fn item(number: u8) -> Item {
-        Item::new(&serde_json::from_str(&format!(r#"{{"size":{number}}}"#)).unwrap())
-    }
-
-    fn put(number: u8) -> Write {
-        Write::new(key(), Change::Put(item(number)))
-    }
-
-    fn delete() -> Write {
-        Write::new(key(), Change::Delete)
-    }
-
-    fn keyed(write: Write, text: &str) -> Write {
-        let idempotency = Idempotency {
-            key: ReplayKey::of_item(&write.key, "", text),
-            fingerprint: Fingerprint::from_bytes([0; 16]),
-            now: Moment(0),
-            until: Moment(1),
-        };
-        Write { idempotency: Some(idempotency), ..write }
-    }
-
-    fn stored(number: u8) -> State<u8> {
-        let stored =
-            Stored { item: item(number), token: Token([0; 16]), created: true, version: number };
-        State { stored: Some(stored), ..State::default() }
-    }
-
-    #[test]
-    fn many_writes_become_one_swap() {
-        let writes = [put(1), put(1), put(2), delete(), delete(), put(3)];
-        let plan = plan(&key(), &writes, &stored(0), TOKEN);
-        assert_eq!(
-            plan.verdicts,
-            [
-                Ok(Outcome::Updated(item(1))),
-                Ok(Outcome::Unchanged(item(1))),
-                Ok(Outcome::Updated(item(2))),
-                Ok(Outcome::Deleted),
-                Err(Refusal::NotFound),
-                Ok(Outcome::Created(item(3))),
-            ]
-        );
-        let swap = plan.swap.unwrap();
-        assert_eq!(swap.expected, Some(0));
-        assert!(matches!(swap.next, Next::Item(last) if last == item(3)));
-    }
-
-    #[test]
-    fn what_changes_nothing_needs_no_swap() {
-        let plan = plan(&key(), &[put(1), put(1)], &stored(1), TOKEN);
-        assert_eq!(plan.verdicts.len(), 2);
-        assert!(plan.swap.is_none());
-    }
-
-    #[test]
-    fn what_changes_nothing_and_is_remembered_is_a_swap() {
-        let plan = plan(&key(), &[keyed(put(1), "k"), keyed(put(1), "k")], &stored(1), TOKEN);
-        assert!(matches!(plan.verdicts[1], Ok(Outcome::Replayed(_))));
-        let swap = plan.swap.unwrap();
-        assert!(matches!(swap.next, Next::Same));
-        assert_eq!(swap.answers.len(), 1);
-    }
-
-    #[test]
-    fn an_item_does_not_come_and_go_in_one_plan() {
-        let plan = plan(&key(), &[put(1), delete(), put(2)], &State::<u8>::default(), TOKEN);
-        assert_eq!(plan.verdicts, [Ok(Outcome::Created(item(1)))]);
-        assert_eq!(plan.swap.unwrap().expected, None);
-    }
-
-    #[test]
-    fn an_answer_whose_time_is_over_is_replaced_by_name() {
-        let mut state = stored(1);
-        let first = keyed(put(1), "k");
-        let old = first.remember(&Outcome::Deleted).unwrap();
-        let place = first.idempotency.unwrap().key;
-        state.answers.insert(place, old.clone());
-        let late = Idempotency { now: Moment(1), until: Moment(2), ..first.idempotency.unwrap() };
-        let late = Write { idempotency: Some(late), ..first };
-        let plan = plan(&key(), &[late], &state, TOKEN);
-        assert_eq!(plan.verdicts, [Ok(Outcome::Unchanged(item(1)))]);
-        assert_eq!(plan.swap.unwrap().answers[0].instead_of, Some(old));
+fn unknown(cause: Option<&Error>) -> Error {
+    let message = "the answer was lost, and whether the write happened cannot be told any more";
+    match cause {
+        Some(cause) => Error::with_source(ErrorKind::Unknown, message, cause.clone()),
+        None => Error::new(ErrorKind::Unknown, message),
     }
 }

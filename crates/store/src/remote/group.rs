@@ -2,108 +2,100 @@
 //!
 //! An attempt puts what has no precondition, reads what has to be decided, and swaps what was
 //! decided. What somebody else was faster with is tried again, and so is what the engine refused
-//! for the moment.
+//! for the moment. What it refuses for good is looked for in halves of the group, so that one
+//! damaged item does not take the others with it.
 //!
 //! When an answer is lost, the write may have happened, and may still happen while somebody waits:
 //! the engine may be carrying it out. It is only repeated where it cannot happen twice:
 //!
-//! - A swap of a version that is still there is repeated under the same token. Whichever of the two
-//!   comes first takes that version away from the other.
+//! - A swap of a version that is still there is repeated as it is, under the same token. Whichever
+//!   of the two comes first takes that version away from the other.
 //! - A swap that leaves an answer to be remembered is decided anew. The answer can be there once.
+//!   If what is decided then leaves no such answer, a creation can still come later, and its
+//!   outcome stays unknown.
 //!
 //! Whether it happened is told by its token or its answer. Where neither can be found, the outcome
 //! is unknown and reported so.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use domain::{Change, Key, Outcome, ReplayKey, Verdict, Write};
+use domain::{Key, Verdict, Write};
 use tokio::time::{Instant, sleep};
 
-use super::chain::{Plan, plan};
+use super::chain::{Chain, Results};
+use super::doubt::Doubt;
 use super::pause::Pause;
-use super::session::{Failure, Next, Put, Session, State, Swapped, Told, Wanted};
-use super::token::{Token, Tokens};
+use super::session::{Failure, Put, Session, State, Swapped, Told, Wanted};
+use super::token::Tokens;
 use crate::error::{Error, ErrorKind, Retry};
 
-/// Settles writes, and returns one result for each, in their order.
+/// How often a group is halved to find what the engine refuses for good: twice what it takes to
+/// find one write among the most that are settled together. What refuses everything is asked no
+/// longer.
+const HALVINGS_MAX: usize = 20;
+
+/// What became of a group.
+pub(super) struct Settled {
+    /// One result for each write, in their order.
+    pub(super) results: Vec<Result<Verdict, Error>>,
+    /// What the engine was still failing with when patience was over.
+    pub(super) trouble: Option<Error>,
+}
+
+/// Settles writes.
 ///
-/// It takes `patience` at most, and the time of one call to the session.
+/// It takes `patience` at most, and the time of one attempt.
 pub(super) async fn settle<S: Session>(
     session: &mut S,
     tokens: &Tokens,
     writes: Vec<Write>,
     patience: Duration,
-) -> Vec<Result<Verdict, Error>> {
+) -> Settled {
     let until = Instant::now() + patience;
-    let mut pause = Pause::default();
-    let mut group = Group::new(writes);
-    loop {
-        let before = group.open;
-        let trouble = group.attempt(session, tokens).await;
-        if group.open == 0 {
-            return group.results.into_iter().flatten().collect();
-        }
-        if group.open < before && trouble.is_none() {
-            pause = Pause::default();
-        }
-        let time = pause.next();
-        if Instant::now() + time > until {
-            group.give_up(&trouble.unwrap_or_else(outrun));
-        } else {
-            sleep(time).await;
+    let mut results = Results::new(writes.len());
+    let mut groups = vec![Group::new(writes)];
+    let (mut halvings, mut trouble) = (0, None);
+    while let Some(mut group) = groups.pop() {
+        match group.run(session, tokens, until, &mut results).await {
+            Ended::Settled => {}
+            Ended::Late(late) => trouble = late,
+            Ended::Refused(_) if group.chains.len() > 1 && halvings < HALVINGS_MAX => {
+                halvings += 1;
+                let half = group.chains.split_off(group.chains.len() / 2);
+                groups.push(Group { chains: half });
+                groups.push(group);
+            }
+            Ended::Refused(error) => group.give_up(&error, &mut results),
         }
     }
+    Settled { results: results.into_vec(), trouble }
+}
+
+/// How the attempts ended.
+enum Ended {
+    /// All writes have their results.
+    Settled,
+    /// Patience is over, and all writes have their results; the trouble is the engine's, if it
+    /// had any.
+    Late(Option<Error>),
+    /// The engine refuses one of the writes for good.
+    Refused(Error),
 }
 
 fn outrun() -> Error {
     Error::new(ErrorKind::Overloaded, "others change the item faster than the write can be settled")
 }
 
-/// The writes of a group.
+/// The writes that are tried together.
 struct Group<V> {
     chains: Vec<Chain<V>>,
-    results: Vec<Option<Result<Verdict, Error>>>,
-    /// How many have no result yet.
-    open: usize,
-}
-
-/// The writes to one item that are not settled.
-struct Chain<V> {
-    key: Key,
-    /// The writes, and where their results go.
-    writes: VecDeque<(usize, Write)>,
-    /// What is there, as far as is known.
-    state: Option<State<V>>,
-    /// Whether the short way was tried.
-    put: bool,
-    /// What may have happened, and why nobody knows.
-    doubts: Vec<(Doubt<V>, Error)>,
-    /// The token of a swap that may happen once more.
-    token: Option<Token>,
-}
-
-/// Something that may have happened.
-enum Doubt<V> {
-    Put(Token),
-    Swap(Plan<V>),
-}
-
-/// What a look at the item says about a doubt.
-enum Finding {
-    /// It happened; these are the verdicts.
-    Happened(Vec<Verdict>),
-    /// It has not happened, and may be repeated: under the token, if there is one.
-    Repeatable(Option<Token>),
-    /// It cannot be told whether the first so many writes happened.
-    Unknown(usize),
 }
 
 impl<V: Clone + PartialEq> Group<V> {
     fn new(writes: Vec<Write>) -> Self {
-        let open = writes.len();
-        let mut chains: Vec<Chain<V>> = Vec::with_capacity(open);
-        let mut places: HashMap<Key, usize> = HashMap::with_capacity(open);
+        let mut chains: Vec<Chain<V>> = Vec::with_capacity(writes.len());
+        let mut places: HashMap<Key, usize> = HashMap::with_capacity(writes.len());
         for (at, write) in writes.into_iter().enumerate() {
             let place = *places.entry(write.key.clone()).or_insert_with(|| {
                 chains.push(Chain::new(write.key.clone()));
@@ -111,34 +103,75 @@ impl<V: Clone + PartialEq> Group<V> {
             });
             chains[place].writes.push_back((at, write));
         }
-        Self { chains, results: (0..open).map(|_| None).collect(), open }
+        Self { chains }
     }
 
-    /// Brings the writes forward as far as one attempt goes. Returns what went wrong, if that may
-    /// pass by itself.
-    async fn attempt<S>(&mut self, session: &mut S, tokens: &Tokens) -> Option<Error>
+    /// Tries until everything is settled, patience is over or the engine refuses for good.
+    async fn run<S>(
+        &mut self,
+        session: &mut S,
+        tokens: &Tokens,
+        until: Instant,
+        results: &mut Results,
+    ) -> Ended
     where
         S: Session<Version = V>,
     {
-        let trouble = match self.put(session, tokens).await {
-            Some(trouble) => Some(trouble),
-            None => match self.read(session).await {
-                Some(trouble) => Some(trouble),
-                None => self.swap(session, tokens).await,
-            },
-        };
-        self.chains.retain(|chain| !chain.writes.is_empty());
-        trouble.filter(|trouble| {
-            let passes = trouble.retry() != Retry::Never;
-            if !passes {
-                self.give_up(trouble);
+        let mut pause = Pause::default();
+        loop {
+            let before = self.open();
+            let trouble = self.attempt(session, tokens, results).await;
+            self.chains.retain(|chain| !chain.writes.is_empty());
+            if self.chains.is_empty() {
+                return Ended::Settled;
             }
-            passes
-        })
+            match trouble {
+                Some(trouble) if trouble.retry() == Retry::Never => return Ended::Refused(trouble),
+                // Nobody is in the way: the next of the writes to an item are due.
+                None if self.open() < before => pause = Pause::default(),
+                trouble => {
+                    let time = pause.next();
+                    if Instant::now() + time > until {
+                        self.give_up(&trouble.clone().unwrap_or_else(outrun), results);
+                        return Ended::Late(trouble);
+                    }
+                    sleep(time).await;
+                }
+            }
+        }
+    }
+
+    /// Returns how many writes have no result yet.
+    fn open(&self) -> usize {
+        self.chains.iter().map(|chain| chain.writes.len()).sum()
+    }
+
+    /// Brings the writes forward as far as one attempt goes. Returns what went wrong.
+    async fn attempt<S>(
+        &mut self,
+        session: &mut S,
+        tokens: &Tokens,
+        results: &mut Results,
+    ) -> Option<Error>
+    where
+        S: Session<Version = V>,
+    {
+        if let Some(trouble) = self.put(session, tokens, results).await {
+            return Some(trouble);
+        }
+        if let Some(trouble) = self.read(session, results).await {
+            return Some(trouble);
+        }
+        self.swap(session, tokens, results).await
     }
 
     /// Tries the short way for what has no precondition.
-    async fn put<S>(&mut self, session: &mut S, tokens: &Tokens) -> Option<Error>
+    async fn put<S>(
+        &mut self,
+        session: &mut S,
+        tokens: &Tokens,
+        results: &mut Results,
+    ) -> Option<Error>
     where
         S: Session<Version = V>,
     {
@@ -156,7 +189,7 @@ impl<V: Clone + PartialEq> Group<V> {
                     let chain = &mut self.chains[at];
                     chain.put = true;
                     match told {
-                        Told::Did(outcome) => self.settle(at, [Ok(Ok(outcome))]),
+                        Told::Did(outcome) => chain.settle([Ok(Ok(outcome))], results),
                         Told::Exists(stored) => {
                             chain.state = Some(State { stored: Some(stored), ..State::default() });
                         }
@@ -170,7 +203,7 @@ impl<V: Clone + PartialEq> Group<V> {
                 for (at, token) in plain.into_iter().zip(marks) {
                     let chain = &mut self.chains[at];
                     chain.put = true;
-                    chain.doubts.push((Doubt::Put(token), error.clone()));
+                    chain.doubts.push(Doubt::Put(token), error.clone());
                 }
                 Some(error)
             }
@@ -178,7 +211,7 @@ impl<V: Clone + PartialEq> Group<V> {
     }
 
     /// Reads what is not known, and clears up doubts.
-    async fn read<S>(&mut self, session: &mut S) -> Option<Error>
+    async fn read<S>(&mut self, session: &mut S, results: &mut Results) -> Option<Error>
     where
         S: Session<Version = V>,
     {
@@ -197,7 +230,7 @@ impl<V: Clone + PartialEq> Group<V> {
             Err(error) => return Some(error),
             Ok(states) => {
                 for (at, state) in unknown.into_iter().zip(states) {
-                    self.clear_up(at, &state);
+                    self.chains[at].clear_up(&state, results);
                     self.chains[at].state = Some(state);
                 }
             }
@@ -205,47 +238,23 @@ impl<V: Clone + PartialEq> Group<V> {
         None
     }
 
-    /// Finds out what became of what may have happened to an item.
-    fn clear_up(&mut self, at: usize, state: &State<V>) {
-        let mut tokens = None;
-        for number in 0..self.chains[at].doubts.len() {
-            let (doubt, error) = &self.chains[at].doubts[number];
-            match doubt.judge(state) {
-                Finding::Repeatable(token) => tokens = token,
-                Finding::Happened(verdicts) => {
-                    self.settle(at, verdicts.into_iter().map(Ok).collect::<Vec<_>>());
-                    self.chains[at].doubts.clear();
-                    return;
-                }
-                Finding::Unknown(count) => {
-                    let error = unknown(error);
-                    self.settle(at, vec![Err(error); count]);
-                    self.chains[at].doubts.clear();
-                    return;
-                }
-            }
-        }
-        self.chains[at].token = tokens;
-    }
-
     /// Decides what is known, and makes it true.
-    async fn swap<S>(&mut self, session: &mut S, tokens: &Tokens) -> Option<Error>
+    async fn swap<S>(
+        &mut self,
+        session: &mut S,
+        tokens: &Tokens,
+        results: &mut Results,
+    ) -> Option<Error>
     where
         S: Session<Version = V>,
     {
         let mut plans = Vec::new();
         // Creations under one key are writes to several items with one answer: one at a time.
         let mut places = HashSet::new();
-        for at in 0..self.chains.len() {
-            let chain = &mut self.chains[at];
-            let Some(state) = chain.state.take().filter(|_| !chain.writes.is_empty()) else {
-                continue;
-            };
-            let token = chain.token.take().unwrap_or_else(|| tokens.next());
-            let writes = chain.writes.iter().map(|(_, write)| write);
-            let plan = plan(&chain.key, writes, &state, token);
+        for (at, chain) in self.chains.iter_mut().enumerate() {
+            let Some(plan) = chain.plan(tokens, results) else { continue };
             match &plan.swap {
-                None => self.settle(at, plan.verdicts.into_iter().map(Ok).collect::<Vec<_>>()),
+                None => chain.settle(plan.verdicts.into_iter().map(Ok), results),
                 Some(swap) if swap.answers.iter().all(|answer| places.insert(answer.key)) => {
                     plans.push((at, plan));
                 }
@@ -257,118 +266,35 @@ impl<V: Clone + PartialEq> Group<V> {
         }
         let swaps: Vec<_> = plans.iter().filter_map(|(_, plan)| plan.swap.as_ref()).collect();
         let swapped = session.swap(&swaps).await;
-        let mut trouble = None;
+        let mut trouble: Option<Error> = None;
         for ((at, plan), swapped) in plans.into_iter().zip(swapped) {
-            match swapped {
+            let chain = &mut self.chains[at];
+            let error = match swapped {
                 Swapped::Done => {
-                    self.settle(at, plan.verdicts.into_iter().map(Ok).collect::<Vec<_>>());
-                    self.chains[at].doubts.clear();
+                    chain.settle(plan.verdicts.into_iter().map(Ok), results);
+                    chain.doubts.clear();
+                    continue;
                 }
-                Swapped::Moved => {}
-                Swapped::Failed(Failure::Refused(error)) => trouble = Some(error),
+                Swapped::Moved => continue,
+                Swapped::Failed(Failure::Refused(error)) => error,
                 Swapped::Failed(Failure::Lost(error)) => {
-                    self.chains[at].doubts.push((Doubt::Swap(plan), error.clone()));
-                    trouble = Some(error);
+                    chain.doubts.push(Doubt::Swap(plan), error.clone());
+                    error
                 }
+            };
+            // What does not pass has to be heard of.
+            if trouble.as_ref().is_none_or(|trouble| trouble.retry() != Retry::Never) {
+                trouble = Some(error);
             }
         }
         trouble
     }
 
-    /// Gives the first writes to an item their results.
-    fn settle(&mut self, at: usize, results: impl IntoIterator<Item = Result<Verdict, Error>>) {
-        for result in results {
-            if let Some((place, _)) = self.chains[at].writes.pop_front() {
-                self.results[place] = Some(result);
-                self.open -= 1;
-            }
-        }
-    }
-
     /// Gives everybody the error, or the news that nobody knows.
-    fn give_up(&mut self, error: &Error) {
-        for at in 0..self.chains.len() {
-            let count = self.chains[at].writes.len();
-            let error = match self.chains[at].doubts.first() {
-                Some((_, doubt)) => unknown(doubt),
-                None => error.clone(),
-            };
-            self.settle(at, vec![Err(error); count]);
+    fn give_up(&mut self, error: &Error, results: &mut Results) {
+        for chain in &mut self.chains {
+            chain.give_up(error, results);
         }
-    }
-}
-
-fn unknown(cause: &Error) -> Error {
-    let message = "the answer was lost, and whether the write happened cannot be told any more";
-    Error::with_source(ErrorKind::Unknown, message, cause.clone())
-}
-
-impl<V> Chain<V> {
-    fn new(key: Key) -> Self {
-        Self {
-            key,
-            writes: VecDeque::with_capacity(1),
-            state: None,
-            put: false,
-            doubts: Vec::new(),
-            token: None,
-        }
-    }
-
-    /// Tells whether this is a put that needs no look at the item.
-    fn is_plain(&self) -> bool {
-        !self.put && self.writes.len() == 1 && self.as_put(Token([0; Token::BYTES])).is_some()
-    }
-
-    fn as_put(&self, token: Token) -> Option<Put<'_>> {
-        match &self.writes.front()?.1 {
-            Write { key, precondition, change: Change::Put(item), idempotency: None }
-                if precondition.is_empty() =>
-            {
-                Some(Put { key, item, token })
-            }
-            _ => None,
-        }
-    }
-
-    /// Returns where answers to the writes are remembered.
-    fn places(&self) -> Vec<ReplayKey> {
-        let places = self.writes.iter().filter_map(|(_, write)| write.idempotency);
-        places.map(|idempotency| idempotency.key).collect()
-    }
-}
-
-impl<V: PartialEq> Doubt<V> {
-    fn judge(&self, state: &State<V>) -> Finding {
-        let stored = state.stored.as_ref();
-        match self {
-            Self::Put(token) => match stored.filter(|stored| stored.token == *token) {
-                Some(stored) if stored.created => {
-                    Finding::Happened(vec![Ok(Outcome::Created(stored.item.clone()))])
-                }
-                Some(stored) => Finding::Happened(vec![Ok(Outcome::Updated(stored.item.clone()))]),
-                None => Finding::Unknown(1),
-            },
-            Self::Swap(plan) => {
-                let Some(swap) = &plan.swap else { return Finding::Repeatable(None) };
-                let marked = matches!(swap.next, Next::Item(_))
-                    && stored.is_some_and(|stored| stored.token == swap.token);
-                let remembered = swap
-                    .answers
-                    .iter()
-                    .any(|answer| state.answers.get(&answer.key) == Some(&answer.remembered));
-                let untouched = swap.expected.is_some()
-                    && swap.expected.as_ref() == stored.map(|stored| &stored.version);
-                if marked || remembered {
-                    Finding::Happened(plan.verdicts.clone())
-                } else if !swap.answers.is_empty() {
-                    Finding::Repeatable(None)
-                } else if untouched {
-                    Finding::Repeatable(Some(swap.token))
-                } else {
-                    Finding::Unknown(plan.verdicts.len())
-                }
-            }
-        }
+        self.chains.clear();
     }
 }

@@ -1,8 +1,6 @@
 //! Lanes: each has a session of its own, and settles together what waits for it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::{Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
@@ -11,9 +9,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::group::settle;
 use super::pause::Pause;
-use super::session::{Session, State, Wanted};
+use super::piece::Piece;
+use super::session::{FORGET_TIME_MAX, Session, State, Wanted};
 use super::token::Tokens;
-use crate::error::{Error, Retry};
+use crate::error::{Error, ErrorKind, Retry};
 use crate::size::write_bytes;
 
 /// Most writes that are settled together: enough to make little of a round trip, and few enough
@@ -30,13 +29,9 @@ const READS_MAX: usize = 256;
 /// a day, so this adds little to what is there.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 
-/// Some writes, and where their results go.
-#[derive(Debug)]
-pub(super) struct Piece {
-    pub(super) writes: Vec<Write>,
-    pub(super) bytes: usize,
-    pub(super) reply: oneshot::Sender<Vec<Result<Verdict, Error>>>,
-}
+/// How soon that goes on when there was more to remove than there was time for: most of the time is
+/// left to others.
+const FORGET_AGAIN: Duration = Duration::from_secs(5);
 
 /// A read that is answered together with others.
 #[derive(Debug)]
@@ -52,11 +47,10 @@ pub(super) enum Look {
     Check(oneshot::Sender<Result<(), Error>>),
 }
 
-/// Settles writes until nobody is left to send any. `waiting` is how many bytes wait in all lanes.
+/// Settles writes until nobody is left to send any.
 pub(super) async fn write<S: Session>(
     mut session: S,
     tokens: Arc<Tokens>,
-    waiting: Arc<AtomicUsize>,
     mut pieces: mpsc::Receiver<Piece>,
     patience: Duration,
 ) {
@@ -69,25 +63,60 @@ pub(super) async fn write<S: Session>(
                 None => return,
             },
         };
+        let Some(first) = first.unless_late(patience) else { continue };
         let (mut writes, mut bytes) = (first.writes, first.bytes);
-        let mut replies = vec![(writes.len(), first.reply)];
+        let mut replies = vec![(writes.len(), first.reply, first.share)];
         while writes.len() < GROUP_WRITES_MAX && bytes < GROUP_BYTES_MAX {
             let Ok(piece) = pieces.try_recv() else { break };
-            if writes.len() + piece.writes.len() > GROUP_WRITES_MAX {
+            if writes.len() + piece.writes.len() > GROUP_WRITES_MAX
+                || bytes + piece.bytes > GROUP_BYTES_MAX
+            {
                 held = Some(piece);
                 break;
             }
+            let Some(piece) = piece.unless_late(patience) else { continue };
             bytes += piece.bytes;
-            replies.push((piece.writes.len(), piece.reply));
+            replies.push((piece.writes.len(), piece.reply, piece.share));
             writes.extend(piece.writes);
         }
-        let mut results = settle(&mut session, &tokens, writes, patience).await.into_iter();
-        waiting.fetch_sub(bytes, Ordering::Relaxed);
-        for (count, reply) in replies {
+        let results = settle_all(&mut session, &tokens, writes, patience).await;
+        let mut results = results.into_iter();
+        for (count, reply, share) in replies {
+            drop(share);
             // Whoever has gone away needs no answer.
             drop(reply.send(results.by_ref().take(count).collect()));
         }
     }
+}
+
+/// Settles writes in groups of a size that engines can bear. What the engine fails with for longer
+/// than patience lasts is not tried with the next group.
+async fn settle_all<S: Session>(
+    session: &mut S,
+    tokens: &Tokens,
+    writes: Vec<Write>,
+    patience: Duration,
+) -> Vec<Result<Verdict, Error>> {
+    let mut results = Vec::with_capacity(writes.len());
+    let mut writes = writes.into_iter().peekable();
+    let mut trouble: Option<Error> = None;
+    while writes.peek().is_some() {
+        if let Some(error) = &trouble {
+            results.extend(writes.by_ref().map(|_| Err(error.clone())));
+            break;
+        }
+        let (mut group, mut bytes) = (Vec::with_capacity(writes.len().min(GROUP_WRITES_MAX)), 0);
+        while group.len() < GROUP_WRITES_MAX {
+            let fits = |write: &Write| bytes == 0 || bytes + write_bytes(write) <= GROUP_BYTES_MAX;
+            let Some(write) = writes.next_if(fits) else { break };
+            bytes += write_bytes(&write);
+            group.push(write);
+        }
+        let settled = settle(session, tokens, group, patience).await;
+        results.extend(settled.results);
+        trouble = settled.trouble;
+    }
+    results
 }
 
 /// Answers reads until nobody is left to ask.
@@ -102,14 +131,20 @@ pub(super) async fn read<S: Session>(
             Read::Get(_, reply) => !reply.is_closed(),
             Read::Recall(_, reply) => !reply.is_closed(),
         });
-        let found = patiently(patience, async || {
-            let wanted: Vec<_> = waiting.iter().map(Read::wanted).collect();
-            session.read(&wanted).await
-        });
-        match found.await {
+        if waiting.is_empty() {
+            continue;
+        }
+        match read_all(&mut session, &waiting, patience).await {
             Ok(states) => {
                 for (read, state) in waiting.drain(..).zip(states) {
                     read.answer(Ok(state));
+                }
+            }
+            // One that is damaged does not take the others with it.
+            Err(error) if error.kind() == ErrorKind::Corrupt && waiting.len() > 1 => {
+                for one in waiting.drain(..) {
+                    let found = read_all(&mut session, std::slice::from_ref(&one), patience).await;
+                    one.answer(found.map(|mut states| states.pop().unwrap_or_default()));
                 }
             }
             Err(error) => {
@@ -117,6 +152,15 @@ pub(super) async fn read<S: Session>(
             }
         }
     }
+}
+
+async fn read_all<S: Session>(
+    session: &mut S,
+    reads: &[Read],
+    patience: Duration,
+) -> Result<Vec<State<S::Version>>, Error> {
+    let wanted: Vec<_> = reads.iter().map(Read::wanted).collect();
+    patiently(patience, async || session.read(&wanted).await).await
 }
 
 /// Reads pages, checks, and forgets, until nobody is left to ask.
@@ -130,11 +174,14 @@ pub(super) async fn look<S: Session>(
         let look = tokio::select! {
             look = looks.recv() => look,
             () = sleep_until(forget) => {
-                if let Err(error) = session.forget(now()).await {
-                    let error = &error as &dyn std::error::Error;
+                let begun = Instant::now();
+                let forgotten = session.forget(now()).await;
+                if let Err(error) = &forgotten {
+                    let error = error as &dyn std::error::Error;
                     tracing::warn!(error, "answers whose time is over could not be removed; that is tried again");
                 }
-                forget = Instant::now() + FORGET_EVERY;
+                let more = forgotten.is_ok() && begun.elapsed() >= FORGET_TIME_MAX;
+                forget = Instant::now() + if more { FORGET_AGAIN } else { FORGET_EVERY };
                 continue;
             }
         };
@@ -194,23 +241,4 @@ impl Read {
             }
         }
     }
-}
-
-/// Returns how many bytes a piece of work holds.
-pub(super) fn bytes(writes: &[Write]) -> usize {
-    writes.iter().map(write_bytes).sum()
-}
-
-/// Sorts writes by lane, and keeps their places.
-pub(super) fn by_lane(
-    writes: Vec<Write>,
-    lane: impl Fn(&Key) -> usize,
-) -> HashMap<usize, (Vec<usize>, Vec<Write>)> {
-    let mut lanes: HashMap<usize, (Vec<usize>, Vec<Write>)> = HashMap::new();
-    for (place, write) in writes.into_iter().enumerate() {
-        let (places, writes) = lanes.entry(lane(&write.key)).or_default();
-        places.push(place);
-        writes.push(write);
-    }
-    lanes
 }

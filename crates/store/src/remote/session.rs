@@ -2,11 +2,15 @@
 
 use std::collections::HashMap;
 use std::fmt::Debug;
+use std::time::Duration;
 
 use domain::{Item, Key, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey};
 
 use super::token::Token;
 use crate::error::Error;
+
+/// How long remembered answers are removed at a time: others wait for the session meanwhile.
+pub(crate) const FORGET_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// One connection to an engine. It connects when it is first used, and again after a failure.
 ///
@@ -39,7 +43,7 @@ pub(crate) trait Session {
     async fn check(&mut self) -> Result<(), Error>;
 
     /// Removes remembered answers whose time was over at `now`, if the engine does not do so by
-    /// itself.
+    /// itself. It stops after [`FORGET_TIME_MAX`], and is called again soon if it took so long.
     async fn forget(&mut self, now: Moment) -> Result<(), Error>;
 }
 
@@ -97,7 +101,7 @@ pub(crate) enum Told<V> {
     /// It happened, and this is what it did.
     Did(Outcome),
     /// Nothing happened; the item exists, like this.
-    #[expect(dead_code, reason = "PostgreSQL needs no look at the item")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "PostgreSQL needs no look at the item"))]
     Exists(Stored<V>),
     /// Nothing happened, because somebody else changed the item at the same time.
     Raced,

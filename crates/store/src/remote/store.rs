@@ -10,11 +10,14 @@ use std::time::Duration;
 
 use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
 use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
+use tokio::time::Instant;
 
-use super::lanes::{self, Look, Piece, Read};
+use super::lanes::{self, Look, Read};
+use super::piece::{Piece, Share, by_lane, bytes};
 use super::session::Session;
 use super::token::Tokens;
 use crate::error::{Error, ErrorKind};
@@ -80,14 +83,12 @@ impl Remote {
         M: Fn() -> S + 'static,
         E: Send + 'static,
     {
-        let waiting = Arc::new(AtomicUsize::new(0));
         let (writers, pieces): (Vec<_>, Vec<_>) =
             (0..pool.writers).map(|_| mpsc::channel(CALLS_MAX)).unzip();
         let (readers, reads): (Vec<_>, Vec<_>) =
             (0..pool.readers).map(|_| mpsc::channel(CALLS_MAX)).unzip();
         let (looks, look) = mpsc::channel(CALLS_MAX);
         let (ready, readiness) = std_mpsc::sync_channel(1);
-        let bytes = Arc::clone(&waiting);
         let run = move || {
             let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
@@ -101,10 +102,9 @@ impl Remote {
                 };
                 drop(ready.send(Ok(())));
                 let tokens = Arc::new(Tokens::default());
-                let mut tasks = Vec::new();
+                let mut tasks = FuturesUnordered::new();
                 for pieces in pieces {
-                    let (tokens, bytes) = (Arc::clone(&tokens), Arc::clone(&bytes));
-                    let lane = lanes::write(make(), tokens, bytes, pieces, pool.patience);
+                    let lane = lanes::write(make(), Arc::clone(&tokens), pieces, pool.patience);
                     tasks.push(tokio::task::spawn_local(lane));
                 }
                 for reads in reads {
@@ -112,7 +112,7 @@ impl Remote {
                     tasks.push(tokio::task::spawn_local(lane));
                 }
                 tasks.push(tokio::task::spawn_local(lanes::look(make(), look, pool.patience)));
-                for ended in join_all(tasks).await {
+                while let Some(ended) = tasks.next().await {
                     if let Err(error) = ended {
                         tracing::error!(%error, "a lane of the store ended early: {error}");
                     }
@@ -134,7 +134,7 @@ impl Remote {
             lanes: Some(Lanes { writers, readers, looks }),
             hasher: RandomState::new(),
             next_reader: AtomicUsize::new(0),
-            waiting,
+            waiting: Arc::default(),
             thread: Some(thread),
         })
     }
@@ -148,26 +148,24 @@ impl Remote {
         (self.hasher.hash_one(key) % self.lanes().writers.len() as u64) as usize
     }
 
+    /// Takes room for a call, if there is some.
+    fn share(&self, writes: &[Write]) -> Result<Arc<Share>, Error> {
+        let share = Share::take(&self.waiting, bytes(writes), BYTES_MAX);
+        share.map(Arc::new).ok_or_else(overloaded)
+    }
+
     /// Hands writes to their lane, if it has room.
     fn send(
         &self,
         lane: usize,
         writes: Vec<Write>,
+        share: Arc<Share>,
     ) -> Result<oneshot::Receiver<Vec<Result<Verdict, Error>>>, Error> {
-        let bytes = lanes::bytes(&writes);
-        // An empty store takes work of any size: its caller already holds it in memory.
-        let before = self.waiting.fetch_add(bytes, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
-        let sent = if before > 0 && before + bytes > BYTES_MAX {
-            Err(overloaded())
-        } else {
-            let piece = Piece { writes, bytes, reply };
-            self.lanes().writers[lane].try_send(piece).map_err(refused)
-        };
-        if sent.is_err() {
-            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
-        }
-        sent.map(|()| answer)
+        let bytes = bytes(&writes);
+        let piece = Piece { writes, bytes, share, since: Instant::now(), reply };
+        self.lanes().writers[lane].try_send(piece).map_err(refused)?;
+        Ok(answer)
     }
 
     fn read<T: Send + 'static>(
@@ -223,8 +221,12 @@ impl Store for Remote {
 
     fn apply(&self, writes: Vec<Write>) -> Reply<Vec<Result<Verdict, Error>>> {
         let count = writes.len();
+        let share = match self.share(&writes) {
+            Ok(share) => share,
+            Err(error) => return Reply::Ready(vec![Err(error); count]),
+        };
         if let [write] = &writes[..] {
-            return match self.send(self.lane_of(&write.key), writes) {
+            return match self.send(self.lane_of(&write.key), writes, share) {
                 Err(error) => Reply::Ready(vec![Err(error)]),
                 Ok(answer) => {
                     Reply::later(async { answer.await.unwrap_or_else(|_| vec![Err(lost())]) })
@@ -233,8 +235,8 @@ impl Store for Remote {
         }
         let mut results: Vec<Option<Result<Verdict, Error>>> = (0..count).map(|_| None).collect();
         let mut answers = Vec::new();
-        for (lane, (places, writes)) in lanes::by_lane(writes, |key| self.lane_of(key)) {
-            match self.send(lane, writes) {
+        for (lane, (places, writes)) in by_lane(writes, |key| self.lane_of(key)) {
+            match self.send(lane, writes, Arc::clone(&share)) {
                 Ok(answer) => answers.push(async move { (places, answer.await) }),
                 Err(error) => {
                     places.into_iter().for_each(|place| results[place] = Some(Err(error.clone())));
@@ -260,6 +262,12 @@ impl Store for Remote {
     }
 
     fn check(&self) -> Reply<Result<(), Error>> {
+        let Lanes { writers, readers, .. } = self.lanes();
+        if writers.iter().any(mpsc::Sender::is_closed)
+            || readers.iter().any(mpsc::Sender::is_closed)
+        {
+            return Reply::Ready(Err(gone()));
+        }
         self.look(Look::Check)
     }
 }
