@@ -16,6 +16,7 @@ mod lanes;
 mod pause;
 pub(crate) mod session;
 mod store;
+pub(crate) mod tls;
 pub(crate) mod token;
 
 pub(crate) use self::store::{Pool, Remote};
