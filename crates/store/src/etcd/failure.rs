@@ -175,7 +175,8 @@ impl Failure {
             (Cause::Corrupt, _) => ErrorKind::Corrupt,
             (_, Effect::Possible) => ErrorKind::Unknown,
             (Cause::Busy, _) => ErrorKind::Overloaded,
-            (Cause::Full | Cause::TooLarge, _) => ErrorKind::Full,
+            (Cause::Full, _) => ErrorKind::Full,
+            (Cause::TooLarge, _) => ErrorKind::TooLarge,
             (Cause::Refused(_) | Cause::Unreadable, _) => ErrorKind::Internal,
             // Wrong credentials too: once they are mended on etcd's side, the next call succeeds.
             _ => ErrorKind::Unavailable,

@@ -18,8 +18,13 @@ fn judged(status: u16, code: u32, message: &str) -> Failure {
 #[test]
 fn what_etcd_refuses_before_it_proposes_has_no_effect() {
     for (status, code, message, kind) in [
-        (400, 3, "etcdserver: request is too large", ErrorKind::Full),
-        (429, 8, "grpc: received message larger than max (3145738 vs. 2097152)", ErrorKind::Full),
+        (400, 3, "etcdserver: request is too large", ErrorKind::TooLarge),
+        (
+            429,
+            8,
+            "grpc: received message larger than max (3145738 vs. 2097152)",
+            ErrorKind::TooLarge,
+        ),
         (429, 8, "etcdserver: too many requests", ErrorKind::Overloaded),
         (503, 14, "etcdserver: no leader", ErrorKind::Unavailable),
         (401, 16, "etcdserver: invalid auth token", ErrorKind::Unavailable),
