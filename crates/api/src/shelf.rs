@@ -12,7 +12,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 use store::Store;
 
-use crate::items::failure::{InvalidBody, PreconditionMissing, StoreFailure, WriteStoreFailure};
+use crate::items::failure::{InvalidBody, PreconditionMissing, StoreFailure};
 use crate::metrics::WriteCounters;
 use crate::router::Limits;
 use crate::turns::Turns;
@@ -165,11 +165,12 @@ impl Shelf {
         Ok(idempotency.replay(remembered.as_ref()).map(|verdict| self.counted(verdict)))
     }
 
-    /// Applies one write, and counts what came of it.
-    pub(crate) async fn apply(
+    /// Applies one write, and counts what came of it. `F` is how the operation answers when the store
+    /// cannot.
+    pub(crate) async fn apply<F: From<store::Error>>(
         &self,
         write: Write,
-    ) -> Result<Result<Applied, Refusal>, WriteStoreFailure> {
+    ) -> Result<Result<Applied, Refusal>, F> {
         let mut verdicts = self.store().apply(vec![write]).await;
         Ok(self.counted(verdicts.pop().expect("a store answers every write")?))
     }

@@ -65,7 +65,14 @@ impl Item<'_> {
                 vec![self.without_host()]
             }
             408 if takes_body => vec![self.raw("Content-Length: 9\r\n\r\n{", false)],
-            413 if takes_body => vec![sent(self.with_body(vec![b' '; (1 << 20) + 1]))],
+            413 if takes_body => {
+                let mut causes = vec![sent(self.with_body(vec![b' '; (1 << 20) + 1]))];
+                // A patch reads first, and a read meets nothing that is too large.
+                if self.operation.method != "PATCH" {
+                    causes.push(self.faulty("too-large"));
+                }
+                causes
+            }
             415 if takes_body => vec![sent(self.bare().body("text/plain", "{}"))],
             414 => {
                 let target = format!("{}?{}", self.target, "x".repeat(8_001));

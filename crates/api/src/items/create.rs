@@ -6,7 +6,7 @@ use domain::{Change, ItemId, Outcome, Refusal, Write};
 use uuid::Uuid;
 
 use super::body::ItemBody;
-use super::failure::{ConditionFailed, InvalidBody, WriteStoreFailure};
+use super::failure::{ConditionFailed, InvalidBody, ItemStoreFailure};
 use super::idempotency::{KeyReused, Keyed, Replayed};
 use super::params::Conditions;
 use super::parts::{Did, Location, Representation, Tag};
@@ -34,7 +34,7 @@ pub(crate) enum CreateFailure {
     Body(InvalidBody),
     Condition(ConditionFailed),
     Key(KeyReused),
-    Store(WriteStoreFailure),
+    Store(ItemStoreFailure),
 }
 
 /// Creates an item under a new id: a UUID of version 7 (RFC 9562 §5.7), so that ids made later
@@ -58,7 +58,7 @@ pub(crate) async fn create_item(
     let idempotency = keyed.creation(&shelf, &payload.bytes);
     let change = Change::Put(item);
     let write = Write { precondition, idempotency, ..Write::new(shelf.key(id.clone()), change) };
-    match shelf.apply(write).await? {
+    match shelf.apply::<ItemStoreFailure>(write).await? {
         Ok(applied) => {
             let path = shelf.path(applied.replayed.as_ref().unwrap_or(&id));
             Ok(CreateItem::new(applied, path, prefer))

@@ -43,7 +43,7 @@ pub(crate) async fn delete_item(
     let key = shelf.key(id);
     let idempotency = keyed.item(&shelf, &key, b"");
     let write = Write { precondition, idempotency, ..Write::new(key, Change::Delete) };
-    match shelf.apply(write).await? {
+    match shelf.apply::<WriteStoreFailure>(write).await? {
         Ok(applied) => {
             let replayed = applied.replayed.map(|_| Replayed);
             Ok(DeleteItem::Deleted(Did::of(&applied.outcome), replayed))

@@ -7,8 +7,8 @@ use domain::{Change, Item, Outcome, Patch, PatchFailed, PatchFailedKind, Refusal
 
 use super::body::PatchBody;
 use super::failure::{
-    Broken, ConditionFailed, InvalidBody, Missing, PreconditionMissing, StoreFailure,
-    WriteStoreFailure,
+    Broken, ConditionFailed, InvalidBody, ItemStoreFailure, Missing, PreconditionMissing,
+    StoreFailure,
 };
 use super::idempotency::{KeyReused, Keyed, Replayed};
 use super::params::{Conditions, Id};
@@ -43,7 +43,7 @@ pub(crate) enum PatchFailure {
     Key(KeyReused),
     Contended(Contended),
     Read(StoreFailure),
-    Store(WriteStoreFailure),
+    Store(ItemStoreFailure),
 }
 
 #[derive(Debug, Responses)]
@@ -101,7 +101,7 @@ pub(crate) async fn patch_item(
         let change = Change::Replace { basis: current.etag(), item };
         let precondition = precondition.clone();
         let write = Write { precondition, idempotency, ..Write::new(key.clone(), change) };
-        match shelf.apply(write).await? {
+        match shelf.apply::<ItemStoreFailure>(write).await? {
             Err(Refusal::Moved) => {}
             verdict => return settled(verdict, path, prefer),
         }

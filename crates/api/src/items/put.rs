@@ -5,7 +5,7 @@ use contract::extract::{Path, Payload, Prefer, PreferenceApplied, Return, State}
 use domain::{Change, Outcome, Refusal, Write};
 
 use super::body::ItemBody;
-use super::failure::{ConditionFailed, InvalidBody, PreconditionMissing, WriteStoreFailure};
+use super::failure::{ConditionFailed, InvalidBody, ItemStoreFailure, PreconditionMissing};
 use super::idempotency::{KeyReused, Keyed, Replayed};
 use super::params::{Conditions, Id};
 use super::parts::{ContentLocation, Did, Location, Representation, Tag};
@@ -39,7 +39,7 @@ pub(crate) enum PutFailure {
     Missing(PreconditionMissing),
     Condition(ConditionFailed),
     Key(KeyReused),
-    Store(WriteStoreFailure),
+    Store(ItemStoreFailure),
 }
 
 /// Creates the item, or makes it equal to the body.
@@ -60,7 +60,7 @@ pub(crate) async fn put_item(
     let key = shelf.key(id);
     let idempotency = keyed.item(&shelf, &key, &payload.bytes);
     let write = Write { precondition, idempotency, ..Write::new(key, Change::Put(item)) };
-    match shelf.apply(write).await? {
+    match shelf.apply::<ItemStoreFailure>(write).await? {
         Ok(applied) => Ok(PutItem::new(applied, path, prefer)),
         Err(Refusal::KeyReused) => Err(KeyReused::new().into()),
         Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),

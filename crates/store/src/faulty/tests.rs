@@ -55,6 +55,7 @@ async fn each_kind_of_failure_happens_once_and_does_nothing() {
         ("unavailable\n", ErrorKind::Unavailable),
         ("overloaded", ErrorKind::Overloaded),
         ("full", ErrorKind::Full),
+        ("too-large", ErrorKind::TooLarge),
         ("corrupt", ErrorKind::Corrupt),
         ("poisoned", ErrorKind::Poisoned),
         ("internal", ErrorKind::Internal),

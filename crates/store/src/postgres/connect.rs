@@ -1,11 +1,7 @@
 //! Connections: opened, secured, and refused when the server would not keep what it acknowledges.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_postgres::{Client, SimpleQueryMessage};
@@ -15,6 +11,7 @@ use super::config::Config;
 use super::error::{connect_failed, read_failed};
 use super::statements::Statements;
 use crate::error::{Error, ErrorKind};
+use crate::remote::tls;
 
 /// What the time to prepare a new connection may be, beyond the time to open it.
 const SETUP_TIME_MAX: Duration = Duration::from_secs(5);
@@ -61,7 +58,11 @@ impl Connection {
 
 impl Connector {
     pub(super) fn new(config: Config, allow_unsafe: bool) -> Result<Self, Error> {
-        let tls = MakeRustlsConnect::new(tls(&config)?);
+        let tls = tls::roots(config.root_certificates.as_deref()).and_then(tls::client);
+        let tls = tls.map_err(|error| {
+            Error::with_source(ErrorKind::Internal, "TLS cannot be set up", error)
+        })?;
+        let tls = MakeRustlsConnect::new(tls.with_no_client_auth());
         Ok(Self { config, tls, allow_unsafe })
     }
 
@@ -149,34 +150,4 @@ async fn setting(client: &Client, name: &str) -> Result<Option<String>, Error> {
         SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
         _ => None,
     }))
-}
-
-/// Trusts the certificates of the URL's file, or those of the system.
-fn tls(config: &Config) -> Result<ClientConfig, Error> {
-    let mut roots = RootCertStore::empty();
-    match &config.root_certificates {
-        Some(path) => {
-            let unusable = |error| {
-                let message = format!("the certificates in {} cannot be read", path.display());
-                Error::with_source(ErrorKind::Internal, message, error)
-            };
-            for certificate in CertificateDer::pem_file_iter(path).map_err(unusable)? {
-                // What is no certificate authority is of no use, and no harm.
-                let _ = roots.add(certificate.map_err(unusable)?);
-            }
-            if roots.is_empty() {
-                let message = format!("{} holds no certificate of an authority", path.display());
-                return Err(Error::new(ErrorKind::Internal, message));
-            }
-        }
-        None => {
-            let found = rustls_native_certs::load_native_certs();
-            roots.add_parsable_certificates(found.certs);
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::with_source(ErrorKind::Internal, "TLS cannot be set up", error))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }

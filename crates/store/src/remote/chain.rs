@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use domain::{Change, Key, ReplayKey, Verdict, Write};
+use domain::{Change, Item, Key, ReplayKey, Verdict, Write};
 
 use super::doubt::{Doubts, Finding};
 use super::plan::{Plan, plan};
@@ -80,13 +80,42 @@ impl<V: Clone + PartialEq> Chain<V> {
         self.doubts.clear();
     }
 
-    /// Decides what is to be done about the item as it was read, which is forgotten.
-    pub(super) fn plan(&mut self, tokens: &Tokens, results: &mut Results) -> Option<Plan<V>> {
+    /// Refuses the writes of items that the engine does not admit.
+    pub(super) fn admit(
+        &mut self,
+        admit: impl Fn(&Item) -> Result<(), Error>,
+        results: &mut Results,
+    ) {
+        self.writes.retain(|(place, write)| {
+            let (Change::Put(item) | Change::Replace { item, .. }) = &write.change else {
+                return true;
+            };
+            let refused = admit(item).err();
+            let admitted = refused.is_none();
+            if let Some(error) = refused {
+                results.0[*place] = Some(Err(error));
+            }
+            admitted
+        });
+    }
+
+    /// Decides what is to be done about the item as it was read, which is forgotten. It leaves at
+    /// most so many answers to be remembered.
+    pub(super) fn plan(
+        &mut self,
+        answers_max: usize,
+        tokens: &Tokens,
+        results: &mut Results,
+    ) -> Option<Plan<V>> {
         let state = self.state.take().filter(|_| !self.writes.is_empty())?;
         if let Some(again) = self.again.take() {
             return Some(again);
         }
-        let writes = self.writes.iter().map(|(_, write)| write);
+        let mut answers = 0;
+        let writes = self.writes.iter().map(|(_, write)| write).take_while(|write| {
+            answers += usize::from(write.idempotency.is_some());
+            answers <= answers_max
+        });
         let plan = plan(&self.key, writes, &state, tokens.next());
         let Some(count) = self.doubts.outlive(&plan, &state) else { return Some(plan) };
         let unknown = unknown(self.doubts.cause());

@@ -54,7 +54,9 @@ pub(super) async fn settle<S: Session>(
 ) -> Settled {
     let until = Instant::now() + patience;
     let mut results = Results::new(writes.len());
-    let mut groups = vec![Group::new(writes)];
+    let mut group = Group::new(writes);
+    group.admit(session, &mut results);
+    let mut groups = vec![group];
     let (mut halvings, mut trouble) = (0, None);
     while let Some(mut group) = groups.pop() {
         match group.run(session, tokens, until, &mut results).await {
@@ -106,6 +108,14 @@ impl<V: Clone + PartialEq> Group<V> {
         Self { chains }
     }
 
+    /// Refuses the items that the engine cannot hold.
+    fn admit<S: Session>(&mut self, session: &S, results: &mut Results) {
+        for chain in &mut self.chains {
+            chain.admit(|item| session.admit(item), results);
+        }
+        self.chains.retain(|chain| !chain.writes.is_empty());
+    }
+
     /// Tries until everything is settled, patience is over or the engine refuses for good.
     async fn run<S>(
         &mut self,
@@ -118,6 +128,9 @@ impl<V: Clone + PartialEq> Group<V> {
         S: Session<Version = V>,
     {
         let mut pause = Pause::default();
+        if self.chains.is_empty() {
+            return Ended::Settled;
+        }
         loop {
             let before = self.open();
             let trouble = self.attempt(session, tokens, results).await;
@@ -185,7 +198,8 @@ impl<V: Clone + PartialEq> Group<V> {
         let marks: Vec<_> = puts.iter().map(|put| put.token).collect();
         match session.put(&puts).await {
             Ok(told) => {
-                for (at, told) in plain.into_iter().zip(told) {
+                let mut trouble = None;
+                for ((at, token), told) in plain.into_iter().zip(marks).zip(told) {
                     let chain = &mut self.chains[at];
                     chain.put = true;
                     match told {
@@ -193,10 +207,19 @@ impl<V: Clone + PartialEq> Group<V> {
                         Told::Exists(stored) => {
                             chain.state = Some(State { stored: Some(stored), ..State::default() });
                         }
+                        Told::Absent => chain.state = Some(State::default()),
                         Told::Raced => {}
+                        Told::Failed(Failure::Refused(error)) => {
+                            chain.put = false;
+                            trouble = Some(error);
+                        }
+                        Told::Failed(Failure::Lost(error)) => {
+                            chain.doubts.push(Doubt::Put(token), error.clone());
+                            trouble = Some(error);
+                        }
                     }
                 }
-                None
+                trouble
             }
             Err(Failure::Refused(error)) => Some(error),
             Err(Failure::Lost(error)) => {
@@ -252,7 +275,7 @@ impl<V: Clone + PartialEq> Group<V> {
         // Creations under one key are writes to several items with one answer: one at a time.
         let mut places = HashSet::new();
         for (at, chain) in self.chains.iter_mut().enumerate() {
-            let Some(plan) = chain.plan(tokens, results) else { continue };
+            let Some(plan) = chain.plan(S::ANSWERS_MAX, tokens, results) else { continue };
             match &plan.swap {
                 None => chain.settle(plan.verdicts.into_iter().map(Ok), results),
                 Some(swap) if swap.answers.iter().all(|answer| places.insert(answer.key)) => {
@@ -276,6 +299,12 @@ impl<V: Clone + PartialEq> Group<V> {
                     continue;
                 }
                 Swapped::Moved => continue,
+                // Nobody else has to do with it.
+                Swapped::Failed(Failure::Refused(error)) if error.kind() == ErrorKind::TooLarge => {
+                    chain.settle(vec![Err(error); plan.verdicts.len()], results);
+                    chain.doubts.clear();
+                    continue;
+                }
                 Swapped::Failed(Failure::Refused(error)) => error,
                 Swapped::Failed(Failure::Lost(error)) => {
                     chain.doubts.push(Doubt::Swap(plan), error.clone());

@@ -22,6 +22,7 @@ pub(crate) mod session;
 mod store;
 #[cfg(test)]
 mod tests;
+pub(crate) mod tls;
 pub(crate) mod token;
 
 pub(crate) use self::store::{Pool, Remote};

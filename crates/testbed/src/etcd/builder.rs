@@ -9,12 +9,20 @@ pub struct Builder {
     pub(super) flags: Vec<String>,
     pub(super) password: Option<String>,
     pub(super) tls: bool,
+    pub(super) client_certificates: bool,
     pub(super) partitionable: bool,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { nodes: 3, flags: Vec::new(), password: None, tls: false, partitionable: false }
+        Self {
+            nodes: 3,
+            flags: Vec::new(),
+            password: None,
+            tls: false,
+            client_certificates: false,
+            partitionable: false,
+        }
     }
 }
 
@@ -51,6 +59,14 @@ impl Builder {
     pub fn tls(mut self) -> Self {
         self.tls = true;
         self
+    }
+
+    /// Demands TLS, and that clients show a certificate of the same authority: [`Etcd::identity`] is
+    /// one.
+    #[must_use]
+    pub fn client_certificates(mut self) -> Self {
+        self.client_certificates = true;
+        self.tls()
     }
 
     /// Gives each node a network of its own, so that it can be [cut off](Etcd::partition), if this

@@ -37,6 +37,9 @@ impl Etcd {
         if let Some(authority) = self.authority() {
             command.arg("--cacert").arg(authority);
         }
+        if let Some((certificate, key)) = self.identity() {
+            command.arg("--cert").arg(certificate).arg("--key").arg(key);
+        }
         tool::try_run(command.args(arguments))
     }
 

@@ -93,13 +93,18 @@ impl Etcd {
             .collect();
         let clients: Vec<IpAddr> = addresses.iter().map(|node| node.clients.ip()).collect();
         let certificates = builder.tls.then(|| Certificates::make(home.path(), &clients));
+        let mut flags = builder.flags.clone();
+        if let Some(certificates) = certificates.as_ref().filter(|_| builder.client_certificates) {
+            flags.push("--client-cert-auth".to_owned());
+            flags.push(format!("--trusted-ca-file={}", certificates.authority.display()));
+        }
         let peers: Vec<SocketAddr> = addresses.iter().map(|node| node.peers).collect();
         let nodes = (0..builder.nodes).zip(addresses).map(|(number, addresses)| {
             let prefix = network.as_ref().map(|network| network.prefix(number));
             let (at, prefix) = (usize::from(number), prefix.unwrap_or_default());
             let mut node =
                 Node::new(at, home.path(), addresses, &peers, certificates.as_ref(), prefix)
-                    .flags(&builder.flags);
+                    .flags(&flags);
             node.launch();
             node
         });
@@ -135,6 +140,13 @@ impl Etcd {
     #[must_use]
     pub fn authority(&self) -> Option<&Path> {
         self.certificates.as_ref().map(|certificates| certificates.authority.as_path())
+    }
+
+    /// Returns the PEM files of the nodes' certificate and its key, which clients can show as well.
+    #[must_use]
+    pub fn identity(&self) -> Option<(&Path, &Path)> {
+        let certificates = self.certificates.as_ref()?;
+        Some((certificates.certificate.as_path(), certificates.key.as_path()))
     }
 
     /// Waits until a node leads and is followed by a majority, and returns its number.

@@ -4,7 +4,6 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
 
 use domain::Outcome;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use testbed::Postgres;
 
 use super::kit::*;
@@ -26,13 +25,10 @@ async fn password_and_certificate_are_checked() {
     assert!(!message.contains("guessed"), "{message}");
 
     let directory = tempfile::tempdir().unwrap();
-    let other = directory.path().join("other.pem");
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    std::fs::write(&other, ca.pem()).unwrap();
+    let another = Postgres::builder().tls().start();
+    let other = another.authority().expect("it has one").display();
     let strangers = [
-        format!("{url}?sslrootcert={}", other.display()),
+        format!("{url}?sslrootcert={other}"),
         // The authority is not one that the system trusts; TLS that fails is no reason to go without.
         url.clone(),
         format!("{url}?sslmode=require"),
