@@ -1,8 +1,9 @@
 //! The back ends, the servers of some of them included.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use testbed::Postgres;
+use testbed::{Etcd, Postgres};
 
 use crate::backing::Backing;
 use crate::service::Shelf;
@@ -17,6 +18,8 @@ pub enum Store {
     Disk,
     /// `postgres://..`
     Postgres,
+    /// `etcd://..`
+    Etcd,
 }
 
 /// Most connections of the PostgreSQL server that the tests of one process share: they run at the
@@ -25,7 +28,7 @@ const CONNECTIONS_MAX: &str = "500";
 
 impl Store {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Memory, Self::Disk, Self::Postgres];
+    pub const ALL: [Self; 4] = [Self::Memory, Self::Disk, Self::Postgres, Self::Etcd];
 
     /// Returns its name, as tests have it in theirs.
     #[must_use]
@@ -34,6 +37,7 @@ impl Store {
             Self::Memory => "memory",
             Self::Disk => "disk",
             Self::Postgres => "postgres",
+            Self::Etcd => "etcd",
         }
     }
 
@@ -48,7 +52,7 @@ impl Store {
     pub fn replicas(self) -> usize {
         match self {
             Self::Memory | Self::Disk => 1,
-            Self::Postgres => 2,
+            Self::Postgres | Self::Etcd => 2,
         }
     }
 
@@ -59,6 +63,7 @@ impl Store {
             Self::Memory => Backing::memory(),
             Self::Disk => Backing::disk(),
             Self::Postgres => Backing::postgres(Postgres::start()),
+            Self::Etcd => Backing::etcd(Etcd::builder().partitionable().start()),
         }
     }
 
@@ -69,6 +74,7 @@ impl Store {
             Self::Memory => start.store("memory:"),
             Self::Disk => start.on_disk(),
             Self::Postgres => start.store(postgres().create_database()),
+            Self::Etcd => start.store(etcd_prefix()),
         }
     }
 }
@@ -77,6 +83,15 @@ impl Store {
 fn postgres() -> &'static Postgres {
     static SERVER: OnceLock<Postgres> = OnceLock::new();
     SERVER.get_or_init(|| Postgres::builder().setting("max_connections", CONNECTIONS_MAX).start())
+}
+
+/// Returns the URL of a prefix that nobody else has, in the cluster that the tests of this process
+/// share.
+fn etcd_prefix() -> String {
+    static CLUSTER: OnceLock<Etcd> = OnceLock::new();
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{}/test-{number}", CLUSTER.get_or_init(Etcd::start).url())
 }
 
 /// Runs `script` on a service with each back end, stops the services, and compares what was sent

@@ -11,8 +11,8 @@ use std::env;
 use std::process::ExitCode;
 
 use e2e::nemesis::{
-    BlackHole, Kill, LostAnswers, POSTGRES_IS_KILLED, POSTGRES_IS_PAUSED, POSTGRES_IS_RESTARTED,
-    Pause, Resets,
+    BlackHole, ETCD_LEADER_IS_KILLED, ETCD_LEADER_IS_PARTITIONED, ETCD_LEADER_IS_PAUSED, Kill,
+    LostAnswers, POSTGRES_IS_KILLED, POSTGRES_IS_PAUSED, POSTGRES_IS_RESTARTED, Pause, Resets,
 };
 use e2e::{Backing, Figures, Nemesis, Stage, Start, Store, Workload};
 use libtest_mimic::{Arguments, Completion, Trial};
@@ -39,6 +39,11 @@ fn faults_of(store: Store) -> Vec<Fault> {
         faults.push(|| Box::new(POSTGRES_IS_KILLED));
         faults.push(|| Box::new(POSTGRES_IS_PAUSED));
         faults.push(|| Box::new(POSTGRES_IS_RESTARTED));
+    }
+    if store == Store::Etcd {
+        faults.push(|| Box::new(ETCD_LEADER_IS_KILLED));
+        faults.push(|| Box::new(ETCD_LEADER_IS_PAUSED));
+        faults.push(|| Box::new(ETCD_LEADER_IS_PARTITIONED));
     }
     faults
 }

@@ -81,6 +81,11 @@ async fn one_of_many_first_puts_creates_on_two_replicas_of_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_many_first_puts_creates_on_two_replicas_of_etcd() {
+    race_on(Store::Etcd, None, 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_many_conditional_puts_passes_in_memory() {
     race_on(Store::Memory, Some(("If-None-Match", "*")), 412).await;
 }
