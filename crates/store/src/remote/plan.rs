@@ -20,7 +20,9 @@ pub(super) struct Plan<V> {
 ///
 /// The plan ends before a write that would delete an item that the plan creates: the engine has no
 /// version to compare where there was nothing and shall be nothing, and yet something to remember.
-/// It also ends before an answer that would replace one of the plan's own.
+/// It also ends before an answer that would replace one of the plan's own, and behind a change before
+/// a write with a key that is refused: that nothing is remembered under its key is known as of the
+/// read, and the swap does not make sure of it.
 pub(super) fn plan<'a, V: Clone>(
     key: &Key,
     writes: impl IntoIterator<Item = &'a Write>,
@@ -36,11 +38,14 @@ pub(super) fn plan<'a, V: Clone>(
         let place = write.idempotency.map(|idempotency| idempotency.key);
         let remembered =
             place.and_then(|place| own.get(&place).or_else(|| state.answers.get(&place)));
+        let replay = write.idempotency.and_then(|own| own.replay(remembered));
         let verdict = decide(current.as_ref(), remembered, write);
         let answer = verdict.as_ref().ok().and_then(|outcome| place.zip(write.remember(outcome)));
         let vanishes = state.stored.is_none() && matches!(verdict, Ok(Outcome::Deleted));
         let replaces = answer.as_ref().is_some_and(|(place, _)| own.contains_key(place));
-        if vanishes || replaces {
+        // What is refused leaves no answer, which would be in the way of one that others leave.
+        let unguarded = place.is_some() && replay.is_none() && verdict.is_err();
+        if vanishes || replaces || unguarded && (changed || !answers.is_empty()) {
             break;
         }
         if let Some((place, remembered)) = answer {
@@ -156,6 +161,16 @@ mod tests {
         let plan = plan(&key(), &[put(1), delete(), put(2)], &State::<u8>::default(), TOKEN);
         assert_eq!(plan.verdicts, [Ok(Outcome::Created(item(1)))]);
         assert_eq!(plan.swap.unwrap().expected, None);
+    }
+
+    #[test]
+    fn a_refusal_that_others_can_outrun_is_not_told_with_a_change() {
+        let refused = || keyed(Write::new(key(), Change::Delete), "k");
+        let missing =
+            keyed(Write::new(key(), Change::Replace { basis: item(9).etag(), item: item(3) }), "l");
+        let writes = [missing, delete(), refused()];
+        let plan = plan(&key(), &writes, &stored(1), TOKEN);
+        assert_eq!(plan.verdicts, [Err(Refusal::Moved), Ok(Outcome::Deleted)]);
     }
 
     #[test]
