@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::embedded::Embedded;
 use crate::error::{Error, ErrorKind};
+use crate::etcd;
 use crate::faulty::Faulty;
 use crate::memory::Memory;
 use crate::postgres;
@@ -17,7 +18,7 @@ use crate::store::Store;
 pub const CACHE_BYTES_DEFAULT: u64 = 64 << 20;
 
 /// The schemes that [`open()`] knows, as its refusal lists them.
-const SCHEMES: &str = "memory:, file:PATH, postgres://USER@HOST/DATABASE, faulty:DIR?store=URL";
+const SCHEMES: &str = "memory:, file:PATH, postgres://USER@HOST/DATABASE, etcd://HOST,HOST,HOST, faulty:DIR?store=URL";
 
 /// What can be set about a store besides its URL.
 #[derive(Clone, Debug)]
@@ -132,9 +133,13 @@ pub enum OpenError {
 /// - `postgres://USER:PASSWORD@HOST:PORT/DATABASE?SETTINGS` keeps them in PostgreSQL, or in a
 ///   database that speaks like it. The settings are those of libpq, and `writers`, `readers`
 ///   (connections), `patience` and `statement_timeout` (times such as `5s`).
+/// - `etcd://USER:PASSWORD@HOST:PORT,HOST:PORT,HOST:PORT/PREFIX?SETTINGS` keeps them in an etcd
+///   cluster, under keys that begin with `PREFIX/` (`shelf/`). `etcds:` is the same with TLS. The
+///   settings are `ca`, `cert` and `key` (PEM files), `timeout` (of one call), `patience`, `writers`
+///   and `readers`. An item has at most 1.2 MiB there.
 /// - `faulty:DIR?store=URL` wraps another store for rehearsals: when there is a file `DIR/next`,
 ///   the next call consumes it and fails as its text says: `unavailable`, `overloaded`, `full`,
-///   `corrupt`, `unknown` (does the work and hides the outcome), `panic`, or `stall` (never
+///   `too-large`, `corrupt`, `unknown` (does the work and hides the outcome), `panic`, or `stall` (never
 ///   answers). It is for tests, and for authors of clients who want to see every answer.
 ///
 /// It blocks while it reads the disk; recovery after a crash replays at most a few hundred MiB.
@@ -154,6 +159,7 @@ pub fn open(url: &str, options: &Options) -> Result<Arc<dyn Store>, OpenError> {
             Ok(Arc::new(Embedded::open(path, options)?))
         }
         "postgres" | "postgresql" => Ok(Arc::new(postgres::open(url, options)?)),
+        "etcd" | "etcds" => Ok(Arc::new(etcd::open(url)?)),
         "faulty" => {
             let (directory, inner) = rest
                 .split_once("?store=")

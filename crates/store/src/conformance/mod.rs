@@ -139,6 +139,22 @@ mod postgres {
     conformance!(fixture);
 }
 
+mod etcd {
+    use std::sync::Arc;
+
+    use crate::etcd::tests::kit::{prefix, shared};
+    use crate::open::{Options, open};
+    use crate::store::Store;
+
+    /// One cluster of three nodes for all cases; each has a prefix of its own.
+    fn fixture() -> (Arc<dyn Store>, ()) {
+        let url = format!("{}/{}", shared().url(), prefix());
+        (open(&url, &Options::default()).unwrap(), ())
+    }
+
+    conformance!(fixture);
+}
+
 /// Without a fault it is the store it wraps.
 mod faulty {
     use std::sync::Arc;

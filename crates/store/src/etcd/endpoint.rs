@@ -14,21 +14,13 @@ pub(super) enum Call {
     Authenticate,
     /// Makes a lease.
     LeaseGrant,
-    /// Renews a lease.
-    LeaseKeepAlive,
     /// Asks how a member is.
     Status,
 }
 
 impl Call {
-    const ALL: [Self; 6] = [
-        Self::Range,
-        Self::Txn,
-        Self::Authenticate,
-        Self::LeaseGrant,
-        Self::LeaseKeepAlive,
-        Self::Status,
-    ];
+    const ALL: [Self; 5] =
+        [Self::Range, Self::Txn, Self::Authenticate, Self::LeaseGrant, Self::Status];
 
     const fn path(self) -> &'static str {
         match self {
@@ -36,7 +28,6 @@ impl Call {
             Self::Txn => "/v3/kv/txn",
             Self::Authenticate => "/v3/auth/authenticate",
             Self::LeaseGrant => "/v3/lease/grant",
-            Self::LeaseKeepAlive => "/v3/lease/keepalive",
             Self::Status => "/v3/maintenance/status",
         }
     }

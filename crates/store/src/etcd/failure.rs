@@ -23,7 +23,7 @@ use http::StatusCode;
 use http_body_util::LengthLimitError;
 use hyper_util::client::legacy;
 
-use super::message::{Refused, Status, StreamRefused};
+use super::message::{Refused, Status};
 use crate::error::{Error, ErrorKind};
 
 /// Codes of gRPC, which the gateway passes on.
@@ -137,10 +137,8 @@ impl Failure {
 
     /// Judges an answer that is no success.
     pub(super) fn of_answer(status: StatusCode, body: &[u8]) -> Self {
-        let refused = match serde_json::from_slice::<Refused>(body) {
-            Ok(refused) if !refused.message.is_empty() => Some(refused),
-            _ => serde_json::from_slice(body).ok().map(|streamed: StreamRefused| streamed.error),
-        };
+        let refused = serde_json::from_slice::<Refused>(body).ok();
+        let refused = refused.filter(|refused| !refused.message.is_empty());
         let (cause, effect) = refused.map_or_else(|| judge_stranger(status), judge);
         Self::new(cause, effect)
     }
@@ -158,6 +156,11 @@ impl Failure {
     /// Tells whether another member may do better.
     pub(super) const fn is_of_member(&self) -> bool {
         matches!(self.cause, Cause::Unreachable | Cause::Lost | Cause::TimedOut | Cause::Ailing(_))
+    }
+
+    /// Tells whether the request named a lease that etcd does not know, or knows no more.
+    pub(super) fn is_lost_lease(&self) -> bool {
+        matches!(&self.cause, Cause::Refused(words) if words.contains("lease not found"))
     }
 
     /// Tells whether the time was over before anything was sent.

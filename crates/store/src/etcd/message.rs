@@ -104,7 +104,6 @@ impl Txn {
         self.success.iter().chain(&self.failure).any(|op| match op {
             Op::Range(_) => false,
             Op::Put(_) | Op::Delete(_) => true,
-            Op::Txn(nested) => nested.can_write(),
         })
     }
 }
@@ -183,9 +182,6 @@ pub(crate) enum Op {
     /// Deletes.
     #[serde(rename = "request_delete_range")]
     Delete(DeleteRequest),
-    /// Decides for itself.
-    #[serde(rename = "request_txn")]
-    Txn(Txn),
 }
 
 /// Writes one key.
@@ -237,9 +233,6 @@ pub(crate) enum OpResponse {
     /// Keys were deleted, or there were none.
     #[serde(rename = "response_delete_range")]
     Delete(DeleteResponse),
-    /// What the nested transaction did.
-    #[serde(rename = "response_txn")]
-    Txn(TxnResponse),
 }
 
 /// A key was written.
@@ -268,9 +261,6 @@ pub(crate) struct Lease {
     /// What [`PutRequest::lease`] takes.
     #[serde(rename = "ID", deserialize_with = "int64::deserialize")]
     pub(crate) id: i64,
-    /// How many seconds it lives. 0: it lives no more.
-    #[serde(rename = "TTL", deserialize_with = "int64::deserialize")]
-    pub(crate) ttl_seconds: i64,
 }
 
 /// How a member sees itself and its cluster.
@@ -298,22 +288,7 @@ pub(super) struct Refused {
     /// What etcd says, which is the only thing that tells some failures apart.
     pub(super) message: String,
     /// The code of gRPC.
-    #[serde(alias = "grpc_code")]
     pub(super) code: u32,
-}
-
-/// How the gateway says no to a streaming call.
-#[derive(Debug, Deserialize)]
-pub(super) struct StreamRefused {
-    /// The same, with other names.
-    pub(super) error: Refused,
-}
-
-/// The first answer of a streaming call.
-#[derive(Debug, Deserialize)]
-pub(super) struct Streamed<T> {
-    /// The answer itself.
-    pub(super) result: T,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]

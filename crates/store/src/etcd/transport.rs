@@ -17,7 +17,7 @@ use super::config::Config;
 use super::connect::{self, Client};
 use super::endpoint::{Call, Endpoint};
 use super::failure::{Cause, Effect, Failure};
-use super::message::{Lease, RangeRequest, RangeResponse, Status, Streamed, Txn, TxnResponse};
+use super::message::{Lease, RangeRequest, RangeResponse, Status, Txn, TxnResponse};
 pub(crate) use super::tls::SetupError;
 use super::token::{Token, Tokens};
 use super::turns::Turns;
@@ -28,6 +28,11 @@ use super::wire::int64;
 /// has just died, which it notices only after a second, and the write is lost; etcd says so only
 /// after seven seconds, when a caller that asks for its outcome has long been done.
 const TRY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long one member may take to say that it can serve. It reads next to nothing and its answer
+/// is of no other use, so a healthy member that is slow for once costs no more than a repetition;
+/// and after an election nobody waits for longer than this on a member that has not noticed.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// How often one call fetches a new token. The second time is for a token that was fetched while
 /// roles were changed; a third refusal has another reason.
@@ -64,6 +69,20 @@ pub(crate) struct Transport {
     timeout: Duration,
 }
 
+/// How long a call may take, and one member with it.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    deadline: Instant,
+    try_time: Duration,
+}
+
+impl Limits {
+    /// Returns when a try that begins now has to end.
+    fn until(self) -> Instant {
+        self.deadline.min(Instant::now() + self.try_time)
+    }
+}
+
 /// Whether a request can be sent again after it may have arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Repeat {
@@ -96,12 +115,29 @@ impl Transport {
         })
     }
 
+    /// Returns how long a call may take in all.
+    pub(crate) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Reads keys; it sees every write that was answered before.
     ///
     /// # Errors
     /// [`Failure`], without effect.
     pub(crate) async fn range(&self, request: &RangeRequest) -> Result<RangeResponse, Failure> {
         self.call(Call::Range, request, Repeat::Freely).await
+    }
+
+    /// Waits until a member can read and write, and asks that one first from now on: it reads `key`,
+    /// which need not be there, linearizably.
+    ///
+    /// # Errors
+    /// [`Failure`], without effect, when there is none within the configured time.
+    pub(crate) async fn probe(&self, key: Bytes) -> Result<(), Failure> {
+        let request = RangeRequest { key, keys_only: true, ..RangeRequest::default() };
+        let probe =
+            self.call_within::<RangeResponse>(PROBE_TIMEOUT, Call::Range, &request, Repeat::Freely);
+        probe.await.map(drop)
     }
 
     /// Carries a transaction out. One that cannot write is treated as a read.
@@ -129,22 +165,6 @@ impl Transport {
         self.call(Call::LeaseGrant, &request, Repeat::Freely).await
     }
 
-    /// Renews a lease to its full length. One that has ended comes back with no seconds left.
-    ///
-    /// # Errors
-    /// [`Failure`], without effect.
-    pub(crate) async fn lease_keep_alive(&self, id: i64) -> Result<Lease, Failure> {
-        #[derive(Serialize)]
-        struct Request {
-            #[serde(rename = "ID", with = "int64")]
-            id: i64,
-        }
-        let request = Request { id };
-        let streamed: Streamed<Lease> =
-            self.call(Call::LeaseKeepAlive, &request, Repeat::Freely).await?;
-        Ok(streamed.result)
-    }
-
     /// Asks one member how it is; [`Status::trouble`] judges the answer. The member speaks for
     /// itself: one that is cut off answers too.
     ///
@@ -162,11 +182,22 @@ impl Transport {
         request: &impl Serialize,
         repeat: Repeat,
     ) -> Result<A, Failure> {
+        self.call_within(TRY_TIMEOUT, call, request, repeat).await
+    }
+
+    async fn call_within<A: DeserializeOwned>(
+        &self,
+        try_time: Duration,
+        call: Call,
+        request: &impl Serialize,
+        repeat: Repeat,
+    ) -> Result<A, Failure> {
         let request = serde_json::to_vec(request).map_err(|error| {
             let cause = Cause::Refused("it cannot be written as JSON".to_owned());
             Failure::new(cause, Effect::Nothing).with_source(error)
         })?;
-        let answer = self.send(call, request.into(), repeat).await.and_then(|answer| {
+        let limits = Limits { deadline: Instant::now() + self.timeout, try_time };
+        let answer = self.send(call, request.into(), repeat, limits).await.and_then(|answer| {
             serde_json::from_slice(&answer).map_err(|error| {
                 Failure::new(Cause::Unreadable, Effect::Possible).with_source(error)
             })
@@ -178,13 +209,18 @@ impl Transport {
     }
 
     /// Asks one member after the other.
-    async fn send(&self, call: Call, request: Bytes, repeat: Repeat) -> Result<Bytes, Failure> {
-        let deadline = Instant::now() + self.timeout;
+    async fn send(
+        &self,
+        call: Call,
+        request: Bytes,
+        repeat: Repeat,
+        limits: Limits,
+    ) -> Result<Bytes, Failure> {
         let mut earlier = None;
         let mut turns = Turns::new(self.preferred.load(Ordering::Relaxed), self.endpoints.len());
         loop {
             let index = turns.index();
-            let failure = match self.ask(index, call, &request, deadline).await {
+            let failure = match self.ask(index, call, &request, limits).await {
                 Ok(answer) => {
                     // A store by every call would have the cores fight for the cache line.
                     if self.preferred.load(Ordering::Relaxed) != index {
@@ -205,7 +241,7 @@ impl Transport {
                 return Err(failure);
             }
             let pause = turns.pass();
-            if Instant::now() + pause >= deadline {
+            if Instant::now() + pause >= limits.deadline {
                 // A try that the deadline cut off before it began says less than the one before.
                 let cut = failure.is_cut_off();
                 return Err(earlier.filter(|_| cut).unwrap_or(failure));
@@ -224,25 +260,25 @@ impl Transport {
         index: usize,
         call: Call,
         request: &Bytes,
-        deadline: Instant,
+        limits: Limits,
     ) -> Result<Bytes, Failure> {
         let endpoint = &self.endpoints[index];
         let Some(tokens) = &self.tokens else {
-            return self.exchange(endpoint, call, request.clone(), None, deadline).await;
+            return self.exchange(endpoint, call, request.clone(), None, limits).await;
         };
         let mut token = match tokens.current() {
             Some(token) => token,
-            None => self.renew(tokens, None, endpoint, deadline).await?,
+            None => self.renew(tokens, None, endpoint, limits).await?,
         };
         let mut renewals = 0;
         loop {
             let request = request.clone();
             let token_sent = token.as_ref().as_ref();
-            let answer = self.exchange(endpoint, call, request, token_sent, deadline);
+            let answer = self.exchange(endpoint, call, request, token_sent, limits);
             match answer.await {
                 Err(failure) if failure.wants_token() && renewals < RENEWALS_MAX => {
                     renewals += 1;
-                    token = self.renew(tokens, Some(&token), endpoint, deadline).await?;
+                    token = self.renew(tokens, Some(&token), endpoint, limits).await?;
                 }
                 answer => return answer,
             }
@@ -254,11 +290,11 @@ impl Transport {
         tokens: &Tokens,
         refused: Option<&Arc<Token>>,
         endpoint: &Endpoint,
-        deadline: Instant,
+        limits: Limits,
     ) -> Result<Arc<Token>, Failure> {
-        let until = deadline.min(Instant::now() + TRY_TIMEOUT);
+        let until = limits.until();
         let renewal = tokens.renew(refused, |request| {
-            self.exchange(endpoint, Call::Authenticate, request, None, deadline)
+            self.exchange(endpoint, Call::Authenticate, request, None, limits)
         });
         // The time covers the wait for another call's renewal as well.
         timeout_at(until, renewal)
@@ -273,9 +309,9 @@ impl Transport {
         call: Call,
         request: Bytes,
         token: Option<&HeaderValue>,
-        deadline: Instant,
+        limits: Limits,
     ) -> Result<Bytes, Failure> {
-        let until = deadline.min(Instant::now() + TRY_TIMEOUT);
+        let until = limits.until();
         let mut builder = Request::post(endpoint.uri(call))
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(token) = token {

@@ -38,6 +38,10 @@ pub(super) async fn settle<S: Session>(
     let until = Instant::now() + patience;
     let mut pause = Pause::default();
     let mut group = Group::new(writes);
+    group.admit(session);
+    if group.open == 0 {
+        return group.results.into_iter().flatten().collect();
+    }
     loop {
         let before = group.open;
         let trouble = group.attempt(session, tokens).await;
@@ -114,6 +118,24 @@ impl<V: Clone + PartialEq> Group<V> {
         Self { chains, results: (0..open).map(|_| None).collect(), open }
     }
 
+    /// Refuses the items that the engine cannot hold.
+    fn admit<S: Session>(&mut self, session: &S) {
+        for chain in &mut self.chains {
+            chain.writes.retain(|(place, write)| {
+                let (Change::Put(item) | Change::Replace { item, .. }) = &write.change else {
+                    return true;
+                };
+                let admitted = session.admit(item);
+                let refused = admitted.err().map(|error| {
+                    self.results[*place] = Some(Err(error));
+                    self.open -= 1;
+                });
+                refused.is_none()
+            });
+        }
+        self.chains.retain(|chain| !chain.writes.is_empty());
+    }
+
     /// Brings the writes forward as far as one attempt goes. Returns what went wrong, if that may
     /// pass by itself.
     async fn attempt<S>(&mut self, session: &mut S, tokens: &Tokens) -> Option<Error>
@@ -152,7 +174,8 @@ impl<V: Clone + PartialEq> Group<V> {
         let marks: Vec<_> = puts.iter().map(|put| put.token).collect();
         match session.put(&puts).await {
             Ok(told) => {
-                for (at, told) in plain.into_iter().zip(told) {
+                let mut trouble = None;
+                for ((at, token), told) in plain.into_iter().zip(marks).zip(told) {
                     let chain = &mut self.chains[at];
                     chain.put = true;
                     match told {
@@ -160,10 +183,22 @@ impl<V: Clone + PartialEq> Group<V> {
                         Told::Exists(stored) => {
                             chain.state = Some(State { stored: Some(stored), ..State::default() });
                         }
+                        Told::Absent => chain.state = Some(State::default()),
                         Told::Raced => {}
+                        Told::Failed(Failure::Refused(error)) if is_final(&error) => {
+                            self.refuse(at, 1, &error);
+                        }
+                        Told::Failed(Failure::Refused(error)) => {
+                            chain.put = false;
+                            trouble = Some(error);
+                        }
+                        Told::Failed(Failure::Lost(error)) => {
+                            chain.doubts.push((Doubt::Put(token), error.clone()));
+                            trouble = Some(error);
+                        }
                     }
                 }
-                None
+                trouble
             }
             Err(Failure::Refused(error)) => Some(error),
             Err(Failure::Lost(error)) => {
@@ -242,8 +277,7 @@ impl<V: Clone + PartialEq> Group<V> {
                 continue;
             };
             let token = chain.token.take().unwrap_or_else(|| tokens.next());
-            let writes = chain.writes.iter().map(|(_, write)| write);
-            let plan = plan(&chain.key, writes, &state, token);
+            let plan = plan(&chain.key, chain.first(S::ANSWERS_MAX), &state, token);
             match &plan.swap {
                 None => self.settle(at, plan.verdicts.into_iter().map(Ok).collect::<Vec<_>>()),
                 Some(swap) if swap.answers.iter().all(|answer| places.insert(answer.key)) => {
@@ -265,6 +299,9 @@ impl<V: Clone + PartialEq> Group<V> {
                     self.chains[at].doubts.clear();
                 }
                 Swapped::Moved => {}
+                Swapped::Failed(Failure::Refused(error)) if is_final(&error) => {
+                    self.refuse(at, plan.verdicts.len(), &error);
+                }
                 Swapped::Failed(Failure::Refused(error)) => trouble = Some(error),
                 Swapped::Failed(Failure::Lost(error)) => {
                     self.chains[at].doubts.push((Doubt::Swap(plan), error.clone()));
@@ -288,14 +325,25 @@ impl<V: Clone + PartialEq> Group<V> {
     /// Gives everybody the error, or the news that nobody knows.
     fn give_up(&mut self, error: &Error) {
         for at in 0..self.chains.len() {
-            let count = self.chains[at].writes.len();
-            let error = match self.chains[at].doubts.first() {
-                Some((_, doubt)) => unknown(doubt),
-                None => error.clone(),
-            };
-            self.settle(at, vec![Err(error); count]);
+            self.refuse(at, self.chains[at].writes.len(), error);
         }
     }
+
+    /// Gives the first writes to an item the error, or the news that nobody knows.
+    fn refuse(&mut self, at: usize, count: usize, error: &Error) {
+        let error = match self.chains[at].doubts.first() {
+            Some((_, doubt)) => unknown(doubt),
+            None => error.clone(),
+        };
+        self.settle(at, vec![Err(error); count]);
+        self.chains[at].doubts.clear();
+    }
+}
+
+/// Tells whether a failure says nothing about the writes to other items, and is no better in a
+/// moment: an engine that is full still takes deletions.
+fn is_final(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Full | ErrorKind::TooLarge)
 }
 
 fn unknown(cause: &Error) -> Error {
@@ -329,6 +377,15 @@ impl<V> Chain<V> {
             }
             _ => None,
         }
+    }
+
+    /// Returns the first writes, as many as have to leave at most so many answers.
+    fn first(&self, answers_max: usize) -> impl Iterator<Item = &Write> {
+        let mut answers = 0;
+        self.writes.iter().map(|(_, write)| write).take_while(move |write| {
+            answers += usize::from(write.idempotency.is_some());
+            answers <= answers_max
+        })
     }
 
     /// Returns where answers to the writes are remembered.

@@ -6,9 +6,9 @@
 //! - [`Remote`] is the [`Store`](crate::Store): it hands each call to a lane.
 //! - A [lane](lanes) owns one session. All writes to an item go through the same lane, in order;
 //!   what waits for a lane is settled together, so that a round trip is shared by many.
-//! - A [group](group) of writes is put, or read, [decided](chain) and swapped, and tried again when
+//! - A [group] of writes is put, or read, [decided](chain) and swapped, and tried again when
 //!   somebody else was faster. [`domain::decide`] is the rule here too.
-//! - A write whose answer was lost is found again by its [token](token), or stays unknown.
+//! - A write whose answer was lost is found again by its [token], or stays unknown.
 
 mod chain;
 mod group;

@@ -18,6 +18,18 @@ pub(crate) trait Session {
     /// What an engine compares to find out whether an item is still the one that was read.
     type Version: Clone + Debug + PartialEq;
 
+    /// How many answers one swap may leave to be remembered.
+    const ANSWERS_MAX: usize = usize::MAX;
+
+    /// Tells whether the engine can hold an item. One that it cannot hold is refused before anything
+    /// is done, so that it spoils nothing for those that are settled together with it.
+    ///
+    /// # Errors
+    /// One of kind [`TooLarge`](crate::ErrorKind::TooLarge).
+    fn admit(&self, _item: &Item) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Reads items and remembered answers, as one linearizable view of each entry.
     ///
     /// # Errors
@@ -97,10 +109,14 @@ pub(crate) enum Told<V> {
     /// It happened, and this is what it did.
     Did(Outcome),
     /// Nothing happened; the item exists, like this.
-    #[expect(dead_code, reason = "PostgreSQL needs no look at the item")]
     Exists(Stored<V>),
-    /// Nothing happened, because somebody else changed the item at the same time.
+    /// Nothing happened; there is no such item.
+    Absent,
+    /// Nothing happened, because somebody else changed the item at the same time, or because it
+    /// has to go the long way.
     Raced,
+    /// The engine failed with this one.
+    Failed(Failure),
 }
 
 /// A change of one item, on the condition that it still is what was read.

@@ -29,7 +29,7 @@ const CALLS_MAX: usize = 8_192;
 const BYTES_MAX: usize = 64 << 20;
 
 /// How many sessions there are, and how long they try.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pool {
     /// Sessions that write.
     pub(crate) writers: usize,

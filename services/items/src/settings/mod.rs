@@ -35,8 +35,8 @@ pub(crate) struct Settings {
     )]
     pub(crate) listen: SocketAddr,
 
-    /// Where items are kept: `file:DIRECTORY` on disk, `postgres://USER:PASSWORD@HOST/DATABASE`, or
-    /// `memory:` until the service ends.
+    /// Where items are kept: `file:DIRECTORY` on disk, `postgres://USER:PASSWORD@HOST/DATABASE`,
+    /// `etcd://HOST,HOST,HOST` (`etcds:` with TLS), or `memory:` until the service ends.
     #[arg(
         long,
         env = "SHELF_STORE",

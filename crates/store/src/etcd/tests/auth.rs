@@ -5,7 +5,9 @@ use base64::prelude::BASE64_STANDARD;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::cluster::{Cluster, connect, range};
+use testbed::Etcd;
+
+use super::kit::{connect_to, hosts, range, transport};
 use super::requests::create;
 use crate::etcd::failure::{Cause, Effect};
 
@@ -16,8 +18,8 @@ struct Admin {
 }
 
 impl Admin {
-    fn new(cluster: &Cluster) -> Self {
-        Self { client: reqwest::Client::new(), host: cluster.hosts[0].clone() }
+    fn new(cluster: &Etcd) -> Self {
+        Self { client: reqwest::Client::new(), host: hosts(cluster)[0].clone() }
     }
 
     async fn call(&self, path: &str, token: &str, request: Value) -> Value {
@@ -64,21 +66,21 @@ impl Admin {
 
 #[tokio::test]
 async fn users_are_told_apart_and_tokens_are_renewed() {
-    let cluster = Cluster::start().await;
+    let cluster = Etcd::start();
     let admin = Admin::new(&cluster);
     admin.set_up().await;
-    let hosts = cluster.hosts.join(",");
+    let hosts = hosts(&cluster).join(",");
 
-    let nobody = cluster.transport();
+    let nobody = transport(&cluster);
     let failure = nobody.txn(&create("shelf/a", "1")).await.expect_err("it is nobody");
     assert_eq!((failure.cause(), failure.effect()), (&Cause::NoCredentials, Effect::Nothing));
 
-    let wrong = connect(&cluster.url_of(&format!("shelf:wrong@{hosts}")));
+    let wrong = connect_to(&format!("shelf:wrong@{hosts}"));
     let failure = wrong.txn(&create("shelf/a", "1")).await.expect_err("it is somebody else");
     assert_eq!((failure.cause(), failure.effect()), (&Cause::WrongCredentials, Effect::Nothing));
     assert!(!format!("{failure:?} {failure} {wrong:?}").contains("wrong@"));
 
-    let shelf = connect(&cluster.url_of(&format!("shelf:p%40%2Fw@{hosts}")));
+    let shelf = connect_to(&format!("shelf:p%40%2Fw@{hosts}"));
     assert!(shelf.txn(&create("shelf/a", "1")).await.expect("it may").succeeded);
     let failure = shelf.txn(&create("other", "1")).await.expect_err("it may not");
     assert_eq!((failure.cause(), failure.effect()), (&Cause::Denied, Effect::Nothing));

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::etcd::config::{Config, Credentials};
+use crate::remote::Pool;
 
 fn parse(url: &str) -> Config {
     Config::parse(url).expect("the URL is fine")
@@ -21,19 +22,24 @@ fn a_short_url_gets_the_defaults() {
     assert_eq!(config.endpoints, ["h1:2379"]);
     assert_eq!(config.prefix, "shelf");
     assert_eq!(config.timeout, Duration::from_secs(5));
+    assert_eq!(config.pool.patience, Duration::from_secs(10));
+    assert_eq!(config.to_string(), "etcd at h1:2379/shelf");
     assert_eq!((config.tls, config.credentials), (None, None));
 }
 
 #[test]
 fn every_part_of_a_url_is_read() {
     let config = parse(
-        "etcds://a%40b:p%3Aq%2F@h1:1,[::1]:2,h3/x/y?ca=/c%40.pem&cert=/d.pem&key=/e.pem&timeout=250ms",
+        "etcds://a%40b:p%3Aq%2F@h1:1,[::1]:2,h3/x/y?ca=/c%40.pem&cert=/d.pem&key=/e.pem&timeout=250ms&patience=3s&writers=2&readers=64",
     );
     assert_eq!(config.endpoints, ["h1:1", "[::1]:2", "h3:2379"]);
     let credentials = Credentials { user: "a@b".into(), password: "p:q/".into() };
     assert_eq!(config.credentials, Some(credentials));
     assert_eq!(config.prefix, "x/y");
     assert_eq!(config.timeout, Duration::from_millis(250));
+    let pool = Pool { writers: 2, readers: 64, patience: Duration::from_secs(3) };
+    assert_eq!(config.pool, pool);
+    assert_eq!(config.to_string(), "etcd at h1:1,[::1]:2,h3:2379/x/y");
     let tls = config.tls.expect("the scheme asks for it");
     assert_eq!(tls.ca, Some(PathBuf::from("/c@.pem")));
     assert_eq!(tls.identity, Some((PathBuf::from("/d.pem"), PathBuf::from("/e.pem"))));
@@ -63,6 +69,9 @@ fn refusals_name_the_place() {
         ("etcds://h1?key=x", "`key`: a key needs"),
         ("etcd://h1?timeout=1", "`timeout`"),
         ("etcd://h1?timeout=2h", "`timeout`"),
+        ("etcd://h1?patience=0s", "`patience`"),
+        ("etcd://h1?writers=0", "`writers`"),
+        ("etcd://h1?readers=65", "`readers`"),
         ("etcd://h1?tiemout=1s", "`tiemout`: it is not known"),
     ] {
         let message = refusal(url);

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::cluster::{Cluster, connect, range};
+use testbed::Etcd;
+
+use super::kit::{connect, connect_to, hosts, others, range, shared};
 use super::requests::create;
 use crate::error::{Error, ErrorKind};
 use crate::etcd::failure::{Cause, Effect};
@@ -14,11 +16,10 @@ const NOBODY: &str = "127.0.0.1:1";
 
 #[tokio::test]
 async fn a_member_that_is_not_there_is_passed_over() {
-    let cluster = Cluster::start().await;
-    let transport = connect(&cluster.url_of(&format!("{NOBODY},{}", cluster.hosts[1])));
-    let answer = transport.txn(&create("a", "1")).await.expect("the next member is asked");
+    let transport = connect_to(&format!("{NOBODY},{}", hosts(shared())[1]));
+    let answer = transport.txn(&create("passed", "1")).await.expect("the next member is asked");
     assert!(answer.succeeded, "it happened once");
-    transport.range(&range("a")).await.expect("the member that answered is asked first");
+    transport.range(&range("passed")).await.expect("the member that answered is asked first");
 }
 
 #[tokio::test]
@@ -37,17 +38,18 @@ async fn when_nobody_is_there_nothing_happened() {
 /// not may be there.
 #[tokio::test]
 async fn acknowledged_writes_survive_the_death_of_the_leader() {
-    let mut cluster = Cluster::start().await;
-    let leader = cluster.leader().await;
+    let cluster = Etcd::start();
+    let leader = cluster.leader();
     // The leader is asked first, so its death meets requests under way.
-    let hosts = [leader, (leader + 1) % 3, (leader + 2) % 3].map(|index| &*cluster.hosts[index]);
-    let transport = connect(&cluster.url_of(&hosts.join(",")));
+    let mut hosts = hosts(&cluster);
+    hosts.swap(0, leader);
+    let transport = connect_to(&hosts.join(","));
     let mut acknowledged = BTreeSet::new();
     let mut killed = None;
     let mut after = 0;
     for number in 0.. {
         if number == 50 {
-            cluster.kill(leader);
+            cluster.kill9(leader);
             killed = Some(Instant::now());
         }
         let key = format!("w/{number:06}");
@@ -89,35 +91,32 @@ async fn acknowledged_writes_survive_the_death_of_the_leader() {
 
 #[tokio::test]
 async fn a_member_that_is_frozen_is_left_and_its_write_is_unknown() {
-    let mut cluster = Cluster::start().await;
-    let [frozen, other] = Cluster::followers(cluster.leader().await);
-    let hosts = format!("{},{}", cluster.hosts[frozen], cluster.hosts[other]);
-    let transport = connect(&cluster.url_of(&hosts));
+    let cluster = Etcd::start();
+    let [frozen, other] = others(cluster.leader());
+    let hosts = [frozen, other].map(|node| hosts(&cluster)[node].clone());
+    let transport = connect_to(&hosts.join(","));
     transport.range(&range("a")).await.expect("there is a connection now");
-    cluster.freeze(frozen);
+    cluster.pause(frozen);
 
     let failure = transport.txn(&create("a", "1")).await.expect_err("it does not answer");
     assert_eq!((failure.cause(), failure.effect()), (&Cause::TimedOut, Effect::Possible));
-    assert!(failure.to_string().contains(&cluster.hosts[frozen]), "{failure}");
+    assert!(failure.to_string().contains(&hosts[0]), "{failure}");
     let start = Instant::now();
     transport.txn(&create("b", "1")).await.expect("the other member is asked first now");
     assert!(start.elapsed() < Duration::from_secs(2), "it was the first to be asked");
 
     // Another transport, which does not know yet.
-    let transport = connect(&cluster.url_of(&hosts));
+    let transport = connect_to(&hosts.join(","));
     transport.range(&range("b")).await.expect("a read goes on to the other member");
-    cluster.thaw(frozen);
+    cluster.resume(frozen);
 }
 
 #[tokio::test]
 async fn without_a_majority_reads_fail_and_writes_are_unknown() {
-    let mut cluster = Cluster::start().await;
-    let leader = cluster.leader().await;
-    for follower in Cluster::followers(leader) {
-        cluster.kill(follower);
-    }
-    let url = cluster.url_of(&cluster.hosts[leader]).replace("timeout=10s", "timeout=1s");
-    let transport = connect(&url);
+    let cluster = Etcd::start();
+    let leader = cluster.leader();
+    others(leader).into_iter().for_each(|follower| cluster.kill9(follower));
+    let transport = connect(&format!("etcd://{}?timeout=1s", hosts(&cluster)[leader]));
     let start = Instant::now();
     let write = transport.txn(&create("a", "1")).await.map_err(Error::from);
     assert_eq!(write.expect_err("there is no majority").kind(), ErrorKind::Unknown);

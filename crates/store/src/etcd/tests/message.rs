@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::etcd::message::{
     Compare, DeleteRequest, KeyValue, Lease, Op, OpResponse, PutRequest, RangeRequest,
-    RangeResponse, Status, Streamed, Txn, TxnResponse,
+    RangeResponse, Status, Txn, TxnResponse,
 };
 
 fn bytes(text: &'static str) -> Bytes {
@@ -23,7 +23,7 @@ fn a_transaction_is_written_as_the_gateway_reads_it() {
             Compare::modified(bytes("b"), i64::MAX),
             Compare::holds(bytes("c"), bytes("x")),
         ],
-        success: vec![Op::Put(put), Op::Delete(delete), Op::Txn(Txn::default())],
+        success: vec![Op::Put(put), Op::Delete(delete)],
         failure: vec![Op::Range(range)],
     };
     assert_eq!(
@@ -38,7 +38,6 @@ fn a_transaction_is_written_as_the_gateway_reads_it() {
             "success": [
                 {"request_put": {"key": "YQ==", "value": "AAE=", "lease": "9223372036854775807"}},
                 {"request_delete_range": {"key": "Yg==", "range_end": "Yw=="}},
-                {"request_txn": {}},
             ],
             "failure": [{"request_range": {"key": "YQ=="}}],
         })
@@ -62,28 +61,24 @@ fn only_what_is_asked_for_is_in_a_range() {
 }
 
 #[test]
-fn a_nested_answer_is_read() {
+fn the_answer_to_a_transaction_is_read() {
     let answer: TxnResponse = serde_json::from_str(
         r#"{"header":{"cluster_id":"5351384033412488066","member_id":"12428976124636271536",
-        "revision":"3","raft_term":"2"},"succeeded":true,"responses":[{"response_txn":{"header":{},
-        "responses":[{"response_range":{"header":{"revision":"2"},"kvs":[{"key":"YQ==",
-        "create_revision":"2","mod_revision":"2","version":"1","value":"MQ=="}],"count":"1"}}]}},
-        {"response_txn":{"header":{},"succeeded":true,"responses":[{"response_put":{"header":
-        {"revision":"3"}}},{"response_delete_range":{"header":{"revision":"3"}}}]}}]}"#,
+        "revision":"3","raft_term":"2"},"succeeded":true,"responses":[{"response_range":{"header":
+        {"revision":"2"},"kvs":[{"key":"YQ==","create_revision":"2","mod_revision":"2",
+        "version":"1","value":"MQ=="}],"count":"1"}},{"response_put":{"header":{"revision":"3"}}},
+        {"response_delete_range":{"header":{"revision":"3"}}}]}"#,
     )
     .expect("it is an answer");
     assert!(answer.succeeded);
     assert_eq!(answer.header.member_id, 12_428_976_124_636_271_536);
     assert_eq!(answer.header.revision, 3);
-    let [OpResponse::Txn(first), OpResponse::Txn(second)] = &answer.responses[..] else {
+    let [OpResponse::Range(found), OpResponse::Put(put), OpResponse::Delete(delete)] =
+        &answer.responses[..]
+    else {
         panic!("{answer:?}");
     };
-    assert!(!first.succeeded && second.succeeded);
-    let [OpResponse::Range(RangeResponse { kvs, count: 1, more: false, .. })] =
-        &first.responses[..]
-    else {
-        panic!("{first:?}");
-    };
+    assert!(found.count == 1 && !found.more);
     let expected = KeyValue {
         key: bytes("a"),
         value: bytes("1"),
@@ -91,10 +86,7 @@ fn a_nested_answer_is_read() {
         mod_revision: 2,
         lease: 0,
     };
-    assert_eq!(kvs[..], [expected]);
-    let [OpResponse::Put(put), OpResponse::Delete(delete)] = &second.responses[..] else {
-        panic!("{second:?}");
-    };
+    assert_eq!(found.kvs[..], [expected]);
     assert_eq!((put.header.revision, delete.deleted), (3, 0));
 }
 
@@ -110,10 +102,7 @@ fn leases_and_status_are_read() {
     let lease: Lease =
         serde_json::from_str(r#"{"header":{},"ID":"1418812088755910946","TTL":"60"}"#)
             .expect("it is an answer");
-    assert_eq!(lease, Lease { id: 1_418_812_088_755_910_946, ttl_seconds: 60 });
-    let gone: Streamed<Lease> =
-        serde_json::from_str(r#"{"result":{"header":{},"ID":"99"}}"#).expect("it is an answer");
-    assert_eq!(gone.result, Lease { id: 99, ttl_seconds: 0 });
+    assert_eq!(lease, Lease { id: 1_418_812_088_755_910_946 });
     let status: Status = serde_json::from_str(
         r#"{"header":{"member_id":"3879681103196018703"},"version":"3.4.23","dbSize":"20480",
         "raftIndex":"31","errors":["etcdserver: no leader"],"dbSizeInUse":"16384"}"#,
@@ -127,12 +116,6 @@ fn leases_and_status_are_read() {
 fn a_transaction_knows_whether_it_can_write() {
     let read = Txn { failure: vec![Op::Range(RangeRequest::default())], ..Txn::default() };
     assert!(!read.can_write());
-    let nested = Txn { success: vec![Op::Txn(read)], ..Txn::default() };
-    assert!(!nested.can_write());
     let put = Op::Put(PutRequest::default());
-    let nested = Txn {
-        success: vec![Op::Txn(Txn { failure: vec![put], ..Txn::default() })],
-        ..Txn::default()
-    };
-    assert!(nested.can_write());
+    assert!(Txn { failure: vec![put], ..Txn::default() }.can_write());
 }

@@ -1,59 +1,41 @@
 //! Certificates on both sides.
 
 use std::net::TcpListener;
-use std::path::Path;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-};
-use tempfile::TempDir;
+use testbed::Etcd;
 
-use super::cluster::{Cluster, Files, connect, range};
+use super::kit::{connect, hosts, range};
 use super::requests::create;
 use crate::error::{Error, ErrorKind};
 use crate::etcd::config::Config;
 use crate::etcd::failure::Effect;
 use crate::etcd::transport::{SetupError, Transport};
 
-/// Writes an authority, and a certificate by it for members and for their clients: etcd's gateway
-/// is a client of its own member, and shows it the member's certificate.
-fn certificates(directory: &Path, name: &str) -> Files {
-    let mut ca = CertificateParams::default();
-    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca_key = KeyPair::generate().expect("a key can be made");
-    let ca = CertifiedIssuer::self_signed(ca, ca_key).expect("it signs itself");
-    let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).expect("it is an address");
-    params.extended_key_usages =
-        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-    let key = KeyPair::generate().expect("a key can be made");
-    let cert = params.signed_by(&key, &ca).expect("it is signed");
-    let write = |kind: &str, pem: String| {
-        let path = directory.join(format!("{name}-{kind}.pem"));
-        std::fs::write(&path, pem).expect("it can be written");
-        path
-    };
-    Files {
-        ca: write("ca", ca.pem()),
-        cert: write("cert", cert.pem()),
-        key: write("key", key.serialize_pem()),
-    }
+/// What the URL says of a cluster's certificates: whom to trust, and what to show.
+fn files(cluster: &Etcd) -> (String, String) {
+    let authority = cluster.authority().expect("it has one");
+    let (certificate, key) = cluster.identity().expect("it has one");
+    (
+        format!("ca={}", authority.display()),
+        format!("cert={}&key={}", certificate.display(), key.display()),
+    )
 }
 
 #[tokio::test]
 async fn both_sides_show_certificates() {
-    let directory = TempDir::new().expect("a directory can be made");
-    let files = certificates(directory.path(), "own");
-    let others = certificates(directory.path(), "other");
-    let cluster = Cluster::start_with(&[], Some(&files)).await;
-    let transport = cluster.transport();
+    let cluster = Etcd::builder().client_certificates().start();
+    let stranger = Etcd::builder().nodes(1).tls().start();
+    let (authority, identity) = files(&cluster);
+    let (other_authority, other_identity) = files(&stranger);
+    let hosts = hosts(&cluster).join(",");
+    let url = |hosts: &str| format!("etcds://{hosts}?timeout=10s&{authority}&{identity}");
+    let transport = connect(&url(&hosts));
     assert!(transport.txn(&create("a", "1")).await.expect("both trust each other").succeeded);
     transport.range(&range("a")).await.expect("both trust each other");
 
-    let hosts = cluster.hosts.join(",");
-    let ca = format!("etcds://{hosts}?timeout=1s&ca={}", files.ca.display());
-    let other_ca = format!("etcds://{hosts}?timeout=1s&ca={}", others.ca.display());
-    let other_identity =
-        format!("{ca}&cert={}&key={}", others.cert.display(), others.key.display());
+    let ca = format!("etcds://{hosts}?timeout=1s&{authority}");
+    let other_ca = format!("etcds://{hosts}?timeout=1s&{other_authority}");
+    let other_identity = format!("{ca}&{other_identity}");
     let failure = connect(&other_ca).txn(&create("b", "1")).await.expect_err("it is a stranger");
     assert_eq!(failure.effect(), Effect::Nothing, "{failure:?}");
     let system = Config::parse(&format!("etcds://{hosts}?timeout=1s")).expect("the URL is fine");
@@ -74,7 +56,7 @@ async fn both_sides_show_certificates() {
     // TCP says yes, and TLS nothing: the write was not sent, so it goes on to the next member.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port is free somewhere");
     let silent = silent.local_addr().expect("it is bound");
-    let transport = connect(&cluster.url_of(&format!("{silent},{hosts}")));
+    let transport = connect(&url(&format!("{silent},{hosts}")));
     assert!(transport.txn(&create("c", "1")).await.expect("the next is asked").succeeded);
 
     let found = transport.range(&range("b")).await.expect("both trust each other");
@@ -83,16 +65,17 @@ async fn both_sides_show_certificates() {
 
 #[test]
 fn files_that_are_of_no_use_are_named() {
-    let directory = TempDir::new().expect("a directory can be made");
-    let files = certificates(directory.path(), "own");
+    let cluster = Etcd::builder().nodes(1).tls().start();
+    let (certificate, key) = cluster.identity().expect("it has one");
+    let (certificate, key) = (certificate.display(), key.display());
     let refusal = |query: &str| {
         let config = Config::parse(&format!("etcds://h?{query}")).expect("the URL is fine");
         Transport::new(&config).expect_err("it is refused").to_string()
     };
     let missing = refusal("ca=/nowhere/ca.pem");
     assert!(missing.contains("/nowhere/ca.pem"), "{missing}");
-    let empty = refusal(&format!("ca={}", files.key.display()));
+    let empty = refusal(&format!("ca={key}"));
     assert!(empty.contains("has no certificates"), "{empty}");
-    let swapped = refusal(&format!("cert={}&key={0}", files.cert.display()));
-    assert!(swapped.contains("own-cert.pem cannot be read"), "{swapped}");
+    let swapped = refusal(&format!("cert={certificate}&key={certificate}"));
+    assert!(swapped.contains("server.crt cannot be read"), "{swapped}");
 }
