@@ -67,7 +67,7 @@ pub(super) struct Committer {
 #[derive(Clone, Debug)]
 struct Mark {
     name: [u8; 16],
-    /// The revision that wrote it last; 0 before the first.
+    /// The revision that wrote it last.
     revision: i64,
     /// The number of the next transaction.
     number: u64,
@@ -99,7 +99,20 @@ impl Committer {
         loop {
             attempts += 1;
             let lease = self.lease(Moment(0), 0).await.map_err(Failure::without_effect)?;
-            let mut mark = self.mark.take().unwrap_or_else(Mark::new);
+            let mut mark = match self.mark.take() {
+                Some(mark) => mark,
+                None => match self.make_mark(lease).await {
+                    Ok(mark) => mark,
+                    Err(failure) if failure.is_lost_lease() && attempts < ATTEMPTS_MAX => {
+                        self.leases.forget();
+                        if batch.has_lease() {
+                            return Err(failure);
+                        }
+                        continue;
+                    }
+                    Err(failure) => return Err(failure.without_effect()),
+                },
+            };
             let number = mark.next();
             let txn = batch.marked(&self.cluster, &mark, number, lease);
             let failure = match self.cluster.write(&txn).await {
@@ -145,6 +158,16 @@ impl Committer {
                 Err(_) => return Err(failure),
             }
         }
+    }
+
+    /// Makes a mark, before the first transaction that demands it: one that demanded its absence
+    /// could still happen when the mark has come and gone with its lease.
+    async fn make_mark(&self, lease: i64) -> Result<Mark, Failure> {
+        let mut mark = Mark { name: *Uuid::new_v4().as_bytes(), revision: 0, number: 0 };
+        let number = mark.next();
+        let txn = Batch::default().marked(&self.cluster, &mark, number, lease);
+        mark.revision = self.cluster.write(&txn).await?.header.revision;
+        Ok(mark)
     }
 
     /// Carries out a batch without a mark. A full database takes nothing that puts anything, and
@@ -233,10 +256,6 @@ fn with<T: Clone>(first: T, rest: &[T]) -> Vec<T> {
 }
 
 impl Mark {
-    fn new() -> Self {
-        Self { name: *Uuid::new_v4().as_bytes(), revision: 0, number: 0 }
-    }
-
     fn next(&mut self) -> u64 {
         self.number += 1;
         self.number

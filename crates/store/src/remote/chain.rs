@@ -152,10 +152,17 @@ impl<V: Clone + PartialEq> Chain<V> {
 
     /// Gives all writes the error, or those that may have happened the news that nobody knows.
     pub(super) fn give_up(&mut self, error: &Error, results: &mut Results) {
-        let doubtful = self.doubts.writes().min(self.writes.len());
+        self.refuse(self.writes.len(), error, results);
+    }
+
+    /// Gives the first writes the error, or those that may have happened the news that nobody
+    /// knows.
+    pub(super) fn refuse(&mut self, count: usize, error: &Error, results: &mut Results) {
+        let doubtful = self.doubts.writes().min(count);
         let unknown = unknown(self.doubts.cause());
         self.settle(vec![Err(unknown); doubtful], results);
-        self.settle(vec![Err(error.clone()); self.writes.len()], results);
+        self.settle(vec![Err(error.clone()); count - doubtful], results);
+        self.doubts.clear();
     }
 }
 

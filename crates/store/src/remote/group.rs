@@ -89,6 +89,12 @@ fn outrun() -> Error {
     Error::new(ErrorKind::Overloaded, "others change the item faster than the write can be settled")
 }
 
+/// Tells whether a failure says nothing about the writes to other items, and is no better in a
+/// moment: an engine that is full still takes deletions.
+fn is_final(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Full | ErrorKind::TooLarge)
+}
+
 /// The writes that are tried together.
 struct Group<V> {
     chains: Vec<Chain<V>>,
@@ -209,6 +215,9 @@ impl<V: Clone + PartialEq> Group<V> {
                         }
                         Told::Absent => chain.state = Some(State::default()),
                         Told::Raced => {}
+                        Told::Failed(Failure::Refused(error)) if is_final(&error) => {
+                            chain.refuse(1, &error, results);
+                        }
                         Told::Failed(Failure::Refused(error)) => {
                             chain.put = false;
                             trouble = Some(error);
@@ -299,10 +308,8 @@ impl<V: Clone + PartialEq> Group<V> {
                     continue;
                 }
                 Swapped::Moved => continue,
-                // Nobody else has to do with it.
-                Swapped::Failed(Failure::Refused(error)) if error.kind() == ErrorKind::TooLarge => {
-                    chain.settle(vec![Err(error); plan.verdicts.len()], results);
-                    chain.doubts.clear();
+                Swapped::Failed(Failure::Refused(error)) if is_final(&error) => {
+                    chain.refuse(plan.verdicts.len(), &error, results);
                     continue;
                 }
                 Swapped::Failed(Failure::Refused(error)) => error,
