@@ -1,8 +1,6 @@
 //! The item service: a durable upsert over HTTP. `items --help` explains the settings.
 
 mod collections;
-mod listen;
-mod logs;
 mod run;
 mod samples;
 mod settings;
@@ -19,7 +17,7 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(error) => error.exit(),
     };
-    logs::start(&settings);
+    serve::logs::start(settings.log_format, &settings.log_level);
     match run::run(settings) {
         Ok(code) => code,
         Err(error) => {
