@@ -1,0 +1,63 @@
+//! What every request passes on its way in, and every answer on its way out.
+
+mod gate;
+mod observe;
+mod sound;
+mod trace;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use tower::layer::layer_fn;
+use tower::{Service, ServiceBuilder};
+
+use crate::attempt::forward;
+use crate::body::Reply;
+use crate::exchange::Exchange;
+use crate::worker::Worker;
+
+/// Returns the service of one worker: one stack, composed by type, so that a request pays for one
+/// boxed future in all.
+///
+/// The order is the order of the checks, and it matters:
+///
+/// 1. **Trace** is outermost: whatever happens further in, the answer names the request.
+/// 2. **Observe** counts and logs every answer, refusals included, with that name.
+/// 3. **Sound** refuses what can be read in two ways before anybody reads it.
+///
+/// What is left goes to a replica.
+pub(crate) fn stack(
+    worker: &Rc<Worker>,
+) -> impl Service<Box<Exchange>, Response = Reply, Error = Infallible, Future: 'static> + Clone + use<>
+{
+    let terms = &worker.terms;
+    let (target_bytes_max, headers_bytes_max) = (terms.target_bytes_max, terms.headers_bytes_max);
+    let (metrics, log_requests) = (worker.metrics.clone(), terms.log_requests);
+    ServiceBuilder::new()
+        .layer(layer_fn(trace::Trace::new))
+        .layer(layer_fn(move |inner| observe::Observe::new(inner, metrics.clone(), log_requests)))
+        .layer(layer_fn(move |inner| sound::Sound::new(inner, target_bytes_max, headers_bytes_max)))
+        .service(Forward(Rc::clone(worker)))
+}
+
+/// The innermost service: a replica answers.
+#[derive(Clone, Debug)]
+struct Forward(Rc<Worker>);
+
+impl Service<Box<Exchange>> for Forward {
+    type Response = Reply;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Reply, Infallible>>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, exchange: Box<Exchange>) -> Self::Future {
+        let worker = Rc::clone(&self.0);
+        Box::pin(async move { Ok(forward(&worker, exchange).await) })
+    }
+}

@@ -1,0 +1,211 @@
+//! The life of the gateway: listen, serve, drain.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use arc_swap::ArcSwap;
+use contract::ContractError;
+use tokio::net::TcpListener;
+use tokio::runtime::{self, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::LocalSet;
+
+use crate::admin::{self, Admin};
+use crate::balance::{REPLICAS_MAX, Replicas};
+use crate::check::check_replicas;
+use crate::clock;
+use crate::metrics::Metrics;
+use crate::policy::stack;
+use crate::settings::Settings;
+use crate::worker::{Phase, Terms, Worker, serve};
+
+/// Why the gateway could not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("cannot listen on {0} (set another address with --listen)")]
+    Listen(SocketAddr, #[source] io::Error),
+    #[error("the system refuses a thread, a socket or a signal handler")]
+    Runtime(#[source] io::Error),
+    #[error("cannot listen on {0} for operators (set another address with --admin-listen)")]
+    AdminListen(SocketAddr, #[source] io::Error),
+    #[error("the operators' operations contradict each other")]
+    Contract(#[source] ContractError),
+    #[error("there is no replica to stand in front of: name one with --replica")]
+    NoReplica,
+    #[error("there are more than {REPLICAS_MAX} replicas")]
+    ManyReplicas,
+}
+
+/// Runs the gateway until SIGTERM or SIGINT.
+pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
+    match settings.replica.len() {
+        0 => return Err(Failure::NoReplica),
+        1..=REPLICAS_MAX => {}
+        _ => return Err(Failure::ManyReplicas),
+    }
+    let main =
+        runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+    let replicas = Replicas::default().next(settings.replica.iter().cloned(), clock::now());
+    let replicas = Arc::new(ArcSwap::from_pointee(replicas));
+    let metrics = Metrics::new();
+    let refused = |error| Failure::Listen(settings.listen, error);
+    let workers =
+        settings.workers.or_else(|| thread::available_parallelism().ok()).map_or(1, usize::from);
+    let listeners = serve::listen(settings.listen, workers).map_err(refused)?;
+    let address = listeners[0].local_addr().map_err(refused)?;
+    let (phase, phases) = watch::channel(Phase::Serving);
+    let connections = Arc::new(Semaphore::new(settings.connections_max.get()));
+    // The handlers are there before anybody is told that the gateway is.
+    let signals = main.block_on(async {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    });
+    let mut signals = signals.map_err(Failure::Runtime)?;
+    let threads: Vec<_> = listeners
+        .into_iter()
+        .enumerate()
+        .map(|(number, listener)| {
+            let start = Start {
+                terms: terms(settings),
+                replicas: Arc::clone(&replicas),
+                metrics: metrics.clone(),
+                connections: Arc::clone(&connections),
+                phase: phases.clone(),
+            };
+            start.thread(number, listener)
+        })
+        .collect::<io::Result<_>>()
+        .map_err(Failure::Runtime)?;
+    let drain = Arc::new(Notify::new());
+    let admin = Admin { replicas: Arc::clone(&replicas), metrics, drain: Arc::clone(&drain) };
+    let admin = admin::dispatch(admin).map_err(Failure::Contract)?;
+    let admin_refused = |error| Failure::AdminListen(settings.admin_listen, error);
+    let admin_listener =
+        main.block_on(TcpListener::bind(settings.admin_listen)).map_err(admin_refused)?;
+    let admin_address = admin_listener.local_addr().map_err(admin_refused)?;
+    tracing::info!(%admin_address, "operators look at http://{admin_address}");
+    let count = replicas.load().len();
+    tracing::info!(%address, workers, replicas = count, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}, in front of {count} replicas");
+
+    main.block_on(async {
+        tokio::select! {
+            never = check_replicas(&replicas, settings.check_every) => match never {},
+            never = admin::serve(admin_listener, admin) => match never {},
+            () = drain.notified() => {}
+            () = signals.next() => {}
+        }
+    });
+    tracing::info!("stopping: no new connections, requests in progress are finished");
+    phase.send_replace(Phase::Draining);
+    let cut = end(&main, threads, signals, &phase);
+    if cut > 0 {
+        tracing::warn!(cut, "connections that did not end in time were cut: {cut}");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn terms(settings: &Settings) -> Terms {
+    let bytes = |size: bytesize::ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
+    Terms {
+        balance: settings.balance,
+        body_bytes_max: settings.body_max.as_u64(),
+        body_time_max: settings.body_time_max,
+        request_time_max: settings.request_time_max,
+        try_time_max: settings.try_time_max,
+        connect_time_max: settings.connect_time_max,
+        head_time_max: settings.head_time_max,
+        idle_time_max: settings.idle_time_max,
+        drain_time_max: settings.drain_time_max,
+        target_bytes_max: bytes(settings.target_max),
+        headers_bytes_max: bytes(settings.headers_max),
+        replica_requests_max: settings.replica_requests_max.get(),
+        trusted: settings.trusted_proxy.clone().into(),
+        log_requests: settings.log_requests,
+    }
+}
+
+/// The signals that end the gateway.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Waits for the workers; a second signal makes them cut what is not finished. Returns how many
+/// connections were cut.
+fn end(
+    main: &Runtime,
+    threads: Vec<JoinHandle<usize>>,
+    mut signals: Signals,
+    phase: &watch::Sender<Phase>,
+) -> usize {
+    main.block_on(async {
+        let mut joined = tokio::task::spawn_blocking(|| join(threads));
+        tokio::select! {
+            cut = &mut joined => cut,
+            () = signals.next() => {
+                phase.send_replace(Phase::Cutting);
+                joined.await
+            }
+        }
+        .unwrap_or_default()
+    })
+}
+
+/// Waits for the workers, and returns how many connections they had to cut.
+fn join(threads: Vec<JoinHandle<usize>>) -> usize {
+    let ended = threads.into_iter().map(|thread| {
+        thread.join().unwrap_or_else(|_| {
+            tracing::error!("a worker panicked");
+            0
+        })
+    });
+    ended.sum()
+}
+
+/// What a worker is started with.
+struct Start {
+    terms: Terms,
+    replicas: Arc<ArcSwap<Replicas>>,
+    metrics: Metrics,
+    connections: Arc<Semaphore>,
+    phase: watch::Receiver<Phase>,
+}
+
+impl Start {
+    fn thread(
+        self,
+        number: usize,
+        listener: std::net::TcpListener,
+    ) -> io::Result<JoinHandle<usize>> {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+            LocalSet::new().block_on(&runtime, async move {
+                let listener = match TcpListener::from_std(listener) {
+                    Ok(listener) => listener,
+                    Err(error) => {
+                        tracing::error!(%error, "a worker has no socket: {error}");
+                        return 0;
+                    }
+                };
+                let worker = Worker::new(self.terms, self.replicas, self.metrics);
+                let service = stack(&worker);
+                serve(worker, listener, service, self.connections, self.phase).await
+            })
+        })
+    }
+}
