@@ -15,6 +15,7 @@
 
 mod binary;
 pub mod browser;
+pub mod gateway;
 mod home;
 mod http;
 mod log;

@@ -1,0 +1,8 @@
+//! The gateway: black box, over real sockets.
+
+mod framing;
+mod headers;
+mod replicas;
+mod retries;
+mod shutdown;
+mod streams;
