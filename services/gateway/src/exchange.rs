@@ -3,12 +3,14 @@
 use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use http::HeaderValue;
 use http::request::Parts;
 use hyper::body::Incoming;
 
+use crate::access::Principal;
 use crate::edge::{Fault, Refusals};
 
 /// A request with all that is known about it. It is boxed once: every step of the policy hands it
@@ -22,6 +24,8 @@ pub(crate) struct Exchange {
     pub(crate) fault: Option<Fault>,
     /// Tells whether the body that is being read is malformed.
     pub(crate) refusals: Refusals,
+    /// Who asks, once that is known.
+    pub(crate) principal: Option<Arc<Principal>>,
     pub(crate) started: Instant,
     /// When the client has to have its answer.
     pub(crate) deadline: Instant,

@@ -1,5 +1,7 @@
 //! Header fields that belong to one hop, and those that tell of the hops before.
 
+use std::net::IpAddr;
+
 use http::HeaderMap;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue,
@@ -107,6 +109,23 @@ pub(crate) fn set_forwarded(headers: &mut HeaderMap, peer: &Peer) {
     headers.append(VIA, VIA_SHELF);
 }
 
+/// Returns the address that a request came from, by `X-Forwarded-For`: the last one that is not a
+/// trusted proxy's. What stands before it anybody can have written.
+pub(crate) fn client_address(
+    headers: &HeaderMap,
+    trusted: impl Fn(IpAddr) -> bool,
+) -> Option<IpAddr> {
+    let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
+    let hops = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
+    for hop in hops {
+        let address: IpAddr = hop.trim().parse().ok()?;
+        if !trusted(address) {
+            return Some(address.to_canonical());
+        }
+    }
+    None
+}
+
 /// Joins `Cookie` lines, of which HTTP/2 may have several and HTTP/1.1 has one (RFC 9113 §8.2.3).
 pub(crate) fn join_cookies(headers: &mut HeaderMap) {
     if headers.get_all(COOKIE).iter().nth(1).is_none() {
@@ -198,6 +217,20 @@ mod tests {
         set_forwarded(&mut headers, &Peer::new(address, true, "http"));
         assert_eq!(all(&headers, "x-forwarded-for"), ["10.0.0.1", "192.0.2.1"]);
         assert_eq!(all(&headers, "x-forwarded-proto"), ["https"]);
+    }
+
+    #[test]
+    fn the_client_is_the_last_hop_that_is_not_trusted() {
+        let trusted = |address: IpAddr| address.to_string().starts_with("10.");
+        let client = |lines: &[(&'static str, &'static str)]| {
+            client_address(&map(lines), trusted).map(|address| address.to_string())
+        };
+        let name = "x-forwarded-for";
+        let spoofed = [(name, "1.1.1.1, 2.2.2.2"), (name, "192.0.2.1, 10.0.0.1")];
+        assert_eq!(client(&spoofed).as_deref(), Some("192.0.2.1"));
+        assert_eq!(client(&[(name, "10.0.0.1")]), None);
+        assert_eq!(client(&[(name, "192.0.2.1, rubbish, 10.0.0.1")]), None);
+        assert_eq!(client(&[]), None);
     }
 
     #[test]

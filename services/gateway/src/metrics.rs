@@ -4,11 +4,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
-use crate::balance::Replicas;
 use crate::clock;
+use crate::worker::Shared;
 
 /// Upper bounds of the duration buckets in seconds. A read through the gateway takes a fraction of a
 /// millisecond, a synced write some; the last is the default time limit.
@@ -33,6 +34,7 @@ struct Inner {
     retries: IntCounter,
     in_flight: IntGaugeVec,
     up: IntGaugeVec,
+    limit: IntGauge,
 }
 
 impl Metrics {
@@ -59,17 +61,32 @@ impl Metrics {
         let in_flight =
             gauge("shelf_gateway_replica_in_flight", "Requests under way to a replica.");
         let up = gauge("shelf_gateway_replica_up", "Whether a replica gets requests.");
+        let limit = IntGauge::new(
+            "shelf_gateway_concurrency_limit",
+            "Requests that are let in at a time, as the latency target allows.",
+        );
+        let limit = limit.expect(legal);
         for collector in [
             Box::new(answers.clone()) as Box<dyn prometheus::core::Collector>,
             Box::new(durations.clone()),
             Box::new(retries.clone()),
             Box::new(in_flight.clone()),
             Box::new(up.clone()),
+            Box::new(limit.clone()),
         ] {
             registry.register(collector).expect("the names differ");
         }
         let by_status = [const { OnceLock::new() }; STATUSES];
-        Self(Arc::new(Inner { registry, answers, by_status, durations, retries, in_flight, up }))
+        Self(Arc::new(Inner {
+            registry,
+            answers,
+            by_status,
+            durations,
+            retries,
+            in_flight,
+            up,
+            limit,
+        }))
     }
 
     /// Counts an answer.
@@ -87,11 +104,13 @@ impl Metrics {
     }
 
     /// Returns everything in the text format of Prometheus.
-    pub(crate) fn text(&self, replicas: &Replicas) -> String {
+    pub(crate) fn text(&self, shared: &Shared) -> String {
         let now = clock::now();
         self.0.in_flight.reset();
         self.0.up.reset();
-        for replica in replicas.iter() {
+        let limit = i64::try_from(shared.overload.limit()).unwrap_or(i64::MAX);
+        self.0.limit.set(limit);
+        for replica in shared.replicas.load().iter() {
             let name = [replica.origin.to_string()];
             let in_flight = i64::try_from(replica.in_flight()).unwrap_or(i64::MAX);
             self.0.in_flight.with_label_values(&name).set(in_flight);

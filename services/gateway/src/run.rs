@@ -13,14 +13,17 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::LocalSet;
 
+use crate::access::InvalidKeys;
 use crate::admin::{self, Admin};
 use crate::balance::{REPLICAS_MAX, Replicas};
-use crate::check::check_replicas;
 use crate::clock;
+use crate::control;
 use crate::metrics::Metrics;
+use crate::overload::Overload;
 use crate::policy::stack;
-use crate::settings::Settings;
-use crate::worker::{Phase, Terms, Worker, serve};
+use crate::rate::Limits;
+use crate::settings::{Exposed, Settings, check_exposure};
+use crate::worker::{Phase, Shared, Terms, Worker, serve};
 
 /// Why the gateway could not start.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +36,10 @@ pub(crate) enum Failure {
     AdminListen(SocketAddr, #[source] io::Error),
     #[error("the operators' operations contradict each other")]
     Contract(#[source] ContractError),
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
+    #[error("the keys cannot be used")]
+    Keys(#[from] InvalidKeys),
     #[error("there is no replica to stand in front of: name one with --replica")]
     NoReplica,
     #[error("there are more than {REPLICAS_MAX} replicas")]
@@ -41,6 +48,7 @@ pub(crate) enum Failure {
 
 /// Runs the gateway until SIGTERM or SIGINT.
 pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
+    check_exposure(settings)?;
     match settings.replica.len() {
         0 => return Err(Failure::NoReplica),
         1..=REPLICAS_MAX => {}
@@ -50,7 +58,14 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
     let replicas = Replicas::default().next(settings.replica.iter().cloned(), clock::now());
     let replicas = Arc::new(ArcSwap::from_pointee(replicas));
-    let metrics = Metrics::new();
+    let requests_max = settings.replica_requests_max.get().saturating_mul(settings.replica.len());
+    let shared = Shared {
+        replicas,
+        metrics: Metrics::new(),
+        access: control::access(settings)?,
+        limits: settings.rate_limit.map(|rate| Arc::new(Limits::new(rate))),
+        overload: Arc::new(Overload::new(settings.latency_target, requests_max)),
+    };
     let refused = |error| Failure::Listen(settings.listen, error);
     let workers =
         settings.workers.or_else(|| thread::available_parallelism().ok()).map_or(1, usize::from);
@@ -72,8 +87,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         .map(|(number, listener)| {
             let start = Start {
                 terms: terms(settings),
-                replicas: Arc::clone(&replicas),
-                metrics: metrics.clone(),
+                shared: shared.clone(),
                 connections: Arc::clone(&connections),
                 phase: phases.clone(),
             };
@@ -82,19 +96,19 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         .collect::<io::Result<_>>()
         .map_err(Failure::Runtime)?;
     let drain = Arc::new(Notify::new());
-    let admin = Admin { replicas: Arc::clone(&replicas), metrics, drain: Arc::clone(&drain) };
+    let admin = Admin { shared: shared.clone(), drain: Arc::clone(&drain) };
     let admin = admin::dispatch(admin).map_err(Failure::Contract)?;
     let admin_refused = |error| Failure::AdminListen(settings.admin_listen, error);
     let admin_listener =
         main.block_on(TcpListener::bind(settings.admin_listen)).map_err(admin_refused)?;
     let admin_address = admin_listener.local_addr().map_err(admin_refused)?;
     tracing::info!(%admin_address, "operators look at http://{admin_address}");
-    let count = replicas.load().len();
+    let count = shared.replicas.load().len();
     tracing::info!(%address, workers, replicas = count, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}, in front of {count} replicas");
 
     main.block_on(async {
         tokio::select! {
-            never = check_replicas(&replicas, settings.check_every) => match never {},
+            never = control::run(settings, &shared) => match never {},
             never = admin::serve(admin_listener, admin) => match never {},
             () = drain.notified() => {}
             () = signals.next() => {}
@@ -180,8 +194,7 @@ fn join(threads: Vec<JoinHandle<usize>>) -> usize {
 /// What a worker is started with.
 struct Start {
     terms: Terms,
-    replicas: Arc<ArcSwap<Replicas>>,
-    metrics: Metrics,
+    shared: Shared,
     connections: Arc<Semaphore>,
     phase: watch::Receiver<Phase>,
 }
@@ -202,7 +215,7 @@ impl Start {
                         return 0;
                     }
                 };
-                let worker = Worker::new(self.terms, self.replicas, self.metrics);
+                let worker = Worker::new(self.terms, self.shared);
                 let service = stack(&worker);
                 serve(worker, listener, service, self.connections, self.phase).await
             })

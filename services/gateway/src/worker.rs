@@ -14,12 +14,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::Service;
 use tower::retry::budget::TpsBudget;
 
+use crate::access::Access;
 use crate::attempt::Keys;
 use crate::balance::{Balance, Replicas};
 use crate::body::Reply;
 use crate::edge::Http;
 use crate::exchange::{Exchange, Peer};
 use crate::metrics::Metrics;
+use crate::overload::Overload;
+use crate::rate::Limits;
 use crate::settings::Trusted;
 use crate::upstream::Pools;
 
@@ -57,30 +60,35 @@ pub(crate) struct Terms {
     pub(crate) log_requests: bool,
 }
 
+/// What all threads share.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) replicas: Arc<ArcSwap<Replicas>>,
+    pub(crate) metrics: Metrics,
+    /// Who is let in; `None` for everybody.
+    pub(crate) access: Option<Arc<Access>>,
+    pub(crate) limits: Option<Arc<Limits>>,
+    pub(crate) overload: Arc<Overload>,
+}
+
 /// What the requests of one thread share.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) terms: Terms,
-    pub(crate) replicas: Arc<ArcSwap<Replicas>>,
+    pub(crate) shared: Shared,
     pub(crate) pools: Rc<Pools>,
     pub(crate) budget: TpsBudget,
     pub(crate) keys: Keys,
-    pub(crate) metrics: Metrics,
 }
 
 impl Worker {
-    pub(crate) fn new(
-        terms: Terms,
-        replicas: Arc<ArcSwap<Replicas>>,
-        metrics: Metrics,
-    ) -> Rc<Self> {
+    pub(crate) fn new(terms: Terms, shared: Shared) -> Rc<Self> {
         Rc::new(Self {
             terms,
-            replicas,
+            shared,
             pools: Rc::default(),
             budget: TpsBudget::new(BUDGET_TIME, BUDGET_RESERVE, BUDGET_SHARE),
             keys: Keys::new(),
-            metrics,
         })
     }
 }
@@ -110,7 +118,7 @@ where
     S::Future: 'static,
 {
     let terms = &worker.terms;
-    let http = Http::new(terms.idle_time_max, terms.head_time_max, terms.request_time_max);
+    let http = Http::new(terms.idle_time_max, terms.head_time_max);
     let graceful = GracefulShutdown::new();
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     loop {
@@ -119,7 +127,7 @@ where
             _ = phase.wait_for(|phase| *phase > Phase::Serving) => break,
             accepted = accept(&listener, &connections) => accepted,
             _ = sweep.tick() => {
-                worker.pools.sweep(&worker.replicas.load());
+                worker.pools.sweep(&worker.shared.replicas.load());
                 continue;
             }
         };

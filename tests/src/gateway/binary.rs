@@ -14,7 +14,7 @@ const BINARY_VARIABLE: &str = "SHELF_E2E_GATEWAY";
 ///
 /// # Panics
 /// If it cannot be built; Cargo's output says why.
-pub(super) fn gateway() -> &'static Path {
+pub fn gateway() -> &'static Path {
     static GATEWAY: OnceLock<PathBuf> = OnceLock::new();
     GATEWAY.get_or_init(|| env::var_os(BINARY_VARIABLE).map_or_else(build, PathBuf::from))
 }

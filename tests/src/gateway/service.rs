@@ -206,7 +206,19 @@ impl Gateway {
     ///
     /// # Panics
     /// If it ends otherwise, or not in time.
-    pub async fn ended(mut self) -> Duration {
+    pub async fn ended(self) -> Duration {
+        let (took, log) = self.ended_with_faults().await;
+        let faults = log.faults();
+        assert!(faults.is_empty(), "the log tells of faults: {faults:#?}");
+        took
+    }
+
+    /// Waits for the end as [`ended`](Self::ended) does, of a gateway that had something to
+    /// complain of.
+    ///
+    /// # Panics
+    /// If it ends otherwise, or not in time.
+    pub async fn ended_with_faults(mut self) -> (Duration, Log) {
         let since = Instant::now();
         let status = eventually("the gateway to stop", STOP_TIME_MAX, async || {
             self.child.try_wait().expect("a child can be waited for")
@@ -218,9 +230,7 @@ impl Gateway {
             reader.join().expect("the reader of the log does not panic");
         }
         assert_eq!(status.code(), Some(0), "it ended with {status}");
-        let faults = self.log.faults();
-        assert!(faults.is_empty(), "the log tells of faults: {faults:#?}");
-        took
+        (took, self.log.clone())
     }
 
     /// Stops it as an operator does.

@@ -1,5 +1,6 @@
 //! The gateway: black box, over real sockets.
 
+mod access;
 mod framing;
 mod headers;
 mod replicas;

@@ -11,7 +11,6 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use axum::body::Body;
 use contract::Dispatch;
 use hyper::service::service_fn;
@@ -21,8 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
 use tower::Service;
 
-use crate::balance::Replicas;
-use crate::metrics::Metrics;
+use crate::worker::Shared;
 
 pub(crate) use document::dispatch;
 
@@ -35,8 +33,7 @@ const IDLE_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(60);
 /// What operators look at.
 #[derive(Clone, Debug)]
 pub(crate) struct Admin {
-    pub(crate) replicas: Arc<ArcSwap<Replicas>>,
-    pub(crate) metrics: Metrics,
+    pub(crate) shared: Shared,
     /// Notified when the gateway is to stop.
     pub(crate) drain: Arc<Notify>,
 }

@@ -50,7 +50,7 @@ pub(super) enum NotReady {
 /// Tells whether requests should be sent here.
 pub(super) async fn get_readyz(State(admin): State<Admin>) -> Result<Ready, NotReady> {
     let now = clock::now();
-    let ready = admin.replicas.load().iter().any(|replica| replica.health.is_available(now));
+    let ready = admin.shared.replicas.load().iter().any(|replica| replica.health.is_available(now));
     if ready {
         Ok(Ready::Ready(Json(OK)))
     } else {
@@ -84,5 +84,5 @@ impl Part for MetricsText {
 
 /// Returns the metrics.
 pub(super) async fn get_metrics(State(admin): State<Admin>) -> GetMetrics {
-    GetMetrics::Metrics(MetricsText(admin.metrics.text(&admin.replicas.load())))
+    GetMetrics::Metrics(MetricsText(admin.shared.metrics.text(&admin.shared)))
 }

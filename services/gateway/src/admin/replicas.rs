@@ -53,6 +53,6 @@ pub(super) enum GetReplicas {
 
 /// Returns the replicas.
 pub(super) async fn get_replicas(State(admin): State<Admin>) -> GetReplicas {
-    let replicas = admin.replicas.load();
+    let replicas = admin.shared.replicas.load();
     GetReplicas::Replicas(Json(replicas.iter().map(|replica| Seen::of(replica)).collect()))
 }

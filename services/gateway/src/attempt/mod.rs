@@ -131,7 +131,7 @@ impl Attempts<'_> {
                 break;
             }
             if attempt > 0 {
-                self.worker.metrics.retried();
+                self.worker.shared.metrics.retried();
             }
             let request = next.take().unwrap_or_else(&request);
             let failed = match self.once(in_flight, request).await {
@@ -201,7 +201,7 @@ impl Attempts<'_> {
 
     fn choose(&self, tried: &[u64]) -> Result<InFlight, Unserved> {
         let (worker, now) = (self.worker, clock::now());
-        let replicas = worker.replicas.load();
+        let replicas = worker.shared.replicas.load();
         let key = self.plan.key();
         let max = worker.terms.replica_requests_max;
         replicas.choose(worker.terms.balance, key, tried, max, now).map_err(|none| match none {

@@ -41,15 +41,10 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for OnThisThread {
 pub(crate) struct Http {
     builder: Rc<auto::Builder<OnThisThread>>,
     head_time_max: Duration,
-    request_time_max: Duration,
 }
 
 impl Http {
-    pub(crate) fn new(
-        idle_time_max: Duration,
-        head_time_max: Duration,
-        request_time_max: Duration,
-    ) -> Self {
+    pub(crate) fn new(idle_time_max: Duration, head_time_max: Duration) -> Self {
         let mut builder = auto::Builder::new(OnThisThread);
         builder
             .http1()
@@ -63,7 +58,7 @@ impl Http {
             .keep_alive_interval(Some(idle_time_max))
             .max_concurrent_streams(STREAMS_MAX)
             .max_header_list_size(HEAD_BYTES_MAX as u32);
-        Self { builder: Rc::new(builder), head_time_max, request_time_max }
+        Self { builder: Rc::new(builder), head_time_max }
     }
 
     /// Serves a connection until it ends.
@@ -85,8 +80,9 @@ impl Http {
                 peer: Rc::clone(&peer),
                 fault: refusals.next(),
                 refusals: refusals.clone(),
+                principal: None,
                 started,
-                deadline: started + self.request_time_max,
+                deadline: started,
             }))
         });
         let connection = self.builder.serve_connection(TokioIo::new(stream), service);

@@ -1,7 +1,11 @@
 //! What every request passes on its way in, and every answer on its way out.
 
+mod authenticate;
+mod deadline;
 mod gate;
+mod limit;
 mod observe;
+mod shed;
 mod sound;
 mod trace;
 
@@ -9,6 +13,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tower::layer::layer_fn;
@@ -27,6 +32,12 @@ use crate::worker::Worker;
 /// 1. **Trace** is outermost: whatever happens further in, the answer names the request.
 /// 2. **Observe** counts and logs every answer, refusals included, with that name.
 /// 3. **Sound** refuses what can be read in two ways before anybody reads it.
+/// 4. **Authenticate** finds out who asks and whether they may, before they cost anything more.
+/// 5. **Limit** counts requests by who makes them, so it has to know that. Refused ones are not
+///    counted in: who has no key cannot use up another's rate.
+/// 6. **Deadline** says when the answer has to be there, for everything further in.
+/// 7. **Shed** is innermost: only what would really be sent takes a place among the requests that
+///    are under way.
 ///
 /// What is left goes to a replica.
 pub(crate) fn stack(
@@ -35,11 +46,20 @@ pub(crate) fn stack(
 {
     let terms = &worker.terms;
     let (target_bytes_max, headers_bytes_max) = (terms.target_bytes_max, terms.headers_bytes_max);
-    let (metrics, log_requests) = (worker.metrics.clone(), terms.log_requests);
+    let (metrics, log_requests) = (worker.shared.metrics.clone(), terms.log_requests);
+    let (access, limits) = (worker.shared.access.clone(), worker.shared.limits.clone());
+    let (trusted, request_time_max) = (Arc::clone(&terms.trusted), terms.request_time_max);
+    let overload = Arc::clone(&worker.shared.overload);
     ServiceBuilder::new()
         .layer(layer_fn(trace::Trace::new))
         .layer(layer_fn(move |inner| observe::Observe::new(inner, metrics.clone(), log_requests)))
         .layer(layer_fn(move |inner| sound::Sound::new(inner, target_bytes_max, headers_bytes_max)))
+        .layer(layer_fn(move |inner| authenticate::Authenticate::new(inner, access.clone())))
+        .layer(layer_fn(move |inner| {
+            limit::Limit::new(inner, limits.clone(), Arc::clone(&trusted))
+        }))
+        .layer(layer_fn(move |inner| deadline::Deadline::new(inner, request_time_max)))
+        .layer(layer_fn(move |inner| shed::Shed::new(inner, Arc::clone(&overload))))
         .service(Forward(Rc::clone(worker)))
 }
 

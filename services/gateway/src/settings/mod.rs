@@ -1,6 +1,7 @@
 //! What can be set: by flags, by `SHELF_GATEWAY_*` variables, by a TOML file, in this order of
 //! precedence.
 
+mod exposure;
 mod trusted;
 
 use std::ffi::OsString;
@@ -10,11 +11,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::{CommandFactory, Error, FromArgMatches, Parser};
+use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 use serve::logs::LogFormat;
 
 use crate::balance::{Balance, Origin};
+use crate::rate::Rate;
 
+pub(crate) use exposure::{Exposed, check_exposure};
 pub(crate) use trusted::Trusted;
 
 /// Stands in front of the replicas of the item service, and makes them one service.
@@ -109,6 +112,50 @@ pub(crate) struct Settings {
     )]
     pub(crate) trusted_proxy: Vec<Trusted>,
 
+    /// A TOML file with the keys that are let in: [[key]] with `name`, `hash`, `allow` and, if it has
+    /// one of its own, `rate`. `gateway hash-key` makes a key and its hash. The file is read again
+    /// when it changes.
+    #[arg(long, env = "SHELF_GATEWAY_KEYS", value_name = "FILE", hide_env_values = true)]
+    pub(crate) keys: Option<PathBuf>,
+
+    /// Where the public keys of an identity provider are (a JWK set), whose tokens are let in.
+    #[arg(long, env = "SHELF_GATEWAY_JWKS", value_name = "URL", hide_env_values = true)]
+    pub(crate) jwks: Option<String>,
+
+    /// The issuer that a token has to be of (`iss`).
+    #[arg(long, env = "SHELF_GATEWAY_JWT_ISSUER", value_name = "TEXT", hide_env_values = true)]
+    pub(crate) jwt_issuer: Option<String>,
+
+    /// The audience that a token has to be for (`aud`).
+    #[arg(long, env = "SHELF_GATEWAY_JWT_AUDIENCE", value_name = "TEXT", hide_env_values = true)]
+    pub(crate) jwt_audience: Option<String>,
+
+    /// Serves everybody, also on an address that others reach.
+    #[arg(long, env = "SHELF_GATEWAY_ALLOW_ANONYMOUS", hide_env_values = true)]
+    pub(crate) allow_anonymous: bool,
+
+    /// Takes keys and tokens without TLS, also on an address that others reach: something in front
+    /// of the gateway has ended it.
+    #[arg(long, env = "SHELF_GATEWAY_ALLOW_PLAIN_TEXT", hide_env_values = true)]
+    pub(crate) allow_plain_text: bool,
+
+    /// Most requests of one principal or, of those who have not said who they are, of one address:
+    /// 100/s, 600/m, 1000/h. Further ones are answered 429.
+    #[arg(long, env = "SHELF_GATEWAY_RATE_LIMIT", value_name = "RATE", hide_env_values = true)]
+    pub(crate) rate_limit: Option<Rate>,
+
+    /// What half of the answers have to come within. When they do not, fewer requests are let in at
+    /// a time, and the excess is answered 503 at once.
+    #[arg(
+        long,
+        env = "SHELF_GATEWAY_LATENCY_TARGET",
+        value_name = "TIME",
+        default_value = "250ms",
+        value_parser = humantime::parse_duration,
+        hide_env_values = true
+    )]
+    pub(crate) latency_target: Duration,
+
     /// Threads that serve connections [default: one a core].
     #[arg(long, env = "SHELF_GATEWAY_WORKERS", value_name = "NUMBER", hide_env_values = true)]
     pub(crate) workers: Option<NonZeroUsize>,
@@ -191,6 +238,20 @@ pub(crate) struct Settings {
     /// any case.
     #[arg(long, env = "SHELF_GATEWAY_LOG_REQUESTS", hide_env_values = true)]
     pub(crate) log_requests: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What else the binary can do.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Makes a key, and prints it with the hash that belongs into the file of --keys.
+    HashKey {
+        /// Reads the key from standard input in place of making one.
+        #[arg(long)]
+        stdin: bool,
+    },
 }
 
 /// Reads the settings of this process.
@@ -237,6 +298,7 @@ mod tests {
             &["--replica", "a:1", "--balance", "fair"],
             &["--replica", "a:1", "--trusted-proxy", "10.0.0.0/33"],
             &["--replica", "a:1", "--replica-requests-max", "0"],
+            &["--replica", "a:1", "--rate-limit", "fast"],
         ] {
             assert!(read(arguments).is_err(), "{arguments:?}");
         }

@@ -1,0 +1,79 @@
+//! What goes on beside the requests: checks, changes of files, keys that are fetched.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use futures_util::future::{BoxFuture, select_all};
+use tokio::time::interval;
+
+use crate::access::{Access, InvalidKeys, Keys, Tokens, refresh};
+use crate::attempt::chain;
+use crate::check::check_replicas;
+use crate::rate::Limits;
+use crate::reload::Watch;
+use crate::settings::Settings;
+use crate::worker::Shared;
+
+/// How often the limits forget those who have not come for a while.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+
+/// Returns who is let in, or `None` if everybody is.
+///
+/// # Errors
+/// When the file of keys cannot be used.
+pub(crate) fn access(settings: &Settings) -> Result<Option<Arc<Access>>, InvalidKeys> {
+    let keys_file = settings.keys.clone();
+    let keys = keys_file.as_deref().map(Keys::read).transpose()?.unwrap_or_default();
+    let tokens = settings.jwt_issuer.clone().zip(settings.jwt_audience.clone());
+    let tokens = tokens.map(|(issuer, audience)| Tokens::new(issuer, audience));
+    let required = keys_file.is_some() || tokens.is_some();
+    Ok(required.then(|| Arc::new(Access { keys: ArcSwap::from_pointee(keys), keys_file, tokens })))
+}
+
+/// Does all of it, for ever.
+pub(crate) async fn run(settings: &Settings, shared: &Shared) -> Infallible {
+    let mut tasks: Vec<BoxFuture<'_, Infallible>> =
+        vec![Box::pin(check_replicas(&shared.replicas, settings.check_every))];
+    if let Some(access) = &shared.access {
+        if let Some(url) = &settings.jwks {
+            tasks.push(Box::pin(refresh(Arc::clone(access), url.clone())));
+        }
+        tasks.push(Box::pin(reload_keys(access)));
+    }
+    if let Some(limits) = &shared.limits {
+        tasks.push(Box::pin(sweep(limits)));
+    }
+    select_all(tasks).await.0
+}
+
+async fn sweep(limits: &Limits) -> Infallible {
+    let mut sweeps = interval(SWEEP_EVERY);
+    loop {
+        sweeps.tick().await;
+        limits.sweep();
+    }
+}
+
+/// Reads the keys again when their file changes. A faulty file changes nothing.
+async fn reload_keys(access: &Access) -> Infallible {
+    let Some(path) = &access.keys_file else { return std::future::pending().await };
+    let reload = || match Keys::read(path) {
+        Ok(keys) => {
+            let count = keys.len();
+            access.keys.store(Arc::new(keys));
+            tracing::info!(keys = count, "the keys were read again: there are {count}");
+        }
+        Err(error) => {
+            let (path, error) = (path.display(), chain(&error));
+            tracing::error!(%path, error, "{path}: {error}; the former keys stay in force");
+        }
+    };
+    let watch = Watch::of([path.clone()]);
+    // It may have changed since it was read first.
+    if let Ok(keys) = Keys::read(path) {
+        access.keys.store(Arc::new(keys));
+    }
+    watch.each_change(reload).await
+}
