@@ -11,6 +11,7 @@ use tokio::time::interval;
 use crate::access::{Access, InvalidKeys, Keys, Tokens, refresh};
 use crate::attempt::chain;
 use crate::check::check_replicas;
+use crate::document;
 use crate::rate::Limits;
 use crate::reload::Watch;
 use crate::settings::Settings;
@@ -34,8 +35,10 @@ pub(crate) fn access(settings: &Settings) -> Result<Option<Arc<Access>>, Invalid
 
 /// Does all of it, for ever.
 pub(crate) async fn run(settings: &Settings, shared: &Shared) -> Infallible {
-    let mut tasks: Vec<BoxFuture<'_, Infallible>> =
-        vec![Box::pin(check_replicas(&shared.replicas, settings.check_every))];
+    let mut tasks: Vec<BoxFuture<'_, Infallible>> = vec![
+        Box::pin(check_replicas(&shared.replicas, settings.check_every)),
+        Box::pin(document::refresh(shared)),
+    ];
     if let Some(access) = &shared.access {
         if let Some(url) = &settings.jwks {
             tasks.push(Box::pin(refresh(Arc::clone(access), url.clone())));

@@ -10,6 +10,7 @@ mod body;
 mod check;
 mod clock;
 mod control;
+mod document;
 mod edge;
 mod exchange;
 mod hash_key;
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
         unreachable!("nobody else chooses the cryptography");
     }
     match run::run(&settings) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // The log may be filtered or in JSON; this is for whoever started the gateway.
             eprintln!("gateway: {}", attempt::chain(&error));

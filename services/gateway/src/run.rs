@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -18,12 +20,16 @@ use crate::admin::{self, Admin};
 use crate::balance::{REPLICAS_MAX, Replicas};
 use crate::clock;
 use crate::control;
+use crate::document::{self, Documents, Record, Recorded};
 use crate::metrics::Metrics;
 use crate::overload::Overload;
 use crate::policy::stack;
 use crate::rate::Limits;
 use crate::settings::{Exposed, Settings, check_exposure};
 use crate::worker::{Phase, Shared, Terms, Worker, serve};
+
+/// The exit code of `--check-contract` when an answer was undocumented.
+const EXIT_UNDOCUMENTED: u8 = 3;
 
 /// Why the gateway could not start.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +46,8 @@ pub(crate) enum Failure {
     Exposed(#[from] Exposed),
     #[error("the keys cannot be used")]
     Keys(#[from] InvalidKeys),
+    #[error("the report could not be written to {}", .0.display())]
+    Report(PathBuf, #[source] io::Error),
     #[error("there is no replica to stand in front of: name one with --replica")]
     NoReplica,
     #[error("there are more than {REPLICAS_MAX} replicas")]
@@ -47,7 +55,7 @@ pub(crate) enum Failure {
 }
 
 /// Runs the gateway until SIGTERM or SIGINT.
-pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
+pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     check_exposure(settings)?;
     match settings.replica.len() {
         0 => return Err(Failure::NoReplica),
@@ -59,12 +67,24 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     let replicas = Replicas::default().next(settings.replica.iter().cloned(), clock::now());
     let replicas = Arc::new(ArcSwap::from_pointee(replicas));
     let requests_max = settings.replica_requests_max.get().saturating_mul(settings.replica.len());
+    let access = control::access(settings)?;
+    let limits = settings.rate_limit.map(|rate| Arc::new(Limits::new(rate)));
     let shared = Shared {
+        documents: Arc::new(Documents::new(access.as_ref(), limits.is_some())),
         replicas,
         metrics: Metrics::new(),
-        access: control::access(settings)?,
-        limits: settings.rate_limit.map(|rate| Arc::new(Limits::new(rate))),
+        access,
+        limits,
         overload: Arc::new(Overload::new(settings.latency_target, requests_max)),
+    };
+    let record = match &settings.check_contract {
+        None => None,
+        Some(path) => {
+            // Noticed now, not after a day of rehearsal.
+            std::fs::write(path, "").map_err(|error| Failure::Report(path.clone(), error))?;
+            main.block_on(document::fetch_first(&shared));
+            Some(Record::new(&shared.documents))
+        }
     };
     let refused = |error| Failure::Listen(settings.listen, error);
     let workers =
@@ -90,6 +110,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
                 shared: shared.clone(),
                 connections: Arc::clone(&connections),
                 phase: phases.clone(),
+                record: record.clone(),
             };
             start.thread(number, listener)
         })
@@ -120,8 +141,21 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     if cut > 0 {
         tracing::warn!(cut, "connections that did not end in time were cut: {cut}");
     }
+    let undocumented = match record.zip(settings.check_contract.as_ref()) {
+        Some((record, path)) => {
+            report(&record, path).map_err(|error| Failure::Report(path.clone(), error))?
+        }
+        None => false,
+    };
     tracing::info!("stopped");
-    Ok(())
+    Ok(if undocumented { ExitCode::from(EXIT_UNDOCUMENTED) } else { ExitCode::SUCCESS })
+}
+
+/// Writes the recorder's report. Returns whether an answer was undocumented.
+fn report(record: &Record, path: &Path) -> io::Result<bool> {
+    let report = record.report();
+    std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
+    Ok(!report.undocumented.is_empty())
 }
 
 fn terms(settings: &Settings) -> Terms {
@@ -197,6 +231,8 @@ struct Start {
     shared: Shared,
     connections: Arc<Semaphore>,
     phase: watch::Receiver<Phase>,
+    /// Where answers are recorded, if they are.
+    record: Option<Record>,
 }
 
 impl Start {
@@ -217,7 +253,13 @@ impl Start {
                 };
                 let worker = Worker::new(self.terms, self.shared);
                 let service = stack(&worker);
-                serve(worker, listener, service, self.connections, self.phase).await
+                match self.record {
+                    None => serve(worker, listener, service, self.connections, self.phase).await,
+                    Some(record) => {
+                        let service = Recorded::new(service, record);
+                        serve(worker, listener, service, self.connections, self.phase).await
+                    }
+                }
             })
         })
     }

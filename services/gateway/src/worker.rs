@@ -18,6 +18,7 @@ use crate::access::Access;
 use crate::attempt::Keys;
 use crate::balance::{Balance, Replicas};
 use crate::body::Reply;
+use crate::document::Documents;
 use crate::edge::Http;
 use crate::exchange::{Exchange, Peer};
 use crate::metrics::Metrics;
@@ -69,6 +70,7 @@ pub(crate) struct Shared {
     pub(crate) access: Option<Arc<Access>>,
     pub(crate) limits: Option<Arc<Limits>>,
     pub(crate) overload: Arc<Overload>,
+    pub(crate) documents: Arc<Documents>,
 }
 
 /// What the requests of one thread share.

@@ -13,6 +13,7 @@ use crate::home::Home;
 use crate::http::{Answer, Connection, Request};
 use crate::log::Log;
 use crate::poll::eventually;
+use crate::report::Report;
 
 /// Longest time until a gateway listens, on a machine that builds something beside the tests.
 const START_TIME_MAX: Duration = Duration::from_secs(30);
@@ -62,6 +63,14 @@ impl StartGateway {
     pub fn flag(mut self, flag: &str) -> Self {
         self.arguments.push(flag.to_owned());
         self
+    }
+
+    /// Lets it check its answers against its document; end it with
+    /// [`Gateway::stop_with_report`].
+    #[must_use]
+    pub fn check_contract(self) -> Self {
+        let path = self.home.path("gateway-report.json").display().to_string();
+        self.setting("--check-contract", path)
     }
 
     /// Keeps its files in `home`.
@@ -231,6 +240,17 @@ impl Gateway {
         }
         assert_eq!(status.code(), Some(0), "it ended with {status}");
         (took, self.log.clone())
+    }
+
+    /// Stops it, and returns what it found when it checked its answers.
+    ///
+    /// # Panics
+    /// If it was not started to [`check`](StartGateway::check_contract) them.
+    pub async fn stop_with_report(self) -> Report {
+        let home = self.home.clone();
+        self.terminate();
+        self.ended().await;
+        Report::read(&home.path("gateway-report.json"))
     }
 
     /// Stops it as an operator does.

@@ -54,7 +54,8 @@ impl Received {
 
 type Script = dyn Fn(usize, &Received) -> Reaction + Send + Sync;
 
-/// An upstream. Requests for `/readyz` it answers by itself, and does not remember.
+/// An upstream. Checks by `/readyz` it answers by itself, and does not remember, unless they carry
+/// `X-React`.
 #[derive(Debug)]
 pub struct Upstream {
     address: SocketAddr,
@@ -148,7 +149,8 @@ async fn serve(shared: Arc<Shared>, mut stream: TcpStream, connection: usize) {
                 return;
             }
         };
-        if received.line().starts_with("GET /readyz ") {
+        let is_check = received.line().starts_with("GET /readyz ");
+        if is_check && received.header("x-react").is_empty() {
             let status = if shared.ready.load(Ordering::SeqCst) { 200 } else { 503 };
             let _ = stream.write_all(answer(status, "{\"status\":\"ok\"}").as_bytes()).await;
             continue;

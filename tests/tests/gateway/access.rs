@@ -15,7 +15,7 @@ fn keys(entries: &str) -> String {
 }
 
 /// Asks the binary itself.
-fn hash_of(key: &str) -> String {
+pub(crate) fn hash_of(key: &str) -> String {
     use std::io::Write;
     let mut child = Command::new(e2e::gateway::binary())
         .args(["hash-key", "--stdin"])

@@ -1,6 +1,7 @@
 //! The gateway: black box, over real sockets.
 
 mod access;
+mod document;
 mod framing;
 mod headers;
 mod replicas;

@@ -19,8 +19,8 @@ use std::task::{Context, Poll};
 use tower::layer::layer_fn;
 use tower::{Service, ServiceBuilder};
 
-use crate::attempt::forward;
 use crate::body::Reply;
+use crate::document::serve;
 use crate::exchange::Exchange;
 use crate::worker::Worker;
 
@@ -39,7 +39,7 @@ use crate::worker::Worker;
 /// 7. **Shed** is innermost: only what would really be sent takes a place among the requests that
 ///    are under way.
 ///
-/// What is left goes to a replica.
+/// What is left is answered by the gateway if it is for the document, and by a replica if not.
 pub(crate) fn stack(
     worker: &Rc<Worker>,
 ) -> impl Service<Box<Exchange>, Response = Reply, Error = Infallible, Future: 'static> + Clone + use<>
@@ -60,14 +60,14 @@ pub(crate) fn stack(
         }))
         .layer(layer_fn(move |inner| deadline::Deadline::new(inner, request_time_max)))
         .layer(layer_fn(move |inner| shed::Shed::new(inner, Arc::clone(&overload))))
-        .service(Forward(Rc::clone(worker)))
+        .service(Serve(Rc::clone(worker)))
 }
 
-/// The innermost service: a replica answers.
+/// The innermost service.
 #[derive(Clone, Debug)]
-struct Forward(Rc<Worker>);
+struct Serve(Rc<Worker>);
 
-impl Service<Box<Exchange>> for Forward {
+impl Service<Box<Exchange>> for Serve {
     type Response = Reply;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Reply, Infallible>>>>;
@@ -78,6 +78,6 @@ impl Service<Box<Exchange>> for Forward {
 
     fn call(&mut self, exchange: Box<Exchange>) -> Self::Future {
         let worker = Rc::clone(&self.0);
-        Box::pin(async move { Ok(forward(&worker, exchange).await) })
+        Box::pin(async move { Ok(serve(&worker, exchange).await) })
     }
 }

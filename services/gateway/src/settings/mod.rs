@@ -239,6 +239,12 @@ pub(crate) struct Settings {
     #[arg(long, env = "SHELF_GATEWAY_LOG_REQUESTS", hide_env_values = true)]
     pub(crate) log_requests: bool,
 
+    /// Checks every answer against the OpenAPI document, writes a report to FILE at the end, and
+    /// exits with 3 if an answer was undocumented. For tests and rehearsals: it is slow, and waits
+    /// for the first replica before it listens.
+    #[arg(long, env = "SHELF_GATEWAY_CHECK_CONTRACT", value_name = "FILE", hide_env_values = true)]
+    pub(crate) check_contract: Option<PathBuf>,
+
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }
