@@ -12,6 +12,7 @@ use crate::access::{Access, InvalidKeys, Keys, Tokens, refresh};
 use crate::attempt::chain;
 use crate::check::check_replicas;
 use crate::document;
+use crate::edge::Tls;
 use crate::rate::Limits;
 use crate::reload::Watch;
 use crate::settings::Settings;
@@ -48,6 +49,9 @@ pub(crate) async fn run(settings: &Settings, shared: &Shared) -> Infallible {
     if let Some(limits) = &shared.limits {
         tasks.push(Box::pin(sweep(limits)));
     }
+    if let Some(tls) = &shared.tls {
+        tasks.push(Box::pin(reload_certificate(tls)));
+    }
     select_all(tasks).await.0
 }
 
@@ -78,5 +82,21 @@ async fn reload_keys(access: &Access) -> Infallible {
     if let Ok(keys) = Keys::read(path) {
         access.keys.store(Arc::new(keys));
     }
+    watch.each_change(reload).await
+}
+
+/// Reads the certificate again when it or its key changes. A pair that does not fit changes nothing:
+/// the other half may be on its way.
+async fn reload_certificate(tls: &Tls) -> Infallible {
+    let reload = || match tls.reload() {
+        Ok(()) => tracing::info!("the certificate was read again"),
+        Err(error) => {
+            let error = chain(&error);
+            tracing::warn!(error, "the former certificate stays in force: {error}");
+        }
+    };
+    let watch = Watch::of(tls.files());
+    // It may have changed since it was read first.
+    let _ = tls.reload();
     watch.each_change(reload).await
 }

@@ -21,6 +21,7 @@ use crate::balance::{REPLICAS_MAX, Replicas};
 use crate::clock;
 use crate::control;
 use crate::document::{self, Documents, Record, Recorded};
+use crate::edge::{InvalidTls, Tls};
 use crate::metrics::Metrics;
 use crate::overload::Overload;
 use crate::policy::stack;
@@ -44,6 +45,8 @@ pub(crate) enum Failure {
     Contract(#[source] ContractError),
     #[error(transparent)]
     Exposed(#[from] Exposed),
+    #[error("there is no TLS to speak")]
+    Tls(#[from] InvalidTls),
     #[error("the keys cannot be used")]
     Keys(#[from] InvalidKeys),
     #[error("the report could not be written to {}", .0.display())]
@@ -75,6 +78,7 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         metrics: Metrics::new(),
         access,
         limits,
+        tls: tls(settings)?,
         overload: Arc::new(Overload::new(settings.latency_target, requests_max)),
     };
     let record = match &settings.check_contract {
@@ -124,8 +128,9 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         main.block_on(TcpListener::bind(settings.admin_listen)).map_err(admin_refused)?;
     let admin_address = admin_listener.local_addr().map_err(admin_refused)?;
     tracing::info!(%admin_address, "operators look at http://{admin_address}");
+    let scheme = if shared.tls.is_some() { "https" } else { "http" };
     let count = shared.replicas.load().len();
-    tracing::info!(%address, workers, replicas = count, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}, in front of {count} replicas");
+    tracing::info!(%address, workers, replicas = count, version = env!("CARGO_PKG_VERSION"), "listening on {scheme}://{address}, in front of {count} replicas");
 
     main.block_on(async {
         tokio::select! {
@@ -156,6 +161,12 @@ fn report(record: &Record, path: &Path) -> io::Result<bool> {
     let report = record.report();
     std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
     Ok(!report.undocumented.is_empty())
+}
+
+/// Reads the certificate, if there is one.
+fn tls(settings: &Settings) -> Result<Option<Arc<Tls>>, InvalidTls> {
+    let files = settings.tls_certificate.as_deref().zip(settings.tls_key.as_deref());
+    Ok(files.map(|(certificate, key)| Tls::read(certificate, key)).transpose()?.map(Arc::new))
 }
 
 fn terms(settings: &Settings) -> Terms {

@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
 use tower::Service;
 use tower::retry::budget::TpsBudget;
 
@@ -19,7 +20,7 @@ use crate::attempt::Keys;
 use crate::balance::{Balance, Replicas};
 use crate::body::Reply;
 use crate::document::Documents;
-use crate::edge::Http;
+use crate::edge::{Http, Tls};
 use crate::exchange::{Exchange, Peer};
 use crate::metrics::Metrics;
 use crate::overload::Overload;
@@ -71,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Option<Arc<Limits>>,
     pub(crate) overload: Arc<Overload>,
     pub(crate) documents: Arc<Documents>,
+    /// How connections are secured, if they are.
+    pub(crate) tls: Option<Arc<Tls>>,
 }
 
 /// What the requests of one thread share.
@@ -142,10 +145,22 @@ where
             }
         };
         let trusted = terms.trusted.iter().any(|trusted| trusted.contains(peer.ip()));
-        let peer = Peer::new(peer, trusted, "http");
+        let tls = worker.shared.tls.as_ref().map(|tls| tls.acceptor());
+        let peer = Peer::new(peer, trusted, if tls.is_some() { "https" } else { "http" });
+        let handshake_time_max = terms.head_time_max;
         let (http, service, watcher) = (http.clone(), service.clone(), graceful.watcher());
         tokio::task::spawn_local(async move {
-            http.serve(stream, peer, service, watcher).await;
+            match tls {
+                None => http.serve(stream, peer, service, watcher).await,
+                Some(tls) => match timeout(handshake_time_max, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => http.serve(stream, peer, service, watcher).await,
+                    // Scanners and clients that trust another certificate come and go.
+                    Ok(Err(error)) => {
+                        tracing::debug!(%error, "a connection could not be secured: {error}");
+                    }
+                    Err(_) => tracing::debug!("a connection was not secured in time"),
+                },
+            }
             drop(permit);
         });
     }

@@ -118,9 +118,12 @@ async fn heads_that_are_too_large_or_too_slow_are_answered() {
     gateway.send(long).await.expect_problem(414, "target-too-long");
     let large = Request::get("/items/a").header("X-Large", "x".repeat(15 << 10));
     let problem = gateway.send(large).await.expect_problem(431, "headers-too-large");
-    assert_eq!(problem.place_names(), ["header x-large"]);
+    assert_eq!(problem.place_names(), ["header X-Large"]);
     let huge = Request::get("/items/a").header("X-Huge", "x".repeat(200 << 10));
     gateway.send(huge).await.expect_problem(431, "headers-too-large");
+
+    let endless = Request::get(format!("/{}", "x".repeat(200 << 10)));
+    gateway.send(endless).await.expect_problem(414, "target-too-long");
 
     let mut slow = gateway.connect().await;
     slow.write("GET /items/a HTTP/1.1\r\nHo").await;

@@ -8,3 +8,4 @@ mod replicas;
 mod retries;
 mod shutdown;
 mod streams;
+mod tls;

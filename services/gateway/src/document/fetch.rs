@@ -66,6 +66,7 @@ async fn update(client: &Client, documents: &Documents, replicas: &Replicas) {
     if documents.text.load().as_deref() != Some(&text) {
         tracing::debug!(bytes = text.len(), "the document of the replicas is new");
         documents.text.store(Some(Arc::new(text)));
+        documents.first.notify_waiters();
     }
 }
 

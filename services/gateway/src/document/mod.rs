@@ -17,6 +17,7 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use contract::Variant;
 use serde_json::{Map, Value};
+use tokio::sync::Notify;
 
 use crate::access::Access;
 
@@ -30,6 +31,8 @@ pub(crate) struct Documents {
     own: Own,
     /// What is served; nothing until a replica has said what it answers.
     text: ArcSwapOption<Bytes>,
+    /// Notified when there is something.
+    first: Notify,
 }
 
 /// What the gateway answers for operations.
@@ -48,6 +51,6 @@ impl Documents {
     /// Starts with the gateway's own answers, as it is configured.
     pub(crate) fn new(access: Option<&Arc<Access>>, limits_rates: bool) -> Self {
         let own = own::describe(access.is_some(), limits_rates || access.is_some());
-        Self { own, text: ArcSwapOption::empty() }
+        Self { own, text: ArcSwapOption::empty(), first: Notify::new() }
     }
 }

@@ -1,6 +1,7 @@
 //! What the gateway answers by itself: the document, and the page of problems.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::merge::DOCUMENT_PATH;
 use super::problems::add;
@@ -24,6 +26,9 @@ const PROBLEMS_PATH: &str = "/problems";
 
 /// Most bytes of that page: it has some kilobytes.
 const PAGE_BYTES_MAX: usize = 1 << 20;
+
+/// Longest wait for the first document.
+const FIRST_TIME_MAX: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Responses)]
 #[repr(u16)]
@@ -52,7 +57,7 @@ impl Part for DocumentText {
 pub(crate) async fn serve(worker: &Rc<Worker>, exchange: Box<Exchange>) -> Reply {
     let is_read = matches!(exchange.head.method, Method::GET | Method::HEAD);
     match exchange.head.uri.path() {
-        DOCUMENT_PATH if is_read => document(worker),
+        DOCUMENT_PATH if is_read => document(worker).await,
         PROBLEMS_PATH if exchange.head.method == Method::GET => {
             let page = forward(worker, exchange).await;
             complete(worker, page).await
@@ -61,8 +66,16 @@ pub(crate) async fn serve(worker: &Rc<Worker>, exchange: Box<Exchange>) -> Reply
     }
 }
 
-fn document(worker: &Worker) -> Reply {
-    match &*worker.shared.documents.text.load() {
+/// Returns the document. Whoever asks before a replica has said what it answers waits for a moment:
+/// gateways and replicas are started together.
+async fn document(worker: &Worker) -> Reply {
+    let documents = &worker.shared.documents;
+    let first = documents.first.notified();
+    if documents.text.load().is_none() {
+        // Answered below, whether it came or not.
+        let _ = timeout(FIRST_TIME_MAX, first).await;
+    }
+    match &*documents.text.load() {
         Some(text) => reply(GetOpenapi::Document(DocumentText(Bytes::clone(text)))),
         None => {
             let problem = Problem::new("No replica has said yet what it answers.");

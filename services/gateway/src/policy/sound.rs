@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::task::{Context, Poll};
 
 use contract::guard::HeadTooLarge;
-use contract::{Place, Problem};
+use contract::{Place, Problem, title_case};
 use http::header::{CONNECTION, HOST, HeaderValue};
 use http::request::Parts;
 use http::uri::Authority;
@@ -62,7 +62,7 @@ impl<S> Sound<S> {
             let largest = head.headers.iter().max_by_key(|(_, value)| value.len());
             if let Some((name, value)) = largest {
                 // A hostile name can be as long as the section.
-                let name: String = name.as_str().chars().take(64).collect();
+                let name: String = title_case(name.as_str()).chars().take(64).collect();
                 problem = problem.at(Place::header(name, format!("it has {} bytes", value.len())));
             }
             return Err(HeadTooLarge::HeadersTooLarge(problem));
@@ -75,6 +75,10 @@ impl<S> Sound<S> {
 fn refuse(fault: Fault) -> Refusal {
     match fault {
         Fault::Slow => SlowHead::HeadTimeout(Problem::default()).into(),
+        Fault::LongLine => {
+            HeadTooLarge::TargetTooLong(Problem::new(format!("The request is refused: {fault}.")))
+                .into()
+        }
         Fault::TooLarge => {
             HeadTooLarge::HeadersTooLarge(Problem::new(format!("The request is refused: {fault}.")))
                 .into()

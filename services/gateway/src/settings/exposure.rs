@@ -11,11 +11,13 @@ pub(crate) enum Exposed {
     )]
     Anonymous,
     #[error(
-        "others reach this address, and keys and tokens would be sent without TLS: say --allow-plain-text if something in front of the gateway ends it"
+        "others reach this address, and keys and tokens would be sent without TLS: name --tls-certificate and --tls-key, or say --allow-plain-text if something in front of the gateway ends it"
     )]
     PlainText,
     #[error("--jwks needs --jwt-issuer and --jwt-audience, and they need it")]
     HalfATokenCheck,
+    #[error("--tls-certificate and --tls-key need each other")]
+    HalfACertificate,
 }
 
 /// Checks that whoever can reach the gateway has to say who they are, in secret, or that the
@@ -28,13 +30,17 @@ pub(crate) fn check_exposure(settings: &Settings) -> Result<(), Exposed> {
     if tokens.iter().any(|set| set.is_some()) && tokens.iter().any(|set| set.is_none()) {
         return Err(Exposed::HalfATokenCheck);
     }
+    if settings.tls_certificate.is_some() != settings.tls_key.is_some() {
+        return Err(Exposed::HalfACertificate);
+    }
     if settings.listen.ip().is_loopback() {
         return Ok(());
     }
     if settings.keys.is_none() && settings.jwks.is_none() {
         return if settings.allow_anonymous { Ok(()) } else { Err(Exposed::Anonymous) };
     }
-    if settings.allow_plain_text { Ok(()) } else { Err(Exposed::PlainText) }
+    let is_secret = settings.tls_certificate.is_some();
+    if is_secret || settings.allow_plain_text { Ok(()) } else { Err(Exposed::PlainText) }
 }
 
 #[cfg(test)]
@@ -59,7 +65,9 @@ mod tests {
         assert_eq!(with(&["--allow-anonymous"]), Ok(()));
         assert_eq!(with(&["--keys", "k"]), Err(Exposed::PlainText));
         assert_eq!(with(&["--keys", "k", "--allow-plain-text"]), Ok(()));
+        assert_eq!(with(&["--keys", "k", "--tls-certificate", "c", "--tls-key", "k"]), Ok(()));
         assert_eq!(check(&["--jwks", "http://a"]), Err(Exposed::HalfATokenCheck));
         assert_eq!(check(&["--jwt-issuer", "a"]), Err(Exposed::HalfATokenCheck));
+        assert_eq!(check(&["--tls-key", "a"]), Err(Exposed::HalfACertificate));
     }
 }

@@ -130,6 +130,20 @@ pub(crate) struct Settings {
     #[arg(long, env = "SHELF_GATEWAY_JWT_AUDIENCE", value_name = "TEXT", hide_env_values = true)]
     pub(crate) jwt_audience: Option<String>,
 
+    /// The certificate for TLS in PEM, followed by those that it was signed by. It is read again when
+    /// it changes; connections go on.
+    #[arg(
+        long,
+        env = "SHELF_GATEWAY_TLS_CERTIFICATE",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
+    pub(crate) tls_certificate: Option<PathBuf>,
+
+    /// The private key of the certificate, in PEM.
+    #[arg(long, env = "SHELF_GATEWAY_TLS_KEY", value_name = "FILE", hide_env_values = true)]
+    pub(crate) tls_key: Option<PathBuf>,
+
     /// Serves everybody, also on an address that others reach.
     #[arg(long, env = "SHELF_GATEWAY_ALLOW_ANONYMOUS", hide_env_values = true)]
     pub(crate) allow_anonymous: bool,
@@ -150,7 +164,7 @@ pub(crate) struct Settings {
         long,
         env = "SHELF_GATEWAY_LATENCY_TARGET",
         value_name = "TIME",
-        default_value = "250ms",
+        default_value = "1s",
         value_parser = humantime::parse_duration,
         hide_env_values = true
     )]

@@ -42,6 +42,8 @@ pub(crate) enum Fault {
     CutShort,
     /// The head took too long to arrive.
     Slow,
+    /// The request line alone is larger than what is held of a head.
+    LongLine,
     /// The head is larger than what is held of one, or has too many fields.
     TooLarge,
 }
@@ -63,6 +65,7 @@ impl fmt::Display for Fault {
             Self::TwoLengths => "`Content-Length` and `Transfer-Encoding` exclude each other",
             Self::Slow => "the head took too long to arrive",
             Self::CutShort => "the connection ended in the middle of the head",
+            Self::LongLine => "the path and query are longer than the gateway takes",
             Self::TooLarge => "the header section is larger than the gateway takes",
         })
     }

@@ -135,13 +135,13 @@ impl<T> Checked<T> {
                         self.state = State::Head { looked_at: 0 };
                     }
                     Ok(Some(2)) => return self.refuse(Fault::RequestLine),
-                    Ok(Some(end)) if end > HEAD_BYTES_MAX => return self.refuse(Fault::TooLarge),
+                    Ok(Some(end)) if end > HEAD_BYTES_MAX => return self.refuse(too_large(fresh)),
                     Ok(Some(end)) => match check(&fresh[..end]) {
                         Ok(framing) => self.accept(end, framing),
                         Err(fault) => return self.refuse(fault),
                     },
                     Ok(None) if fresh.len() > HEAD_BYTES_MAX => {
-                        return self.refuse(Fault::TooLarge);
+                        return self.refuse(too_large(fresh));
                     }
                     Ok(None) => {
                         // The last line is looked at again: its end may be cut.
@@ -218,6 +218,11 @@ impl<T> Checked<T> {
         self.passed -= length;
         length > 0
     }
+}
+
+/// Tells what is too large about a head: its first line, or the fields.
+fn too_large(head: &[u8]) -> Fault {
+    if head[..HEAD_BYTES_MAX].contains(&b'\n') { Fault::TooLarge } else { Fault::LongLine }
 }
 
 impl<T: AsyncRead + Unpin> Checked<T> {
@@ -450,6 +455,9 @@ mod tests {
         let (arrived, verdicts, _) = pass(b"GET / HTT", 4).await;
         assert_eq!((arrived, verdicts), (STAND_IN.to_vec(), vec![Some(Fault::CutShort)]));
         let endless = vec![b'x'; HEAD_BYTES_MAX * 2];
+        let (arrived, verdicts, _) = pass(&endless, 1 << 20).await;
+        assert_eq!((arrived, verdicts), (STAND_IN.to_vec(), vec![Some(Fault::LongLine)]));
+        let endless = [b"GET / HTTP/1.1\r\n".to_vec(), endless].concat();
         let (arrived, verdicts, _) = pass(&endless, 1 << 20).await;
         assert_eq!((arrived, verdicts), (STAND_IN.to_vec(), vec![Some(Fault::TooLarge)]));
     }
