@@ -16,27 +16,23 @@ use crate::clock;
 const CHECK_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Checks all replicas again and again, all at once.
-pub(crate) async fn check_replicas(replicas: &ArcSwap<Replicas>, every: Duration) -> Infallible {
-    let client = Client::builder()
-        .no_proxy()
-        .timeout(CHECK_TIME_MAX)
-        .redirect(reqwest::redirect::Policy::none())
-        // A check is to find out whether a connection can be had, too.
-        .pool_max_idle_per_host(0)
-        .build()
-        .expect("a client without TLS needs nothing of the system");
+pub(crate) async fn check_replicas(
+    client: &Client,
+    replicas: &ArcSwap<Replicas>,
+    every: Duration,
+) -> Infallible {
     let mut rounds = interval(every);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         rounds.tick().await;
         let round = replicas.load_full();
-        join_all(round.iter().map(|replica| check(&client, replica))).await;
+        join_all(round.iter().map(|replica| check(client, replica))).await;
     }
 }
 
 async fn check(client: &Client, replica: &Arc<Replica>) {
     let url = format!("http://{}/readyz", replica.origin);
-    let passed = match client.get(url).send().await {
+    let passed = match client.get(url).timeout(CHECK_TIME_MAX).send().await {
         Ok(answer) => answer.status().is_success(),
         Err(_) => false,
     };

@@ -10,6 +10,7 @@ mod body;
 mod check;
 mod clock;
 mod control;
+mod discover;
 mod document;
 mod edge;
 mod exchange;

@@ -17,9 +17,10 @@ use tokio::task::LocalSet;
 
 use crate::access::InvalidKeys;
 use crate::admin::{self, Admin};
-use crate::balance::{REPLICAS_MAX, Replicas};
+use crate::balance::Replicas;
 use crate::clock;
-use crate::control;
+use crate::control::{self, Watches};
+use crate::discover::{InvalidReplicas, discover};
 use crate::document::{self, Documents, Record, Recorded};
 use crate::edge::{InvalidTls, Tls};
 use crate::metrics::Metrics;
@@ -51,25 +52,21 @@ pub(crate) enum Failure {
     Keys(#[from] InvalidKeys),
     #[error("the report could not be written to {}", .0.display())]
     Report(PathBuf, #[source] io::Error),
-    #[error("there is no replica to stand in front of: name one with --replica")]
-    NoReplica,
-    #[error("there are more than {REPLICAS_MAX} replicas")]
-    ManyReplicas,
+    #[error(transparent)]
+    Replicas(#[from] InvalidReplicas),
 }
 
 /// Runs the gateway until SIGTERM or SIGINT.
 pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     check_exposure(settings)?;
-    match settings.replica.len() {
-        0 => return Err(Failure::NoReplica),
-        1..=REPLICAS_MAX => {}
-        _ => return Err(Failure::ManyReplicas),
-    }
+    let watches = Watches::of(settings);
+    let origins = discover(settings)?;
+    let count = origins.len();
     let main =
         runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
-    let replicas = Replicas::default().next(settings.replica.iter().cloned(), clock::now());
+    let replicas = Replicas::default().next(origins, clock::now());
     let replicas = Arc::new(ArcSwap::from_pointee(replicas));
-    let requests_max = settings.replica_requests_max.get().saturating_mul(settings.replica.len());
+    let requests_max = settings.replica_requests_max.get().saturating_mul(count);
     let access = control::access(settings)?;
     let limits = settings.rate_limit.map(|rate| Arc::new(Limits::new(rate)));
     let shared = Shared {
@@ -86,7 +83,7 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         Some(path) => {
             // Noticed now, not after a day of rehearsal.
             std::fs::write(path, "").map_err(|error| Failure::Report(path.clone(), error))?;
-            main.block_on(document::fetch_first(&shared));
+            main.block_on(document::fetch_first(&control::plain_client(), &shared));
             Some(Record::new(&shared.documents))
         }
     };
@@ -129,12 +126,11 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let admin_address = admin_listener.local_addr().map_err(admin_refused)?;
     tracing::info!(%admin_address, "operators look at http://{admin_address}");
     let scheme = if shared.tls.is_some() { "https" } else { "http" };
-    let count = shared.replicas.load().len();
     tracing::info!(%address, workers, replicas = count, version = env!("CARGO_PKG_VERSION"), "listening on {scheme}://{address}, in front of {count} replicas");
 
     main.block_on(async {
         tokio::select! {
-            never = control::run(settings, &shared) => match never {},
+            never = control::run(settings, &shared, watches) => match never {},
             never = admin::serve(admin_listener, admin) => match never {},
             () = drain.notified() => {}
             () = signals.next() => {}

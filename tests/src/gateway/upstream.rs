@@ -55,7 +55,8 @@ impl Received {
 type Script = dyn Fn(usize, &Received) -> Reaction + Send + Sync;
 
 /// An upstream. Checks by `/readyz` it answers by itself, and does not remember, unless they carry
-/// `X-React`.
+/// `X-React`. When a gateway asks for the document the script is told so by the number
+/// [`usize::MAX`], and that is not remembered either.
 #[derive(Debug)]
 pub struct Upstream {
     address: SocketAddr,
@@ -155,10 +156,17 @@ async fn serve(shared: Arc<Shared>, mut stream: TcpStream, connection: usize) {
             let _ = stream.write_all(answer(status, "{\"status\":\"ok\"}").as_bytes()).await;
             continue;
         }
-        let number = shared.count.fetch_add(1, Ordering::SeqCst);
-        let reaction = (shared.script)(number, &received);
         let is_head = received.line().starts_with("HEAD ");
-        shared.received.lock().unwrap_or_else(PoisonError::into_inner).push(received);
+        // What a gateway asks by itself goes through no hop.
+        let is_passed_on = !received.header("via").is_empty();
+        let reaction = if received.line().starts_with("GET /openapi.json ") && !is_passed_on {
+            (shared.script)(usize::MAX, &received)
+        } else {
+            let number = shared.count.fetch_add(1, Ordering::SeqCst);
+            let reaction = (shared.script)(number, &received);
+            shared.received.lock().unwrap_or_else(PoisonError::into_inner).push(received);
+            reaction
+        };
         let (text, cut) = match reaction {
             Reaction::Answer(status, body) => (answer(status, body), false),
             Reaction::Write(text) => (text, false),

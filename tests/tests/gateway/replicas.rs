@@ -134,3 +134,56 @@ async fn a_killed_replica_is_noticed_and_so_is_its_return() {
     back.stop().await;
     second.stop().await;
 }
+
+/// The file that names the replicas changes under requests: none is lost, and a faulty file changes
+/// nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_can_change_while_requests_are_made() {
+    let upstreams = three().await;
+    let home = e2e::Home::new();
+    let name = |upstreams: &[Upstream]| {
+        let lines = upstreams.iter().map(|upstream| format!("{}\n", upstream.address()));
+        home.write("replicas", lines.collect::<String>())
+    };
+    let file = name(&upstreams[..1]).display().to_string();
+    let gateway = Gateway::start().home(&home).setting("--replicas-file", file).spawn().await;
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let mut connection = gateway.connect().await;
+    let stopping = std::sync::Arc::clone(&stop);
+    let asking = tokio::spawn(async move {
+        let mut count = 0;
+        while !stopping.load(std::sync::atomic::Ordering::SeqCst) {
+            connection.send(&Request::put("/items/a", "{}")).await.expect(200);
+            count += 1;
+        }
+        count
+    });
+    for replicas in [&upstreams[..], &upstreams[1..2], &upstreams[..2], &upstreams[2..]] {
+        name(replicas);
+        e2e::eventually("the replicas to change", Duration::from_secs(5), async || {
+            let seen = gateway.replicas().await;
+            let seen: Vec<_> = seen.iter().map(|seen| seen["address"].clone()).collect();
+            let wanted = replicas.iter().map(|upstream| upstream.address().to_string());
+            (seen == wanted.collect::<Vec<_>>()).then_some(())
+        })
+        .await;
+    }
+    home.write("replicas", "nowhere at all\n");
+    gateway
+        .log()
+        .wait_for("the file to be refused", |event| {
+            event["message"]
+                .as_str()
+                .is_some_and(|message| message.contains("the former replicas stay"))
+        })
+        .await;
+    let before = upstreams[2].received().len();
+    e2e::eventually("requests to go on", Duration::from_secs(5), async || {
+        (upstreams[2].received().len() > before + 10).then_some(())
+    })
+    .await;
+    stop.store(true, std::sync::atomic::Ordering::SeqCst);
+    println!("{} requests, none lost", asking.await.expect("every request was answered"));
+    gateway.terminate();
+    gateway.ended_with_faults().await;
+}

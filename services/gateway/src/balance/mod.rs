@@ -56,10 +56,6 @@ impl Replicas {
         self.0.iter()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// Chooses a replica and counts the request in.
     ///
     /// Those in `tried` are avoided as long as there are others. When no replica looks alive all are

@@ -26,31 +26,24 @@ const FETCH_TIME_MAX: Duration = Duration::from_secs(5);
 const DOCUMENT_BYTES_MAX: usize = 16 << 20;
 
 /// Keeps the document current, for ever.
-pub(crate) async fn refresh(shared: &Shared) -> Infallible {
-    let client = client();
-    fetch_first(shared).await;
+pub(crate) async fn refresh(client: &Client, shared: &Shared) -> Infallible {
+    fetch_first(client, shared).await;
     let mut rounds = interval(REFRESH_EVERY);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         rounds.tick().await;
-        update(&client, &shared.documents, &shared.replicas.load_full()).await;
+        update(client, &shared.documents, &shared.replicas.load_full()).await;
     }
 }
 
 /// Waits until there is a document.
-pub(crate) async fn fetch_first(shared: &Shared) {
-    let client = client();
+pub(crate) async fn fetch_first(client: &Client, shared: &Shared) {
     let mut rounds = interval(FIRST_EVERY);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while shared.documents.text.load().is_none() {
         rounds.tick().await;
-        update(&client, &shared.documents, &shared.replicas.load_full()).await;
+        update(client, &shared.documents, &shared.replicas.load_full()).await;
     }
-}
-
-fn client() -> Client {
-    let client = Client::builder().no_proxy().timeout(FETCH_TIME_MAX).build();
-    client.expect("the certificates of the system can be had")
 }
 
 /// Fetches from all replicas that are there. As long as none answers, what was known stays.
@@ -72,7 +65,8 @@ async fn update(client: &Client, documents: &Documents, replicas: &Replicas) {
 
 async fn fetch(client: &Client, replica: &Replica) -> Option<Value> {
     let url = format!("http://{}{DOCUMENT_PATH}", replica.origin);
-    let mut answer = client.get(url).send().await.ok()?.error_for_status().ok()?;
+    let mut answer =
+        client.get(url).timeout(FETCH_TIME_MAX).send().await.ok()?.error_for_status().ok()?;
     let mut text = Vec::new();
     while let Some(piece) = answer.chunk().await.ok()? {
         text.extend_from_slice(&piece);

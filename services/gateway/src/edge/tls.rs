@@ -55,11 +55,6 @@ impl Tls {
         Ok(())
     }
 
-    /// Returns the files, to be watched.
-    pub(crate) fn files(&self) -> [PathBuf; 2] {
-        [self.certificate.clone(), self.key.clone()]
-    }
-
     /// Returns what secures the next connection.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.config.load_full())

@@ -63,6 +63,11 @@ pub(crate) struct Settings {
     )]
     pub(crate) replica: Vec<Origin>,
 
+    /// A file that names replicas, one a line; what follows a `#` is a remark. It is read again when
+    /// it changes.
+    #[arg(long, env = "SHELF_GATEWAY_REPLICAS_FILE", value_name = "FILE", hide_env_values = true)]
+    pub(crate) replicas_file: Option<PathBuf>,
+
     /// How a replica is chosen: `least-latency` compares two, `by-id` sends all requests for an item
     /// to the same one.
     #[arg(
