@@ -4,6 +4,7 @@ mod access;
 mod document;
 mod framing;
 mod headers;
+mod page;
 mod replicas;
 mod retries;
 mod shutdown;
