@@ -27,6 +27,7 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(20);
 pub struct StartGateway {
     home: Home,
     arguments: Vec<String>,
+    variables: Vec<(String, String)>,
     own_listen: bool,
 }
 
@@ -62,6 +63,13 @@ impl StartGateway {
     #[must_use]
     pub fn flag(mut self, flag: &str) -> Self {
         self.arguments.push(flag.to_owned());
+        self
+    }
+
+    /// Sets a variable of the environment, which is empty otherwise.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
         self
     }
 
@@ -123,7 +131,7 @@ impl StartGateway {
         }
         command.args(["--admin-listen", "127.0.0.1:0", "--log-format", "json"]);
         command.args(&self.arguments);
-        command.env_clear().current_dir(self.home.directory());
+        command.env_clear().envs(self.variables.iter().cloned()).current_dir(self.home.directory());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary can be run");
         let (log, reader) = Log::read(child.stderr.take().expect("it is piped"));

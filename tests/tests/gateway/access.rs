@@ -110,8 +110,8 @@ async fn a_key_opens_what_it_permits_and_nothing_else() {
 }
 
 /// Ed25519, as in the unit tests: `{"sub":"ada","iss":"i","aud":"shelf","exp":4102444800,"scope":"write:items"}`.
-const TOKEN: &str = include_str!("token.txt");
-const JWKS: &str = r#"{"keys":[{"kty":"OKP","kid":"ed25519","crv":"Ed25519","x":"qN436DEx7WFfCHcKsTH0sEmU4pDmGJJdqctmOzsDOC0"}]}"#;
+pub(crate) const TOKEN: &str = include_str!("token.txt");
+pub(crate) const JWKS: &str = r#"{"keys":[{"kty":"OKP","kid":"ed25519","crv":"Ed25519","x":"qN436DEx7WFfCHcKsTH0sEmU4pDmGJJdqctmOzsDOC0"}]}"#;
 
 #[tokio::test]
 async fn tokens_of_the_provider_are_let_in_once_its_keys_are_there() {

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use e2e::gateway::{Gateway, Upstream};
-use e2e::{Home, eventually};
+use e2e::gateway::{Gateway, Reaction, Upstream};
+use e2e::{Home, Request, eventually};
 
 /// Makes a certificate for localhost and its key.
 fn certify(home: &Home, name: &str) {
@@ -13,6 +13,7 @@ fn certify(home: &Home, name: &str) {
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
         .args(["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
         .args(["-keyout", &path("key"), "-out", &path("pem")])
         .output()
         .expect("openssl can be run (apt-get install openssl)");
@@ -99,4 +100,43 @@ async fn a_certificate_without_its_key_is_refused() {
     let key = home.path("second.key").display().to_string();
     let (code, message) = start.setting("--tls-key", key).refused().await;
     assert!(code != Some(0) && message.contains("cannot be used together"), "{message}");
+}
+
+/// The keys of an identity provider come by TLS: here from a gateway that stands in front of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_are_fetched_from_a_provider_whose_certificate_is_trusted() {
+    let home = Home::new();
+    certify(&home, "first");
+    certify(&home, "second");
+    let path = |name: &str| home.path(name).display().to_string();
+    let keys = Upstream::start(|_, _| Reaction::Answer(200, super::access::JWKS)).await;
+    let provider = Gateway::start().replica(keys.address());
+    let provider = provider.setting("--tls-certificate", path("first.pem"));
+    let provider = provider.setting("--tls-key", path("first.key")).spawn().await;
+    let upstream = Upstream::obedient().await;
+    let start = |trusted: &str| {
+        let url = format!("https://localhost:{}/jwks.json", provider.address().port());
+        let start = Gateway::start().replica(upstream.address()).setting("--jwks", url);
+        let start = start.setting("--jwt-issuer", "i").setting("--jwt-audience", "shelf");
+        start.variable("SSL_CERT_FILE", path(trusted))
+    };
+    let token = || {
+        let token = format!("Bearer {}", super::access::TOKEN.trim());
+        Request::put("/items/a", "{}").header("Authorization", token)
+    };
+    let trusting = start("first.pem").spawn().await;
+    eventually("the keys to be fetched", Duration::from_secs(10), async || {
+        (trusting.send(token()).await.status == 200).then_some(())
+    })
+    .await;
+    let wary = start("second.pem").spawn().await;
+    wary.log()
+        .wait_for("the certificate to be refused", |event| {
+            event["error"].as_str().is_some_and(|error| error.contains("certificate"))
+        })
+        .await;
+    wary.send(token()).await.expect(401);
+    for gateway in [wary, trusting, provider] {
+        gateway.stop().await;
+    }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
-use reqwest::Client;
 use serde_json::Value;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::Access;
+use super::fetch::{Url, fetch};
 use crate::attempt::chain;
 
 /// How often the set is fetched: providers announce a key well before they use it.
@@ -97,16 +97,15 @@ impl Key {
 
 /// Fetches the set, and again when it is due or a token names an unknown key. A failure keeps the
 /// last set, and the pause grows.
-pub(crate) async fn refresh(access: Arc<Access>, url: String) -> Infallible {
+pub(crate) async fn refresh(access: Arc<Access>, url: Url) -> Infallible {
     let Some(tokens) = &access.tokens else { return std::future::pending().await };
-    let client = Client::builder().timeout(FETCH_TIME_MAX).build();
-    let client = client.expect("the certificates of the system can be had");
     let mut failures = 0;
     loop {
         let generation = tokens.keys.load().generation + 1;
-        let fetched = match fetch(&client, &url).await {
-            Ok(text) => KeySet::parse(&text, generation),
-            Err(error) => Err(error),
+        let fetched = match timeout(FETCH_TIME_MAX, fetch(&url, SET_BYTES_MAX)).await {
+            Ok(Ok(text)) => KeySet::parse(&text, generation),
+            Ok(Err(error)) => Err(chain(&*error)),
+            Err(_) => Err("it took too long".to_owned()),
         };
         match fetched {
             Ok(set) => {
@@ -127,24 +126,5 @@ pub(crate) async fn refresh(access: Arc<Access>, url: String) -> Infallible {
                 sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
             }
         }
-    }
-}
-
-async fn fetch(client: &Client, url: &str) -> Result<Vec<u8>, String> {
-    let fetching = async {
-        let mut answer = client.get(url).send().await?.error_for_status()?;
-        let mut text = Vec::new();
-        while let Some(piece) = answer.chunk().await? {
-            text.extend_from_slice(&piece);
-            if text.len() > SET_BYTES_MAX {
-                break;
-            }
-        }
-        Ok(text)
-    };
-    match fetching.await {
-        Ok(text) if text.len() > SET_BYTES_MAX => Err("the set is too large".to_owned()),
-        Ok(text) => Ok(text),
-        Err(error) => Err(chain(&reqwest::Error::without_url(error))),
     }
 }

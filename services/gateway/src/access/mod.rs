@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod attacks;
+mod fetch;
 mod jwks;
 mod keys;
 mod permission;
@@ -21,6 +22,7 @@ use http::request::Parts;
 
 use crate::rate::Limit;
 
+pub(crate) use fetch::Url;
 pub(crate) use jwks::refresh;
 pub(crate) use keys::{InvalidKeys, KEY_PREFIX, Keys, hash_key, new_key};
 pub(crate) use permission::{Need, Permissions};

@@ -26,8 +26,9 @@ pub(crate) enum Exposed {
 /// # Errors
 /// [`Exposed`] says what is open, and how to say that it is meant so.
 pub(crate) fn check_exposure(settings: &Settings) -> Result<(), Exposed> {
-    let tokens = [&settings.jwks, &settings.jwt_issuer, &settings.jwt_audience];
-    if tokens.iter().any(|set| set.is_some()) && tokens.iter().any(|set| set.is_none()) {
+    let tokens =
+        [settings.jwks.is_some(), settings.jwt_issuer.is_some(), settings.jwt_audience.is_some()];
+    if tokens.contains(&true) && tokens.contains(&false) {
         return Err(Exposed::HalfATokenCheck);
     }
     if settings.tls_certificate.is_some() != settings.tls_key.is_some() {

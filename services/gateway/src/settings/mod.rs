@@ -14,6 +14,7 @@ use bytesize::ByteSize;
 use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 use serve::logs::LogFormat;
 
+use crate::access::Url;
 use crate::balance::{Balance, Origin};
 use crate::rate::Rate;
 
@@ -125,7 +126,7 @@ pub(crate) struct Settings {
 
     /// Where the public keys of an identity provider are (a JWK set), whose tokens are let in.
     #[arg(long, env = "SHELF_GATEWAY_JWKS", value_name = "URL", hide_env_values = true)]
-    pub(crate) jwks: Option<String>,
+    pub(crate) jwks: Option<Url>,
 
     /// The issuer that a token has to be of (`iss`).
     #[arg(long, env = "SHELF_GATEWAY_JWT_ISSUER", value_name = "TEXT", hide_env_values = true)]
