@@ -7,35 +7,46 @@
 //!   [`Shelf::stop`] fails the test when one of them was undocumented.
 //! - [`Request`], [`Answer`] and [`Connection`] are HTTP/1.1 as it is on the wire: a request can be
 //!   as wrong as a test likes, and an answer is seen as it came.
-//! - [`on_both_stores`] runs one script on the store in memory and on the one on disk, and compares
+//! - [`on_every_store`] runs one script on each back end, and compares
 //!   every byte of the answers.
+//! - [`Workload`] lets clients work on the same items while a [`Nemesis`] disturbs a [`Stage`], and
+//!   [`history`] judges what they saw.
 //! - [`browser`] drives a real Chromium.
 //!
 //! Processes are ended by their id, also when a test panics; the log of the service is printed then.
 
+mod backing;
 mod binary;
 pub mod browser;
 pub mod gateway;
+pub mod history;
 mod home;
 mod http;
 mod log;
+pub mod nemesis;
 mod poll;
 mod problem;
 mod random;
 mod report;
 mod service;
+mod stage;
 mod start;
 mod stores;
 mod transcript;
+mod workload;
 
+pub use self::backing::Backing;
 pub use self::home::Home;
 pub use self::http::{Answer, Connection, Request};
 pub use self::log::Log;
+pub use self::nemesis::Nemesis;
 pub use self::poll::{eventually, within};
 pub use self::problem::{Place, Problem};
 pub use self::random::Random;
 pub use self::report::Report;
 pub use self::service::Shelf;
+pub use self::stage::Stage;
 pub use self::start::{Refused, Start};
-pub use self::stores::{Store, on_both_stores};
+pub use self::stores::{Store, on_every_store};
 pub use self::transcript::Transcript;
+pub use self::workload::{Figures, Workload};

@@ -111,8 +111,22 @@ impl Shelf {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Stops it where it is (SIGSTOP): connections stay open and nothing is answered.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.process.child.id()).ok().and_then(Pid::from_raw);
-        kill_process(id.expect("a child has an id"), Signal::TERM).expect("it can be signalled");
+        kill_process(id.expect("a child has an id"), signal).expect("it can be signalled");
     }
 
     /// Waits for the end after [`terminate`](Self::terminate): exit code 0, no fault in the log, and

@@ -69,6 +69,13 @@ impl Start {
         self.store(url)
     }
 
+    /// Expects that the service logs faults, as it does when what is behind it fails.
+    #[must_use]
+    pub fn expecting_faults(mut self) -> Self {
+        self.faults_expected = true;
+        self
+    }
+
     /// Puts the store that fails on demand in front of the one that is set; see
     /// [`Shelf::rehearse`].
     #[must_use]
@@ -76,6 +83,14 @@ impl Start {
         self.faults_expected = true;
         let url = format!("faulty:{}?store={}", self.home.path("faults").display(), self.store);
         self.store(url)
+    }
+
+    /// Plants a bug into the store that is set, for as long as the service lives: one of those that
+    /// a checker has to find. Nothing else is started with it.
+    #[must_use]
+    pub fn planted(self, bug: &str) -> Self {
+        self.home.write("faults/bug", bug);
+        self.faulty()
     }
 
     /// Loads the samples.

@@ -1,5 +1,10 @@
-//! The back ends that one machine has.
+//! The back ends, the servers of some of them included.
 
+use std::sync::OnceLock;
+
+use testbed::Postgres;
+
+use crate::backing::Backing;
 use crate::service::Shelf;
 use crate::start::Start;
 
@@ -10,20 +15,68 @@ pub enum Store {
     Memory,
     /// `file:DIRECTORY`
     Disk,
+    /// `postgres://..`
+    Postgres,
 }
+
+/// Most connections of the PostgreSQL server that the tests of one process share: they run at the
+/// same time, and each service has seven.
+const CONNECTIONS_MAX: &str = "500";
 
 impl Store {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Memory, Self::Disk];
+    pub const ALL: [Self; 3] = [Self::Memory, Self::Disk, Self::Postgres];
 
-    /// Sets the back end of a service.
+    /// Returns its name, as tests have it in theirs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Disk => "disk",
+            Self::Postgres => "postgres",
+        }
+    }
+
+    /// Tells whether items are still there when the service was killed.
+    #[must_use]
+    pub fn outlives_the_service(self) -> bool {
+        self != Self::Memory
+    }
+
+    /// Returns how many services can have the same items at the same time, as far as tests use it.
+    #[must_use]
+    pub fn replicas(self) -> usize {
+        match self {
+            Self::Memory | Self::Disk => 1,
+            Self::Postgres => 2,
+        }
+    }
+
+    /// Makes an empty store with a server of its own, if it has one, to which anything may be done.
+    #[must_use]
+    pub fn backing(self) -> Backing {
+        match self {
+            Self::Memory => Backing::memory(),
+            Self::Disk => Backing::disk(),
+            Self::Postgres => Backing::postgres(Postgres::start()),
+        }
+    }
+
+    /// Sets the back end of a service, with items of its own.
     #[must_use]
     pub fn of(self, start: Start) -> Start {
         match self {
             Self::Memory => start.store("memory:"),
             Self::Disk => start.on_disk(),
+            Self::Postgres => start.store(postgres().create_database()),
         }
     }
+}
+
+/// Returns the server that the tests of this process share, each with a database of its own.
+fn postgres() -> &'static Postgres {
+    static SERVER: OnceLock<Postgres> = OnceLock::new();
+    SERVER.get_or_init(|| Postgres::builder().setting("max_connections", CONNECTIONS_MAX).start())
 }
 
 /// Runs `script` on a service with each back end, stops the services, and compares what was sent
@@ -32,14 +85,16 @@ impl Store {
 ///
 /// # Panics
 /// If the answers differ.
-pub async fn on_both_stores(start: impl Fn() -> Start, script: impl AsyncFn(&Shelf)) {
-    let mut transcripts = Vec::new();
+pub async fn on_every_store(start: impl Fn() -> Start, script: impl AsyncFn(&Shelf)) {
+    let mut expected = None;
     for store in Store::ALL {
         let shelf = store.of(start()).spawn().await;
         script(&shelf).await;
-        transcripts.push(shelf.transcript());
+        let transcript = shelf.transcript();
         shelf.stop().await;
+        match &expected {
+            None => expected = Some(transcript),
+            Some(expected) => transcript.assert_equals(expected),
+        }
     }
-    let [memory, disk] = &transcripts[..] else { unreachable!("there are two stores") };
-    memory.assert_equals(disk);
 }

@@ -1,6 +1,6 @@
 //! Collections that are declared in a file.
 
-use e2e::{Home, Request, Shelf, on_both_stores};
+use e2e::{Home, Request, Shelf, on_every_store};
 
 const COLLECTIONS: &str = r#"{
     "books": {
@@ -23,7 +23,7 @@ const COLLECTIONS: &str = r#"{
 
 #[tokio::test]
 async fn a_collection_has_its_own_schema_and_defaults() {
-    on_both_stores(
+    on_every_store(
         || Shelf::start().collections(COLLECTIONS),
         async |shelf| {
             let put = |json: &str| Request::put("/books/x", json).header("If-None-Match", "*");
@@ -56,7 +56,7 @@ async fn a_collection_has_its_own_schema_and_defaults() {
 
 #[tokio::test]
 async fn a_collection_can_demand_a_precondition() {
-    on_both_stores(
+    on_every_store(
         || Shelf::start().collections(COLLECTIONS),
         async |shelf| {
             let emma = r#"{"title":"Emma"}"#;

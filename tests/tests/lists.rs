@@ -1,10 +1,10 @@
 //! `GET /{collection}`: pages.
 
-use e2e::{Request, Shelf, on_both_stores};
+use e2e::{Request, Shelf, on_every_store};
 
 #[tokio::test]
 async fn pages_follow_each_other_until_next_is_null() {
-    on_both_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         let empty = shelf.send(Request::get("/items")).await;
         assert_eq!(empty.expect(200).text(), r#"{"items":[],"next":null}"#);
         assert_eq!(empty.header("link"), None);
@@ -57,7 +57,7 @@ async fn pages_follow_each_other_until_next_is_null() {
 
 #[tokio::test]
 async fn a_page_shows_what_the_item_itself_shows() {
-    on_both_stores(
+    on_every_store(
         || Shelf::start().samples(),
         async |shelf| {
             let page = shelf.send(Request::get("/items")).await;
@@ -75,7 +75,7 @@ async fn a_page_shows_what_the_item_itself_shows() {
 
 #[tokio::test]
 async fn a_cursor_survives_changes_to_the_collection() {
-    on_both_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         for id in ["a", "b", "c", "d", "e"] {
             shelf.send(Request::put(format!("/items/{id}"), "{}")).await.expect(201);
         }
@@ -95,7 +95,7 @@ async fn a_cursor_survives_changes_to_the_collection() {
 
 #[tokio::test]
 async fn the_limit_is_one_to_a_thousand_and_a_hundred_by_itself() {
-    on_both_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         let mut connection = shelf.connect().await;
         for at in 0..1_001 {
             connection.send(&Request::put(format!("/items/{at:04}"), "{}")).await.expect(201);
@@ -117,7 +117,7 @@ async fn the_limit_is_one_to_a_thousand_and_a_hundred_by_itself() {
 
 #[tokio::test]
 async fn a_bad_query_is_refused_with_the_parameter() {
-    on_both_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         let long = "A".repeat(1_000);
         let cases = [
             ("limit=0", "limit"),
@@ -156,7 +156,7 @@ async fn a_bad_query_is_refused_with_the_parameter() {
 /// A page of the largest items ends early; nothing is lost by that.
 #[tokio::test]
 async fn a_page_of_large_items_is_cut_and_goes_on() {
-    on_both_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         let mut connection = shelf.connect().await;
         let name = "x".repeat(1_000_000);
         for at in 0..8 {

@@ -1,7 +1,7 @@
 //! The order of checks: of all that is wrong with a request, the first in the design's order gives
 //! the answer.
 
-use e2e::{Request, Shelf, on_both_stores};
+use e2e::{Request, Shelf, on_every_store};
 
 /// Something that is wrong with a request, and what is answered if nothing before it is.
 struct Fault {
@@ -84,7 +84,7 @@ fn request(parts: Parts) -> Request {
 
 #[tokio::test]
 async fn of_two_faults_the_earlier_one_is_answered() {
-    on_both_stores(
+    on_every_store(
         || Shelf::start().samples(),
         async |shelf| {
             let before = shelf.send(Request::get("/items/foo")).await.text();
@@ -113,7 +113,7 @@ async fn of_two_faults_the_earlier_one_is_answered() {
 
 #[tokio::test]
 async fn all_that_is_malformed_is_400_whatever_the_schema_says() {
-    on_both_stores(
+    on_every_store(
         || Shelf::start().samples(),
         async |shelf| {
             let wrong = r#"{"size":"6"}"#;
@@ -140,7 +140,7 @@ async fn all_that_is_malformed_is_400_whatever_the_schema_says() {
 #[tokio::test]
 async fn a_demanded_precondition_comes_between_the_schema_and_the_state() {
     let collections = r#"{"books":{"schema":{"properties":{"pages":{"type":"integer"}}},"require_precondition":true}}"#;
-    on_both_stores(
+    on_every_store(
         || Shelf::start().collections(collections),
         async |shelf| {
             let put = |json: &str| Request::put("/books/a", json);
@@ -176,7 +176,7 @@ async fn a_demanded_precondition_comes_between_the_schema_and_the_state() {
 #[tokio::test]
 async fn the_schema_comes_before_a_demanded_precondition_in_a_patch_too() {
     let collections = r#"{"books":{"schema":{"properties":{"pages":{"type":"integer"}}},"require_precondition":true}}"#;
-    on_both_stores(
+    on_every_store(
         || Shelf::start().collections(collections),
         async |shelf| {
             let created = Request::put("/books/a", "{}").header("If-None-Match", "*");

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use e2e::{Request, Shelf, Store, on_both_stores};
+use e2e::{Request, Shelf, Store, on_every_store};
 
 const FOO: &str = "/items/foo";
 
 #[tokio::test]
 async fn a_merge_patch_changes_what_it_names() {
-    on_both_stores(
+    on_every_store(
         || Shelf::start().samples(),
         async |shelf| {
             let merge = async |patch: &str| shelf.send(Request::merge_patch(FOO, patch)).await;
@@ -47,7 +47,7 @@ async fn a_merge_patch_changes_what_it_names() {
 
 #[tokio::test]
 async fn a_json_patch_is_carried_out_whole_or_not_at_all() {
-    on_both_stores(
+    on_every_store(
         || Shelf::start().samples(),
         async |shelf| {
             let patch = async |patch: &str| shelf.send(Request::json_patch(FOO, patch)).await;
@@ -92,7 +92,7 @@ async fn a_json_patch_is_carried_out_whole_or_not_at_all() {
 
 #[tokio::test]
 async fn another_media_type_is_refused_with_the_known_ones() {
-    on_both_stores(
+    on_every_store(
         || Shelf::start().samples(),
         async |shelf| {
             for request in [
@@ -114,7 +114,7 @@ async fn another_media_type_is_refused_with_the_known_ones() {
 
 #[tokio::test]
 async fn a_patch_obeys_preconditions() {
-    on_both_stores(
+    on_every_store(
         || Shelf::start().samples(),
         async |shelf| {
             let etag = shelf.send(Request::get(FOO)).await.etag();
@@ -136,7 +136,7 @@ async fn a_patch_obeys_preconditions() {
 
 #[tokio::test]
 async fn a_repeated_patch_whose_answer_was_lost_is_no_conflict() {
-    on_both_stores(
+    on_every_store(
         || Shelf::start().samples(),
         async |shelf| {
             let before = shelf.send(Request::get(FOO)).await.etag();

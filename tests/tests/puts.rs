@@ -1,12 +1,12 @@
 //! `PUT /{collection}/{id}` and `POST /{collection}`: what a write says about what it did.
 
-use e2e::{Request, Shelf, on_both_stores};
+use e2e::{Request, Shelf, on_every_store};
 
 const TEN: &str = r#"{"name":"Ten","size":10}"#;
 
 #[tokio::test]
 async fn a_put_says_created_then_unchanged_then_updated() {
-    on_both_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         let created = shelf.send(Request::put("/items/a", TEN)).await;
         created.expect_item(201, "created", TEN);
         assert_eq!(created.header("location"), Some("/items/a"));
@@ -31,7 +31,7 @@ async fn a_put_says_created_then_unchanged_then_updated() {
 
 #[tokio::test]
 async fn equal_json_in_another_spelling_changes_nothing() {
-    on_both_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         let created = shelf.send(Request::put("/items/a", TEN)).await;
         for other in [
             r#"{"size":10,"name":"Ten"}"#,
@@ -50,7 +50,7 @@ async fn equal_json_in_another_spelling_changes_nothing() {
 
 #[tokio::test]
 async fn a_representation_keeps_the_order_of_members_and_the_text_of_numbers() {
-    on_both_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         for (sent, stored) in [
             (
                 r#"{ "size" : 123456789012345678901234567890 }"#,
@@ -75,7 +75,7 @@ async fn a_representation_keeps_the_order_of_members_and_the_text_of_numbers() {
 
 #[tokio::test]
 async fn an_etag_depends_on_the_content_alone() {
-    on_both_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         let first = shelf.send(Request::put("/items/a", TEN)).await.etag();
         shelf.send(Request::put("/items/a", "{}")).await.expect(200);
         shelf.send(Request::delete("/items/a")).await.expect(204);
@@ -92,7 +92,7 @@ async fn an_etag_depends_on_the_content_alone() {
 
 #[tokio::test]
 async fn if_none_match_lets_only_the_first_put_pass() {
-    on_both_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         let put = |json: &str| Request::put("/items/a", json).header("If-None-Match", "*");
         let created = shelf.send(put(TEN)).await;
         created.expect(201);
@@ -108,7 +108,7 @@ async fn if_none_match_lets_only_the_first_put_pass() {
 
 #[tokio::test]
 async fn if_match_lets_a_write_pass_that_knows_the_item() {
-    on_both_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         let put = |json: &str, tags: &str| Request::put("/items/a", json).header("If-Match", tags);
         let absent = shelf.send(put(TEN, "*")).await;
         absent.expect_problem(412, "precondition-failed");
@@ -131,7 +131,7 @@ async fn if_match_lets_a_write_pass_that_knows_the_item() {
 
 #[tokio::test]
 async fn a_repeated_write_whose_answer_was_lost_is_no_conflict() {
-    on_both_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         let before = shelf.send(Request::put("/items/a", TEN)).await.etag();
         let write = Request::put("/items/a", r#"{"name":"Eleven"}"#).header("If-Match", &before);
         let answered = shelf.send(write.clone()).await;
@@ -152,7 +152,7 @@ async fn a_repeated_write_whose_answer_was_lost_is_no_conflict() {
 
 #[tokio::test]
 async fn malformed_conditions_are_refused_with_their_name() {
-    on_both_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         let many = vec!["\"a\""; 101].join(",");
         for name in ["If-Match", "If-None-Match"] {
             for value in ["", "a", "\"a", "\"a\" \"b\"", "*, \"a\"", "w/\"a\"", many.as_str()] {
@@ -168,7 +168,7 @@ async fn malformed_conditions_are_refused_with_their_name() {
 
 #[tokio::test]
 async fn a_client_that_prefers_minimal_answers_gets_no_body() {
-    on_both_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         let minimal = |request: Request| request.header("Prefer", "return=minimal");
         let created = shelf.send(minimal(Request::put("/items/a", TEN))).await;
         created.expect_item(201, "created", "");
@@ -198,7 +198,7 @@ async fn a_client_that_prefers_minimal_answers_gets_no_body() {
 
 #[tokio::test]
 async fn a_post_makes_an_id_that_comes_later_than_the_last() {
-    on_both_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         let mut last = String::new();
         for _ in 0..3 {
             let answer = shelf.send(Request::post("/items", TEN)).await;
@@ -245,7 +245,7 @@ async fn locations_lead_back_to_the_item_whatever_its_id() {
         ("u%CC%88", "u\u{308}"),
         (&longest, &longest),
     ];
-    on_both_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         for (at, (sent, id)) in ids.iter().enumerate() {
             let item = format!("{{\"name\":null,\"size\":{at}}}");
             let created = shelf.send(Request::put(format!("/items/{sent}"), item.as_str())).await;
@@ -266,7 +266,7 @@ async fn locations_lead_back_to_the_item_whatever_its_id() {
 
 #[tokio::test]
 async fn ids_are_compared_byte_for_byte() {
-    on_both_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         for id in ["a", "A", "%C3%BC", "u%CC%88", "a%20", "%20a"] {
             let answer = shelf.send(Request::put(format!("/items/{id}"), "{}")).await;
             answer.expect(201);

@@ -9,16 +9,17 @@ use tokio::task::JoinSet;
 
 const CLIENTS: usize = 64;
 const IDS: usize = 1_000;
+
 /// Lets all clients put all ids at the same time, and counts the statuses. All of them write the
-/// same.
+/// same; replicas share the clients.
 async fn race(
-    shelf: &Shelf,
+    replicas: &[Shelf],
     precondition: Option<(&'static str, &'static str)>,
 ) -> BTreeMap<u16, usize> {
     let start = Arc::new(Barrier::new(CLIENTS));
     let mut clients = JoinSet::new();
-    for _ in 0..CLIENTS {
-        let mut connection = shelf.connect().await;
+    for client in 0..CLIENTS {
+        let mut connection = replicas[client % replicas.len()].connect().await;
         let start = Arc::clone(&start);
         clients.spawn(async move {
             let mut statuses = BTreeMap::<u16, usize>::new();
@@ -48,14 +49,20 @@ async fn race(
 }
 
 async fn race_on(store: Store, precondition: Option<(&'static str, &'static str)>, lost: u16) {
-    let shelf = store.of(Shelf::start()).spawn().await;
-    let statuses = race(&shelf, precondition).await;
+    let backing = store.backing();
+    let mut replicas = Vec::new();
+    for _ in 0..store.replicas() {
+        replicas.push(backing.of(Shelf::start()).spawn().await);
+    }
+    let statuses = race(&replicas, precondition).await;
     let expected = BTreeMap::from([(201, IDS), (lost, (CLIENTS - 1) * IDS)]);
     assert_eq!(statuses, expected, "{store:?}");
-    let page = shelf.send(Request::get("/items?limit=1000")).await.json();
-    assert_eq!(page["items"].as_array().map(Vec::len), Some(IDS));
-    assert!(page["next"].is_null());
-    shelf.stop().await;
+    for shelf in replicas {
+        let page = shelf.send(Request::get("/items?limit=1000")).await.json();
+        assert_eq!(page["items"].as_array().map(Vec::len), Some(IDS));
+        assert!(page["next"].is_null());
+        shelf.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -69,6 +76,11 @@ async fn one_of_many_first_puts_creates_on_disk() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_many_first_puts_creates_on_two_replicas_of_postgres() {
+    race_on(Store::Postgres, None, 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_many_conditional_puts_passes_in_memory() {
     race_on(Store::Memory, Some(("If-None-Match", "*")), 412).await;
 }
@@ -76,6 +88,11 @@ async fn one_of_many_conditional_puts_passes_in_memory() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_many_conditional_puts_passes_on_disk() {
     race_on(Store::Disk, Some(("If-None-Match", "*")), 412).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_many_conditional_puts_passes_on_two_replicas_of_postgres() {
+    race_on(Store::Postgres, Some(("If-None-Match", "*")), 412).await;
 }
 
 /// Clients increment one number by compare-and-set; each increment is counted once.

@@ -1,12 +1,12 @@
 //! GET, HEAD, DELETE and OPTIONS.
 
-use e2e::{Request, Shelf, on_both_stores};
+use e2e::{Request, Shelf, on_every_store};
 
 const FOO: &str = r#"{"name":"Fighters","size":6}"#;
 
 #[tokio::test]
 async fn a_read_answers_the_item_its_absence_or_that_it_is_the_same() {
-    on_both_stores(
+    on_every_store(
         || Shelf::start().samples(),
         async |shelf| {
             let found = shelf.send(Request::get("/items/foo")).await;
@@ -37,7 +37,7 @@ async fn a_read_answers_the_item_its_absence_or_that_it_is_the_same() {
 
 #[tokio::test]
 async fn head_answers_what_get_answers_without_the_body() {
-    on_both_stores(
+    on_every_store(
         || Shelf::start().samples(),
         async |shelf| {
             let targets = [
@@ -75,7 +75,7 @@ async fn head_answers_what_get_answers_without_the_body() {
 
 #[tokio::test]
 async fn a_deletion_answers_204_then_404() {
-    on_both_stores(
+    on_every_store(
         || Shelf::start().samples(),
         async |shelf| {
             let stale = Request::delete("/items/foo").header("If-Match", "\"x\"");
@@ -97,7 +97,7 @@ async fn a_deletion_answers_204_then_404() {
 
 #[tokio::test]
 async fn options_and_405_list_the_methods_of_a_path() {
-    on_both_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         for (target, wrong, allow) in [
             ("/items", "PUT", "GET, HEAD, OPTIONS, POST"),
             ("/items", "DELETE", "GET, HEAD, OPTIONS, POST"),
@@ -119,7 +119,7 @@ async fn options_and_405_list_the_methods_of_a_path() {
 
 #[tokio::test]
 async fn an_unknown_path_is_a_404_problem() {
-    on_both_stores(Shelf::start, async |shelf| {
+    on_every_store(Shelf::start, async |shelf| {
         for target in [
             "/",
             "/unknown/foo",

@@ -1,10 +1,10 @@
 //! The two cases that the service grew from: FastAPI's page *Additional Status Codes*.
 
-use e2e::{Request, Shelf, on_both_stores};
+use e2e::{Request, Shelf, on_every_store};
 
 #[tokio::test]
 async fn an_update_answers_200_with_the_new_item() {
-    on_both_stores(
+    on_every_store(
         || Shelf::start().samples(),
         async |shelf| {
             let request = Request::put("/items/foo", r#"{"name":"Wrestlers"}"#);
@@ -17,7 +17,7 @@ async fn an_update_answers_200_with_the_new_item() {
 
 #[tokio::test]
 async fn a_creation_answers_201_with_the_item() {
-    on_both_stores(
+    on_every_store(
         || Shelf::start().samples(),
         async |shelf| {
             let request = Request::put("/items/red", r#"{"name":"Chillies"}"#);

@@ -13,8 +13,10 @@ mod pages;
 mod probes;
 mod router;
 mod shelf;
+mod turns;
 
 pub use edge::{Edge, LogRequests};
 pub use metrics::Metrics;
 pub use router::{InvalidSetup, Limits, RESERVED_NAMES, Setup, router};
 pub use shelf::Shelf;
+pub use turns::Turns;

@@ -70,6 +70,7 @@ impl Metrics {
             updated: counter("updated"),
             unchanged: counter("unchanged"),
             deleted: counter("deleted"),
+            replayed: counter("replayed"),
         }
     }
 
@@ -107,6 +108,7 @@ pub(crate) struct WriteCounters {
     updated: IntCounter,
     unchanged: IntCounter,
     deleted: IntCounter,
+    replayed: IntCounter,
 }
 
 impl WriteCounters {
@@ -116,6 +118,7 @@ impl WriteCounters {
             Outcome::Updated(_) => self.updated.inc(),
             Outcome::Unchanged(_) => self.unchanged.inc(),
             Outcome::Deleted => self.deleted.inc(),
+            Outcome::Replayed(_) => self.replayed.inc(),
         }
     }
 }

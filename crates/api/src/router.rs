@@ -24,6 +24,7 @@ use crate::metrics::Metrics;
 use crate::pages::{ProblemsPage, docs, docs_asset, problems, redoc, redoc_asset};
 use crate::probes::{Service, get_livez, get_metrics, get_openapi, get_readyz};
 use crate::shelf::Shelf;
+use crate::turns::Turns;
 
 /// Names that no collection can have, because the service has a page or an operation there.
 pub const RESERVED_NAMES: &[&str] = &["docs", "livez", "metrics", "problems", "readyz", "redoc"];
@@ -39,6 +40,8 @@ pub struct Setup {
     pub limits: Limits,
     /// What is counted.
     pub metrics: Metrics,
+    /// Who patches what.
+    pub turns: Turns,
 }
 
 /// What a request may cost.
@@ -54,6 +57,8 @@ pub struct Limits {
     pub target_bytes_max: usize,
     /// Most bytes of the header section.
     pub headers_bytes_max: usize,
+    /// How long the answer of a request with an `Idempotency-Key` is remembered.
+    pub remembered_for: Duration,
 }
 
 impl Default for Limits {
@@ -62,6 +67,7 @@ impl Default for Limits {
     ///   that a slow one is told apart from a slow service.
     /// - A target of 8,000 bytes is what RFC 9110 §4.1 asks servers to support at least, and 16 KiB
     ///   of header fields is what browsers and proxies are content with.
+    /// - Answers are remembered for a day: a client that was cut off comes back within hours.
     fn default() -> Self {
         Self {
             body_bytes_max: 1 << 20,
@@ -69,6 +75,7 @@ impl Default for Limits {
             request_time_max: Duration::from_secs(30),
             target_bytes_max: 8_000,
             headers_bytes_max: 16 << 10,
+            remembered_for: Duration::from_secs(24 * 60 * 60),
         }
     }
 }
@@ -114,7 +121,8 @@ pub fn router(setup: &Setup) -> Result<(Dispatch, Document), InvalidSetup> {
     for collection in &setup.collections {
         let store = Arc::clone(&setup.store);
         let written = metrics.writes(collection.name());
-        let shelf = Shelf::new(collection.clone(), store, limits.body(), written);
+        let turns = setup.turns.clone();
+        let shelf = Shelf::new(collection.clone(), store, limits, written, turns);
         mount_items(&mut api, shelf, limits);
     }
     let service = Service {
@@ -147,7 +155,7 @@ fn check_names(collections: &[Collection]) -> Result<(), InvalidSetup> {
 }
 
 impl Limits {
-    fn body(&self) -> BodyLimit {
+    pub(crate) fn body(&self) -> BodyLimit {
         BodyLimit { bytes_max: self.body_bytes_max, time_max: self.body_time_max }
     }
 

@@ -1,17 +1,21 @@
 //! One collection in its store: the state of every item operation.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use contract::extract::{BodyLimit, FromRef};
 use domain::{
-    Collection, CollectionName, Item, ItemId, Key, Outcome, Precondition, Verdict, Write, json,
+    Collection, CollectionName, Idempotency, Item, ItemId, Key, Outcome, Precondition, Refusal,
+    Verdict, Write, json,
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 use store::Store;
 
-use crate::items::failure::{InvalidBody, PreconditionMissing, StoreFailure, WriteStoreFailure};
+use crate::items::failure::{InvalidBody, PreconditionMissing, StoreFailure};
 use crate::metrics::WriteCounters;
+use crate::router::Limits;
+use crate::turns::Turns;
 
 /// What is percent-encoded in the path segment that holds an id: all that is not a `pchar`
 /// (RFC 3986 §3.3), and what people would misread in a link.
@@ -43,7 +47,30 @@ struct Inner {
     name: CollectionName,
     store: Arc<dyn Store>,
     body_limit: BodyLimit,
+    /// How long answers under an idempotency key are remembered.
+    remembered_for: Duration,
     written: WriteCounters,
+    turns: Turns,
+}
+
+/// What a write did.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    /// What was done; never [`Outcome::Replayed`].
+    pub(crate) outcome: Outcome,
+    /// The item that it was done to, when that happened before, under the same idempotency key.
+    pub(crate) replayed: Option<ItemId>,
+}
+
+impl From<Outcome> for Applied {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Replayed(remembered) => {
+                Self { outcome: remembered.outcome, replayed: Some(remembered.id) }
+            }
+            outcome => Self { outcome, replayed: None },
+        }
+    }
 }
 
 impl FromRef<Shelf> for BodyLimit {
@@ -56,11 +83,20 @@ impl Shelf {
     pub(crate) fn new(
         collection: Collection,
         store: Arc<dyn Store>,
-        body_limit: BodyLimit,
+        limits: Limits,
         written: WriteCounters,
+        turns: Turns,
     ) -> Self {
         let name = CollectionName::new(collection.name().as_str()).expect("it is a name already");
-        Self(Arc::new(Inner { collection, name, store, body_limit, written }))
+        Self(Arc::new(Inner {
+            collection,
+            name,
+            store,
+            body_limit: limits.body(),
+            remembered_for: limits.remembered_for,
+            written,
+            turns,
+        }))
     }
 
     pub(crate) fn collection(&self) -> &Collection {
@@ -69,6 +105,14 @@ impl Shelf {
 
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.0.store
+    }
+
+    pub(crate) fn remembered_for(&self) -> Duration {
+        self.0.remembered_for
+    }
+
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.0.turns
     }
 
     pub(crate) fn key(&self, id: ItemId) -> Key {
@@ -112,14 +156,29 @@ impl Shelf {
         Ok(self.store().get(key).await?)
     }
 
-    /// Applies one write, and counts what came of it.
-    pub(crate) async fn apply(&self, write: Write) -> Result<Verdict, WriteStoreFailure> {
+    /// Answers a request from memory, or returns `None` when it is the first under its key.
+    pub(crate) async fn replay(
+        &self,
+        idempotency: &Idempotency,
+    ) -> Result<Option<Result<Applied, Refusal>>, StoreFailure> {
+        let remembered = self.store().recall(&idempotency.key).await?;
+        Ok(idempotency.replay(remembered.as_ref()).map(|verdict| self.counted(verdict)))
+    }
+
+    /// Applies one write, and counts what came of it. `F` is how the operation answers when the store
+    /// cannot.
+    pub(crate) async fn apply<F: From<store::Error>>(
+        &self,
+        write: Write,
+    ) -> Result<Result<Applied, Refusal>, F> {
         let mut verdicts = self.store().apply(vec![write]).await;
-        let verdict = verdicts.pop().expect("a store answers every write")?;
-        if let Ok(outcome) = &verdict {
-            self.0.written.count(outcome);
-        }
-        Ok(verdict)
+        Ok(self.counted(verdicts.pop().expect("a store answers every write")?))
+    }
+
+    fn counted(&self, verdict: Verdict) -> Result<Applied, Refusal> {
+        let outcome = verdict?;
+        self.0.written.count(&outcome);
+        Ok(outcome.into())
     }
 }
 
@@ -130,5 +189,6 @@ pub(crate) const fn outcome_name(outcome: &Outcome) -> &'static str {
         Outcome::Updated(_) => "updated",
         Outcome::Unchanged(_) => "unchanged",
         Outcome::Deleted => "deleted",
+        Outcome::Replayed(_) => "replayed",
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use api::{Limits, Metrics, Setup, router};
+use api::{Limits, Metrics, Setup, Turns, router};
 use domain::Collection;
 use store::Options;
 
@@ -10,7 +10,13 @@ use store::Options;
 fn the_committed_document_is_the_served_one() {
     let store = store::open("memory:", &Options::default()).expect("memory needs nothing");
     let collections = vec![Collection::items()];
-    let setup = Setup { store, collections, limits: Limits::default(), metrics: Metrics::new() };
+    let setup = Setup {
+        store,
+        collections,
+        limits: Limits::default(),
+        metrics: Metrics::new(),
+        turns: Turns::default(),
+    };
     let (_, document) = router(&setup).expect("the built-in collection can be served");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
     let served = document.to_bytes();

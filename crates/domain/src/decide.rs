@@ -1,26 +1,34 @@
 //! The upsert rule. It stands here and nowhere else.
 
+use crate::idempotency::Remembered;
 use crate::item::Item;
 use crate::write::{Change, Outcome, Refusal, Verdict, Write};
 
-/// Decides what `write` does to an item whose state is `current`.
+/// Decides what `write` does to an item whose state is `current`. `remembered` is what is kept
+/// under the write's idempotency key, if it carries one.
 ///
-/// A back end runs this under its lock or transaction and then makes the outcome true: it stores
-/// the item of [`Created`](Outcome::Created) and [`Updated`](Outcome::Updated), removes that of
-/// [`Deleted`](Outcome::Deleted), and does nothing otherwise.
+/// A back end runs this under its lock or transaction and then makes the outcome true, in one
+/// atomic step: it stores the item of [`Created`](Outcome::Created) and
+/// [`Updated`](Outcome::Updated), removes that of [`Deleted`](Outcome::Deleted), and keeps what
+/// [`Write::remember`] says.
 ///
 /// The order of checks:
-/// 1. A deletion or replacement of an absent item is [`NotFound`](Refusal::NotFound), whatever
+/// 1. A request that was answered before is [`Replayed`](Outcome::Replayed), whatever has become of
+///    the item since.
+/// 2. A deletion or replacement of an absent item is [`NotFound`](Refusal::NotFound), whatever
 ///    the precondition: without it the answer would not be a success (RFC 9110 §13.2.1).
-/// 2. `If-None-Match`. Its failure is final, so it comes before the indulgence of the next check.
-/// 3. `If-Match`. When it fails although the item already is what the change would make of it, the
+/// 3. `If-None-Match`. Its failure is final, so it comes before the indulgence of the next check.
+/// 4. `If-Match`. When it fails although the item already is what the change would make of it, the
 ///    write is [`Unchanged`](Outcome::Unchanged): the client repeats a request whose answer it
 ///    lost (RFC 9110 §13.1.1).
-/// 4. The basis of a replacement.
+/// 5. The basis of a replacement.
 ///
 /// # Errors
 /// The [`Refusal`]; nothing may be written then.
-pub fn decide(current: Option<&Item>, write: &Write) -> Verdict {
+pub fn decide(current: Option<&Item>, remembered: Option<&Remembered>, write: &Write) -> Verdict {
+    if let Some(verdict) = write.idempotency.and_then(|own| own.replay(remembered)) {
+        return verdict;
+    }
     if current.is_none() && !matches!(write.change, Change::Put(_)) {
         return Err(Refusal::NotFound);
     }

@@ -56,6 +56,19 @@ pub(crate) fn hash128(bytes: &[u8]) -> [u8; 16] {
     short
 }
 
+/// Returns the first 128 bits of the BLAKE3 hash of all `parts`, each preceded by its length, so
+/// that it matters where one ends and the next begins.
+pub(crate) fn hash128_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    let mut short = [0; 16];
+    hasher.finalize_xof().fill(&mut short);
+    short
+}
+
 /// Text that is not the text form of an [`ETag`] of this service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an entity tag of this service")]

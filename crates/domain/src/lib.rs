@@ -7,6 +7,7 @@ mod collection;
 mod decide;
 mod etag;
 mod id;
+mod idempotency;
 mod item;
 pub mod json;
 mod page;
@@ -21,6 +22,7 @@ pub use id::{
     COLLECTION_NAME_BYTES_MAX, CollectionName, ITEM_ID_BYTES_MAX, InvalidCollectionName,
     InvalidItemId, ItemId, Key,
 };
+pub use idempotency::{Fingerprint, Idempotency, Moment, Remembered, ReplayKey};
 pub use item::{Digest, Item};
 pub use page::{
     CURSOR_BYTES_MAX, Cursor, InvalidCursor, PAGE_BYTES_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX,

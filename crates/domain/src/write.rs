@@ -2,6 +2,7 @@
 
 use crate::etag::ETag;
 use crate::id::Key;
+use crate::idempotency::{Idempotency, Remembered};
 use crate::item::Item;
 use crate::precondition::Precondition;
 
@@ -14,6 +15,27 @@ pub struct Write {
     pub precondition: Precondition,
     /// What to do to it.
     pub change: Change,
+    /// What makes it safe to repeat, if the client sent an idempotency key.
+    pub idempotency: Option<Idempotency>,
+}
+
+impl Write {
+    /// Makes a write without a precondition and without an idempotency key.
+    #[must_use]
+    pub fn new(key: Key, change: Change) -> Self {
+        Self { key, precondition: Precondition::default(), change, idempotency: None }
+    }
+
+    /// Returns what is to be remembered of this write once it did `outcome`: nothing unless it
+    /// carries a key, and nothing when it was answered from memory.
+    #[must_use]
+    pub fn remember(&self, outcome: &Outcome) -> Option<Remembered> {
+        let Idempotency { fingerprint, until, .. } = self.idempotency?;
+        if matches!(outcome, Outcome::Replayed(_)) {
+            return None;
+        }
+        Some(Remembered { fingerprint, until, id: self.key.id.clone(), outcome: outcome.clone() })
+    }
 }
 
 /// What a write does to its item.
@@ -44,6 +66,8 @@ pub enum Outcome {
     Unchanged(Item),
     /// The item existed, and no longer does.
     Deleted,
+    /// The same request was answered before; this is what it did then. Nothing was done now.
+    Replayed(Box<Remembered>),
 }
 
 /// Why a write did nothing.
@@ -61,6 +85,9 @@ pub enum Refusal {
     /// The item is no longer the one that [`Change::Replace`] was computed from.
     #[error("the item has changed since it was read")]
     Moved,
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
 }
 
 /// The answer of [`decide`](crate::decide).

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use domain::{
-    Change, CollectionName, ETag, Item, ItemId, Key, Outcome, Precondition, Refusal, Tags, Verdict,
-    Write, decide, json,
+    Change, CollectionName, ETag, Fingerprint, Idempotency, Item, ItemId, Key, Moment, Outcome,
+    Precondition, Refusal, ReplayKey, Tags, Verdict, Write, decide, json,
 };
 use proptest::prelude::*;
 
@@ -42,7 +42,7 @@ fn any_precondition() -> impl Strategy<Value = Precondition> {
 fn write(precondition: Precondition, change: Change) -> Write {
     let key =
         Key { collection: CollectionName::new("items").unwrap(), id: ItemId::new("foo").unwrap() };
-    Write { key, precondition, change }
+    Write { precondition, ..Write::new(key, change) }
 }
 
 fn put(item: &Item) -> Write {
@@ -54,7 +54,7 @@ fn after(current: Option<Item>, verdict: &Verdict) -> Option<Item> {
     match verdict {
         Ok(Outcome::Created(item) | Outcome::Updated(item)) => Some(item.clone()),
         Ok(Outcome::Deleted) => None,
-        Ok(Outcome::Unchanged(_)) | Err(_) => current,
+        Ok(Outcome::Unchanged(_) | Outcome::Replayed(_)) | Err(_) => current,
     }
 }
 
@@ -81,6 +81,7 @@ fn is_sound(current: Option<&Item>, write: &Write, verdict: &Verdict) -> bool {
         Err(Refusal::Moved) => {
             matches!(&write.change, Change::Replace { basis, .. } if current.is_some_and(|stored| stored.etag() != *basis))
         }
+        Ok(Outcome::Replayed(_)) | Err(Refusal::KeyReused) => false,
     }
 }
 
@@ -127,7 +128,20 @@ fn name(verdict: &Verdict) -> &'static str {
         Err(Refusal::PreconditionFailed { .. }) => "failed",
         Err(Refusal::NotFound) => "not found",
         Err(Refusal::Moved) => "moved",
+        Ok(Outcome::Replayed(_)) => "replayed",
+        Err(Refusal::KeyReused) => "key reused",
     }
+}
+
+/// Gives a write an idempotency key. The request is what `fingerprint` says.
+fn keyed(write: Write, fingerprint: u8, now: u64) -> Write {
+    let idempotency = Idempotency {
+        key: ReplayKey::of_item(&write.key, "", "k"),
+        fingerprint: Fingerprint::from_bytes([fingerprint; 16]),
+        now: Moment(now),
+        until: Moment(now + 100),
+    };
+    Write { idempotency: Some(idempotency), ..write }
 }
 
 proptest! {
@@ -138,7 +152,7 @@ proptest! {
         change in any_change(),
     ) {
         let write = write(precondition, change);
-        let verdict = decide(current.as_ref(), &write);
+        let verdict = decide(current.as_ref(), None, &write);
         prop_assert!(is_sound(current.as_ref(), &write, &verdict), "{verdict:?}");
     }
 
@@ -149,7 +163,7 @@ proptest! {
         let mut current = None;
         for (precondition, change) in steps {
             let write = write(precondition, change);
-            let verdict = decide(current.as_ref(), &write);
+            let verdict = decide(current.as_ref(), None, &write);
             prop_assert_eq!(name(&verdict), model(current.as_ref(), &write), "{:?} on {:?}", write, current);
             current = after(current, &verdict);
         }
@@ -162,43 +176,43 @@ proptest! {
         change in any_change(),
     ) {
         let precondition = Precondition { if_match, if_none_match: Some(Tags::Any) };
-        let verdict = decide(Some(&current), &write(precondition, change));
+        let verdict = decide(Some(&current), None, &write(precondition, change));
         prop_assert!(verdict.is_err(), "{verdict:?}");
     }
 
     #[test]
     fn an_absent_item_is_created_under_if_none_match(tags in any_tags(), sent in any_item()) {
         let precondition = Precondition { if_none_match: Some(tags), ..Precondition::default() };
-        let verdict = decide(None, &write(precondition, Change::Put(sent.clone())));
+        let verdict = decide(None, None, &write(precondition, Change::Put(sent.clone())));
         prop_assert_eq!(verdict, Ok(Outcome::Created(sent)));
     }
 
     #[test]
     fn a_put_without_precondition_is_never_refused(current in prop::option::of(any_item()), sent in any_item()) {
-        let verdict = decide(current.as_ref(), &put(&sent));
+        let verdict = decide(current.as_ref(), None, &put(&sent));
         prop_assert!(verdict.is_ok());
         prop_assert!(after(current, &verdict).unwrap().equals(&sent));
     }
 
     #[test]
     fn repeating_a_put_changes_nothing(current in prop::option::of(any_item()), sent in any_item()) {
-        let stored = after(current.clone(), &decide(current.as_ref(), &put(&sent))).unwrap();
-        prop_assert_eq!(decide(Some(&stored), &put(&sent)), Ok(Outcome::Unchanged(stored.clone())));
+        let stored = after(current.clone(), &decide(current.as_ref(), None, &put(&sent))).unwrap();
+        prop_assert_eq!(decide(Some(&stored), None, &put(&sent)), Ok(Outcome::Unchanged(stored.clone())));
     }
 
     #[test]
     fn repeating_a_conditional_put_is_no_false_conflict(current in any_item(), sent in any_item()) {
         let only = Tags::Listed(vec![current.etag()]);
         let write = write(Precondition { if_match: Some(only), ..Precondition::default() }, Change::Put(sent.clone()));
-        let stored = after(Some(current.clone()), &decide(Some(&current), &write)).unwrap();
-        prop_assert_eq!(decide(Some(&stored), &write), Ok(Outcome::Unchanged(stored.clone())));
+        let stored = after(Some(current.clone()), &decide(Some(&current), None, &write)).unwrap();
+        prop_assert_eq!(decide(Some(&stored), None, &write), Ok(Outcome::Unchanged(stored.clone())));
     }
 
     #[test]
     fn the_current_tag_always_lets_a_write_act(current in any_item(), more in any_item(), change in any_change()) {
         let tags = Tags::Listed(vec![more.etag(), current.etag()]);
         let verdict = decide(
-            Some(&current),
+            Some(&current), None,
             &write(Precondition { if_match: Some(tags), ..Precondition::default() }, change),
         );
         prop_assert!(matches!(verdict, Ok(_) | Err(Refusal::Moved)), "{verdict:?}");
@@ -207,23 +221,62 @@ proptest! {
     #[test]
     fn an_absent_item_fails_if_match(tags in any_tags(), sent in any_item()) {
         let precondition = Precondition { if_match: Some(tags), ..Precondition::default() };
-        let verdict = decide(None, &write(precondition, Change::Put(sent)));
+        let verdict = decide(None, None, &write(precondition, Change::Put(sent)));
         prop_assert_eq!(verdict, Err(Refusal::PreconditionFailed { current: None }));
     }
 
     #[test]
     fn a_replacement_of_a_stale_basis_has_moved(current in any_item(), basis in any_item(), item in any_item()) {
         let change = Change::Replace { basis: basis.etag(), item };
-        let moved = decide(Some(&current), &write(Precondition::default(), change)) == Err(Refusal::Moved);
+        let moved = decide(Some(&current), None, &write(Precondition::default(), change)) == Err(Refusal::Moved);
         prop_assert_eq!(moved, basis.etag() != current.etag());
     }
 
     #[test]
     fn what_was_deleted_is_not_found(current in any_item(), precondition in any_precondition()) {
-        let plain = decide(Some(&current), &write(Precondition::default(), Change::Delete));
+        let plain = decide(Some(&current), None, &write(Precondition::default(), Change::Delete));
         prop_assert_eq!(&plain, &Ok(Outcome::Deleted));
         let gone = after(Some(current), &plain);
-        let again = decide(gone.as_ref(), &write(precondition, Change::Delete));
+        let again = decide(gone.as_ref(), None, &write(precondition, Change::Delete));
         prop_assert_eq!(again, Err(Refusal::NotFound));
+    }
+
+    #[test]
+    fn a_repeated_request_is_told_what_the_first_one_was(
+        before in prop::option::of(any_item()),
+        precondition in any_precondition(),
+        change in any_change(),
+        later in prop::option::of(any_item()),
+        passed in 0..100_u64,
+    ) {
+        let first = keyed(write(precondition, change), 1, 1_000);
+        let verdict = decide(before.as_ref(), None, &first);
+        if let Ok(outcome) = &verdict {
+            let remembered = first.remember(outcome).unwrap();
+            let again = keyed(first.clone(), 1, 1_000 + passed);
+            let replayed = decide(later.as_ref(), Some(&remembered), &again);
+            prop_assert_eq!(&replayed, &Ok(Outcome::Replayed(Box::new(remembered.clone()))));
+            prop_assert_eq!(again.remember(&replayed.unwrap()), None, "it is remembered once");
+            prop_assert_eq!(&remembered.outcome, outcome);
+            let other = keyed(first, 2, 1_000 + passed);
+            prop_assert_eq!(decide(later.as_ref(), Some(&remembered), &other), Err(Refusal::KeyReused));
+        }
+    }
+
+    #[test]
+    fn what_is_forgotten_does_not_count(
+        current in prop::option::of(any_item()),
+        precondition in any_precondition(),
+        change in any_change(),
+        fingerprint in 1..3_u8,
+    ) {
+        let write = write(precondition, change);
+        let old = keyed(write.clone(), 1, 1_000);
+        let remembered = old.remember(&Outcome::Deleted).unwrap();
+        let late = keyed(write.clone(), fingerprint, 1_100);
+        prop_assert_eq!(
+            decide(current.as_ref(), Some(&remembered), &late),
+            decide(current.as_ref(), None, &write)
+        );
     }
 }

@@ -25,6 +25,8 @@ pub enum ErrorKind {
     Overloaded,
     /// There is no room left. Reads still work. The write did not happen.
     Full,
+    /// The item is larger than the store takes. The write did not happen.
+    TooLarge,
     /// What the store holds is damaged. It is not known what was there.
     Corrupt,
     /// A write could not be made durable before, so no more are accepted until the store was
@@ -44,7 +46,7 @@ pub enum Retry {
     /// Yes, when the caller can bear that it happens twice: the first call may have succeeded. A
     /// repeated put is harmless; its answer says `unchanged` then instead of `created`.
     Ambiguous,
-    /// No: somebody has to repair something first.
+    /// No: somebody has to repair something first, or to send something else.
     Never,
 }
 
@@ -75,7 +77,10 @@ impl Error {
         match self.kind {
             ErrorKind::Unavailable | ErrorKind::Overloaded | ErrorKind::Full => Retry::Later,
             ErrorKind::Unknown => Retry::Ambiguous,
-            ErrorKind::Corrupt | ErrorKind::Poisoned | ErrorKind::Internal => Retry::Never,
+            ErrorKind::TooLarge
+            | ErrorKind::Corrupt
+            | ErrorKind::Poisoned
+            | ErrorKind::Internal => Retry::Never,
         }
     }
 }

@@ -4,7 +4,8 @@
 //! - [`open()`] chooses a back end by URL.
 //! - [`Error`] says what kind of trouble there was and whether to try again.
 //!
-//! A back end is one folder: `memory`, `embedded`. `faulty` wraps another store and answers on
+//! A back end is one folder: `memory`, `embedded`, `postgres`, `etcd`; `remote` is what those
+//! on other machines have in common. `faulty` wraps another store and answers on
 //! demand what that one rarely does. The suite in `conformance` runs against every one of them.
 //!
 //! ```
@@ -21,14 +22,19 @@
 //! # }
 //! ```
 
+mod codec;
 #[cfg(test)]
 mod conformance;
 mod embedded;
 mod error;
+mod etcd;
 mod faulty;
 mod memory;
 mod open;
+mod postgres;
+mod remote;
 mod reply;
+mod size;
 mod store;
 
 pub use error::{Error, ErrorKind, Retry};

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::embedded::Embedded;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
+use crate::etcd;
 use crate::faulty::Faulty;
 use crate::memory::Memory;
+use crate::postgres;
 use crate::store::Store;
 
 /// Memory for blocks of the embedded store that were read from disk, unless told otherwise:
@@ -16,7 +18,7 @@ use crate::store::Store;
 pub const CACHE_BYTES_DEFAULT: u64 = 64 << 20;
 
 /// The schemes that [`open()`] knows, as its refusal lists them.
-const SCHEMES: &str = "memory:, file:PATH, faulty:DIR?store=URL";
+const SCHEMES: &str = "memory:, file:PATH, postgres://USER@HOST/DATABASE, etcd://HOST,HOST,HOST, faulty:DIR?store=URL";
 
 /// What can be set about a store besides its URL.
 #[derive(Clone, Debug)]
@@ -24,11 +26,21 @@ const SCHEMES: &str = "memory:, file:PATH, faulty:DIR?store=URL";
 pub struct Options {
     /// Memory for blocks read from disk, in bytes. Only the embedded store uses it.
     pub cache_bytes: u64,
+    /// Whether a database is used that does not keep what it acknowledges.
+    pub allow_unsafe: bool,
+}
+
+impl OpenError {
+    /// Says that there is no thread for the store at `at`.
+    pub(crate) fn thread(at: String, error: io::Error) -> Self {
+        let message = "the thread of its connections could not be started";
+        Self::Engine { at, source: Error::with_source(ErrorKind::Internal, message, error) }
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: CACHE_BYTES_DEFAULT }
+        Self { cache_bytes: CACHE_BYTES_DEFAULT, allow_unsafe: false }
     }
 }
 
@@ -48,7 +60,7 @@ pub enum OpenError {
         /// The URL.
         url: String,
         /// What is wrong with it.
-        why: &'static str,
+        why: String,
     },
     /// Somebody else has the directory open.
     #[error(
@@ -93,6 +105,14 @@ pub enum OpenError {
         /// Why it failed.
         source: io::Error,
     },
+    /// The database cannot be used.
+    #[error("{at} cannot be used as a store")]
+    Engine {
+        /// Where it is, without secrets.
+        at: String,
+        /// Why.
+        source: Error,
+    },
     /// The store is damaged or cannot start.
     #[error("{} cannot be opened", path.display())]
     Store {
@@ -110,9 +130,16 @@ pub enum OpenError {
 ///   `file:/var/lib/shelf` or `file:///var/lib/shelf`. The path is taken as it stands, without
 ///   percent-decoding. One process at a time can have it open; dropping the last handle makes
 ///   everything accepted durable and closes it.
+/// - `postgres://USER:PASSWORD@HOST:PORT/DATABASE?SETTINGS` keeps them in PostgreSQL, or in a
+///   database that speaks like it. The settings are those of libpq, and `writers`, `readers`
+///   (connections), `patience` and `statement_timeout` (times such as `5s`).
+/// - `etcd://USER:PASSWORD@HOST:PORT,HOST:PORT,HOST:PORT/PREFIX?SETTINGS` keeps them in an etcd
+///   cluster, under keys that begin with `PREFIX/` (`shelf/`). `etcds:` is the same with TLS. The
+///   settings are `ca`, `cert` and `key` (PEM files), `timeout` (of one call), `patience`, `writers`
+///   and `readers`. An item has at most 1.2 MiB there.
 /// - `faulty:DIR?store=URL` wraps another store for rehearsals: when there is a file `DIR/next`,
 ///   the next call consumes it and fails as its text says: `unavailable`, `overloaded`, `full`,
-///   `corrupt`, `unknown` (does the work and hides the outcome), `panic`, or `stall` (never
+///   `too-large`, `corrupt`, `unknown` (does the work and hides the outcome), `panic`, or `stall` (never
 ///   answers). It is for tests, and for authors of clients who want to see every answer.
 ///
 /// It blocks while it reads the disk; recovery after a crash replays at most a few hundred MiB.
@@ -123,7 +150,7 @@ pub fn open(url: &str, options: &Options) -> Result<Arc<dyn Store>, OpenError> {
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(OpenError::UnknownScheme { url: url.to_owned() });
     };
-    let invalid = |why| OpenError::InvalidUrl { url: url.to_owned(), why };
+    let invalid = |why: &str| OpenError::InvalidUrl { url: url.to_owned(), why: why.to_owned() };
     match scheme {
         "memory" if rest.is_empty() => Ok(Arc::new(Memory::default())),
         "memory" => Err(invalid("nothing may follow `memory:`")),
@@ -131,6 +158,8 @@ pub fn open(url: &str, options: &Options) -> Result<Arc<dyn Store>, OpenError> {
             let path = file_path(rest).map_err(invalid)?;
             Ok(Arc::new(Embedded::open(path, options)?))
         }
+        "postgres" | "postgresql" => Ok(Arc::new(postgres::open(url, options)?)),
+        "etcd" | "etcds" => Ok(Arc::new(etcd::open(url)?)),
         "faulty" => {
             let (directory, inner) = rest
                 .split_once("?store=")

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use domain::{Item, Key, Page, PageQuery, Verdict, Write};
+use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
 
 use crate::error::Error;
 use crate::reply::Reply;
@@ -17,6 +17,8 @@ use crate::reply::Reply;
 ///   called, whoever made it; of any number of writes that race to create one id exactly one is
 ///   told [`Created`](domain::Outcome::Created).
 /// - **One rule.** What a write does is what [`domain::decide`] says, and nothing else.
+/// - **At most once.** A write that carries an idempotency key is remembered in the same atomic
+///   step, also when it changed nothing, and is answered from memory when it comes again.
 /// - **Byte for byte.** An item comes back with exactly the representation that was written.
 /// - **Corruption is an error.** Damaged data is reported as
 ///   [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt); it never looks like an absent item.
@@ -52,6 +54,16 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The writes may begin when this is called, before the reply is first polled. Dropping the
     /// reply is as if the answer were lost on its way: each write happens whole or not at all.
     fn apply(&self, writes: Vec<Write>) -> Reply<Vec<Result<Verdict, Error>>>;
+
+    /// Returns what is remembered under an idempotency key. A caller that saw the effect of a write
+    /// in [`get`](Self::get) also sees here what is remembered of it.
+    ///
+    /// What is long past its time may be gone or still there;
+    /// [`Idempotency::replay`](domain::Idempotency::replay) tells what counts.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    fn recall(&self, key: &ReplayKey) -> Reply<Result<Option<Remembered>, Error>>;
 
     /// Returns the items of a collection that follow `query.after`, in ascending byte order of
     /// their ids, as [`Page::collect`](domain::Page::collect) cuts the page.

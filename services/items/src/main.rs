@@ -1,5 +1,6 @@
 //! The item service: a durable upsert over HTTP. `items --help` explains the settings.
 
+mod alarm;
 mod collections;
 mod run;
 mod samples;

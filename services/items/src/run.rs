@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use api::{Edge, InvalidSetup, Limits, LogRequests, Metrics, Setup, router};
+use api::{Edge, InvalidSetup, Limits, LogRequests, Metrics, Setup, Turns, router};
 use axum::body::Body;
 use contract::recorder::{Recorder, Recording, Violation};
 use contract::{Dispatch, Response};
@@ -86,6 +86,7 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
     }
     let mut options = Options::default();
     options.cache_bytes = settings.cache.as_u64();
+    options.allow_unsafe = settings.allow_unsafe_store;
     let store = store::open(&settings.store, &options).map_err(Failure::Store)?;
     let main =
         runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
@@ -93,7 +94,13 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
         main.block_on(samples::load(&*store, &collections[0])).map_err(Failure::Samples)?;
     }
     let limits = limits(&settings);
-    let setup = Setup { store: Arc::clone(&store), collections, limits, metrics: Metrics::new() };
+    let setup = Setup {
+        store: Arc::clone(&store),
+        collections,
+        limits,
+        metrics: Metrics::new(),
+        turns: Turns::default(),
+    };
     let code = match &settings.check_contract {
         None => serve(&main, &settings, &setup, |edge, _| edge)?,
         Some(path) => {
@@ -121,6 +128,7 @@ fn limits(settings: &Settings) -> Limits {
         request_time_max: settings.request_time_max,
         target_bytes_max: bytes(settings.target_max),
         headers_bytes_max: bytes(settings.headers_max),
+        remembered_for: settings.idempotency_time,
     }
 }
 

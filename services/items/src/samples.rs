@@ -10,13 +10,13 @@ pub(crate) async fn load(store: &dyn Store, items: &Collection) -> Result<(), Er
         ("foo", json!({ "name": "Fighters", "size": 6 })),
         ("bar", json!({ "name": "Tenders", "size": 3 })),
     ];
-    let writes = samples.map(|(id, item)| Write {
-        key: Key {
-            collection: items.name().clone(),
-            id: ItemId::new(id).expect("the id is legal"),
-        },
-        precondition: Precondition { if_none_match: Some(Tags::Any), ..Precondition::default() },
-        change: Change::Put(Item::new(item.as_object().expect("samples are objects"))),
+    let writes = samples.map(|(id, item)| {
+        let id = ItemId::new(id).expect("the id is legal");
+        let key = Key { collection: items.name().clone(), id };
+        let precondition =
+            Precondition { if_none_match: Some(Tags::Any), ..Precondition::default() };
+        let change = Change::Put(Item::new(item.as_object().expect("samples are objects")));
+        Write { precondition, ..Write::new(key, change) }
     });
     // A refusal means that the item is there.
     store.apply(writes.into()).await.into_iter().try_for_each(|result| result.map(|_| ()))

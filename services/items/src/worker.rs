@@ -19,12 +19,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tower::Service;
 
+use crate::alarm::Alarm;
+
 /// Bytes of a request's head that the parser holds. Larger heads it answers 431 itself, without a
 /// body; those up to here are answered by the contract.
 const HEAD_BYTES_MAX: usize = 256 << 10;
 
 /// Pause after a failed accept: too many open files do not go away at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often a worker's [clock](tick) goes off: seldom enough to cost nothing, and before most time
+/// limits.
+const TICK: Duration = Duration::from_secs(1);
 
 /// What a worker has to know of the settings.
 #[derive(Clone, Debug)]
@@ -65,16 +71,7 @@ where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + 'static,
     S::Future: 'static,
 {
-    let mut http = auto::Builder::new(OnThisThread);
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(terms.idle_time_max)
-        .max_buf_size(HEAD_BYTES_MAX);
-    http.http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Some(terms.idle_time_max))
-        .max_header_list_size(HEAD_BYTES_MAX as u32);
-    let http = Arc::new(http);
+    tokio::task::spawn_local(tick());
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -90,7 +87,8 @@ where
                 continue;
             }
         };
-        let (http, service, watcher) = (Arc::clone(&http), service.clone(), graceful.watcher());
+        let http = http(terms.idle_time_max);
+        let (service, watcher) = (service.clone(), graceful.watcher());
         tokio::task::spawn_local(async move {
             // hyper calls through a shared reference, from one task.
             let service = RefCell::new(service);
@@ -112,6 +110,32 @@ where
         () = tokio::time::sleep(terms.drain_time_max) => open,
         _ = terms.phase.wait_for(|phase| *phase == Phase::Cutting) => open,
     }
+}
+
+/// Keeps a timer running that goes off before those of the requests.
+///
+/// A runtime writes to itself whenever a timer is made that comes before all it knew of when it
+/// last looked: a system call for every request that has to wait, since their time limits come and
+/// go. With a tick ahead no time limit is the first.
+async fn tick() {
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        ticks.tick().await;
+    }
+}
+
+/// How a connection is served. Each has its own alarm.
+fn http(idle_time_max: Duration) -> auto::Builder<OnThisThread> {
+    let mut http = auto::Builder::new(OnThisThread);
+    http.http1()
+        .timer(Alarm::default())
+        .header_read_timeout(idle_time_max)
+        .max_buf_size(HEAD_BYTES_MAX);
+    http.http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(idle_time_max))
+        .max_header_list_size(HEAD_BYTES_MAX as u32);
+    http
 }
 
 /// Waits for a free place among the connections, and then for a connection.

@@ -7,6 +7,6 @@ mod service;
 mod upstream;
 
 pub use self::binary::gateway as binary;
-pub use self::relay::{Cut, Relay};
+pub use self::relay::Relay;
 pub use self::service::{Gateway, StartGateway};
 pub use self::upstream::{Reaction, Received, Upstream};

@@ -1,4 +1,5 @@
-//! A relay between the gateway and a replica that cuts where a test says.
+//! A relay between the gateway and a replica that cuts the connection after the replica has answered,
+//! and before the answer is through.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,15 +8,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-
-/// Where a relay cuts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cut {
-    /// The replica has answered, and the answer does not reach the gateway.
-    BeforeTheAnswer,
-    /// Half of the answer reaches the gateway.
-    InTheAnswer,
-}
 
 /// A TCP relay. It passes everything on until it is told to cut.
 #[derive(Debug)]
@@ -27,14 +19,14 @@ pub struct Relay {
 
 impl Relay {
     /// Starts a relay to `target` that cuts when [`cut_next`](Self::cut_next) says so.
-    pub async fn start(target: SocketAddr, cut: Cut) -> Self {
+    pub async fn start(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let cuts = Arc::new(AtomicUsize::new(0));
         let counting = Arc::clone(&cuts);
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(relay(client, target, cut, Arc::clone(&counting)));
+                tokio::spawn(relay(client, target, Arc::clone(&counting)));
             }
         });
         Self { address, cuts, accepting }
@@ -64,7 +56,7 @@ impl Drop for Relay {
     }
 }
 
-async fn relay(mut client: TcpStream, target: SocketAddr, cut: Cut, cuts: Arc<AtomicUsize>) {
+async fn relay(mut client: TcpStream, target: SocketAddr, cuts: Arc<AtomicUsize>) {
     let Ok(mut server) = TcpStream::connect(target).await else { return };
     let (mut from_client, mut from_server) = (vec![0; 64 << 10], vec![0; 64 << 10]);
     let mut is_check = false;
@@ -78,15 +70,9 @@ async fn relay(mut client: TcpStream, target: SocketAddr, cut: Cut, cuts: Arc<At
                 }
             }
             read = server.read(&mut from_server) => {
-                let Some(mut read) = read.ok().filter(|read| *read > 0) else { return };
+                let Some(read) = read.ok().filter(|read| *read > 0) else { return };
                 let due = !is_check && cuts.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |cuts| cuts.checked_sub(1)).is_ok();
-                if due && cut == Cut::BeforeTheAnswer {
-                    return;
-                }
-                if due {
-                    read /= 2;
-                }
-                if client.write_all(&from_server[..read]).await.is_err() || due {
+                if due || client.write_all(&from_server[..read]).await.is_err() {
                     return;
                 }
             }

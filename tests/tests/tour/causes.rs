@@ -65,7 +65,14 @@ impl Item<'_> {
                 vec![self.without_host()]
             }
             408 if takes_body => vec![self.raw("Content-Length: 9\r\n\r\n{", false)],
-            413 if takes_body => vec![sent(self.with_body(vec![b' '; (1 << 20) + 1]))],
+            413 if takes_body => {
+                let mut causes = vec![sent(self.with_body(vec![b' '; (1 << 20) + 1]))];
+                // A patch reads first, and a read meets nothing that is too large.
+                if self.operation.method != "PATCH" {
+                    causes.push(self.faulty("too-large"));
+                }
+                causes
+            }
             415 if takes_body => vec![sent(self.bare().body("text/plain", "{}"))],
             414 => {
                 let target = format!("{}?{}", self.target, "x".repeat(8_001));
@@ -112,7 +119,13 @@ impl Item<'_> {
                 self.raw("Content-Length: 9\r\n\r\n{", true),
             ],
             ("POST", 412) => vec![sent(self.with_body("{}").header("If-Match", "\"x\""))],
-            ("POST", 422) => vec![sent(self.with_body(r#"{"size":"6"}"#))],
+            ("POST", 422) => {
+                let key = format!("{}-{status}", self.target);
+                let first = self.with_body("{}").header("Idempotency-Key", &key);
+                let other = self.with_body(r#"{"size":2}"#).header("Idempotency-Key", &key);
+                let reused = Cause { before: vec![first], ..sent(other) };
+                vec![sent(self.with_body(r#"{"size":"6"}"#)), reused]
+            }
             _ => Vec::new(),
         }
     }
@@ -150,8 +163,16 @@ impl Item<'_> {
                 vec![self.on_existing(matching(patch))]
             }
             (_, 412) => vec![self.on_existing(stale(self.request()))],
-            ("PUT" | "PATCH", 422) => {
-                vec![self.on_existing(matching(self.with_body(r#"{"size":"6"}"#)))]
+            (_, 422) => {
+                let under_key = |request: Request| request.header("Idempotency-Key", "tour");
+                let reused = under_key(matching(self.request()));
+                let before = vec![under_key(self.put(r#"{"size":1}"#))];
+                let mut causes = vec![Cause { before, ..sent(reused) }];
+                if self.operation.takes_body() {
+                    let invalid = self.with_body(r#"{"size":"6"}"#);
+                    causes.push(Cause { before: Vec::new(), ..sent(matching(invalid)) });
+                }
+                causes
             }
             (_, 428) => vec![self.on_existing(self.request())],
             _ => Vec::new(),

@@ -6,17 +6,25 @@ use domain::{Change, ItemId, Outcome, Refusal, Write};
 use uuid::Uuid;
 
 use super::body::ItemBody;
-use super::failure::{ConditionFailed, InvalidBody, WriteStoreFailure};
+use super::failure::{ConditionFailed, InvalidBody, ItemStoreFailure};
+use super::idempotency::{KeyReused, Keyed, Replayed};
 use super::params::Conditions;
 use super::parts::{Did, Location, Representation, Tag};
-use crate::shelf::Shelf;
+use crate::shelf::{Applied, Shelf};
 
 /// What a creation answers when it succeeds.
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(crate) enum CreateItem {
     /// The item was created; `Location` has its id. With `Prefer: return=minimal` there is no body.
-    Created(Option<Representation>, Location, Tag, Did, Option<PreferenceApplied>) = 201,
+    Created(
+        Option<Representation>,
+        Location,
+        Tag,
+        Did,
+        Option<PreferenceApplied>,
+        Option<Replayed>,
+    ) = 201,
 }
 
 /// What a creation answers when it fails.
@@ -25,7 +33,8 @@ pub(crate) enum CreateItem {
 pub(crate) enum CreateFailure {
     Body(InvalidBody),
     Condition(ConditionFailed),
-    Store(WriteStoreFailure),
+    Key(KeyReused),
+    Store(ItemStoreFailure),
 }
 
 /// Creates an item under a new id: a UUID of version 7 (RFC 9562 §5.7), so that ids made later
@@ -36,26 +45,32 @@ pub(crate) enum CreateFailure {
 ///
 /// # Cancel safety
 /// As [`put_item`](super::put_item). A client that lost the answer cannot tell whether there is a
-/// new item: PUT with an id of its own is the safe way.
+/// new item, unless it sent an `Idempotency-Key`: then it repeats the request and learns the id.
 pub(crate) async fn create_item(
     State(shelf): State<Shelf>,
     payload: Payload<ItemBody>,
     Conditions(precondition): Conditions,
+    keyed: Keyed,
     prefer: Prefer,
 ) -> Result<CreateItem, CreateFailure> {
     let item = shelf.read(&payload.bytes)?;
     let id = ItemId::new(&Uuid::now_v7().to_string()).expect("a UUID is a legal id");
-    let path = shelf.path(&id);
-    let write = Write { key: shelf.key(id), precondition, change: Change::Put(item) };
-    match shelf.apply(write).await? {
-        Ok(outcome) => Ok(CreateItem::new(outcome, path, prefer)),
+    let idempotency = keyed.creation(&shelf, &payload.bytes);
+    let change = Change::Put(item);
+    let write = Write { precondition, idempotency, ..Write::new(shelf.key(id.clone()), change) };
+    match shelf.apply::<ItemStoreFailure>(write).await? {
+        Ok(applied) => {
+            let path = shelf.path(applied.replayed.as_ref().unwrap_or(&id));
+            Ok(CreateItem::new(applied, path, prefer))
+        }
+        Err(Refusal::KeyReused) => Err(KeyReused::new().into()),
         Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),
         Err(Refusal::NotFound | Refusal::Moved) => unreachable!("a put needs no item to be there"),
     }
 }
 
 impl CreateItem {
-    fn new(outcome: Outcome, path: String, prefer: Prefer) -> Self {
+    fn new(Applied { outcome, replayed }: Applied, path: String, prefer: Prefer) -> Self {
         let did = Did::of(&outcome);
         let (Outcome::Created(item) | Outcome::Updated(item) | Outcome::Unchanged(item)) = outcome
         else {
@@ -69,6 +84,7 @@ impl CreateItem {
             Tag(item.etag()),
             did,
             prefer.returns.map(PreferenceApplied),
+            replayed.map(|_| Replayed),
         )
     }
 }

@@ -5,6 +5,7 @@ use contract::extract::{Path, State};
 use domain::{Change, Refusal, Write};
 
 use super::failure::{ConditionFailed, Missing, PreconditionMissing, WriteStoreFailure};
+use super::idempotency::{KeyReused, Keyed, Replayed};
 use super::params::{Conditions, Id};
 use super::parts::Did;
 use crate::shelf::Shelf;
@@ -14,7 +15,7 @@ use crate::shelf::Shelf;
 #[repr(u16)]
 pub(crate) enum DeleteItem {
     /// The item was deleted.
-    Deleted(Did) = 204,
+    Deleted(Did, Option<Replayed>) = 204,
 }
 
 /// What a deletion answers when it fails.
@@ -24,6 +25,7 @@ pub(crate) enum DeleteFailure {
     Demand(PreconditionMissing),
     Missing(Missing),
     Condition(ConditionFailed),
+    Key(KeyReused),
     Store(WriteStoreFailure),
 }
 
@@ -35,11 +37,18 @@ pub(crate) async fn delete_item(
     State(shelf): State<Shelf>,
     Path(Id(id)): Path<Id>,
     Conditions(precondition): Conditions,
+    keyed: Keyed,
 ) -> Result<DeleteItem, DeleteFailure> {
     shelf.demand(&precondition)?;
-    let write = Write { key: shelf.key(id), precondition, change: Change::Delete };
-    match shelf.apply(write).await? {
-        Ok(outcome) => Ok(DeleteItem::Deleted(Did::of(&outcome))),
+    let key = shelf.key(id);
+    let idempotency = keyed.item(&shelf, &key, b"");
+    let write = Write { precondition, idempotency, ..Write::new(key, Change::Delete) };
+    match shelf.apply::<WriteStoreFailure>(write).await? {
+        Ok(applied) => {
+            let replayed = applied.replayed.map(|_| Replayed);
+            Ok(DeleteItem::Deleted(Did::of(&applied.outcome), replayed))
+        }
+        Err(Refusal::KeyReused) => Err(KeyReused::new().into()),
         Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),
         Err(Refusal::NotFound | Refusal::Moved) => Err(Missing::item().into()),
     }

@@ -105,6 +105,14 @@ pub(crate) enum StoreFailure {
     Broken(Broken),
 }
 
+/// The store cannot take an item.
+#[derive(Debug, Responses)]
+#[responses(union)]
+pub(crate) enum ItemStoreFailure {
+    Write(WriteStoreFailure),
+    TooLarge(TooLarge),
+}
+
 /// The store cannot take a write.
 #[derive(Debug, Responses)]
 #[responses(union)]
@@ -149,6 +157,13 @@ pub(crate) enum Full {
     StorageFull(Problem) = 507,
 }
 
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum TooLarge {
+    /// The item is larger than the store takes. Nothing was written.
+    ItemTooLarge(Problem) = 413,
+}
+
 /// Seconds until a store that is down is worth another try: a restart takes about as long.
 const DOWN_RETRY_AFTER: RetryAfter = RetryAfter(5);
 /// Seconds until a queue that was full has emptied: it holds far less than a second's work.
@@ -160,7 +175,10 @@ impl From<store::Error> for StoreFailure {
         let problem = Problem::default().caused_by(error);
         match kind {
             ErrorKind::Overloaded => Self::Busy(Busy::Overloaded(problem, BUSY_RETRY_AFTER)),
-            ErrorKind::Corrupt | ErrorKind::Internal => Self::Broken(Broken::StoreFailed(problem)),
+            // Neither a read nor a deletion has an item that could be too large.
+            ErrorKind::Corrupt | ErrorKind::Internal | ErrorKind::TooLarge => {
+                Self::Broken(Broken::StoreFailed(problem))
+            }
             // A read is neither unknown nor out of room.
             ErrorKind::Unavailable | ErrorKind::Poisoned | ErrorKind::Unknown | ErrorKind::Full => {
                 Self::Down(Down::StoreUnavailable(problem, DOWN_RETRY_AFTER))
@@ -178,6 +196,16 @@ impl From<store::Error> for WriteStoreFailure {
             }
             ErrorKind::Full => Self::Full(Full::StorageFull(Problem::default().caused_by(error))),
             _ => Self::Store(error.into()),
+        }
+    }
+}
+
+impl From<store::Error> for ItemStoreFailure {
+    fn from(error: store::Error) -> Self {
+        match error.kind() {
+            // The request's own fault, so there is nothing for the operator in it.
+            ErrorKind::TooLarge => Self::TooLarge(TooLarge::ItemTooLarge(Problem::default())),
+            _ => Self::Write(error.into()),
         }
     }
 }

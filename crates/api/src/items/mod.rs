@@ -5,6 +5,7 @@ mod create;
 mod delete;
 pub(crate) mod failure;
 mod get;
+mod idempotency;
 mod list;
 mod params;
 mod parts;

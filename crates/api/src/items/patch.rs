@@ -3,21 +3,21 @@
 use contract::extract::{Path, Payload, Prefer, PreferenceApplied, Return, State};
 use contract::guard::RetryAfter;
 use contract::{Place, Problem, Responses};
-use domain::{
-    Change, Item, Outcome, Patch, PatchFailed, PatchFailedKind, Precondition, Refusal, Write, json,
-};
+use domain::{Change, Item, Outcome, Patch, PatchFailed, PatchFailedKind, Refusal, Write, json};
 
 use super::body::PatchBody;
 use super::failure::{
-    Broken, ConditionFailed, InvalidBody, Missing, PreconditionMissing, StoreFailure,
-    WriteStoreFailure,
+    Broken, ConditionFailed, InvalidBody, ItemStoreFailure, Missing, PreconditionMissing,
+    StoreFailure,
 };
+use super::idempotency::{KeyReused, Keyed, Replayed};
 use super::params::{Conditions, Id};
 use super::parts::{ContentLocation, Did, Representation, Tag};
-use crate::shelf::Shelf;
+use crate::shelf::{Applied, Shelf};
 
-/// How often a patch is computed anew because the item changed meanwhile. Each time at least one
-/// other write to the item went through, so only an item that is written without pause gets here.
+/// How often a patch is computed anew because the item changed meanwhile. Patches of one process
+/// take turns, so each time a put, a deletion or another replica was faster; that this happens so
+/// often in a row takes an item that is written without pause.
 const ATTEMPTS_MAX: usize = 64;
 
 /// What a patch answers when it succeeds.
@@ -25,9 +25,10 @@ const ATTEMPTS_MAX: usize = 64;
 #[repr(u16)]
 pub(crate) enum PatchItem {
     /// The item as it now is.
-    Patched(Representation, ContentLocation, Tag, Did, Option<PreferenceApplied>) = 200,
+    Patched(Representation, ContentLocation, Tag, Did, Option<PreferenceApplied>, Option<Replayed>) =
+        200,
     /// The item was patched; `Prefer: return=minimal` was followed.
-    PatchedMinimal(Tag, Did, PreferenceApplied) = 204,
+    PatchedMinimal(Tag, Did, PreferenceApplied, Option<Replayed>) = 204,
 }
 
 /// What a patch answers when it fails.
@@ -39,9 +40,10 @@ pub(crate) enum PatchFailure {
     Missing(Missing),
     Conflict(Conflict),
     Condition(ConditionFailed),
+    Key(KeyReused),
     Contended(Contended),
     Read(StoreFailure),
-    Store(WriteStoreFailure),
+    Store(ItemStoreFailure),
 }
 
 #[derive(Debug, Responses)]
@@ -62,7 +64,8 @@ pub(crate) enum Contended {
 /// Changes the item by a merge patch or a JSON Patch.
 ///
 /// The patch is applied to the item as read, and the result replaces the item only if it still is
-/// that one; otherwise it is computed anew. So no concurrent write is lost.
+/// that one; otherwise it is computed anew. So no concurrent write is lost. Patches of one item go
+/// one after the other, so that none of them is outrun for ever.
 ///
 /// # Cancel safety
 /// As [`put_item`](super::put_item).
@@ -71,6 +74,7 @@ pub(crate) async fn patch_item(
     payload: Payload<PatchBody>,
     Path(Id(id)): Path<Id>,
     Conditions(precondition): Conditions,
+    keyed: Keyed,
     prefer: Prefer,
 ) -> Result<PatchItem, PatchFailure> {
     let value = json::parse(&payload.bytes).map_err(InvalidBody::from)?;
@@ -80,23 +84,43 @@ pub(crate) async fn patch_item(
     };
     let path = shelf.path(&id);
     let key = shelf.key(id);
+    let idempotency = keyed.item(&shelf, &key, &payload.bytes);
+    let _turn = shelf.turns().at(&key).await;
     for _ in 0..ATTEMPTS_MAX {
-        let current = shelf.get(&key).await?.ok_or_else(Missing::item)?;
+        let current = shelf.get(&key).await?;
+        // Not before the item was read: whoever sees what an earlier request made of the item also
+        // sees what is remembered of that request, and does not apply the patch to its own result.
+        if let Some(own) = &idempotency
+            && let Some(replayed) = shelf.replay(own).await?
+        {
+            return settled(replayed, path, prefer);
+        }
+        let current = current.ok_or_else(Missing::item)?;
         let item = patched(&shelf, &patch, &current)?;
         shelf.demand(&precondition)?;
         let change = Change::Replace { basis: current.etag(), item };
-        let write =
-            Write { key: key.clone(), precondition: Precondition::clone(&precondition), change };
-        match shelf.apply(write).await? {
-            Ok(outcome) => return Ok(PatchItem::new(outcome, path, prefer)),
+        let precondition = precondition.clone();
+        let write = Write { precondition, idempotency, ..Write::new(key.clone(), change) };
+        match shelf.apply::<ItemStoreFailure>(write).await? {
             Err(Refusal::Moved) => {}
-            Err(Refusal::NotFound) => return Err(Missing::item().into()),
-            Err(Refusal::PreconditionFailed { current }) => {
-                return Err(ConditionFailed::new(current).into());
-            }
+            verdict => return settled(verdict, path, prefer),
         }
     }
     Err(Contended::Contended(Problem::default(), RetryAfter(1)).into())
+}
+
+/// Answers what the store said, other than that the item has moved.
+fn settled(
+    verdict: Result<Applied, Refusal>,
+    path: String,
+    prefer: Prefer,
+) -> Result<PatchItem, PatchFailure> {
+    match verdict {
+        Ok(applied) => Ok(PatchItem::new(applied, path, prefer)),
+        Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),
+        Err(Refusal::KeyReused) => Err(KeyReused::new().into()),
+        Err(Refusal::NotFound | Refusal::Moved) => Err(Missing::item().into()),
+    }
 }
 
 fn patched(shelf: &Shelf, patch: &Patch, current: &Item) -> Result<Item, PatchFailure> {
@@ -126,8 +150,8 @@ fn refused(failed: PatchFailed) -> PatchFailure {
 }
 
 impl PatchItem {
-    fn new(outcome: Outcome, path: String, prefer: Prefer) -> Self {
-        let did = Did::of(&outcome);
+    fn new(Applied { outcome, replayed }: Applied, path: String, prefer: Prefer) -> Self {
+        let (did, replayed) = (Did::of(&outcome), replayed.map(|_| Replayed));
         let (Outcome::Created(item) | Outcome::Updated(item) | Outcome::Unchanged(item)) = outcome
         else {
             unreachable!("a replacement deletes nothing");
@@ -135,11 +159,11 @@ impl PatchItem {
         let tag = Tag(item.etag());
         match prefer.returns.map(PreferenceApplied) {
             Some(applied @ PreferenceApplied(Return::Minimal)) => {
-                Self::PatchedMinimal(tag, did, applied)
+                Self::PatchedMinimal(tag, did, applied, replayed)
             }
             applied => {
                 let body = Representation(item.representation().clone());
-                Self::Patched(body, ContentLocation(path), tag, did, applied)
+                Self::Patched(body, ContentLocation(path), tag, did, applied, replayed)
             }
         }
     }

@@ -5,21 +5,30 @@ use contract::extract::{Path, Payload, Prefer, PreferenceApplied, Return, State}
 use domain::{Change, Outcome, Refusal, Write};
 
 use super::body::ItemBody;
-use super::failure::{ConditionFailed, InvalidBody, PreconditionMissing, WriteStoreFailure};
+use super::failure::{ConditionFailed, InvalidBody, ItemStoreFailure, PreconditionMissing};
+use super::idempotency::{KeyReused, Keyed, Replayed};
 use super::params::{Conditions, Id};
 use super::parts::{ContentLocation, Did, Location, Representation, Tag};
-use crate::shelf::Shelf;
+use crate::shelf::{Applied, Shelf};
 
 /// What a put answers when it succeeds.
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(crate) enum PutItem {
     /// The item exists, and now is equal to what was sent.
-    Stored(Representation, ContentLocation, Tag, Did, Option<PreferenceApplied>) = 200,
+    Stored(Representation, ContentLocation, Tag, Did, Option<PreferenceApplied>, Option<Replayed>) =
+        200,
     /// The item did not exist, and was created. With `Prefer: return=minimal` there is no body.
-    Created(Option<Representation>, Location, Tag, Did, Option<PreferenceApplied>) = 201,
+    Created(
+        Option<Representation>,
+        Location,
+        Tag,
+        Did,
+        Option<PreferenceApplied>,
+        Option<Replayed>,
+    ) = 201,
     /// The item exists, and now is equal to what was sent; `Prefer: return=minimal` was followed.
-    StoredMinimal(Tag, Did, PreferenceApplied) = 204,
+    StoredMinimal(Tag, Did, PreferenceApplied, Option<Replayed>) = 204,
 }
 
 /// What a put answers when it fails.
@@ -29,7 +38,8 @@ pub(crate) enum PutFailure {
     Body(InvalidBody),
     Missing(PreconditionMissing),
     Condition(ConditionFailed),
-    Store(WriteStoreFailure),
+    Key(KeyReused),
+    Store(ItemStoreFailure),
 }
 
 /// Creates the item, or makes it equal to the body.
@@ -41,37 +51,43 @@ pub(crate) async fn put_item(
     payload: Payload<ItemBody>,
     Path(Id(id)): Path<Id>,
     Conditions(precondition): Conditions,
+    keyed: Keyed,
     prefer: Prefer,
 ) -> Result<PutItem, PutFailure> {
     let item = shelf.read(&payload.bytes)?;
     shelf.demand(&precondition)?;
     let path = shelf.path(&id);
-    let write = Write { key: shelf.key(id), precondition, change: Change::Put(item) };
-    match shelf.apply(write).await? {
-        Ok(outcome) => Ok(PutItem::new(outcome, path, prefer)),
+    let key = shelf.key(id);
+    let idempotency = keyed.item(&shelf, &key, &payload.bytes);
+    let write = Write { precondition, idempotency, ..Write::new(key, Change::Put(item)) };
+    match shelf.apply::<ItemStoreFailure>(write).await? {
+        Ok(applied) => Ok(PutItem::new(applied, path, prefer)),
+        Err(Refusal::KeyReused) => Err(KeyReused::new().into()),
         Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),
         Err(Refusal::NotFound | Refusal::Moved) => unreachable!("a put needs no item to be there"),
     }
 }
 
 impl PutItem {
-    fn new(outcome: Outcome, path: String, prefer: Prefer) -> Self {
-        let did = Did::of(&outcome);
+    fn new(applied: Applied, path: String, prefer: Prefer) -> Self {
+        let Applied { outcome, replayed } = applied;
+        let (did, replayed) = (Did::of(&outcome), replayed.map(|_| Replayed));
         let applied = prefer.returns.map(PreferenceApplied);
         let minimal = prefer.returns == Some(Return::Minimal);
         match (outcome, applied) {
             (Outcome::Created(item), applied) => {
                 let body = (!minimal).then(|| Representation(item.representation().clone()));
-                Self::Created(body, Location(path), Tag(item.etag()), did, applied)
+                Self::Created(body, Location(path), Tag(item.etag()), did, applied, replayed)
             }
             (Outcome::Updated(item) | Outcome::Unchanged(item), Some(applied)) if minimal => {
-                Self::StoredMinimal(Tag(item.etag()), did, applied)
+                Self::StoredMinimal(Tag(item.etag()), did, applied, replayed)
             }
             (Outcome::Updated(item) | Outcome::Unchanged(item), applied) => {
+                let tag = Tag(item.etag());
                 let body = Representation(item.representation().clone());
-                Self::Stored(body, ContentLocation(path), Tag(item.etag()), did, applied)
+                Self::Stored(body, ContentLocation(path), tag, did, applied, replayed)
             }
-            (Outcome::Deleted, _) => unreachable!("a put deletes nothing"),
+            (Outcome::Deleted | Outcome::Replayed(_), _) => unreachable!("a put deletes nothing"),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! answer: **the order of the arguments is the order of the checks.**
 
 mod conditional;
+mod idempotency;
 mod path;
 mod payload;
 mod prefer;
@@ -14,6 +15,7 @@ use std::future::Future;
 
 pub use axum::extract::FromRef;
 pub use conditional::{EntityTag, EntityTags, IfMatch, IfNoneMatch, InvalidHeader};
+pub use idempotency::{IDEMPOTENCY_KEY_CHARACTERS_MAX, IdempotencyKey};
 pub use path::{InvalidPath, Path, PathParameter};
 pub use payload::{BodyLimit, Media, Payload, PayloadRejection};
 pub use prefer::{Prefer, PreferenceApplied, Return};

@@ -1,6 +1,6 @@
 //! Many writes in one call.
 
-use domain::{Change, Outcome, Refusal, Write};
+use domain::{Change, Outcome, Refusal, ReplayKey, Write};
 
 use super::kit::*;
 
@@ -76,4 +76,38 @@ pub(crate) async fn many_bytes_apply_at_once(store: Subject) {
     for (n, item) in items.iter().enumerate() {
         assert!(get(&store, &n.to_string()).await.as_ref() == Some(item), "{n}");
     }
+}
+
+pub(crate) async fn thousands_of_conditional_and_keyed_writes_apply_at_once(store: Subject) {
+    const COUNT: usize = 3_000;
+    let now = soon();
+    let under = |n: usize, write: Write| {
+        let place = ReplayKey::of_item(&write.key, "", &n.to_string());
+        keyed(write, place, 0, now, 1_000_000)
+    };
+    let first = |n: usize| {
+        let write = if_none_match_any(put(&n.to_string(), &numbered(n)));
+        if n.is_multiple_of(2) { under(n, write) } else { write }
+    };
+    let verdicts = all(&store, (0..COUNT).map(first).collect()).await;
+    for (n, verdict) in verdicts.into_iter().enumerate() {
+        assert_eq!(verdict, Ok(Outcome::Created(numbered(n))), "{n}");
+    }
+    let again = all(&store, (0..COUNT).map(first).collect()).await;
+    for (n, verdict) in again.into_iter().enumerate() {
+        match verdict {
+            Ok(Outcome::Replayed(first)) if n.is_multiple_of(2) => {
+                assert_eq!(first.outcome, Outcome::Created(numbered(n)));
+            }
+            Err(Refusal::PreconditionFailed { current }) if !n.is_multiple_of(2) => {
+                assert_eq!(current, Some(numbered(n).etag()));
+            }
+            other => panic!("{n}: {other:?}"),
+        }
+    }
+    let delete =
+        |n: usize| under(COUNT + n, if_match(delete(&n.to_string()), &[numbered(n).etag()]));
+    let verdicts = all(&store, (0..COUNT).map(delete).collect()).await;
+    assert!(verdicts.iter().all(|verdict| *verdict == Ok(Outcome::Deleted)));
+    assert_eq!(list_all(&store, "items", 100).await, []);
 }

@@ -16,10 +16,11 @@ pub(crate) async fn a_dropped_reply_leaves_whole_writes(store: Subject) {
             1 => drop((&mut reply).now_or_never()),
             _ => drop(timeout(Duration::from_micros(round as u64), reply).await),
         }
-        // Whatever became of it, a later write to the same id sees it whole or not at all, and
-        // what is read afterwards does not change any more.
-        one(&store, put("after", &numbered(round))).await.unwrap();
+        // Whatever became of it, a later write to the same id, here one that is refused, sees it
+        // whole or not at all, and what is read afterwards does not change any more.
         for name in [&a, &b] {
+            let refused = one(&store, if_match(delete(name), &[])).await;
+            assert!(refused.is_err());
             let seen = get(&store, name).await;
             assert!(seen.is_none() || seen == Some(numbered(round)));
             one(&store, put("after", &numbered(round + 1))).await.unwrap();

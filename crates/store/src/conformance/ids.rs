@@ -8,12 +8,14 @@ use super::kit::*;
 
 /// Every byte that can stand in an id, and the edges of UTF-8's lengths.
 fn characters() -> impl Iterator<Item = char> {
+    // Every byte that continues a character.
+    let continued = (0x400..0x440_u32).filter_map(char::from_u32);
     let ascii = (0x20..0x7f_u8).map(char::from).filter(|c| !matches!(c, '/' | '\\'));
     let leading = (0x00a0..0x0800_u32).step_by(0x40).chain((0x800..0xd800).step_by(0x1000));
     let wide = (0x1_0000..0x11_0000_u32)
         .step_by(0x4_0000)
         .chain([0xa0, 0xbf, 0x7ff, 0xd7ff, 0xe000, 0xffff, 0x10_ffff]);
-    ascii.chain(leading.chain(wide).filter_map(char::from_u32))
+    ascii.chain(continued).chain(leading.chain(wide).filter_map(char::from_u32))
 }
 
 async fn fill(store: &Subject, name: &str, ids: &[ItemId]) -> Vec<(ItemId, Item)> {

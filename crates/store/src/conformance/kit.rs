@@ -1,10 +1,11 @@
 //! Short words for the cases.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::{
-    Change, CollectionName, ETag, Item, ItemId, Key, Page, PageQuery, Precondition, Tags, Verdict,
-    Write,
+    Change, CollectionName, ETag, Fingerprint, Idempotency, Item, ItemId, Key, Moment, Page,
+    PageQuery, Precondition, Remembered, ReplayKey, Tags, Verdict, Write,
 };
 
 use crate::store::Store;
@@ -41,7 +42,7 @@ pub(super) fn numbered(number: usize) -> Item {
 
 /// A write without preconditions.
 pub(super) fn write(key: Key, change: Change) -> Write {
-    Write { key, precondition: Precondition::default(), change }
+    Write::new(key, change)
 }
 
 pub(super) fn put(text: &str, item: &Item) -> Write {
@@ -72,6 +73,31 @@ pub(super) fn if_none_match_any(write: Write) -> Write {
     Write { precondition, ..write }
 }
 
+/// Gives a write an idempotency key: the request `fingerprint`, made at `now`, is remembered under
+/// `place` for `milliseconds`.
+pub(super) fn keyed(
+    write: Write,
+    place: ReplayKey,
+    fingerprint: u8,
+    now: u64,
+    milliseconds: u64,
+) -> Write {
+    let idempotency = Idempotency {
+        key: place,
+        fingerprint: Fingerprint::from_bytes([fingerprint; Fingerprint::BYTES]),
+        now: Moment(now),
+        until: Moment(now + milliseconds),
+    };
+    Write { idempotency: Some(idempotency), ..write }
+}
+
+/// A moment an hour from now, in milliseconds since 1970. A case that plays with time does so in
+/// the future, where no back end has begun to tidy up.
+pub(super) fn soon() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(now.as_millis()).unwrap() + 3_600_000
+}
+
 /// Applies one write.
 pub(super) async fn one(store: &Subject, write: Write) -> Verdict {
     let mut verdicts = all(store, vec![write]).await;
@@ -87,6 +113,11 @@ pub(super) async fn all(store: &Subject, writes: Vec<Write>) -> Vec<Verdict> {
 /// Reads from `items`.
 pub(super) async fn get(store: &Subject, text: &str) -> Option<Item> {
     store.get(&key(text)).await.expect("the store works")
+}
+
+/// Reads what is remembered.
+pub(super) async fn recall(store: &Subject, place: &ReplayKey) -> Option<Remembered> {
+    store.recall(place).await.expect("the store works")
 }
 
 pub(super) async fn page(

@@ -9,6 +9,7 @@
 mod basics;
 mod batches;
 mod cancelled;
+mod idempotency;
 mod ids;
 mod kit;
 mod model;
@@ -35,7 +36,19 @@ macro_rules! conformance {
             batches: a_refused_write_does_not_stop_the_others;
             batches: thousands_of_writes_apply_at_once;
             batches: many_bytes_apply_at_once;
+            batches: thousands_of_conditional_and_keyed_writes_apply_at_once;
             cancelled: a_dropped_reply_leaves_whole_writes;
+            idempotency: a_repeated_write_is_told_what_the_first_one_was;
+            idempotency: what_was_answered_before_does_nothing_to_a_later_state;
+            idempotency: a_key_stands_for_one_request;
+            idempotency: what_is_over_counts_no_more;
+            idempotency: a_refused_write_may_be_tried_again;
+            idempotency: a_creation_is_remembered_with_its_id;
+            idempotency: what_changed_an_item_is_remembered_with_it;
+            idempotency: of_many_repetitions_one_acts;
+            idempotency: of_many_creations_under_one_key_one_acts;
+            idempotency: repetitions_in_one_call_act_once;
+            idempotency: an_answer_of_one_mebibyte_is_remembered;
             ids: every_allowed_character_is_kept;
             ids: ids_are_compared_byte_for_byte;
             ids: collections_do_not_mix;
@@ -102,6 +115,42 @@ mod embedded {
             open(&format!("file:{}", directory.path().display()), &Options::default()).unwrap(),
             directory,
         )
+    }
+
+    conformance!(fixture);
+}
+
+mod postgres {
+    use std::sync::{Arc, OnceLock};
+
+    use testbed::Postgres;
+
+    use crate::open::{Options, open};
+    use crate::store::Store;
+
+    /// One server for all cases; each has a database of its own.
+    static SERVER: OnceLock<Postgres> = OnceLock::new();
+
+    fn fixture() -> (Arc<dyn Store>, ()) {
+        let server =
+            SERVER.get_or_init(|| Postgres::builder().setting("max_connections", "500").start());
+        (open(&server.create_database(), &Options::default()).unwrap(), ())
+    }
+
+    conformance!(fixture);
+}
+
+mod etcd {
+    use std::sync::Arc;
+
+    use crate::etcd::tests::kit::{prefix, shared};
+    use crate::open::{Options, open};
+    use crate::store::Store;
+
+    /// One cluster of three nodes for all cases; each has a prefix of its own.
+    fn fixture() -> (Arc<dyn Store>, ()) {
+        let url = format!("{}/{}", shared().url(), prefix());
+        (open(&url, &Options::default()).unwrap(), ())
     }
 
     conformance!(fixture);

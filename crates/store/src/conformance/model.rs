@@ -1,9 +1,11 @@
 //! Random operations, with `decide` as the oracle.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use domain::{
-    Change, ETag, Item, ItemId, Outcome, Page, Precondition, Tags, Verdict, Write, decide,
+    Change, ETag, Item, ItemId, Outcome, Page, Precondition, Remembered, ReplayKey, Tags, Verdict,
+    Write, decide,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -16,30 +18,47 @@ use super::kit::*;
 /// One call, in few enough values that calls meet.
 #[derive(Clone, Debug)]
 enum Operation {
-    Apply(Vec<Write>),
+    Apply(Vec<(Write, Option<Request>)>),
     Get(ItemId),
     List { after: Option<ItemId>, items_max: usize },
 }
 
+/// A request that carries an idempotency key.
+#[derive(Clone, Copy, Debug)]
+struct Request {
+    key: u8,
+    fingerprint: u8,
+}
+
+/// For how many operations an answer is remembered.
+const REMEMBERED_FOR: u64 = 15;
+
 /// The simplest store there can be.
 #[derive(Default)]
-struct Model(BTreeMap<ItemId, Item>);
+struct Model {
+    items: BTreeMap<ItemId, Item>,
+    remembered: BTreeMap<ReplayKey, Remembered>,
+}
 
 impl Model {
     fn apply(&mut self, write: &Write) -> Verdict {
-        let verdict = decide(self.0.get(&write.key.id), write);
-        match &verdict {
-            Ok(Outcome::Created(item) | Outcome::Updated(item)) => {
-                drop(self.0.insert(write.key.id.clone(), item.clone()))
-            }
-            Ok(Outcome::Deleted) => drop(self.0.remove(&write.key.id)),
-            Ok(Outcome::Unchanged(_)) | Err(_) => {}
+        let remembered = write.idempotency.and_then(|own| self.remembered.get(&own.key));
+        let outcome = decide(self.items.get(&write.key.id), remembered, write)?;
+        if let Some((own, remembered)) = write.idempotency.zip(write.remember(&outcome)) {
+            self.remembered.insert(own.key, remembered);
         }
-        verdict
+        match &outcome {
+            Outcome::Created(item) | Outcome::Updated(item) => {
+                drop(self.items.insert(write.key.id.clone(), item.clone()))
+            }
+            Outcome::Deleted => drop(self.items.remove(&write.key.id)),
+            Outcome::Unchanged(_) | Outcome::Replayed(_) => {}
+        }
+        Ok(outcome)
     }
 
     fn list(&self, after: Option<&ItemId>, items_max: usize) -> Page {
-        let follows = self.0.iter().filter(|(id, _)| after.is_none_or(|after| *id > after));
+        let follows = self.items.iter().filter(|(id, _)| after.is_none_or(|after| *id > after));
         let mut items: Vec<_> = follows.map(|(id, item)| (id.clone(), item.clone())).collect();
         let more = items.len() > items_max;
         items.truncate(items_max);
@@ -75,11 +94,18 @@ fn some_change() -> impl Strategy<Value = Change> {
     ]
 }
 
-fn some_write() -> impl Strategy<Value = Write> {
-    (some_id(), some_tags(), some_tags(), some_change()).prop_map(
-        |(id, if_match, if_none_match, change)| Write {
-            precondition: Precondition { if_match, if_none_match },
-            ..write(key(id.as_str()), change)
+/// Two keys an item, and two requests for each.
+fn some_request() -> impl Strategy<Value = Option<Request>> {
+    let keyed =
+        (0..2_u8, 0..2_u8).prop_map(|(key, fingerprint)| Some(Request { key, fingerprint }));
+    prop_oneof![3 => Just(None), 2 => keyed]
+}
+
+fn some_write() -> impl Strategy<Value = (Write, Option<Request>)> {
+    (some_id(), some_tags(), some_tags(), some_change(), some_request()).prop_map(
+        |(id, if_match, if_none_match, change, request)| {
+            let precondition = Precondition { if_match, if_none_match };
+            (Write { precondition, ..write(key(id.as_str()), change) }, request)
         },
     )
 }
@@ -92,20 +118,31 @@ fn some_operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// Plays `operations` against both, on whatever the store holds: it is emptied first.
-async fn play(store: &Subject, operations: Vec<Operation>) {
+/// Plays `operations` against both, on whatever the store holds: it is emptied first. `clock` goes
+/// on with each operation and stands for the time; no two plays share a moment.
+async fn play(store: &Subject, operations: Vec<Operation>, clock: &Cell<u64>) {
     for (id, _) in list_all(store, "items", 100).await {
         one(store, delete(id.as_str())).await.unwrap();
     }
     let mut model = Model::default();
+    let player = clock.get().to_string();
     for operation in operations {
+        clock.set(clock.get() + 1);
         match operation {
             Operation::Apply(writes) => {
+                let at = |(write, request): (Write, Option<Request>)| match request {
+                    None => write,
+                    Some(Request { key, fingerprint }) => {
+                        let place = ReplayKey::of_item(&write.key, &player, &key.to_string());
+                        keyed(write, place, fingerprint, clock.get(), REMEMBERED_FOR)
+                    }
+                };
+                let writes: Vec<_> = writes.into_iter().map(at).collect();
                 let expected: Vec<_> = writes.iter().map(|write| model.apply(write)).collect();
                 assert_eq!(all(store, writes).await, expected);
             }
             Operation::Get(id) => {
-                assert_eq!(get(store, id.as_str()).await.as_ref(), model.0.get(&id))
+                assert_eq!(get(store, id.as_str()).await.as_ref(), model.items.get(&id))
             }
             Operation::List { after, items_max } => {
                 assert_eq!(
@@ -120,10 +157,11 @@ async fn play(store: &Subject, operations: Vec<Operation>) {
 pub(crate) async fn random_operations_do_what_decide_says(store: Subject) {
     let runtime = Handle::current();
     let config = Config { cases: 64, failure_persistence: None, ..Config::default() };
+    let clock = Cell::new(soon());
     block_in_place(|| {
         TestRunner::new(config)
             .run(&vec(some_operation(), 1..40), |operations| {
-                runtime.block_on(play(&store, operations));
+                runtime.block_on(play(&store, operations, &clock));
                 Ok(())
             })
             .unwrap();

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::open::OpenError;
 
 /// The format that this version reads and writes.
-const FORMAT: &str = "shelf-store 1";
+const FORMAT: &str = "shelf-store 2";
 /// What the format line ends with until creation was finished.
 const CREATING: &str = " (being created)";
 

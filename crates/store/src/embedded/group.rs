@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 
-use domain::{Item, Outcome, Verdict, Write, decide};
+use domain::{Item, Outcome, Remembered, ReplayKey, Verdict, Write, decide};
 use fjall::Slice;
+use tokio::sync::oneshot::Sender;
 
-use super::answer::Answering;
-use super::codec::{KeyBytes, encode_item};
-use super::queue::bytes;
 use super::tree::Tree;
-use super::wakes::Wakes;
+use crate::codec::{KeyBytes, encode_item};
 use crate::error::{Error, ErrorKind};
+use crate::size::write_bytes;
 
 /// A group ends at this many bytes: what one commit and one sync cost is then spread over enough,
 /// and what the engine holds twice for a moment stays small beside its memtables.
@@ -26,6 +25,8 @@ pub(super) struct Group {
     /// The state that the group leaves behind, of each id that it changes. fjall gives all entries
     /// of a batch one sequence number, so an id may be in a batch only once.
     changes: HashMap<Slice, Option<Item>>,
+    /// What the group's writes leave to be remembered, by idempotency key.
+    remembered: HashMap<ReplayKey, Remembered>,
     writes: usize,
     bytes: usize,
     answers: Vec<Answer>,
@@ -34,7 +35,7 @@ pub(super) struct Group {
 /// A job whose writes were all decided.
 #[derive(Debug)]
 struct Answer {
-    reply: Answering<Vec<Result<Verdict, Error>>>,
+    reply: Sender<Vec<Result<Verdict, Error>>>,
     results: Vec<Result<Verdict, Error>>,
     /// The results before this one belong to earlier groups of the same job.
     own: usize,
@@ -56,28 +57,44 @@ impl Group {
         may_grow: bool,
     ) -> Result<Verdict, Error> {
         self.writes += 1;
-        self.bytes += bytes(write);
+        self.bytes += write_bytes(write);
         let key = KeyBytes::of(&write.key);
+        let remembered = write.idempotency.map(|own| self.recall(tree, &own.key)).transpose()?;
+        let remembered = remembered.flatten();
         let verdict = match self.changes.get(key.as_ref()) {
-            Some(changed) => decide(changed.as_ref(), write),
-            None => decide(tree.get_latest(key.as_ref())?.as_ref(), write),
+            Some(changed) => decide(changed.as_ref(), remembered.as_ref(), write),
+            None => decide(tree.get_latest(key.as_ref())?.as_ref(), remembered.as_ref(), write),
         };
-        let change = match &verdict {
-            Ok(Outcome::Created(_) | Outcome::Updated(_)) if !may_grow => {
-                return Err(Error::new(ErrorKind::Full, "the disk has no room left"));
-            }
-            Ok(Outcome::Created(item) | Outcome::Updated(item)) => Some(item.clone()),
-            Ok(Outcome::Deleted) => None,
-            Ok(Outcome::Unchanged(_)) | Err(_) => return Ok(verdict),
+        let Ok(outcome) = &verdict else { return Ok(verdict) };
+        let answer = write.idempotency.zip(write.remember(outcome));
+        let change = match outcome {
+            Outcome::Created(item) | Outcome::Updated(item) => Some(Some(item.clone())),
+            Outcome::Deleted => Some(None),
+            Outcome::Unchanged(_) | Outcome::Replayed(_) => None,
         };
-        self.changes.insert(Slice::from(key.as_ref()), change);
+        if !may_grow && (answer.is_some() || matches!(change, Some(Some(_)))) {
+            return Err(Error::new(ErrorKind::Full, "the disk has no room left"));
+        }
+        if let Some(change) = change {
+            self.changes.insert(Slice::from(key.as_ref()), change);
+        }
+        if let Some((own, answer)) = answer {
+            self.remembered.insert(own.key, answer);
+        }
         Ok(verdict)
+    }
+
+    fn recall(&self, tree: &Tree, key: &ReplayKey) -> Result<Option<Remembered>, Error> {
+        match self.remembered.get(key) {
+            Some(answer) => Ok(Some(answer.clone())),
+            None => tree.recall_latest(key),
+        }
     }
 
     /// Takes the results of a job to send them when the group has ended.
     pub(super) fn answer(
         &mut self,
-        reply: Answering<Vec<Result<Verdict, Error>>>,
+        reply: Sender<Vec<Result<Verdict, Error>>>,
         results: Vec<Result<Verdict, Error>>,
         own: usize,
     ) {
@@ -86,28 +103,30 @@ impl Group {
 
     /// Hands the changes to fjall.
     pub(super) fn commit(&mut self, tree: &Tree) -> fjall::Result<()> {
-        let mut batch = tree.batch(self.changes.len());
+        let mut batch = tree.batch(self.changes.len() + self.remembered.len());
         for (key, item) in self.changes.drain() {
-            tree.add(&mut batch, key, item.as_ref().map(encode_item));
+            tree.add(&mut batch, key, item.as_ref().map(|item| encode_item(item).into()));
+        }
+        for (key, answer) in self.remembered.drain() {
+            tree.add_answer(&mut batch, &key, &answer);
         }
         batch.commit()
     }
 
     /// Tells whether there is anything to make durable.
     pub(super) fn is_unchanged(&self) -> bool {
-        self.changes.is_empty()
+        self.changes.is_empty() && self.remembered.is_empty()
     }
 
     /// Ends the group: tells everybody who waits how it went.
-    pub(super) fn end(&mut self, committed: &Result<(), Error>, wakes: &mut Wakes) {
-        wakes.sweep();
+    pub(super) fn end(&mut self, committed: &Result<(), Error>) {
         for Answer { reply, mut results, own } in self.answers.drain(..) {
             settle(&mut results[own..], committed);
-            let roll = wakes.roll(reply.home());
-            reply.put(results, roll);
+            // A caller that went away misses the answer, and nothing else.
+            drop(reply.send(results));
         }
-        wakes.begin();
         self.changes.clear();
+        self.remembered.clear();
         (self.writes, self.bytes) = (0, 0);
     }
 

@@ -1,10 +1,13 @@
-//! How long the writer waits for company.
+//! Whether the writer waits for company, and for how long.
 //!
 //! A sync costs the same for one write as for a hundred. When a group has been answered, its
 //! writers come back within moments with their next write; a writer thread that syncs at once
-//! finds only those who came while it was busy, and the others wait for a whole sync. Waiting for
-//! everybody doubles the rate on a disk that takes 1 ms, and makes nobody slower: all are answered
-//! by the next sync in place of the one after it.
+//! finds only those who came while it was busy, and the others wait for a whole sync. Where a sync
+//! takes long, waiting for everybody doubles the rate and makes nobody slower: all are answered by
+//! the next sync in place of the one after it.
+//!
+//! Where a sync is done before the writers could be back, nothing comes of waiting. It is then
+//! tried again now and then, for as little as it costs.
 
 use std::time::Duration;
 
@@ -16,42 +19,54 @@ const SYNC_FRACTION: u32 = 2;
 /// there come back sooner than this.
 const LINGER_MAX: Duration = Duration::from_millis(2);
 
-/// After this many fruitless waits the wait is a 64th as long.
-const PATIENCE_LOST_MAX: u32 = 6;
+/// After this many fruitless waits in a row 64 groups go without one before the next.
+const FRUITLESS_MAX: u32 = 6;
 
-/// Learns from past groups how many writers there are and how long a sync takes.
+/// How long to wait, and for how many jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wait {
+    /// The wait ends early when so many are there.
+    pub(super) wanted: usize,
+    /// The wait ends after this time, whoever is there.
+    pub(super) patience: Duration,
+}
+
+/// Learns from past groups how many writers there are, how long a sync takes and whether waiting
+/// pays.
 #[derive(Debug, Default)]
 pub(super) struct Linger {
     sync: Duration,
     expected: usize,
-    lost: u32,
+    /// How many waits in a row were fruitless.
+    fruitless: u32,
+    /// How many groups are to go without a wait.
+    skipped: u32,
 }
 
 impl Linger {
-    /// How many jobs to wait for. One writer alone never waits.
-    pub(super) fn expected(&self) -> usize {
-        self.expected
-    }
-
-    /// How long to wait for them.
-    pub(super) fn patience(&self) -> Duration {
+    /// How to wait for the next group. One writer alone never waits.
+    pub(super) fn wait(&mut self) -> Option<Wait> {
         if self.expected <= 1 {
-            Duration::ZERO
-        } else {
-            (self.sync / SYNC_FRACTION).min(LINGER_MAX) / (1 << self.lost)
+            return None;
         }
+        if self.skipped > 0 {
+            self.skipped -= 1;
+            return None;
+        }
+        let patience = (self.sync / SYNC_FRACTION).min(LINGER_MAX);
+        Some(Wait { wanted: self.expected, patience })
     }
 
-    /// Learns how many came: whether the wait was worth it.
-    pub(super) fn came(&mut self, jobs: usize) {
-        if self.expected > 1 {
-            // Most of them are enough; a few always leave.
-            let worth = jobs >= self.expected - self.expected / 4;
-            self.lost = if worth {
-                self.lost.saturating_sub(1)
-            } else {
-                (self.lost + 1).min(PATIENCE_LOST_MAX)
-            };
+    /// Learns how many jobs were there after a wait: whether it was worth it.
+    ///
+    /// Without waiting half of the writers would share each sync. So a wait of half a sync pays if
+    /// three quarters of them come.
+    pub(super) fn waited(&mut self, wait: Wait, jobs: usize) {
+        if jobs >= wait.wanted - wait.wanted / 4 {
+            self.fruitless = 0;
+        } else {
+            self.fruitless = (self.fruitless + 1).min(FRUITLESS_MAX);
+            self.skipped = (1 << self.fruitless) - 1;
         }
     }
 
@@ -73,36 +88,40 @@ mod tests {
 
     const SYNC: Duration = Duration::from_millis(1);
 
-    #[test]
-    fn a_single_writer_never_waits() {
+    fn linger(jobs: usize, waiting: usize) -> Linger {
         let mut linger = Linger::default();
         linger.synced(SYNC);
-        linger.answered(1, 0);
-        assert_eq!(linger.patience(), Duration::ZERO);
+        linger.answered(jobs, waiting);
+        linger
+    }
+
+    #[test]
+    fn a_single_writer_never_waits() {
+        assert_eq!(linger(1, 0).wait(), None);
     }
 
     #[test]
     fn two_halves_of_the_writers_become_one_group() {
-        let mut linger = Linger::default();
-        linger.synced(SYNC);
-        linger.answered(32, 32);
-        assert_eq!(linger.expected(), 64);
-        assert_eq!(linger.patience(), SYNC / SYNC_FRACTION);
+        let wait = linger(32, 32).wait();
+        assert_eq!(wait, Some(Wait { wanted: 64, patience: SYNC / SYNC_FRACTION }));
     }
 
     #[test]
-    fn fruitless_waits_get_shorter_and_worthwhile_ones_longer_again() {
-        let mut linger = Linger::default();
-        linger.synced(SYNC);
-        linger.answered(64, 0);
-        let full = linger.patience();
-        for _ in 0..10 {
-            linger.came(1);
+    fn fruitless_waits_become_rare_and_one_that_pays_brings_them_back() {
+        let mut linger = linger(32, 32);
+        let mut groups = 0;
+        for _ in 0..20 {
+            let wait = loop {
+                groups += 1;
+                if let Some(wait) = linger.wait() {
+                    break wait;
+                }
+            };
+            linger.waited(wait, 40);
         }
-        assert_eq!(linger.patience(), full / 64);
-        for _ in 0..10 {
-            linger.came(64);
-        }
-        assert_eq!(linger.patience(), full);
+        assert!(groups > 14 * 64, "{groups}");
+        let wait = std::iter::from_fn(|| Some(linger.wait())).flatten().next().expect("one comes");
+        linger.waited(wait, 48);
+        assert_eq!(linger.wait(), Some(wait));
     }
 }

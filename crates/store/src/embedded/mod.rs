@@ -5,11 +5,10 @@
 //! - [`Writer`](writer) drains the [`Queue`](queue) in [`Group`](group)s, one sync for each.
 //! - [`Disk`](disk) is the seam at which tests fail and delay what a real disk seldom does.
 
-mod answer;
-mod codec;
 mod directory;
 mod disk;
 mod error;
+mod forget;
 mod group;
 mod journal;
 mod linger;
@@ -20,7 +19,6 @@ mod space;
 #[cfg(test)]
 mod tests;
 mod tree;
-mod wakes;
 mod writer;
 
 use std::fmt;
@@ -28,8 +26,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use domain::{Item, Key, Page, PageQuery, Verdict, Write};
+use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use self::directory::{Contents, Directory};
 use self::disk::{Disk, RealDisk};
@@ -108,11 +107,17 @@ impl Store for Embedded {
 
     fn apply(&self, writes: Vec<Write>) -> Reply<Vec<Result<Verdict, Error>>> {
         let count = writes.len();
-        let (reply, answer) = answer::place();
+        let (reply, answer) = oneshot::channel();
         if let Err(error) = self.queue.push(Job::Apply { writes, reply }) {
             return Reply::Ready(vec![Err(error); count]);
         }
-        Reply::later(async move { answer.await.unwrap_or_else(|| vec![Err(writer_gone()); count]) })
+        Reply::later(
+            async move { answer.await.unwrap_or_else(|_| vec![Err(writer_gone()); count]) },
+        )
+    }
+
+    fn recall(&self, key: &ReplayKey) -> Reply<Result<Option<Remembered>, Error>> {
+        Reply::Ready(guarded(|| self.tree().recall(key)))
     }
 
     /// Runs off the calling thread: a page of large items that are not cached reads the disk for
@@ -142,11 +147,11 @@ impl Store for Embedded {
 
     /// Asks the writer thread, so it also tells that this one is alive and how far behind it is.
     fn check(&self) -> Reply<Result<(), Error>> {
-        let (reply, answer) = answer::place();
+        let (reply, answer) = oneshot::channel();
         match self.queue.push(Job::Check { reply }) {
             Err(error) => Reply::Ready(Err(error)),
             Ok(()) => {
-                Reply::later(async move { answer.await.unwrap_or_else(|| Err(writer_gone())) })
+                Reply::later(async move { answer.await.unwrap_or_else(|_| Err(writer_gone())) })
             }
         }
     }

@@ -1,13 +1,15 @@
 //! What callers hand to the writer thread.
 
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use domain::{Change, Verdict, Write};
+use domain::{Verdict, Write};
 use parking_lot::{Condvar, Mutex};
+use tokio::sync::oneshot::Sender;
 
-use super::answer::Answering;
+use super::linger::Wait;
 use crate::error::{Error, ErrorKind};
+use crate::size::write_bytes;
 
 /// Most writes that wait. A single write takes about 100 µs of the writer's time at worst, so the
 /// last of these is answered within the request deadline of 30 s even on a slow disk.
@@ -24,12 +26,12 @@ pub(super) enum Job {
         /// The writes.
         writes: Vec<Write>,
         /// Takes one result for each.
-        reply: Answering<Vec<Result<Verdict, Error>>>,
+        reply: Sender<Vec<Result<Verdict, Error>>>,
     },
     /// To know whether a write would be accepted.
     Check {
         /// Takes the answer.
-        reply: Answering<Result<(), Error>>,
+        reply: Sender<Result<(), Error>>,
     },
 }
 
@@ -37,21 +39,10 @@ impl Job {
     /// Returns how many writes this is, and about how much memory they hold.
     fn size(&self) -> (usize, usize) {
         match self {
-            Self::Apply { writes, .. } => (writes.len(), writes.iter().map(bytes).sum()),
+            Self::Apply { writes, .. } => (writes.len(), writes.iter().map(write_bytes).sum()),
             Self::Check { .. } => (0, 0),
         }
     }
-}
-
-/// What [`Queue::take`] found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taken {
-    /// Jobs.
-    Jobs,
-    /// Nothing, for as long as it was to wait.
-    Nothing,
-    /// Nothing, and nothing will come: the queue is closed.
-    Closed,
 }
 
 /// A bounded queue with one consumer.
@@ -123,43 +114,29 @@ impl Queue {
         self.wake_writer.notify_one();
     }
 
-    /// Takes everything that waits into `jobs`, which is empty.
+    /// Takes everything that waits into `jobs`, which is empty. Waits for company as `wait` says,
+    /// and then for as long as there is nothing.
     ///
-    /// It waits up to `patience` for `wanted` jobs, and then for one, up to `idle` if that is given.
-    pub(super) fn take(
-        &self,
-        jobs: &mut Vec<Job>,
-        wanted: usize,
-        patience: Duration,
-        idle: Option<Duration>,
-    ) -> Taken {
+    /// Returns false when nothing waits and nothing will come: the queue is closed.
+    pub(super) fn take(&self, jobs: &mut Vec<Job>, wait: Option<Wait>) -> bool {
         let mut state = self.state.lock();
-        if state.open && state.jobs.len() < wanted && !patience.is_zero() {
+        if let Some(Wait { wanted, patience }) = wait {
             let until = Instant::now() + patience;
-            state.wanted = wanted;
             while state.open && state.jobs.len() < wanted {
+                state.wanted = wanted;
                 if self.wake_writer.wait_until(&mut state, until).timed_out() {
                     break;
                 }
             }
         }
-        let until = idle.map(|idle| Instant::now() + idle);
         while state.open && state.jobs.is_empty() {
             state.wanted = 1;
-            match until {
-                None => self.wake_writer.wait(&mut state),
-                Some(until) if self.wake_writer.wait_until(&mut state, until).timed_out() => break,
-                Some(_) => {}
-            }
+            self.wake_writer.wait(&mut state);
         }
         state.wanted = NONE_WANTED;
         (state.writes, state.bytes) = (0, 0);
         mem::swap(&mut state.jobs, jobs);
-        match (jobs.is_empty(), state.open) {
-            (false, _) => Taken::Jobs,
-            (true, true) => Taken::Nothing,
-            (true, false) => Taken::Closed,
-        }
+        !jobs.is_empty()
     }
 
     /// Returns how many jobs wait.
@@ -168,27 +145,21 @@ impl Queue {
     }
 }
 
-/// Returns how much memory a write holds, about.
-pub(super) fn bytes(write: &Write) -> usize {
-    let item = match &write.change {
-        Change::Put(item) | Change::Replace { item, .. } => item.representation().len(),
-        Change::Delete => 0,
-    };
-    item + write.key.id.as_str().len()
-}
-
 #[cfg(test)]
 mod tests {
-    use domain::{CollectionName, ItemId, Key, Precondition};
+    use domain::{Change, CollectionName, ItemId, Key};
 
-    use super::super::answer::place;
+    use std::time::Duration;
+
+    use tokio::sync::oneshot;
+
     use super::*;
 
     fn job(writes: usize) -> Job {
         let key =
             Key { collection: CollectionName::new("a").unwrap(), id: ItemId::new("b").unwrap() };
-        let write = Write { key, precondition: Precondition::default(), change: Change::Delete };
-        Job::Apply { writes: vec![write; writes], reply: place().0 }
+        let write = Write::new(key, Change::Delete);
+        Job::Apply { writes: vec![write; writes], reply: oneshot::channel().0 }
     }
 
     #[test]
@@ -196,7 +167,7 @@ mod tests {
         let queue = Queue::default();
         queue.push(job(WRITES_MAX)).unwrap();
         assert_eq!(queue.push(job(1)).expect_err("it is full").kind(), ErrorKind::Overloaded);
-        assert_eq!(queue.take(&mut Vec::new(), 1, Duration::ZERO, None), Taken::Jobs);
+        assert!(queue.take(&mut Vec::new(), None));
         queue.push(job(1)).expect("there is room again");
     }
 
@@ -213,8 +184,8 @@ mod tests {
         queue.push(job(1)).unwrap();
         queue.close();
         assert_eq!(queue.push(job(1)).expect_err("it is closed").kind(), ErrorKind::Unavailable);
-        assert_eq!(queue.take(&mut Vec::new(), 1, Duration::ZERO, None), Taken::Jobs);
-        assert_eq!(queue.take(&mut Vec::new(), 1, Duration::ZERO, None), Taken::Closed);
+        assert!(queue.take(&mut Vec::new(), None));
+        assert!(!queue.take(&mut Vec::new(), None));
     }
 
     #[test]
@@ -222,7 +193,9 @@ mod tests {
         let queue = Queue::default();
         queue.push(job(1)).unwrap();
         let mut jobs = Vec::new();
-        assert_eq!(queue.take(&mut jobs, 2, Duration::from_millis(1), None), Taken::Jobs);
+        assert!(
+            queue.take(&mut jobs, Some(Wait { wanted: 2, patience: Duration::from_millis(1) }))
+        );
         assert_eq!(jobs.len(), 1);
     }
 }

@@ -1,25 +1,30 @@
 //! The items on disk: fjall, configured and made to fit.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use domain::{Item, Key, Page, PageQuery};
+use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey};
 use fjall::{
     Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable as _, Slice,
     Snapshot,
 };
 
-use super::codec::{KeyBytes, decode_id, decode_item};
 use super::error::read_failed;
+use super::forget::Forget;
+use crate::codec::{KeyBytes, decode_id, decode_item, decode_remembered, encode_remembered};
 use crate::error::{Error, ErrorKind};
 use crate::open::Options;
 
 /// fjall's name for the tree of all items.
 const ITEMS: &str = "items";
 
+/// fjall's name for the tree of remembered answers.
+const ANSWERS: &str = "answers";
+
 /// Writes are collected in memory up to this size and then become a file: 32 MiB are about
 /// 200,000 small items. At most four of these exist at a time (one that grows, three that are
-/// being written out), which bounds what writes cost in memory at 128 MiB.
+/// being written out), which bounds what writes cost in memory at 128 MiB, and at twice that when all of them are remembered.
 pub(super) const MEMTABLE_BYTES: u64 = 32 << 20;
 
 /// The journal may grow to this size before its oldest part must go: four memtables, twice over
@@ -38,6 +43,7 @@ const WORKERS: usize = 2;
 pub(super) struct Tree {
     published: ArcSwap<Snapshot>,
     items: Keyspace,
+    answers: Keyspace,
     database: Database,
 }
 
@@ -64,10 +70,15 @@ impl Tree {
             .worker_threads(WORKERS)
             // The writer syncs once for each group, by itself.
             .manual_journal_persist(true)
+            .with_compaction_filter_factories(Arc::new(|tree| match tree {
+                ANSWERS => Some(Arc::new(Forget)),
+                _ => None,
+            }))
             .open()
             .map_err(failed)?;
-        if !create && !database.keyspace_exists(ITEMS) {
-            return Err(Error::new(ErrorKind::Corrupt, "the tree of items is missing"));
+        let missing = |tree: &&str| !database.keyspace_exists(tree);
+        if !create && [ITEMS, ANSWERS].iter().any(missing) {
+            return Err(Error::new(ErrorKind::Corrupt, "a tree of the storage engine is missing"));
         }
         let settings = || {
             KeyspaceCreateOptions::default()
@@ -75,14 +86,22 @@ impl Tree {
                 .max_memtable_size(MEMTABLE_BYTES)
         };
         let items = database.keyspace(ITEMS, settings).map_err(failed)?;
-        Ok(Self { published: ArcSwap::from_pointee(database.snapshot()), items, database })
+        let answers = database.keyspace(ANSWERS, settings).map_err(failed)?;
+        Ok(Self { published: ArcSwap::from_pointee(database.snapshot()), items, answers, database })
     }
 
     /// Returns what readers see.
     pub(super) fn get(&self, key: &Key) -> Result<Option<Item>, Error> {
         let value =
             self.published.load().get(&self.items, KeyBytes::of(key)).map_err(read_failed)?;
-        value.map(decode_item).transpose()
+        value.map(|value| decode_item(&value.into())).transpose()
+    }
+
+    /// Returns what readers see of the remembered answers.
+    pub(super) fn recall(&self, key: &ReplayKey) -> Result<Option<Remembered>, Error> {
+        let value =
+            self.published.load().get(&self.answers, key.as_bytes()).map_err(read_failed)?;
+        value.map(|value| decode_remembered(&value.into())).transpose()
     }
 
     /// Returns a page of what readers see.
@@ -98,14 +117,21 @@ impl Tree {
         let last = Excluded(KeyBytes::edge(collection, 1));
         let entries = self.published.load().range(&self.items, (first, last)).map(|entry| {
             let (key, value) = entry.into_inner().map_err(read_failed)?;
-            Ok((decode_id(&key, collection)?, decode_item(value)?))
+            Ok((decode_id(&key, collection)?, decode_item(&value.into())?))
         });
         Page::collect(entries, *items_max)
     }
 
     /// Returns the latest state, synced or not. Only for the writer.
     pub(super) fn get_latest(&self, key: &[u8]) -> Result<Option<Item>, Error> {
-        self.items.get(key).map_err(read_failed)?.map(decode_item).transpose()
+        let value = self.items.get(key).map_err(read_failed)?;
+        value.map(|value| decode_item(&value.into())).transpose()
+    }
+
+    /// Returns the latest remembered answer, synced or not. Only for the writer.
+    pub(super) fn recall_latest(&self, key: &ReplayKey) -> Result<Option<Remembered>, Error> {
+        let value = self.answers.get(key.as_bytes()).map_err(read_failed)?;
+        value.map(|value| decode_remembered(&value.into())).transpose()
     }
 
     /// Starts a batch; `changes` is how many it will hold.
@@ -113,12 +139,22 @@ impl Tree {
         OwnedWriteBatch::with_capacity(self.database.clone(), changes)
     }
 
-    /// Adds one change to a batch.
+    /// Adds the change of one item to a batch.
     pub(super) fn add(&self, batch: &mut OwnedWriteBatch, key: Slice, value: Option<Slice>) {
         match value {
             Some(value) => batch.insert(&self.items, key, value),
             None => batch.remove(&self.items, key),
         }
+    }
+
+    /// Adds an answer to be remembered to a batch.
+    pub(super) fn add_answer(
+        &self,
+        batch: &mut OwnedWriteBatch,
+        key: &ReplayKey,
+        answer: &Remembered,
+    ) {
+        batch.insert(&self.answers, key.as_bytes(), encode_remembered(answer));
     }
 
     /// Shows readers everything that was committed. Only after a sync.
@@ -143,11 +179,19 @@ impl Tree {
     #[cfg(test)]
     pub(super) fn write_out(&self) {
         self.items.rotate_memtable_and_wait().unwrap();
+        self.answers.rotate_memtable_and_wait().unwrap();
+    }
+
+    /// Merges all table files of the remembered answers.
+    #[cfg(test)]
+    pub(super) fn merge(&self) {
+        self.answers.major_compact().unwrap();
     }
 
     /// Tells how far fjall is behind: memtables that wait to be written out, and files that wait
     /// to be merged.
     pub(super) fn backlog(&self) -> (usize, usize) {
-        (self.items.sealed_memtable_count(), self.items.l0_table_count())
+        let most = |count: fn(&Keyspace) -> usize| count(&self.items).max(count(&self.answers));
+        (most(Keyspace::sealed_memtable_count), most(Keyspace::l0_table_count))
     }
 }

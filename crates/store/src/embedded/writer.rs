@@ -16,10 +16,9 @@ use std::time::{Duration, Instant};
 use super::disk::Disk;
 use super::group::{Group, settle};
 use super::linger::Linger;
-use super::queue::{Job, Queue, Taken};
+use super::queue::{Job, Queue};
 use super::space::Space;
 use super::tree::Tree;
-use super::wakes::{SWEEP, Wakes};
 use crate::error::{Error, ErrorKind};
 
 /// Memtables that wait to be written out before the writer waits for them. fjall itself waits at
@@ -42,7 +41,6 @@ pub(super) struct Writer {
     group: Group,
     linger: Linger,
     space: Space,
-    wakes: Wakes,
     /// How many jobs waited when the last group was about to be answered.
     waiting: usize,
     /// Why no more writes are accepted.
@@ -51,28 +49,27 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(tree: Arc<Tree>, queue: Arc<Queue>, disk: Box<dyn Disk>) -> Self {
-        let (group, linger, space, wakes) =
-            (Group::default(), Linger::default(), Space::default(), Wakes::default());
-        Self { tree, queue, disk, group, linger, space, wakes, waiting: 0, poisoned: None }
+        let (group, linger, space) = (Group::default(), Linger::default(), Space::default());
+        Self { tree, queue, disk, group, linger, space, waiting: 0, poisoned: None }
     }
 
     /// Works until the queue is closed and empty.
     pub(super) fn run(mut self) {
         let mut jobs = Vec::new();
         loop {
-            let idle = self.wakes.pending().then_some(SWEEP);
-            match self.queue.take(&mut jobs, self.linger.expected(), self.linger.patience(), idle) {
-                Taken::Jobs => self.work(&mut jobs),
-                Taken::Nothing => self.wakes.sweep(),
-                Taken::Closed => break,
+            let wait = self.linger.wait();
+            if !self.queue.take(&mut jobs, wait) {
+                break;
             }
+            if let Some(wait) = wait {
+                self.linger.waited(wait, jobs.len());
+            }
+            self.work(&mut jobs);
         }
-        self.wakes.sweep();
     }
 
     fn work(&mut self, jobs: &mut Vec<Job>) {
         let came = jobs.len();
-        self.linger.came(came);
         // A panic comes from the engine, whose state is then unknown. Those whose jobs unwind away
         // learn that the outcome is unknown; those who come later, that the store is poisoned.
         if catch_unwind(AssertUnwindSafe(|| self.decide_all(jobs))).is_err() {
@@ -86,11 +83,8 @@ impl Writer {
     fn decide_all(&mut self, jobs: &mut Vec<Job>) {
         for job in jobs.drain(..) {
             match job {
-                Job::Check { reply } => {
-                    let roll = Arc::default();
-                    reply.put(self.check(), &roll);
-                    roll.call();
-                }
+                // Whoever asked may have gone away, here as below.
+                Job::Check { reply } => drop(reply.send(self.check())),
                 Job::Apply { writes, reply } => {
                     let mut results = Vec::with_capacity(writes.len());
                     let mut own = 0;
@@ -124,7 +118,7 @@ impl Writer {
             Err(error) => self.poison(error),
         }
         self.waiting = self.queue.len();
-        self.group.end(&committed, &mut self.wakes);
+        self.group.end(&committed);
         committed
     }
 

@@ -32,6 +32,7 @@ impl FromStr for Fault {
             "unavailable" => fail(ErrorKind::Unavailable),
             "overloaded" => fail(ErrorKind::Overloaded),
             "full" => fail(ErrorKind::Full),
+            "too-large" => fail(ErrorKind::TooLarge),
             "corrupt" => fail(ErrorKind::Corrupt),
             "poisoned" => fail(ErrorKind::Poisoned),
             "internal" => fail(ErrorKind::Internal),
@@ -41,8 +42,8 @@ impl FromStr for Fault {
             other => Err(Error::new(
                 ErrorKind::Internal,
                 format!(
-                    "{other:?} is no fault; known are unavailable, overloaded, full, corrupt, poisoned, internal, \
-                     unknown, panic and stall"
+                    "{other:?} is no fault; known are unavailable, overloaded, full, too-large, corrupt, poisoned, \
+                     internal, unknown, panic and stall"
                 ),
             )),
         }

@@ -3,8 +3,13 @@
 //! Tests of what stands above a store, and authors of clients who want to see every answer that
 //! the contract lists, cannot wait for a disk to fill up. They write a [`Fault`] into `DIR/next`
 //! (into another file first, then rename it) and make one call.
+//!
+//! Tests that judge stores have to show that they would find a bad one. When the store is opened and
+//! there is a file `DIR/bug`, it has the [`Bug`] that the file names, for as long as it lives:
+//! `lost-update`, `double-create`, `stale-read` or `dropped-write`.
 
 mod fault;
+mod planted;
 #[cfg(test)]
 mod tests;
 
@@ -12,9 +17,10 @@ use std::future;
 use std::path::Path;
 use std::sync::Arc;
 
-use domain::{Item, Key, Page, PageQuery, Verdict, Write};
+use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
 
 use self::fault::{Fault, Faults};
+use self::planted::{Bug, Planted};
 use crate::error::{Error, ErrorKind};
 use crate::open::OpenError;
 use crate::reply::Reply;
@@ -30,9 +36,15 @@ pub(crate) struct Faulty {
 }
 
 impl Faulty {
-    /// Takes faults from `directory`, which is created when it is missing.
+    /// Takes faults from `directory`, which is created when it is missing, and plants the bug that
+    /// is named there.
     pub(crate) fn new(directory: &Path, inner: Arc<dyn Store>) -> Result<Self, OpenError> {
-        Ok(Self { faults: Faults::new(directory)?, inner })
+        let faults = Faults::new(directory)?;
+        let inner = match Bug::planted_in(directory)? {
+            Some(bug) => Arc::new(Planted::new(bug, inner)),
+            None => inner,
+        };
+        Ok(Self { faults, inner })
     }
 
     /// Makes `call`, or the fault that is waiting in its place. `hidden` is the kind of error that
@@ -72,6 +84,10 @@ impl Store for Faulty {
             |store| store.apply(writes),
             move |error| vec![Err(error); count],
         )
+    }
+
+    fn recall(&self, key: &ReplayKey) -> Reply<Result<Option<Remembered>, Error>> {
+        self.call(ErrorKind::Unavailable, |store| store.recall(key), Err)
     }
 
     fn list(&self, query: PageQuery) -> Reply<Result<Page, Error>> {

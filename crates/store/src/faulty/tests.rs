@@ -1,20 +1,31 @@
-//! Each fault happens once, to one call.
+//! Each fault happens once, to one call. A bug is there from the start, and stays.
 
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Change, CollectionName, Item, ItemId, Key, Outcome, Precondition, Write};
+use domain::{Change, CollectionName, Item, ItemId, Key, Outcome, Tags, Write};
 use futures_util::future::join_all;
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-use crate::{ErrorKind, Options, Reply, Store, open};
+use crate::{ErrorKind, OpenError, Options, Reply, Store, open};
 
 fn store() -> (Arc<dyn Store>, TempDir) {
     let directory = tempfile::tempdir().unwrap();
+    (open_in(&directory).unwrap(), directory)
+}
+
+fn open_in(directory: &TempDir) -> Result<Arc<dyn Store>, OpenError> {
     let url = format!("faulty:{}?store=memory:", directory.path().display());
-    (open(&url, &Options::default()).unwrap(), directory)
+    open(&url, &Options::default())
+}
+
+/// Opens a store with a bug.
+fn planted(bug: &str) -> (Arc<dyn Store>, TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("bug"), bug).unwrap();
+    (open_in(&directory).unwrap(), directory)
 }
 
 fn next(directory: &TempDir, fault: &str) {
@@ -26,8 +37,15 @@ fn key() -> Key {
 }
 
 fn put() -> Write {
-    let item = Item::new(&serde_json::from_str("{}").unwrap());
-    Write { key: key(), precondition: Precondition::default(), change: Change::Put(item) }
+    put_item(item(0))
+}
+
+fn item(size: usize) -> Item {
+    Item::new(&serde_json::from_str(&format!("{{\"size\":{size}}}")).unwrap())
+}
+
+fn put_item(item: Item) -> Write {
+    Write::new(key(), Change::Put(item))
 }
 
 #[tokio::test]
@@ -37,6 +55,7 @@ async fn each_kind_of_failure_happens_once_and_does_nothing() {
         ("unavailable\n", ErrorKind::Unavailable),
         ("overloaded", ErrorKind::Overloaded),
         ("full", ErrorKind::Full),
+        ("too-large", ErrorKind::TooLarge),
         ("corrupt", ErrorKind::Corrupt),
         ("poisoned", ErrorKind::Poisoned),
         ("internal", ErrorKind::Internal),
@@ -103,4 +122,65 @@ async fn one_of_many_calls_gets_the_fault() {
         });
         assert_eq!(join_all(calls).await.into_iter().map(Result::unwrap).sum::<usize>(), 1);
     }
+}
+
+#[test]
+fn a_word_that_is_no_bug_is_refused_with_the_known_ones() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("bug"), "segfault").unwrap();
+    let error = open_in(&directory).expect_err("it is refused");
+    let OpenError::Io { source, .. } = error else { panic!("{error}") };
+    let message = source.to_string();
+    assert!(message.contains("segfault") && message.contains("stale-read"), "{message}");
+}
+
+#[tokio::test]
+async fn two_updates_by_one_tag_both_pass_where_updates_are_lost() {
+    let (store, _directory) = planted("lost-update");
+    store.apply(vec![put_item(item(0))]).await;
+    let updates = [1, 2].map(|size| {
+        let mut write = put_item(item(size));
+        write.precondition.if_match = Some(Tags::Listed(vec![item(0).etag()]));
+        store.apply(vec![write])
+    });
+    for results in join_all(updates).await {
+        assert!(matches!(results[0], Ok(Ok(Outcome::Updated(_)))), "{results:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_creators_are_both_told_so_where_creations_are_doubled() {
+    let (store, _directory) = planted("double-create");
+    let creations = [1, 2].map(|size| {
+        let mut write = put_item(item(size));
+        write.precondition.if_none_match = Some(Tags::Any);
+        store.apply(vec![write])
+    });
+    for results in join_all(creations).await {
+        assert!(matches!(results[0], Ok(Ok(Outcome::Created(_)))), "{results:?}");
+    }
+}
+
+#[tokio::test]
+async fn some_reads_see_the_item_before_its_last_write_where_reads_are_stale() {
+    let (store, _directory) = planted("stale-read");
+    store.apply(vec![put_item(item(0)), put_item(item(1))]).await;
+    let mut stale = 0;
+    for _ in 0..100 {
+        let seen = store.get(&key()).await.unwrap().expect("it exists");
+        stale += usize::from(seen == item(0));
+    }
+    assert_eq!(stale, 10);
+}
+
+#[tokio::test]
+async fn some_acknowledged_writes_are_not_there_where_writes_are_dropped() {
+    let (store, _directory) = planted("dropped-write");
+    let mut dropped = 0;
+    for size in 0..100 {
+        let results = store.apply(vec![put_item(item(size))]).await;
+        assert!(matches!(results[0], Ok(Ok(Outcome::Created(_) | Outcome::Updated(_)))));
+        dropped += usize::from(store.get(&key()).await.unwrap() != Some(item(size)));
+    }
+    assert_eq!(dropped, 5);
 }

@@ -1,11 +1,17 @@
 //! A store in memory. It keeps nothing when it is dropped: for tests, and for trying Shelf out.
 
+mod answers;
+
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use domain::{CollectionName, Item, ItemId, Key, Outcome, Page, PageQuery, Verdict, Write, decide};
+use domain::{
+    CollectionName, Item, ItemId, Key, Outcome, Page, PageQuery, Remembered, ReplayKey, Verdict,
+    Write, decide,
+};
 use parking_lot::RwLock;
 
+use self::answers::Answers;
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::store::Store;
@@ -18,24 +24,35 @@ type Items = BTreeMap<ItemId, Item>;
 /// are applied.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    collections: RwLock<BTreeMap<CollectionName, Items>>,
+    state: RwLock<State>,
 }
 
-impl Memory {
-    fn apply_one(&self, write: Write) -> Verdict {
-        let mut collections = self.collections.write();
-        let current =
-            collections.get(&write.key.collection).and_then(|items| items.get(&write.key.id));
-        let outcome = decide(current, &write)?;
+#[derive(Debug, Default)]
+struct State {
+    collections: BTreeMap<CollectionName, Items>,
+    answers: Answers,
+}
+
+impl State {
+    fn get(&self, key: &Key) -> Option<&Item> {
+        self.collections.get(&key.collection).and_then(|items| items.get(&key.id))
+    }
+
+    fn apply(&mut self, write: Write) -> Verdict {
+        let remembered = write.idempotency.and_then(|own| self.answers.get(&own.key));
+        let outcome = decide(self.get(&write.key), remembered, &write)?;
+        if let Some((own, remembered)) = write.idempotency.zip(write.remember(&outcome)) {
+            self.answers.keep(own, remembered);
+        }
         let Key { collection, id } = write.key;
         match &outcome {
             Outcome::Created(item) | Outcome::Updated(item) => {
-                collections.entry(collection).or_default().insert(id, item.clone());
+                self.collections.entry(collection).or_default().insert(id, item.clone());
             }
             Outcome::Deleted => {
-                collections.entry(collection).and_modify(|items| drop(items.remove(&id)));
+                self.collections.entry(collection).and_modify(|items| drop(items.remove(&id)));
             }
-            Outcome::Unchanged(_) => {}
+            Outcome::Unchanged(_) | Outcome::Replayed(_) => {}
         }
         Ok(outcome)
     }
@@ -43,18 +60,20 @@ impl Memory {
 
 impl Store for Memory {
     fn get(&self, key: &Key) -> Reply<Result<Option<Item>, Error>> {
-        let collections = self.collections.read();
-        let item = collections.get(&key.collection).and_then(|items| items.get(&key.id)).cloned();
-        Reply::Ready(Ok(item))
+        Reply::Ready(Ok(self.state.read().get(key).cloned()))
     }
 
     fn apply(&self, writes: Vec<Write>) -> Reply<Vec<Result<Verdict, Error>>> {
-        Reply::Ready(writes.into_iter().map(|write| Ok(self.apply_one(write))).collect())
+        Reply::Ready(writes.into_iter().map(|write| Ok(self.state.write().apply(write))).collect())
+    }
+
+    fn recall(&self, key: &ReplayKey) -> Reply<Result<Option<Remembered>, Error>> {
+        Reply::Ready(Ok(self.state.read().answers.get(key).cloned()))
     }
 
     fn list(&self, query: PageQuery) -> Reply<Result<Page, Error>> {
-        let collections = self.collections.read();
-        let Some(items) = collections.get(&query.collection) else {
+        let state = self.state.read();
+        let Some(items) = state.collections.get(&query.collection) else {
             return Reply::Ready(Ok(Page::default()));
         };
         let first = query.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);

@@ -31,7 +31,8 @@ pub(crate) struct Settings {
     )]
     pub(crate) listen: SocketAddr,
 
-    /// Where items are kept: `file:DIRECTORY` on disk, or `memory:` until the service ends.
+    /// Where items are kept: `file:DIRECTORY` on disk, `postgres://USER:PASSWORD@HOST/DATABASE`,
+    /// `etcd://HOST,HOST,HOST` (`etcds:` with TLS), or `memory:` until the service ends.
     #[arg(
         long,
         env = "SHELF_STORE",
@@ -40,6 +41,10 @@ pub(crate) struct Settings {
         hide_env_values = true
     )]
     pub(crate) store: String,
+
+    /// Uses a database also when its settings let it lose acknowledged writes.
+    #[arg(long, env = "SHELF_ALLOW_UNSAFE_STORE", hide_env_values = true)]
+    pub(crate) allow_unsafe_store: bool,
 
     /// A JSON file that declares collections beside the built-in `items`:
     /// {"books": {"schema": {..}, "require_precondition": true}}. `schema` is a JSON Schema
@@ -92,6 +97,10 @@ pub(crate) struct Settings {
         hide_env_values = true
     )]
     pub(crate) headers_max: ByteSize,
+
+    /// How long the answer of a request with an `Idempotency-Key` is remembered.
+    #[arg(long, env = "SHELF_IDEMPOTENCY_TIME", value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration, hide_env_values = true)]
+    pub(crate) idempotency_time: Duration,
 
     /// Most connections at a time; further ones wait to be accepted.
     #[arg(

@@ -1,6 +1,6 @@
 //! What is left when the store is closed, and what keeps it open.
 
-use domain::{Change, Outcome, PageQuery};
+use domain::{Change, Fingerprint, Idempotency, Moment, Outcome, PageQuery, ReplayKey};
 use std::fs;
 
 use super::*;
@@ -109,5 +109,50 @@ pub(super) fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
         } else {
             fs::copy(entry.path(), target).unwrap();
         }
+    }
+}
+
+/// A put that is remembered until a moment, in milliseconds since 1970.
+fn keyed(n: usize, until: u64) -> Write {
+    let write = put(&n.to_string(), n);
+    let idempotency = Idempotency {
+        key: ReplayKey::of_item(&write.key, "", "k"),
+        fingerprint: Fingerprint::from_bytes([0; 16]),
+        now: Moment(0),
+        until: Moment(until),
+    };
+    Write { idempotency: Some(idempotency), ..write }
+}
+
+#[test]
+fn what_is_remembered_is_there_after_reopening() {
+    let directory = directory();
+    for round in 0..3 {
+        let store = open(&directory);
+        for n in 0..50 {
+            let outcome = apply(&store, keyed(n, u64::MAX)).unwrap().unwrap();
+            assert_eq!(matches!(outcome, Outcome::Replayed(_)), round > 0, "{n} in round {round}");
+        }
+        store.tree().write_out();
+    }
+}
+
+#[test]
+fn what_is_over_is_forgotten_when_files_are_merged() {
+    let directory = directory();
+    let store = open(&directory);
+    let writes: Vec<_> =
+        (0..50).map(|n| keyed(n, if n % 2 == 0 { 1_000 } else { u64::MAX })).collect();
+    let places: Vec<_> = writes.iter().map(|write| write.idempotency.unwrap().key).collect();
+    let results = runtime().block_on(store.apply(writes));
+    assert!(results.into_iter().all(|result| result.unwrap().is_ok()));
+    store.tree().write_out();
+    store.tree().merge();
+    // Readers look at the files of the latest group.
+    apply(&store, put("after", 0)).unwrap().unwrap();
+    for (n, place) in places.iter().enumerate() {
+        let remembered = runtime().block_on(store.recall(place)).unwrap();
+        assert_eq!(remembered.is_some(), n % 2 == 1, "{n}");
+        assert_eq!(get(&store, &n.to_string()).unwrap(), Some(item(n)), "the items stay");
     }
 }

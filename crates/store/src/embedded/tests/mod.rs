@@ -5,7 +5,7 @@ mod failures;
 mod lifetime;
 mod refusals;
 
-use domain::{Change, CollectionName, Item, ItemId, Key, Precondition, Verdict, Write};
+use domain::{Change, CollectionName, Item, ItemId, Key, Verdict, Write};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -40,7 +40,7 @@ fn item(number: usize) -> Item {
 }
 
 fn put(id: &str, number: usize) -> Write {
-    Write { key: key(id), precondition: Precondition::default(), change: Change::Put(item(number)) }
+    Write::new(key(id), Change::Put(item(number)))
 }
 
 fn apply(store: &Embedded, write: Write) -> Result<Verdict, Error> {

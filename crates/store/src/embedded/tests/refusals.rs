@@ -44,9 +44,9 @@ fn another_process_cannot_open_the_directory() {
 fn an_unknown_format_is_refused_with_both_named() {
     let directory = directory();
     drop(open(&directory));
-    fs::write(directory.path().join("shelf.format"), "shelf-store 2\n").unwrap();
+    fs::write(directory.path().join("shelf.format"), "shelf-store 3\n").unwrap();
     let message = refusal(directory.path()).to_string();
-    assert!(message.contains("shelf-store 2") && message.contains("shelf-store 1"), "{message}");
+    assert!(message.contains("shelf-store 3") && message.contains("shelf-store 2"), "{message}");
 }
 
 #[test]

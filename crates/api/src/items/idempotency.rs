@@ -1,0 +1,111 @@
+//! Requests with an `Idempotency-Key`.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use contract::extract::{Extract, IdempotencyKey, InvalidHeader};
+use contract::{Header, Inbound, OperationDoc, Place, Problem, Responses};
+use domain::{Fingerprint, Idempotency, Key, Moment, ReplayKey};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use serde_json::{Value, json};
+
+use crate::shelf::Shelf;
+
+/// Whose keys they are. The service does not know its callers, so all of them share one space of
+/// keys, as they share the items.
+const PRINCIPAL: &str = "";
+
+/// The key of a request, if it has one, and a hash of the head that came with it.
+#[derive(Debug)]
+pub(crate) struct Keyed(Option<(String, Fingerprint)>);
+
+impl<S: Sync> Extract<S> for Keyed {
+    type Rejection = InvalidHeader;
+
+    async fn extract(inbound: &mut Inbound, state: &S) -> Result<Self, InvalidHeader> {
+        let IdempotencyKey(key) = IdempotencyKey::extract(inbound, state).await?;
+        Ok(Self(key.map(|key| (key, head(inbound)))))
+    }
+
+    fn describe(operation: &mut OperationDoc<'_>) {
+        <IdempotencyKey as Extract<S>>::describe(operation);
+    }
+}
+
+/// Hashes what says, beside the body, what a request does. Preferences do not: they say how it is
+/// to be answered, and a repetition is free to prefer something else.
+fn head(inbound: &Inbound) -> Fingerprint {
+    let target = inbound.uri().path_and_query().map_or("", |target| target.as_str());
+    let line = [inbound.method().as_str(), target].map(str::as_bytes);
+    let fields = [CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH].map(|name| {
+        let values: Vec<_> =
+            inbound.headers().get_all(name).iter().map(HeaderValue::as_bytes).collect();
+        values.join(&b", "[..])
+    });
+    Fingerprint::of(line.into_iter().chain(fields.iter().map(Vec::as_slice)))
+}
+
+impl Keyed {
+    /// Makes the idempotency of a write to the item `key`.
+    pub(crate) fn item(&self, shelf: &Shelf, key: &Key, body: &[u8]) -> Option<Idempotency> {
+        let place = |text: &str| ReplayKey::of_item(key, PRINCIPAL, text);
+        self.request(body, shelf.remembered_for(), place)
+    }
+
+    /// Makes the idempotency of a creation whose id the service chooses.
+    pub(crate) fn creation(&self, shelf: &Shelf, body: &[u8]) -> Option<Idempotency> {
+        let collection = shelf.collection().name();
+        let place = |text: &str| ReplayKey::of_creation(collection, PRINCIPAL, text);
+        self.request(body, shelf.remembered_for(), place)
+    }
+
+    fn request(
+        &self,
+        body: &[u8],
+        keep: Duration,
+        place: impl FnOnce(&str) -> ReplayKey,
+    ) -> Option<Idempotency> {
+        let (text, head) = self.0.as_ref()?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Some(Idempotency {
+            key: place(text),
+            fingerprint: Fingerprint::of([head.as_bytes(), body]),
+            now: Moment(milliseconds(now)),
+            until: Moment(milliseconds(now.saturating_add(keep))),
+        })
+    }
+}
+
+/// `Idempotent-Replayed`: the answer is that of an earlier request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Replayed;
+
+impl Header for Replayed {
+    const NAME: HeaderName = HeaderName::from_static("idempotent-replayed");
+    const DESCRIPTION: &'static str = "The request was answered before under its `Idempotency-Key`. This says what was done then; nothing was done now.";
+
+    fn schema() -> Value {
+        json!({ "const": "true" })
+    }
+
+    fn value(self) -> HeaderValue {
+        HeaderValue::from_static("true")
+    }
+}
+
+/// The key stands for another request.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum KeyReused {
+    /// The `Idempotency-Key` was used for another request. Send a new key with each new request.
+    IdempotencyKeyReused(Problem) = 422,
+}
+
+impl KeyReused {
+    pub(crate) fn new() -> Self {
+        let detail =
+            "it was used for a request with another target, precondition, media type or body";
+        let problem = Problem::new(format!("The `Idempotency-Key` cannot be used: {detail}."));
+        Self::IdempotencyKeyReused(problem.at(Place::header("Idempotency-Key", detail)))
+    }
+}

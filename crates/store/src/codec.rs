@@ -1,0 +1,229 @@
+//! The bytes in which back ends keep keys, items and remembered answers. A change here is a new
+//! store format.
+//!
+//! - key of an item: collection name, `0x00`, id. No collection name has a `0x00`, so collections
+//!   do not mix, and within one the keys ascend by the bytes of the ids.
+//! - item: 16 bytes of `ETag`, 16 bytes of digest, the representation.
+//! - remembered answer: 8 bytes of the moment until which it is kept (little-endian), 16 bytes of
+//!   fingerprint, a byte for the kind of outcome, a byte for the length of the id, the id, the item
+//!   unless the outcome was a deletion.
+
+use bytes::Bytes;
+use domain::{
+    COLLECTION_NAME_BYTES_MAX, CollectionName, Digest, ETag, Fingerprint, ITEM_ID_BYTES_MAX, Item,
+    ItemId, Key, Moment, Outcome, Remembered,
+};
+
+use crate::error::{Error, ErrorKind};
+
+/// Longest key.
+const KEY_BYTES_MAX: usize = COLLECTION_NAME_BYTES_MAX + 1 + ITEM_ID_BYTES_MAX;
+
+/// Bytes before the representation.
+const HEADER_BYTES: usize = ETag::BYTES + Digest::BYTES;
+
+/// Bytes of the moment until which an answer is remembered.
+const UNTIL_BYTES: usize = 8;
+
+/// Bytes before the id of a remembered answer.
+const REMEMBERED_HEADER_BYTES: usize = UNTIL_BYTES + Fingerprint::BYTES + 2;
+
+/// A key on the stack: a point read allocates nothing for it.
+pub(crate) struct KeyBytes {
+    bytes: [u8; KEY_BYTES_MAX],
+    len: usize,
+}
+
+impl KeyBytes {
+    /// The key of an item.
+    pub(crate) fn of(key: &Key) -> Self {
+        let mut this = Self { bytes: [0; KEY_BYTES_MAX], len: 0 };
+        this.push(key.collection.as_str().as_bytes());
+        this.push(&[0]);
+        this.push(key.id.as_str().as_bytes());
+        this
+    }
+
+    /// A key that is followed by those of a whole collection: its name and `separator`. With
+    /// `0x00` it comes before the first, with `0x01` after the last.
+    pub(crate) fn edge(collection: &CollectionName, separator: u8) -> Self {
+        let mut this = Self { bytes: [0; KEY_BYTES_MAX], len: 0 };
+        this.push(collection.as_str().as_bytes());
+        this.push(&[separator]);
+        this
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        self.bytes[self.len..end].copy_from_slice(bytes);
+        self.len = end;
+    }
+}
+
+impl AsRef<[u8]> for KeyBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+/// Takes the id out of a key of `collection`.
+pub(crate) fn decode_id(key: &[u8], collection: &CollectionName) -> Result<ItemId, Error> {
+    let id = key.get(collection.as_str().len() + 1..).and_then(|id| str::from_utf8(id).ok());
+    id.and_then(|id| ItemId::new(id).ok())
+        .ok_or_else(|| corrupt("a stored key is not one that Shelf writes"))
+}
+
+/// Puts an item into the form in which it is stored. Copies the representation once.
+pub(crate) fn encode_item(item: &Item) -> Vec<u8> {
+    let mut value = Vec::with_capacity(HEADER_BYTES + item.representation().len());
+    push_item(&mut value, item);
+    value
+}
+
+/// Appends the stored form of an item.
+pub(crate) fn push_item(value: &mut Vec<u8>, item: &Item) {
+    value.extend_from_slice(item.etag().as_bytes());
+    value.extend_from_slice(item.digest().as_bytes());
+    value.extend_from_slice(item.representation());
+}
+
+/// Takes an item out of its stored form. The representation shares its memory.
+pub(crate) fn decode_item(value: &Bytes) -> Result<Item, Error> {
+    let header =
+        value.first_chunk::<HEADER_BYTES>().ok_or_else(|| corrupt("a stored item is too short"))?;
+    let (etag, digest) = header.split_at(ETag::BYTES);
+    let (Ok(etag), Ok(digest)) = (etag.try_into(), digest.try_into()) else {
+        return Err(corrupt("a stored item is too short"));
+    };
+    let (etag, digest) = (ETag::from_bytes(etag), Digest::from_bytes(digest));
+    Ok(Item::from_parts(value.slice(HEADER_BYTES..), etag, digest))
+}
+
+/// Puts a remembered answer into the form in which it is stored.
+pub(crate) fn encode_remembered(remembered: &Remembered) -> Vec<u8> {
+    let Remembered { fingerprint, until, id, outcome } = remembered;
+    let (kind, item) = match outcome {
+        Outcome::Created(item) => (0, Some(item)),
+        Outcome::Updated(item) => (1, Some(item)),
+        Outcome::Unchanged(item) => (2, Some(item)),
+        Outcome::Deleted => (3, None),
+        Outcome::Replayed(_) => unreachable!("what was answered from memory is not remembered"),
+    };
+    let id = id.as_str().as_bytes();
+    let item_bytes = item.map_or(0, |item| HEADER_BYTES + item.representation().len());
+    let mut value = Vec::with_capacity(REMEMBERED_HEADER_BYTES + id.len() + item_bytes);
+    value.extend_from_slice(&until.0.to_le_bytes());
+    value.extend_from_slice(fingerprint.as_bytes());
+    value.push(kind);
+    value.push(u8::try_from(id.len()).expect("an id has at most 128 bytes"));
+    value.extend_from_slice(id);
+    item.into_iter().for_each(|item| push_item(&mut value, item));
+    value
+}
+
+/// Tells until when a stored answer is remembered.
+pub(crate) fn remembered_until(value: &[u8]) -> Option<Moment> {
+    value.first_chunk().map(|until| Moment(u64::from_le_bytes(*until)))
+}
+
+/// Takes a remembered answer out of its stored form.
+pub(crate) fn decode_remembered(value: &Bytes) -> Result<Remembered, Error> {
+    let damaged = || corrupt("a stored answer is not one that Shelf writes");
+    let until = remembered_until(value).ok_or_else(damaged)?;
+    let rest = &value[UNTIL_BYTES..];
+    let (fingerprint, rest) = rest.split_first_chunk().ok_or_else(damaged)?;
+    let ([kind, id_bytes], rest) = rest.split_first_chunk().ok_or_else(damaged)?;
+    let id = rest.get(..usize::from(*id_bytes)).and_then(|id| str::from_utf8(id).ok());
+    let id = id.and_then(|id| ItemId::new(id).ok()).ok_or_else(damaged)?;
+    let item = || decode_item(&value.slice(REMEMBERED_HEADER_BYTES + usize::from(*id_bytes)..));
+    let outcome = match kind {
+        0 => Outcome::Created(item()?),
+        1 => Outcome::Updated(item()?),
+        2 => Outcome::Unchanged(item()?),
+        3 => Outcome::Deleted,
+        _ => return Err(damaged()),
+    };
+    Ok(Remembered { fingerprint: Fingerprint::from_bytes(*fingerprint), until, id, outcome })
+}
+
+fn corrupt(message: &'static str) -> Error {
+    Error::new(ErrorKind::Corrupt, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_comes_back_from_its_stored_form() {
+        let object = serde_json::from_str(r#"{"size":6,"name":"Fighters"}"#).unwrap();
+        let item = Item::new(&object);
+        assert_eq!(decode_item(&encode_item(&item).into()).unwrap(), item);
+    }
+
+    #[test]
+    fn a_remembered_answer_comes_back_from_its_stored_form() {
+        let item = Item::new(&serde_json::from_str(r#"{"size":6}"#).unwrap());
+        let outcomes = [
+            Outcome::Created(item.clone()),
+            Outcome::Updated(item.clone()),
+            Outcome::Unchanged(item),
+            Outcome::Deleted,
+        ];
+        for outcome in outcomes {
+            let remembered = Remembered {
+                fingerprint: Fingerprint::from_bytes([7; 16]),
+                until: Moment(1 << 40),
+                id: ItemId::new("\u{e9}").unwrap(),
+                outcome,
+            };
+            let stored = Bytes::from(encode_remembered(&remembered));
+            assert_eq!(remembered_until(&stored), Some(remembered.until));
+            assert_eq!(decode_remembered(&stored).unwrap(), remembered);
+            for len in 0..REMEMBERED_HEADER_BYTES + 2 {
+                let error = decode_remembered(&stored.slice(..len)).expect_err("it is cut off");
+                assert_eq!(error.kind(), ErrorKind::Corrupt);
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_too_short_is_corrupt() {
+        for len in 0..HEADER_BYTES {
+            let error = decode_item(&vec![7; len].into()).expect_err("it is refused");
+            assert_eq!(error.kind(), ErrorKind::Corrupt);
+        }
+    }
+
+    #[test]
+    fn a_key_that_holds_no_id_is_corrupt() {
+        let collection = CollectionName::new("a").unwrap();
+        for key in [&b"a"[..], b"a\0", b"a\0\xff", b"a\0/", b"a\0."] {
+            assert_eq!(
+                decode_id(key, &collection).expect_err("it is refused").kind(),
+                ErrorKind::Corrupt
+            );
+        }
+        assert_eq!(decode_id(b"a\0b", &collection).unwrap().as_str(), "b");
+    }
+
+    #[test]
+    fn the_edges_of_a_collection_enclose_all_its_keys_and_no_others() {
+        let name = CollectionName::new("a").unwrap();
+        let (first, last) = (KeyBytes::edge(&name, 0), KeyBytes::edge(&name, 1));
+        for (collection, id, inside) in
+            [("a", " ", true), ("a", "\u{10ffff}", true), ("a-", "x", false), ("a0", "x", false)]
+        {
+            let key = Key {
+                collection: CollectionName::new(collection).unwrap(),
+                id: ItemId::new(id).unwrap(),
+            };
+            let bytes = KeyBytes::of(&key);
+            assert_eq!(
+                first.as_ref() < bytes.as_ref() && bytes.as_ref() < last.as_ref(),
+                inside,
+                "{collection} {id}"
+            );
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Forgetting remembered answers, as a by-product of merging.
+//!
+//! The engine rewrites files now and then to merge them. Answers whose time is over are left out
+//! then: nobody sweeps, and no write pays for it. One that is still there is known by its moment.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use domain::Moment;
+use fjall::compaction::filter::{
+    CompactionFilter, CompactionFilterResult, Context, Factory, ItemAccessor, Verdict,
+};
+
+use crate::codec::remembered_until;
+
+/// Makes a filter for each merge.
+#[derive(Debug)]
+pub(super) struct Forget;
+
+impl Factory for Forget {
+    fn name(&self) -> &str {
+        "forget"
+    }
+
+    fn make_filter(&self, _: &Context) -> Box<dyn CompactionFilter> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        Box::new(Filter { now: Moment(now) })
+    }
+}
+
+struct Filter {
+    now: Moment,
+}
+
+impl CompactionFilter for Filter {
+    fn filter_item(&mut self, answer: ItemAccessor<'_>, _: &Context) -> CompactionFilterResult {
+        // What cannot be read is left to whoever asks for it.
+        let over = remembered_until(&answer.value()?).is_some_and(|until| until <= self.now);
+        Ok(if over { Verdict::Remove } else { Verdict::Keep })
+    }
+}

@@ -1,0 +1,323 @@
+//! Swaps: what they demand and do, and how many of them become one transaction.
+//!
+//! The swaps of a batch stand side by side in one flat transaction, which happens as a whole or not
+//! at all. If something that one of them demands does not hold, the transaction reads everything
+//! that was demanded instead; whoever was outrun is told so, and the others are sent again. Nested
+//! transactions would decide for themselves, but they are charged to no quota and judged by no role.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use domain::{Moment, Remembered};
+
+use super::cluster::{Cluster, look};
+use super::commit::{BATCH_BYTES_MAX, BATCH_OPS_MAX, Batch, Committed, Committer};
+use super::failure::{Cause, Effect, Failure};
+use super::keys::Keys;
+use super::message::{Compare, DeleteRequest, Op, PutRequest, RangeRequest, RangeResponse, Txn};
+use super::value::{self, INLINE_BYTES_MAX};
+use crate::codec::encode_remembered;
+use crate::error::Error;
+use crate::remote::session::{self, Next, Swap, Swapped};
+
+/// How many answers one swap may leave. More requests with a key of their own for the same item are
+/// settled one round trip later.
+pub(super) const ANSWERS_MAX: usize = 16;
+
+/// What an operation and its comparison take beside keys and values, in the encoding.
+pub(super) const OP_BYTES: usize = 64;
+
+/// What three keys take at most: those of a comparison, of a put, and of a read. A key has the prefix
+/// of the store, the name of a collection and an id.
+const THREE_KEYS_BYTES_MAX: usize = 3 * (128 + 16 + 64 + 128);
+
+/// The largest item: what is left of a request when as many answers as may be stand beside it, each
+/// in place of an old one.
+pub(super) const ITEM_BYTES_MAX: usize = BATCH_BYTES_MAX
+    - ANSWERS_MAX * (2 * INLINE_BYTES_MAX + OP_BYTES + THREE_KEYS_BYTES_MAX)
+    - (2 << 10);
+
+/// How often the swaps that can go on are sent again without those that cannot. Then they are read
+/// and decided anew, which takes less than many more rounds.
+const ROUNDS_MAX: usize = 4;
+
+/// A swap in the words of etcd.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// Its place among the swaps.
+    at: usize,
+    demands: Vec<Demand>,
+    change: Option<Op>,
+    answers: Vec<Left>,
+    bytes: usize,
+}
+
+/// What a swap demands of one key.
+#[derive(Debug)]
+enum Demand {
+    /// It was written last by that revision; 0 is that it is not there.
+    Version(Bytes, i64),
+    /// It has that value.
+    Value(Bytes, Bytes),
+}
+
+/// An answer that a swap leaves.
+#[derive(Debug)]
+struct Left {
+    key: Bytes,
+    value: Bytes,
+    until: Moment,
+    /// What does not fit into the value, and its digest.
+    body: Option<([u8; 16], Bytes)>,
+}
+
+impl Prepared {
+    pub(super) fn of(keys: &Keys, at: usize, swap: &Swap<i64>) -> Self {
+        let key = keys.item(&swap.key);
+        let mut demands = Vec::with_capacity(1 + swap.answers.len());
+        demands.push(Demand::Version(key.clone(), swap.expected.unwrap_or(0)));
+        let mut bytes = OP_BYTES + 3 * key.len();
+        let change = match &swap.next {
+            Next::Same => None,
+            Next::Item(item) => {
+                let value = value::of_item(swap.token, item);
+                bytes += value.len();
+                Some(Op::Put(PutRequest { key, value, lease: 0 }))
+            }
+            Next::Nothing => Some(Op::Delete(DeleteRequest { key, range_end: Bytes::new() })),
+        };
+        let mut answers = Vec::with_capacity(swap.answers.len());
+        for answer in &swap.answers {
+            let key = keys.answer(&answer.key);
+            let form = |remembered: &Remembered| Bytes::from(encode_remembered(remembered));
+            demands.push(match &answer.instead_of {
+                None => Demand::Version(key.clone(), 0),
+                Some(old) => {
+                    let (old, _) = value::of_answer(&answer.key, &form(old));
+                    bytes += old.len();
+                    Demand::Value(key.clone(), old)
+                }
+            });
+            let form = form(&answer.remembered);
+            let (value, digest) = value::of_answer(&answer.key, &form);
+            bytes += OP_BYTES + 3 * key.len() + value.len();
+            let body = digest.map(|digest| (digest, form));
+            answers.push(Left { key, value, until: answer.remembered.until, body });
+        }
+        Self { at, demands, change, answers, bytes }
+    }
+
+    /// How many operations it takes in the longest list.
+    fn ops(&self) -> usize {
+        self.demands.len()
+    }
+
+    /// Tells whether it removes an item and does nothing else.
+    fn only_deletes(&self) -> bool {
+        matches!(self.change, Some(Op::Delete(_))) && self.answers.is_empty()
+    }
+
+    fn holds(&self, seen: &mut impl Iterator<Item = RangeResponse>) -> bool {
+        let seen = seen.by_ref().take(self.demands.len());
+        // Every demand takes its own, also after one that does not hold.
+        self.demands.iter().zip(seen).filter(|(demand, seen)| !demand.holds(seen)).count() == 0
+    }
+}
+
+impl Demand {
+    fn compare(&self) -> Compare {
+        match self {
+            Self::Version(key, revision) => Compare::modified(key.clone(), *revision),
+            Self::Value(key, value) => Compare::holds(key.clone(), value.clone()),
+        }
+    }
+
+    fn look(&self) -> Op {
+        match self {
+            Self::Version(key, _) => Op::Range(RangeRequest {
+                key: key.clone(),
+                keys_only: true,
+                ..RangeRequest::default()
+            }),
+            Self::Value(key, _) => look(key.clone()),
+        }
+    }
+
+    fn holds(&self, seen: &RangeResponse) -> bool {
+        let seen = seen.kvs.first();
+        match self {
+            Self::Version(_, revision) => seen.map_or(0, |kv| kv.mod_revision) == *revision,
+            Self::Value(_, value) => seen.is_some_and(|kv| kv.value == *value),
+        }
+    }
+}
+
+/// Carries out all swaps, as few transactions as they fit into.
+pub(super) async fn swap_all(
+    cluster: &Cluster,
+    committer: &mut Committer,
+    swaps: &[&Swap<i64>],
+) -> Vec<Swapped> {
+    let prepared = swaps.iter().enumerate().map(|(at, swap)| Prepared::of(&cluster.keys, at, swap));
+    let mut waiting = VecDeque::from(chunks(prepared, |one| (one.ops(), one.bytes)));
+    let mut results = vec![Swapped::Moved; swaps.len()];
+    while let Some(chunk) = waiting.pop_front() {
+        let places: Vec<_> = chunk.iter().map(|one| one.at).collect();
+        match swap_chunk(cluster, committer, chunk, &mut results).await {
+            Ok(()) => {}
+            Err((Trouble::TooLarge, chunk)) => {
+                waiting.extend(chunk.into_iter().map(|one| vec![one]));
+            }
+            Err((Trouble::Failed { failure, stop }, _)) => {
+                places.iter().for_each(|at| results[*at] = Swapped::Failed(failure.clone()));
+                if stop {
+                    // The others would wait as long, one after the other, for the same.
+                    let (session::Failure::Refused(error) | session::Failure::Lost(error)) =
+                        failure;
+                    let rest = waiting.into_iter().flatten();
+                    let failed = Swapped::Failed(session::Failure::Refused(error));
+                    rest.for_each(|one| results[one.at] = failed.clone());
+                    return results;
+                }
+            }
+        }
+    }
+    results
+}
+
+/// Why a chunk was not carried out.
+enum Trouble {
+    /// It is too large together.
+    TooLarge,
+    Failed {
+        failure: session::Failure,
+        /// Whether others would fail as well.
+        stop: bool,
+    },
+}
+
+/// Carries out swaps as one transaction, without those that were outrun.
+async fn swap_chunk(
+    cluster: &Cluster,
+    committer: &mut Committer,
+    mut open: Vec<Prepared>,
+    results: &mut [Swapped],
+) -> Result<(), (Trouble, Vec<Prepared>)> {
+    let mut unmarked = false;
+    for _ in 0..ROUNDS_MAX {
+        if open.is_empty() {
+            return Ok(());
+        }
+        let committed = if unmarked {
+            committer.commit_unmarked(&batch(&open, 0)).await
+        } else {
+            commit(cluster, committer, &open).await
+        };
+        let failure = match committed {
+            Ok(Committed::Done) => {
+                open.iter().for_each(|one| results[one.at] = Swapped::Done);
+                return Ok(());
+            }
+            Ok(Committed::Refused(seen)) => {
+                let mut seen = seen.into_iter();
+                open.retain(|one| one.holds(&mut seen));
+                continue;
+            }
+            Err(failure) => failure,
+        };
+        match failure.cause() {
+            Cause::TooLarge if open.len() > 1 => return Err((Trouble::TooLarge, open)),
+            _ if failure.is_lost_lease() => {}
+            Cause::Full if failure.effect() == Effect::Nothing && !unmarked => {
+                let error = failed(failure);
+                let (deletions, rest): (Vec<_>, Vec<_>) =
+                    open.into_iter().partition(Prepared::only_deletes);
+                rest.iter().for_each(|one| results[one.at] = Swapped::Failed(error.clone()));
+                (open, unmarked) = (deletions, true);
+            }
+            _ => {
+                let stop = failure.is_of_member();
+                return Err((Trouble::Failed { failure: failed(failure), stop }, open));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn commit(
+    cluster: &Cluster,
+    committer: &mut Committer,
+    open: &[Prepared],
+) -> Result<Committed, Failure> {
+    let left = || open.iter().flat_map(|one| &one.answers);
+    let lease = match left().map(|left| left.until).max() {
+        None => 0,
+        Some(until) => {
+            // A body is a key too.
+            let keys = left().map(|left| 1 + usize::from(left.body.is_some())).sum();
+            let lease = committer.lease(until, keys).await.map_err(Failure::without_effect)?;
+            let bodies = left().filter_map(|left| left.body.as_ref());
+            for bodies in chunks(bodies, |(_, form)| (1, form.len() + OP_BYTES)) {
+                let puts = bodies.into_iter().map(|(digest, form)| {
+                    let (key, value) = (cluster.keys.body(digest, lease), form.clone());
+                    Op::Put(PutRequest { key, value, lease })
+                });
+                // Whatever becomes of it, it says nothing before an answer refers to it.
+                let txn = Txn { success: puts.collect(), ..Txn::default() };
+                cluster.write(&txn).await.map_err(Failure::without_effect)?;
+            }
+            lease
+        }
+    };
+    committer.commit(&batch(open, lease)).await
+}
+
+fn batch(open: &[Prepared], lease: i64) -> Batch {
+    let mut batch = Batch::default();
+    for one in open {
+        batch.compare.extend(one.demands.iter().map(Demand::compare));
+        batch.failure.extend(one.demands.iter().map(Demand::look));
+        batch.success.extend(one.change.clone());
+        batch.success.extend(one.answers.iter().map(|left| {
+            let (key, value) = (left.key.clone(), left.value.clone());
+            Op::Put(PutRequest { key, value, lease })
+        }));
+    }
+    batch
+}
+
+/// Sorts things into as few batches as they fit into, in order. `size` tells how many operations and
+/// bytes one takes; one that is larger than a batch by itself is alone.
+pub(super) fn chunks<T>(
+    all: impl IntoIterator<Item = T>,
+    size: impl Fn(&T) -> (usize, usize),
+) -> Vec<Vec<T>> {
+    let mut chunks: Vec<Vec<T>> = Vec::new();
+    let (mut ops, mut bytes) = (0, 0);
+    for one in all {
+        let (own_ops, own_bytes) = size(&one);
+        let fits = ops + own_ops <= BATCH_OPS_MAX && bytes + own_bytes <= BATCH_BYTES_MAX;
+        match chunks.last_mut().filter(|_| fits) {
+            Some(chunk) => {
+                chunk.push(one);
+                (ops, bytes) = (ops + own_ops, bytes + own_bytes);
+            }
+            None => {
+                chunks.push(vec![one]);
+                (ops, bytes) = (own_ops, own_bytes);
+            }
+        }
+    }
+    chunks
+}
+
+/// Says to the lanes what a failed write means.
+pub(super) fn failed(failure: Failure) -> session::Failure {
+    let effect = failure.effect();
+    // What is unknown is for the lanes to say, when they have looked.
+    let error = Error::from(failure.without_effect());
+    match effect {
+        Effect::Nothing => session::Failure::Refused(error),
+        Effect::Possible => session::Failure::Lost(error),
+    }
+}

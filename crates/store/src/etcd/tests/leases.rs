@@ -1,0 +1,66 @@
+//! What is remembered ends by itself.
+
+use bytes::Bytes;
+use domain::{Change, Outcome, Write};
+
+use super::kit::{item, key, keyed, one, open_url, prefix, put, shared, transport};
+use crate::etcd::message::{KeyValue, RangeRequest};
+
+async fn under(prefix: &str) -> Vec<KeyValue> {
+    let range = RangeRequest {
+        key: Bytes::from(format!("{prefix}/")),
+        range_end: Bytes::from(format!("{prefix}0")),
+        ..RangeRequest::default()
+    };
+    transport(shared()).range(&range).await.expect("the cluster is healthy").kvs
+}
+
+#[tokio::test]
+async fn everything_but_items_and_format_ends_with_a_lease() {
+    let prefix = prefix();
+    let store = open_url(&format!("{}/{prefix}?writers=1", shared().url()));
+    let large = Write::new(key("large"), Change::Put(item(1, 100_000)));
+    for write in [put("a", 1), keyed("k", put("b", 1)), keyed("l", large.clone())] {
+        one(&store, write).await.expect("it works");
+    }
+    let (mut ending, mut staying) = (Vec::new(), Vec::new());
+    for kv in under(&prefix).await {
+        let place = kv.key[prefix.len() + 1..].split(|byte| *byte == b'/').next();
+        let place = String::from_utf8_lossy(place.expect("there is one")).into_owned();
+        if kv.lease == 0 { staying.push(place) } else { ending.push((place, kv.lease)) }
+    }
+    assert_eq!(staying, ["format", "items", "items", "items"]);
+    let places: Vec<_> = ending.iter().map(|(place, _)| place.as_str()).collect();
+    // Two answers, of which one has its body aside; and the lane's mark.
+    assert_eq!(places, ["answers", "answers", "bodies", "marks"]);
+    for (place, lease) in ending {
+        let lives = shared().etcdctl(&["lease", "timetolive", &format!("{lease:x}")]);
+        // lease 694d8bd4 granted with TTL(90000s), remaining(89999s)
+        let seconds = lives.split_once("TTL(").and_then(|(_, rest)| rest.split_once("s)"));
+        let seconds: u64 = seconds.and_then(|(seconds, _)| seconds.parse().ok()).expect("it lives");
+        assert!((24 * 3600..=26 * 3600).contains(&seconds), "{place} {lives}");
+    }
+}
+
+#[tokio::test]
+async fn a_lease_that_is_gone_is_replaced() {
+    let prefix = prefix();
+    let store = open_url(&format!("{}/{prefix}?writers=1", shared().url()));
+    let large = Write::new(key("large"), Change::Put(item(1, 100_000)));
+    one(&store, put("a", 1)).await.expect("it works");
+    one(&store, keyed("k", large.clone())).await.expect("it works");
+    for (round, write) in
+        [put("a", 2), keyed("l", put("a", 3)), keyed("m", put("b", 4))].into_iter().enumerate()
+    {
+        for kv in under(&prefix).await.iter().filter(|kv| kv.lease != 0) {
+            let lease = format!("{:x}", kv.lease);
+            // Of several keys with one lease the first takes the others along.
+            let _ = shared().try_etcdctl(0, &["lease", "revoke", &lease]);
+        }
+        let outcome = one(&store, write).await.expect("another lease is granted");
+        assert!(!matches!(outcome, Outcome::Replayed(_)), "{round}");
+    }
+    // What was remembered is gone with its lease, so this is a new request.
+    let outcome = one(&store, keyed("k", large)).await.expect("it works");
+    assert_eq!(outcome, Outcome::Unchanged(item(1, 100_000)));
+}

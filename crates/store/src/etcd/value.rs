@@ -1,0 +1,85 @@
+//! The values under the store's keys. A change here is a new store format.
+//!
+//! - item: 16 bytes of the token of the write that made it what it is, and the item in the form of
+//!   the [codec](crate::codec).
+//! - answer: `0` and the answer in the form of the codec; or `1` and 16 bytes of its digest, when it
+//!   is so large that item and answer might not fit into one request. Then its form stands under a
+//!   key of its own, which is made of that digest and of the lease that both end with.
+//!
+//! The value of an answer follows from the answer alone, so that it can be compared.
+
+use bytes::Bytes;
+use domain::{Item, ReplayKey};
+
+use super::message::KeyValue;
+use crate::codec::{decode_item, push_item};
+use crate::error::{Error, ErrorKind};
+use crate::remote::session::Stored;
+use crate::remote::token::Token;
+
+/// The largest form of an answer that stands in its value. Most items are far smaller; and with
+/// [`ANSWERS_MAX`](super::swap::ANSWERS_MAX) answers of this size there is room for an item of
+/// [`ITEM_BYTES_MAX`](super::swap::ITEM_BYTES_MAX) in the same request.
+pub(super) const INLINE_BYTES_MAX: usize = 8 << 10;
+
+const INLINE: u8 = 0;
+const ASIDE: u8 = 1;
+
+/// What the value of an answer says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum AnswerValue {
+    /// The answer's form.
+    Inline(Bytes),
+    /// The digest of the answer's form, which is elsewhere.
+    Aside([u8; 16]),
+}
+
+/// Returns the value of an item.
+pub(super) fn of_item(token: Token, item: &Item) -> Bytes {
+    let mut value = Vec::with_capacity(Token::BYTES + 32 + item.representation().len());
+    value.extend_from_slice(&token.0);
+    push_item(&mut value, item);
+    value.into()
+}
+
+/// Reads an item from its key and value.
+pub(super) fn stored(kv: &KeyValue) -> Result<Stored<i64>, Error> {
+    let token = kv.value.first_chunk().ok_or_else(|| damaged("a stored item is too short"))?;
+    Ok(Stored {
+        item: decode_item(&kv.value.slice(Token::BYTES..))?,
+        token: Token(*token),
+        created: kv.create_revision == kv.mod_revision,
+        version: kv.mod_revision,
+    })
+}
+
+/// Returns the value of an answer whose form is `form`, and the digest if the form stands elsewhere.
+pub(super) fn of_answer(key: &ReplayKey, form: &[u8]) -> (Bytes, Option<[u8; 16]>) {
+    if form.len() <= INLINE_BYTES_MAX {
+        return ([&[INLINE], form].concat().into(), None);
+    }
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(key.as_bytes()).update(form);
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    ([&[ASIDE], &digest[..]].concat().into(), Some(digest))
+}
+
+/// Reads the value of an answer.
+pub(super) fn answer(value: &Bytes) -> Result<AnswerValue, Error> {
+    match value.split_first() {
+        Some((&INLINE, _)) => Ok(AnswerValue::Inline(value.slice(1..))),
+        Some((&ASIDE, digest)) if digest.len() == 16 => {
+            Ok(AnswerValue::Aside(digest.try_into().map_err(|_| unreadable())?))
+        }
+        _ => Err(unreadable()),
+    }
+}
+
+fn unreadable() -> Error {
+    damaged("a stored answer is not one that Shelf writes")
+}
+
+fn damaged(message: &'static str) -> Error {
+    Error::new(ErrorKind::Corrupt, message)
+}

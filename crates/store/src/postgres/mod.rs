@@ -1,0 +1,57 @@
+//! The store in PostgreSQL, or in a database that speaks like it.
+//!
+//! - [`Config`](config) is made of the URL.
+//! - [`Connector`](connect) opens connections, and refuses servers that would lose acknowledged
+//!   writes.
+//! - [`schema`] makes the tables.
+//! - [`PostgresSession`](session) reads, puts and swaps many rows with one [statement](statements).
+//!
+//! The SQL is what PostgreSQL, CockroachDB and YugabyteDB have in common: no advisory locks, no
+//! system columns, no notifications. Whether a put created its row is told by the row's `born`,
+//! which only an insertion sets.
+//!
+//! The driver is tokio-postgres: it sends statements one behind the other without waiting for the
+//! answers, and takes arrays of borrowed values. Connections are kept by the lanes, which a pool
+//! could only stand in the way of.
+
+mod config;
+mod connect;
+mod error;
+mod rows;
+mod schema;
+mod session;
+mod statements;
+#[cfg(test)]
+mod tests;
+
+use std::rc::Rc;
+
+use self::config::Config;
+use self::connect::Connector;
+use self::session::PostgresSession;
+use crate::error::Error;
+use crate::open::{OpenError, Options};
+use crate::remote::Remote;
+
+/// Opens the store that a `postgres://` URL names: connects, makes the tables if they are missing.
+pub(crate) fn open(url: &str, options: &Options) -> Result<Remote, OpenError> {
+    let config = Config::parse(url).map_err(|why| OpenError::InvalidUrl {
+        // There can be a password in it.
+        url: config::SCHEME.to_owned(),
+        why,
+    })?;
+    let (pool, at) = (config.pool, config.to_string());
+    let (name, allow_unsafe) = (at.clone(), options.allow_unsafe);
+    let prepare = async move || {
+        let ready = make_ready(config, allow_unsafe).await;
+        let connector = ready.map_err(|source| OpenError::Engine { at: name, source })?;
+        Ok(move || PostgresSession::new(Rc::clone(&connector)))
+    };
+    Remote::start("PostgreSQL", pool, prepare, |error| OpenError::thread(at, error))
+}
+
+async fn make_ready(config: Config, allow_unsafe: bool) -> Result<Rc<Connector>, Error> {
+    let connector = Connector::new(config, allow_unsafe)?;
+    schema::ensure(&connector.connect().await?.client).await?;
+    Ok(Rc::new(connector))
+}

@@ -1,0 +1,249 @@
+//! Writes as arrays of columns, and rows as what they stand for.
+
+use std::collections::HashSet;
+use std::error::Error as StdError;
+
+use bytes::{Bytes, BytesMut};
+use domain::{Digest, ETag, Item, Key, Outcome};
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
+use tokio_postgres::{Client, Error as DriverError, Row, Statement};
+
+use crate::codec::encode_remembered;
+use crate::error::{Error, ErrorKind};
+use crate::remote::session::{Next, Swap};
+use crate::remote::token::Token;
+
+/// Sixteen bytes, as hashes and tokens are, in a column of type `bytea`.
+#[derive(Debug)]
+pub(super) struct Sixteen([u8; 16]);
+
+impl ToSql for Sixteen {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        out.extend_from_slice(&self.0);
+        Ok(IsNull::No)
+    }
+
+    accepts!(BYTEA);
+    to_sql_checked!();
+}
+
+/// Items that are sent: one array a column.
+#[derive(Default)]
+pub(super) struct Items<'a> {
+    collections: Vec<&'a str>,
+    ids: Vec<&'a str>,
+    etags: Vec<Sixteen>,
+    digests: Vec<Sixteen>,
+    representations: Vec<&'a str>,
+    tokens: Vec<Sixteen>,
+}
+
+impl<'a> Items<'a> {
+    pub(super) fn push(&mut self, key: &'a Key, item: &'a Item, token: Token) -> Result<(), Error> {
+        let representation = str::from_utf8(item.representation()).map_err(|error| {
+            Error::with_source(ErrorKind::Internal, "an item is not UTF-8", error)
+        })?;
+        self.collections.push(key.collection.as_str());
+        self.ids.push(key.id.as_str());
+        self.etags.push(Sixteen(*item.etag().as_bytes()));
+        self.digests.push(Sixteen(*item.digest().as_bytes()));
+        self.representations.push(representation);
+        self.tokens.push(Sixteen(token.0));
+        Ok(())
+    }
+
+    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 6] {
+        let Self { collections, ids, etags, digests, representations, tokens } = self;
+        [collections, ids, etags, digests, representations, tokens]
+    }
+}
+
+/// Swaps, by the statement that carries them out.
+#[derive(Default)]
+pub(super) struct Kinds<'a> {
+    pub(super) insert: Swaps<'a>,
+    pub(super) update: Swaps<'a>,
+    pub(super) remove: Swaps<'a>,
+    pub(super) keep: Swaps<'a>,
+}
+
+/// Swaps of one kind.
+#[derive(Default)]
+pub(super) struct Swaps<'a> {
+    items: Items<'a>,
+    keys: (Vec<&'a str>, Vec<&'a str>),
+    tokens: Vec<Sixteen>,
+    expected: Vec<Sixteen>,
+    answers: Answers,
+}
+
+/// What is to be remembered, each with the token of its swap.
+#[derive(Default)]
+struct Answers {
+    tokens: Vec<Sixteen>,
+    keys: Vec<Sixteen>,
+    ends: Vec<i64>,
+    answers: Vec<Vec<u8>>,
+}
+
+impl<'a> Kinds<'a> {
+    /// Sorts swaps by kind. All replicas lock rows in the same order.
+    pub(super) fn of(swaps: &[&'a Swap<Token>]) -> Result<Self, Error> {
+        let mut sorted = swaps.to_vec();
+        sorted.sort_unstable_by_key(|swap| &swap.key);
+        let mut kinds = Self::default();
+        for swap in sorted {
+            let kind = match Self::place(swap) {
+                0 => &mut kinds.insert,
+                1 => &mut kinds.update,
+                2 => &mut kinds.remove,
+                _ => &mut kinds.keep,
+            };
+            kind.push(swap)?;
+        }
+        Ok(kinds)
+    }
+
+    /// Returns which kind a swap is: 0 for an insertion, then as the fields are ordered.
+    pub(super) fn place(swap: &Swap<Token>) -> usize {
+        match (&swap.next, swap.expected) {
+            (Next::Item(_), None) => 0,
+            (Next::Item(_), Some(_)) => 1,
+            (Next::Nothing, _) => 2,
+            (Next::Same, _) => 3,
+        }
+    }
+}
+
+impl<'a> Swaps<'a> {
+    fn push(&mut self, swap: &'a Swap<Token>) -> Result<(), Error> {
+        if let Next::Item(item) = &swap.next {
+            self.items.push(&swap.key, item, swap.token)?;
+        } else {
+            self.keys.0.push(swap.key.collection.as_str());
+            self.keys.1.push(swap.key.id.as_str());
+            self.tokens.push(Sixteen(swap.token.0));
+        }
+        self.expected.extend(swap.expected.map(|token| Sixteen(token.0)));
+        for answer in &swap.answers {
+            self.answers.tokens.push(Sixteen(swap.token.0));
+            self.answers.keys.push(Sixteen(*answer.key.as_bytes()));
+            self.answers.ends.push(end(answer.remembered.until.0));
+            self.answers.answers.push(encode_remembered(&answer.remembered));
+        }
+        Ok(())
+    }
+
+    /// Inserts, and returns the tokens of the swaps that happened.
+    pub(super) async fn insert(
+        &self,
+        client: &Client,
+        statement: &Statement,
+    ) -> Result<HashSet<Token>, DriverError> {
+        let columns = self.items.parameters();
+        self.send(client, statement, columns.into_iter().chain(self.answers.parameters())).await
+    }
+
+    /// Updates, and returns the tokens of the swaps that happened.
+    pub(super) async fn update(
+        &self,
+        client: &Client,
+        statement: &Statement,
+    ) -> Result<HashSet<Token>, DriverError> {
+        let expected: [&(dyn ToSql + Sync); 1] = [&self.expected];
+        let columns = self.items.parameters().into_iter().chain(expected);
+        self.send(client, statement, columns.chain(self.answers.parameters())).await
+    }
+
+    /// Removes or keeps, and returns the tokens of the swaps that happened.
+    pub(super) async fn touch(
+        &self,
+        client: &Client,
+        statement: &Statement,
+    ) -> Result<HashSet<Token>, DriverError> {
+        let columns: [&(dyn ToSql + Sync); 4] =
+            [&self.keys.0, &self.keys.1, &self.tokens, &self.expected];
+        self.send(client, statement, columns.into_iter().chain(self.answers.parameters())).await
+    }
+
+    async fn send(
+        &self,
+        client: &Client,
+        statement: &Statement,
+        columns: impl Iterator<Item = &(dyn ToSql + Sync)>,
+    ) -> Result<HashSet<Token>, DriverError> {
+        if self.tokens.is_empty() && self.items.tokens.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let rows = client.query(statement, &columns.collect::<Vec<_>>()).await?;
+        rows.iter().map(|row| Ok(Token(sixteen(row.try_get(0)?)))).collect()
+    }
+}
+
+impl Answers {
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 4] {
+        [&self.tokens, &self.keys, &self.ends, &self.answers]
+    }
+}
+
+/// Answers that count no more, and are to make room for others.
+pub(super) struct Replaced {
+    pub(super) keys: Vec<Sixteen>,
+    pub(super) ends: Vec<i64>,
+}
+
+impl Replaced {
+    pub(super) fn of(swaps: &[&Swap<Token>]) -> Self {
+        let answers = swaps.iter().flat_map(|swap| &swap.answers);
+        let replaced = answers.filter_map(|answer| Some((answer.key, answer.instead_of.as_ref()?)));
+        let (keys, ends) =
+            replaced.map(|(key, old)| (Sixteen(*key.as_bytes()), end(old.until.0))).unzip();
+        Self { keys, ends }
+    }
+}
+
+fn end(milliseconds: u64) -> i64 {
+    i64::try_from(milliseconds).unwrap_or(i64::MAX)
+}
+
+/// Takes a column out of a row.
+pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, at: usize) -> Result<T, Error> {
+    row.try_get(at).map_err(|error| {
+        Error::with_source(ErrorKind::Corrupt, "a row is not one that Shelf writes", error)
+    })
+}
+
+/// Takes sixteen bytes out of a row.
+pub(super) fn column_sixteen(row: &Row, at: usize) -> Result<[u8; 16], Error> {
+    column::<&[u8]>(row, at)?.try_into().map_err(|_| damaged())
+}
+
+/// Takes the item out of a row: representation, tag and digest, from the column `at` on.
+pub(super) fn item(row: &Row, at: usize) -> Result<Item, Error> {
+    let representation = Bytes::copy_from_slice(column::<&str>(row, at)?.as_bytes());
+    let etag = ETag::from_bytes(column_sixteen(row, at + 1)?);
+    let digest = Digest::from_bytes(column_sixteen(row, at + 2)?);
+    Ok(Item::from_parts(representation, etag, digest))
+}
+
+/// Tells what a put did, from the row that the statement returned for it.
+pub(super) fn outcome(row: &Row, sent: &Item) -> Result<Outcome, Error> {
+    if column::<Option<&str>>(row, 2)?.is_some() {
+        return Ok(Outcome::Unchanged(item(row, 2)?));
+    }
+    let created: bool = column(row, 1)?;
+    Ok(if created { Outcome::Created(sent.clone()) } else { Outcome::Updated(sent.clone()) })
+}
+
+pub(super) fn damaged() -> Error {
+    Error::new(ErrorKind::Corrupt, "a row is not one that Shelf writes")
+}
+
+/// A token that this store sent and got back.
+fn sixteen(bytes: &[u8]) -> [u8; 16] {
+    bytes.try_into().unwrap_or_default()
+}

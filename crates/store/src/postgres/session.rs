@@ -1,0 +1,284 @@
+//! One connection to the database, as the lanes use it.
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use bytes::Bytes;
+use domain::{ItemId, Key, Moment, PAGE_BYTES_MAX, Page, PageQuery, ReplayKey};
+use tokio::time::{Instant, timeout};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error as DriverError, Row, Statement};
+
+use super::connect::{Connection, Connector};
+use super::error::{Verdict, is_over, judge};
+use super::rows::{Items, Kinds, Replaced, column, column_sixteen, damaged, item, outcome};
+use crate::codec::decode_remembered;
+use crate::error::{Error, ErrorKind};
+use crate::remote::session::{
+    FORGET_TIME_MAX, Failure, Put, Session, State, Stored, Swap, Swapped, Told, Wanted,
+};
+use crate::remote::token::Token;
+
+/// How many answers are removed at a time: little enough to hold no locks for long.
+const FORGOTTEN_AT_A_TIME: i64 = 1_000;
+
+/// A session. It connects when it is used.
+pub(super) struct PostgresSession {
+    connector: Rc<Connector>,
+    connection: Option<Connection>,
+    /// Whether the last attempt to connect failed: an outage is logged once.
+    down: bool,
+}
+
+/// The parameters of a statement.
+type Parameters<'a> = [&'a (dyn ToSql + Sync)];
+
+impl PostgresSession {
+    pub(super) fn new(connector: Rc<Connector>) -> Self {
+        Self { connector, connection: None, down: false }
+    }
+
+    async fn connected(&mut self) -> Result<&Connection, Error> {
+        if self.connection.as_ref().is_none_or(|connection| connection.client().is_closed()) {
+            self.connection = None;
+            match self.connector.connect_prepared().await {
+                Ok(connection) => {
+                    if std::mem::take(&mut self.down) {
+                        tracing::info!("the database can be reached again");
+                    }
+                    self.connection = Some(connection);
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut self.down, true) {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::warn!(error, "there is no connection to the database");
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        self.connection.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "it was just made"))
+    }
+
+    /// Makes calls on the connection, within the time of a statement.
+    async fn call<T>(
+        &mut self,
+        call: impl AsyncFnOnce(&Connection) -> Result<T, DriverError>,
+    ) -> Result<T, Verdict> {
+        let time_max = self.connector.statement_time_max();
+        let connection =
+            self.connected().await.map_err(|error| Verdict::Failed(Failure::Refused(error)))?;
+        match timeout(time_max, call(connection)).await {
+            Ok(done) => done.map_err(|error| self.judge(error)),
+            Err(_) => {
+                // What the server still does on it is nobody's business any more.
+                self.connection = None;
+                let message = "the database did not answer in time";
+                Err(Verdict::Failed(Failure::Lost(Error::new(ErrorKind::Unavailable, message))))
+            }
+        }
+    }
+
+    /// Judges a failure, and gives the connection up if another one may do better.
+    fn judge(&mut self, error: DriverError) -> Verdict {
+        if is_over(&error) {
+            self.connection = None;
+        }
+        judge(error)
+    }
+
+    async fn query(
+        &mut self,
+        statement: impl FnOnce(&Connection) -> &Statement,
+        parameters: &Parameters<'_>,
+    ) -> Result<Vec<Row>, Error> {
+        let rows = self.call(async |connection| {
+            connection.client().query(statement(connection), parameters).await
+        });
+        rows.await.map_err(Verdict::of_a_read)
+    }
+}
+
+impl Session for PostgresSession {
+    /// The token of the last write: no two states of a row have the same.
+    type Version = Token;
+
+    async fn read(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<State<Token>>, Error> {
+        // What several want is read once: it can be large.
+        let mut places: HashMap<&Key, usize> = HashMap::with_capacity(wanted.len());
+        let (mut collections, mut ids) = (Vec::new(), Vec::new());
+        for key in wanted.iter().filter_map(|one| one.item) {
+            places.entry(key).or_insert_with(|| {
+                collections.push(key.collection.as_str());
+                ids.push(key.id.as_str());
+                ids.len() - 1
+            });
+        }
+        let keys: HashSet<_> = wanted.iter().flat_map(|one| one.answers).collect();
+        let keys: Vec<_> = keys.into_iter().map(|key| &key.as_bytes()[..]).collect();
+        // The answers are read after the items: whoever sees what a write did also sees what is
+        // remembered of it.
+        let read = self.call(async |connection| {
+            let (client, statements) = (connection.client(), &connection.statements);
+            let items = async {
+                if ids.is_empty() {
+                    return Ok(Vec::new());
+                }
+                client.query(&statements.read_items, &[&collections, &ids]).await
+            };
+            let answers = async {
+                if keys.is_empty() {
+                    return Ok(Vec::new());
+                }
+                client.query(&statements.read_answers, &[&keys]).await
+            };
+            // Both are sent at once, in this order.
+            tokio::try_join!(biased; items, answers)
+        });
+        let (items, answers) = read.await.map_err(Verdict::of_a_read)?;
+        let mut stored: Vec<Option<Stored<Token>>> = ids.iter().map(|_| None).collect();
+        for row in items {
+            let ordinal: i64 = column(&row, 0)?;
+            let place = usize::try_from(ordinal - 1).ok().and_then(|at| stored.get_mut(at));
+            let token = Token(column_sixteen(&row, 4)?);
+            *place.ok_or_else(damaged)? = Some(Stored {
+                item: item(&row, 1)?,
+                token,
+                created: column(&row, 5)?,
+                version: token,
+            });
+        }
+        let mut found = HashMap::with_capacity(answers.len());
+        for row in answers {
+            let answer = Bytes::copy_from_slice(column(&row, 1)?);
+            found.insert(
+                ReplayKey::from_bytes(column_sixteen(&row, 0)?),
+                decode_remembered(&answer)?,
+            );
+        }
+        let states = wanted.iter().map(|one| {
+            let own = one.answers.iter().filter_map(|key| Some((*key, found.get(key)?.clone())));
+            let place = one.item.and_then(|key| places.get(key));
+            State { stored: place.and_then(|at| stored[*at].clone()), answers: own.collect() }
+        });
+        Ok(states.collect())
+    }
+
+    async fn put(&mut self, puts: &[Put<'_>]) -> Result<Vec<Told<Token>>, Failure> {
+        let mut sorted: Vec<_> = puts.iter().collect();
+        // All replicas lock rows in the same order.
+        sorted.sort_unstable_by_key(|put| put.key);
+        let mut items = Items::default();
+        for put in sorted {
+            items.push(put.key, put.item, put.token).map_err(Failure::Refused)?;
+        }
+        let put = self.call(async |connection| {
+            connection.client().query(&connection.statements.put, &items.parameters()).await
+        });
+        let rows = match put.await {
+            Ok(rows) => rows,
+            Err(Verdict::Conflict) => Vec::new(),
+            Err(Verdict::Failed(failure)) => return Err(failure),
+        };
+        let by_token: HashMap<_, _> = puts.iter().map(|put| (put.token, put.item)).collect();
+        let mut outcomes = HashMap::with_capacity(puts.len());
+        for row in rows {
+            let token = Token(column_sixteen(&row, 0).map_err(Failure::Lost)?);
+            if let Some(sent) = by_token.get(&token) {
+                outcomes.insert(token, outcome(&row, sent).map_err(Failure::Lost)?);
+            }
+        }
+        let told = puts.iter().map(|put| outcomes.remove(&put.token));
+        Ok(told.map(|outcome| outcome.map_or(Told::Raced, Told::Did)).collect())
+    }
+
+    /// Each kind of swap is one statement, and they are sent together.
+    async fn swap(&mut self, swaps: &[&Swap<Token>]) -> Vec<Swapped> {
+        let kinds = match Kinds::of(swaps) {
+            Ok(kinds) => kinds,
+            Err(error) => return vec![Swapped::Failed(Failure::Refused(error)); swaps.len()],
+        };
+        // What counts no more may go by itself: whether the swaps happen is a question of their own.
+        let replaced = Replaced::of(swaps);
+        if !replaced.keys.is_empty() {
+            let removed = self.call(async |connection| {
+                let parameters: &Parameters<'_> = &[&replaced.keys, &replaced.ends];
+                connection
+                    .client()
+                    .execute(&connection.statements.replace_answers, parameters)
+                    .await
+            });
+            match removed.await {
+                Ok(_) => {}
+                Err(Verdict::Conflict) => return vec![Swapped::Moved; swaps.len()],
+                Err(failed) => {
+                    let refused = Failure::Refused(failed.of_a_read());
+                    return vec![Swapped::Failed(refused); swaps.len()];
+                }
+            }
+        }
+        let done = self.call(async |connection| {
+            let (client, statements) = (connection.client(), &connection.statements);
+            Ok(tokio::join!(
+                kinds.insert.insert(client, &statements.insert),
+                kinds.update.update(client, &statements.update),
+                kinds.remove.touch(client, &statements.remove),
+                kinds.keep.touch(client, &statements.keep),
+            ))
+        });
+        let verdicts = match done.await {
+            Ok((insert, update, remove, keep)) => {
+                [insert, update, remove, keep].map(|done| done.map_err(|error| self.judge(error)))
+            }
+            Err(Verdict::Conflict) => return vec![Swapped::Moved; swaps.len()],
+            Err(Verdict::Failed(failure)) => return vec![Swapped::Failed(failure); swaps.len()],
+        };
+        swaps
+            .iter()
+            .map(|swap| match &verdicts[Kinds::place(swap)] {
+                Ok(tokens) if tokens.contains(&swap.token) => Swapped::Done,
+                Ok(_) | Err(Verdict::Conflict) => Swapped::Moved,
+                Err(Verdict::Failed(failure)) => Swapped::Failed(failure.clone()),
+            })
+            .collect()
+    }
+
+    async fn list(&mut self, query: &PageQuery) -> Result<Page, Error> {
+        let after = query.after.as_ref().map_or("", ItemId::as_str);
+        let rows_max = query.items_max as i64 + 1;
+        let bytes_max = PAGE_BYTES_MAX as i64;
+        let parameters: &Parameters<'_> =
+            &[&query.collection.as_str(), &after, &rows_max, &bytes_max];
+        let rows = self.query(|connection| &connection.statements.list, parameters).await?;
+        let entries = rows.iter().map(|row| {
+            let id = ItemId::new(column(row, 0)?).map_err(|_| damaged())?;
+            Ok((id, item(row, 1)?))
+        });
+        Page::collect(entries, query.items_max)
+    }
+
+    async fn check(&mut self) -> Result<(), Error> {
+        let rows = self.query(|connection| &connection.statements.check, &[]).await?;
+        let writable: Option<bool> = rows.first().map(|row| column(row, 1)).transpose()?;
+        match writable {
+            Some(true) => Ok(()),
+            Some(false) => Err(Error::new(ErrorKind::Unavailable, "the database takes no writes")),
+            None => Err(Error::new(ErrorKind::Corrupt, "the table shelf_format has no row")),
+        }
+    }
+
+    async fn forget(&mut self, now: Moment) -> Result<(), Error> {
+        let now = i64::try_from(now.0).unwrap_or(i64::MAX);
+        let until = Instant::now() + FORGET_TIME_MAX;
+        while Instant::now() < until {
+            let forgotten = self.call(async |connection| {
+                let parameters: &Parameters<'_> = &[&now, &FORGOTTEN_AT_A_TIME];
+                connection.client().execute(&connection.statements.forget, parameters).await
+            });
+            if forgotten.await.map_err(Verdict::of_a_read)? < FORGOTTEN_AT_A_TIME as u64 {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,211 @@
+//! The statements. Each takes many rows as arrays, so that one round trip serves many writes.
+
+use tokio_postgres::{Client, Error, Statement};
+
+/// Reads items; the ordinal says for which request. Parameters: collections, ids.
+const READ_ITEMS: &str = "
+    SELECT w.n, i.representation, i.etag, i.digest, i.token, i.token = i.born
+    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (collection, id, n)
+    JOIN shelf_items i ON i.collection = w.collection AND i.id = w.id";
+
+/// Reads remembered answers. Parameter: keys.
+const READ_ANSWERS: &str = "
+    SELECT a.key, a.answer FROM shelf_answers a
+    JOIN unnest($1::bytea[]) AS w (key) ON a.key = w.key";
+
+/// Puts items that have no precondition. What is equal already is found by the first part, in the
+/// statement's own snapshot, and not touched: no row is locked, nothing is written and nothing is
+/// synced for it. A row that came between the snapshot and the insertion and is equal is neither
+/// returned nor written, and the caller asks again.
+/// Parameters: collections, ids, tags, digests, representations, tokens.
+const PUT: &str = "
+    WITH sent AS (
+        SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[], $5::text[], $6::bytea[])
+        AS s (collection, id, etag, digest, representation, token)
+    ), same AS (
+        SELECT s.token AS sent, i.representation, i.etag, i.digest
+        FROM sent s JOIN shelf_items i
+        ON i.collection = s.collection AND i.id = s.id AND i.digest = s.digest
+    ), put AS (
+        INSERT INTO shelf_items AS i (collection, id, etag, digest, representation, token, born)
+        SELECT s.collection, s.id, s.etag, s.digest, s.representation, s.token, s.token
+        FROM sent s WHERE NOT EXISTS (SELECT 1 FROM same WHERE same.sent = s.token)
+        ON CONFLICT (collection, id) DO UPDATE SET etag = excluded.etag,
+            digest = excluded.digest, representation = excluded.representation,
+            token = excluded.token
+        WHERE i.digest <> excluded.digest
+        RETURNING i.token, i.token = i.born AS created
+    )
+    SELECT token, created, NULL::text, NULL::bytea, NULL::bytea FROM put
+    UNION ALL SELECT sent, false, representation, etag, digest FROM same";
+
+/// What the swaps remember: the part of a statement that follows `done`, the tokens of the swaps
+/// that happen. The arrays are tokens, keys, ends, answers.
+macro_rules! remembering {
+    ($tokens:literal, $keys:literal, $ends:literal, $answers:literal) => {
+        concat!(
+            ", remembered AS (
+                INSERT INTO shelf_answers (key, expires, answer)
+                SELECT r.key, r.expires, r.answer
+                FROM unnest(",
+            $tokens,
+            "::bytea[], ",
+            $keys,
+            "::bytea[], ",
+            $ends,
+            "::bigint[], ",
+            $answers,
+            "::bytea[])
+                AS r (token, key, expires, answer)
+                JOIN done ON done.token = r.token
+            )
+            SELECT token FROM done"
+        )
+    };
+}
+
+/// Inserts items where there are none.
+/// Parameters: those of [`PUT`], then what is remembered.
+const INSERT: &str = concat!(
+    "WITH done AS (
+        INSERT INTO shelf_items (collection, id, etag, digest, representation, token, born)
+        SELECT s.collection, s.id, s.etag, s.digest, s.representation, s.token, s.token
+        FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[], $5::text[], $6::bytea[])
+        AS s (collection, id, etag, digest, representation, token)
+        ON CONFLICT (collection, id) DO NOTHING
+        RETURNING token
+    )",
+    remembering!("$7", "$8", "$9", "$10")
+);
+
+/// Replaces items that still are what was read.
+/// Parameters: those of [`PUT`], the tokens that were read, then what is remembered.
+const UPDATE: &str = concat!(
+    "WITH done AS (
+        UPDATE shelf_items i SET etag = s.etag, digest = s.digest,
+            representation = s.representation, token = s.token
+        FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[], $5::text[], $6::bytea[], $7::bytea[])
+        AS s (collection, id, etag, digest, representation, token, expected)
+        WHERE i.collection = s.collection AND i.id = s.id AND i.token = s.expected
+        RETURNING i.token
+    )",
+    remembering!("$8", "$9", "$10", "$11")
+);
+
+/// Removes items that still are what was read.
+/// Parameters: collections, ids, tokens, the tokens that were read, then what is remembered.
+const REMOVE: &str = concat!(
+    "WITH done AS (
+        DELETE FROM shelf_items i
+        USING unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[])
+        AS s (collection, id, token, expected)
+        WHERE i.collection = s.collection AND i.id = s.id AND i.token = s.expected
+        RETURNING s.token
+    )",
+    remembering!("$5", "$6", "$7", "$8")
+);
+
+/// Remembers answers about items that still are what was read, and keeps them so until that is
+/// done. Parameters: those of [`REMOVE`].
+const KEEP: &str = concat!(
+    "WITH done AS (
+        SELECT s.token FROM shelf_items i
+        JOIN unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[])
+        AS s (collection, id, token, expected)
+        ON i.collection = s.collection AND i.id = s.id AND i.token = s.expected
+        FOR SHARE OF i
+    )",
+    remembering!("$5", "$6", "$7", "$8")
+);
+
+/// Removes answers that count no more. Parameters: keys, their ends.
+const REPLACE_ANSWERS: &str = "
+    DELETE FROM shelf_answers a USING unnest($1::bytea[], $2::bigint[]) AS w (key, expires)
+    WHERE a.key = w.key AND a.expires = w.expires";
+
+/// Removes some of the answers whose time is over. Parameters: the moment, how many.
+const FORGET: &str = "
+    DELETE FROM shelf_answers WHERE key IN (
+        SELECT key FROM shelf_answers WHERE expires <= $1 ORDER BY expires LIMIT $2)";
+
+/// Returns the items of a page, and one more if there is one. What comes after enough bytes is not
+/// sent: the sum is that of all rows before the last one, and lengths are known without reading the
+/// values. Parameters: collection, the id before the page or nothing, most rows, enough bytes.
+const LIST: &str = "
+    SELECT id, representation, etag, digest FROM (
+        SELECT id, representation, etag, digest,
+            coalesce(sum(octet_length(representation)) OVER (
+                ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING), 0) AS bytes
+        FROM (
+            SELECT id, representation, etag, digest FROM shelf_items
+            WHERE collection = $1 AND id > $2 ORDER BY id LIMIT $3
+        ) AS page
+    ) AS measured WHERE bytes < $4 ORDER BY id";
+
+/// Tells whether the tables are there and take writes.
+const CHECK: &str =
+    "SELECT format, current_setting('transaction_read_only') = 'off' FROM shelf_format";
+
+/// All statements, prepared on one connection.
+pub(super) struct Statements {
+    pub(super) read_items: Statement,
+    pub(super) read_answers: Statement,
+    pub(super) put: Statement,
+    pub(super) insert: Statement,
+    pub(super) update: Statement,
+    pub(super) remove: Statement,
+    pub(super) keep: Statement,
+    pub(super) replace_answers: Statement,
+    pub(super) forget: Statement,
+    pub(super) list: Statement,
+    pub(super) check: Statement,
+}
+
+impl Statements {
+    /// Prepares them. The tables have to be there.
+    pub(super) async fn prepare(client: &Client) -> Result<Self, Error> {
+        let all = [
+            READ_ITEMS,
+            READ_ANSWERS,
+            PUT,
+            INSERT,
+            UPDATE,
+            REMOVE,
+            KEEP,
+            REPLACE_ANSWERS,
+            FORGET,
+            LIST,
+            CHECK,
+        ];
+        let [
+            read_items,
+            read_answers,
+            put,
+            insert,
+            update,
+            remove,
+            keep,
+            replace_answers,
+            forget,
+            list,
+            check,
+        ] = all.map(|sql| client.prepare(sql));
+        let (read_items, read_answers, put, insert, update) =
+            tokio::try_join!(read_items, read_answers, put, insert, update)?;
+        let (remove, keep, replace_answers, forget, list, check) =
+            tokio::try_join!(remove, keep, replace_answers, forget, list, check)?;
+        Ok(Self {
+            read_items,
+            read_answers,
+            put,
+            insert,
+            update,
+            remove,
+            keep,
+            replace_answers,
+            forget,
+            list,
+            check,
+        })
+    }
+}

@@ -1,0 +1,58 @@
+//! What is left behind, and how many connections there are.
+
+use std::rc::Rc;
+
+use domain::Moment;
+use futures_util::future::join_all;
+use testbed::Relay;
+use tokio::task::LocalSet;
+
+use super::super::config::Config;
+use super::super::connect::Connector;
+use super::super::session::PostgresSession;
+use super::kit::*;
+use crate::remote::session::Session as _;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_whose_time_is_over_are_removed() {
+    let url = server().create_database();
+    drop(opened(&url));
+    server().sql(
+        &url,
+        "INSERT INTO shelf_answers (key, expires, answer)
+         SELECT decode(lpad(to_hex(n), 32, '0'), 'hex'), n, '' FROM generate_series(1, 5000) AS n",
+    );
+    let connector = Connector::new(Config::parse(&url).unwrap(), false).unwrap();
+    let local = LocalSet::new();
+    let forget = local
+        .run_until(async { PostgresSession::new(Rc::new(connector)).forget(Moment(4_000)).await });
+    forget.await.unwrap();
+    let left = "SELECT min(expires), count(*) FROM shelf_answers";
+    assert_eq!(server().sql(&url, left), "4001|1000");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_are_as_many_as_the_url_says() {
+    let server = server();
+    let url = server.create_database();
+    let relay = Relay::start(server.address());
+    let through = url.replace(&server.address().to_string(), &relay.address().to_string());
+    let store = opened(&format!("{through}?writers=3&readers=2"));
+    let count = "SELECT count(*) FROM pg_stat_activity \
+                 WHERE application_name = 'shelf' AND datname = current_database()";
+    for round in 0..3 {
+        let ids = (0..200).map(|n| format!("{round}-{n}")).collect::<Vec<_>>();
+        let results = join_all(ids.iter().map(|id| one(&store, put(id, "a")))).await;
+        if round == 0 {
+            assert!(results.iter().all(Result::is_ok));
+        }
+        let found = join_all(ids.iter().map(|id| store.get(&key(id)))).await;
+        assert!(found.iter().all(Result::is_ok));
+        store.check().await.unwrap();
+        // One more lists, checks and tidies up. The server notices late who has gone.
+        tokio::task::block_in_place(|| until("6", || server.sql(&url, count)));
+        relay.reset_connections();
+    }
+    drop(store);
+    tokio::task::block_in_place(|| until("0", || server.sql(&url, count)));
+}

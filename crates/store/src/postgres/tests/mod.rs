@@ -1,0 +1,11 @@
+//! The store on real servers, and on what can happen to them.
+
+mod access;
+mod house;
+mod kit;
+mod locks;
+mod lost;
+mod outages;
+mod races;
+mod settings;
+mod start;

@@ -1,0 +1,168 @@
+//! The writes of a group to one item, and what is known of it.
+
+use std::collections::VecDeque;
+
+use domain::{Change, Item, Key, ReplayKey, Verdict, Write};
+
+use super::doubt::{Doubts, Finding};
+use super::plan::{Plan, plan};
+use super::session::{Put, State};
+use super::token::{Token, Tokens};
+use crate::error::{Error, ErrorKind};
+
+/// The results of all writes of a group, in their order.
+pub(super) struct Results(Vec<Option<Result<Verdict, Error>>>);
+
+impl Results {
+    pub(super) fn new(count: usize) -> Self {
+        Self((0..count).map(|_| None).collect())
+    }
+
+    /// Returns the results, once all are there.
+    pub(super) fn into_vec(self) -> Vec<Result<Verdict, Error>> {
+        self.0.into_iter().flatten().collect()
+    }
+}
+
+/// The writes to one item that are not settled.
+pub(super) struct Chain<V> {
+    pub(super) key: Key,
+    /// The writes, and where their results go.
+    pub(super) writes: VecDeque<(usize, Write)>,
+    /// What is there, as far as is known.
+    pub(super) state: Option<State<V>>,
+    /// Whether the short way was tried.
+    pub(super) put: bool,
+    /// What may have happened.
+    pub(super) doubts: Doubts<V>,
+    /// What is to be tried once more, as it was.
+    again: Option<Plan<V>>,
+}
+
+impl<V: Clone + PartialEq> Chain<V> {
+    pub(super) fn new(key: Key) -> Self {
+        Self {
+            key,
+            writes: VecDeque::with_capacity(1),
+            state: None,
+            put: false,
+            doubts: Doubts::default(),
+            again: None,
+        }
+    }
+
+    /// Gives the first writes their results.
+    pub(super) fn settle(
+        &mut self,
+        settled: impl IntoIterator<Item = Result<Verdict, Error>>,
+        results: &mut Results,
+    ) {
+        for result in settled {
+            if let Some((place, _)) = self.writes.pop_front() {
+                results.0[place] = Some(result);
+            }
+        }
+    }
+
+    /// Finds out what became of what may have happened.
+    pub(super) fn clear_up(&mut self, state: &State<V>, results: &mut Results) {
+        let unknown = unknown(self.doubts.cause());
+        self.again = None;
+        let settled: Vec<_> = match self.doubts.judge(state) {
+            Finding::Nothing => return,
+            Finding::Repeat(plan) => return self.again = Some(plan),
+            Finding::Happened(verdicts) => {
+                verdicts.into_iter().map(|verdict| verdict.ok_or_else(|| unknown.clone())).collect()
+            }
+            Finding::Unknown(count) => vec![Err(unknown); count],
+        };
+        self.settle(settled, results);
+        self.doubts.clear();
+    }
+
+    /// Refuses the writes of items that the engine does not admit.
+    pub(super) fn admit(
+        &mut self,
+        admit: impl Fn(&Item) -> Result<(), Error>,
+        results: &mut Results,
+    ) {
+        self.writes.retain(|(place, write)| {
+            let (Change::Put(item) | Change::Replace { item, .. }) = &write.change else {
+                return true;
+            };
+            let refused = admit(item).err();
+            let admitted = refused.is_none();
+            if let Some(error) = refused {
+                results.0[*place] = Some(Err(error));
+            }
+            admitted
+        });
+    }
+
+    /// Decides what is to be done about the item as it was read, which is forgotten. It leaves at
+    /// most so many answers to be remembered.
+    pub(super) fn plan(
+        &mut self,
+        answers_max: usize,
+        tokens: &Tokens,
+        results: &mut Results,
+    ) -> Option<Plan<V>> {
+        let state = self.state.take().filter(|_| !self.writes.is_empty())?;
+        if let Some(again) = self.again.take() {
+            return Some(again);
+        }
+        let mut answers = 0;
+        let writes = self.writes.iter().map(|(_, write)| write).take_while(|write| {
+            answers += usize::from(write.idempotency.is_some());
+            answers <= answers_max
+        });
+        let plan = plan(&self.key, writes, &state, tokens.next());
+        let Some(count) = self.doubts.outlive(&plan, &state) else { return Some(plan) };
+        let unknown = unknown(self.doubts.cause());
+        self.settle(vec![Err(unknown); count], results);
+        self.doubts.clear();
+        None
+    }
+
+    /// Tells whether this is a put that needs no look at the item.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.put
+            && self.writes.len() == 1
+            && self.doubts.writes() == 0
+            && self.as_put(Token([0; Token::BYTES])).is_some()
+    }
+
+    /// Returns the first write, if it is a put without a precondition and without a key.
+    pub(super) fn as_put(&self, token: Token) -> Option<Put<'_>> {
+        match &self.writes.front()?.1 {
+            Write { key, precondition, change: Change::Put(item), idempotency: None }
+                if precondition.is_empty() =>
+            {
+                Some(Put { key, item, token })
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns where answers to the writes are remembered.
+    pub(super) fn places(&self) -> Vec<ReplayKey> {
+        let places = self.writes.iter().filter_map(|(_, write)| write.idempotency);
+        places.map(|idempotency| idempotency.key).collect()
+    }
+
+    /// Gives all writes the error, or those that may have happened the news that nobody knows.
+    pub(super) fn give_up(&mut self, error: &Error, results: &mut Results) {
+        let doubtful = self.doubts.writes().min(self.writes.len());
+        let unknown = unknown(self.doubts.cause());
+        self.settle(vec![Err(unknown); doubtful], results);
+        self.settle(vec![Err(error.clone()); self.writes.len()], results);
+    }
+}
+
+fn unknown(cause: Option<&Error>) -> Error {
+    let message = "the answer was lost, and whether the write happened cannot be told any more";
+    match cause {
+        Some(cause) => Error::with_source(ErrorKind::Unknown, message, cause.clone()),
+        None => Error::new(ErrorKind::Unknown, message),
+    }
+}

@@ -1,0 +1,175 @@
+//! What may have happened, and what a look at the item says about it.
+
+use domain::{Outcome, Verdict};
+
+use super::plan::Plan;
+use super::session::{Answer, Next, State, Swap};
+use super::token::Token;
+use crate::error::Error;
+
+/// Something that may have happened.
+pub(super) enum Doubt<V> {
+    Put(Token),
+    Swap(Plan<V>),
+}
+
+/// All that may have happened to one item, oldest first, and why nobody knows.
+pub(super) struct Doubts<V>(Vec<(Doubt<V>, Error)>);
+
+/// What a look at the item says about the doubts.
+pub(super) enum Finding<V> {
+    /// One of them happened; these are the verdicts. `None` stands for a write whose verdict cannot
+    /// be told.
+    Happened(Vec<Option<Verdict>>),
+    /// It cannot be told whether the first so many writes happened.
+    Unknown(usize),
+    /// This one has not happened, and may be repeated as it is.
+    Repeat(Plan<V>),
+    /// None has happened, and none can happen beside what is decided now.
+    Nothing,
+}
+
+impl<V> Default for Doubts<V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<V: Clone + PartialEq> Doubts<V> {
+    pub(super) fn push(&mut self, doubt: Doubt<V>, cause: Error) {
+        self.0.push((doubt, cause));
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Returns why the first of them is one.
+    pub(super) fn cause(&self) -> Option<&Error> {
+        self.0.first().map(|(_, cause)| cause)
+    }
+
+    /// Returns how many writes, from the first, may have happened.
+    pub(super) fn writes(&self) -> usize {
+        self.0.iter().map(|(doubt, _)| doubt.writes()).max().unwrap_or(0)
+    }
+
+    /// Finds out what became of them, from what there is now.
+    pub(super) fn judge(&self, state: &State<V>) -> Finding<V> {
+        let doubts = || self.0.iter().map(|(doubt, _)| doubt);
+        if let Some(verdicts) = doubts().find_map(|doubt| doubt.marked(state)) {
+            return Finding::Happened(verdicts.into_iter().map(Some).collect());
+        }
+        if let Some(verdicts) = self.remembered(state) {
+            return Finding::Happened(verdicts);
+        }
+        let mut finding = Finding::Nothing;
+        for doubt in doubts() {
+            match doubt {
+                Doubt::Put(_) => return Finding::Unknown(self.writes()),
+                // It can be there once, with its answers, whatever is decided anew.
+                Doubt::Swap(Plan { swap: Some(swap), .. }) if !swap.answers.is_empty() => {}
+                Doubt::Swap(plan) if plan.is_untouched(state) => {
+                    finding = Finding::Repeat(plan.clone());
+                }
+                Doubt::Swap(_) => return Finding::Unknown(self.writes()),
+            }
+        }
+        finding
+    }
+
+    /// Looks for a swap whose answers are all there. Swaps that were decided on different states
+    /// can leave equal answers: what they remember beyond the others' tells them apart, and where
+    /// nothing does, only that counts on which they agree.
+    fn remembered(&self, state: &State<V>) -> Option<Vec<Option<Verdict>>> {
+        let plans = self.0.iter().filter_map(|(doubt, _)| match doubt {
+            Doubt::Swap(plan) => plan.swap.as_ref().map(|swap| (plan, swap)),
+            Doubt::Put(_) => None,
+        });
+        let found: Vec<_> = plans
+            .filter(|(_, swap)| !swap.answers.is_empty() && swap.is_remembered(state))
+            .collect();
+        let most = found.iter().map(|(_, swap)| swap.answers.len()).max()?;
+        let mut found = found.into_iter().filter(|(_, swap)| swap.answers.len() == most);
+        let (first, _) = found.next()?;
+        let mut verdicts: Vec<_> = first.verdicts.iter().cloned().map(Some).collect();
+        for (plan, _) in found {
+            let writes = verdicts.len().max(plan.verdicts.len());
+            verdicts.resize(writes, None);
+            for (at, verdict) in verdicts.iter_mut().enumerate() {
+                if verdict.as_ref() != plan.verdicts.get(at) {
+                    *verdict = None;
+                }
+            }
+        }
+        Some(verdicts)
+    }
+
+    /// Returns how many writes, from the first, may still happen after `plan` was carried out that
+    /// was decided on `state`: those of a creation that was lost, where the plan leaves none of
+    /// its answers. Whoever removes the item then makes room for it again.
+    ///
+    /// What replaces or removes an item needs no such care. The version that it takes away does not
+    /// come back.
+    pub(super) fn outlive(&self, plan: &Plan<V>, state: &State<V>) -> Option<usize> {
+        let own = plan.swap.iter().flat_map(|swap| &swap.answers);
+        let bars = |answer: &Answer| {
+            let there = state.answers.get(&answer.key);
+            own.clone().any(|own| own.key == answer.key)
+                || there.is_some() && there != answer.instead_of.as_ref()
+        };
+        let creations = self.0.iter().filter(|(doubt, _)| match doubt {
+            Doubt::Swap(Plan { swap: Some(swap), .. }) => {
+                swap.expected.is_none() && !swap.answers.iter().any(bars)
+            }
+            Doubt::Swap(_) | Doubt::Put(_) => false,
+        });
+        creations.map(|(doubt, _)| doubt.writes()).max()
+    }
+}
+
+impl<V: Clone + PartialEq> Doubt<V> {
+    fn writes(&self) -> usize {
+        match self {
+            Self::Put(_) => 1,
+            Self::Swap(plan) => plan.verdicts.len(),
+        }
+    }
+
+    /// Returns the verdicts if the item carries the token.
+    fn marked(&self, state: &State<V>) -> Option<Vec<Verdict>> {
+        let stored = state.stored.as_ref()?;
+        match self {
+            Self::Put(token) if *token == stored.token => {
+                let item = stored.item.clone();
+                let created = stored.created;
+                Some(vec![Ok(if created {
+                    Outcome::Created(item)
+                } else {
+                    Outcome::Updated(item)
+                })])
+            }
+            Self::Swap(Plan { verdicts, swap: Some(swap) })
+                if matches!(swap.next, Next::Item(_)) && swap.token == stored.token =>
+            {
+                Some(verdicts.clone())
+            }
+            Self::Put(_) | Self::Swap(_) => None,
+        }
+    }
+}
+
+impl<V: PartialEq> Plan<V> {
+    /// Tells whether the item still is what the plan takes away.
+    fn is_untouched(&self, state: &State<V>) -> bool {
+        let expected = self.swap.as_ref().and_then(|swap| swap.expected.as_ref());
+        expected.is_some() && expected == state.stored.as_ref().map(|stored| &stored.version)
+    }
+}
+
+impl<V> Swap<V> {
+    /// Tells whether everything is there that it leaves to be remembered.
+    fn is_remembered(&self, state: &State<V>) -> bool {
+        self.answers.iter().all(|own| state.answers.get(&own.key) == Some(&own.remembered))
+    }
+}

@@ -1,0 +1,244 @@
+//! Lanes: each has a session of its own, and settles together what waits for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::group::settle;
+use super::pause::Pause;
+use super::piece::Piece;
+use super::session::{FORGET_TIME_MAX, Session, State, Wanted};
+use super::token::Tokens;
+use crate::error::{Error, ErrorKind, Retry};
+use crate::size::write_bytes;
+
+/// Most writes that are settled together: enough to make little of a round trip, and few enough
+/// that the first is not kept waiting for long by the last.
+const GROUP_WRITES_MAX: usize = 1_000;
+
+/// Most bytes of items that are settled together, as in the embedded store.
+const GROUP_BYTES_MAX: usize = 4 << 20;
+
+/// Most reads that are answered together.
+const READS_MAX: usize = 256;
+
+/// How often remembered answers are looked through for those whose time is over. They are kept for
+/// a day, so this adds little to what is there.
+const FORGET_EVERY: Duration = Duration::from_secs(600);
+
+/// How soon that goes on when there was more to remove than there was time for: most of the time is
+/// left to others.
+const FORGET_AGAIN: Duration = Duration::from_secs(5);
+
+/// A read that is answered together with others.
+#[derive(Debug)]
+pub(super) enum Read {
+    Get(Key, oneshot::Sender<Result<Option<Item>, Error>>),
+    Recall(ReplayKey, oneshot::Sender<Result<Option<Remembered>, Error>>),
+}
+
+/// A read by itself.
+#[derive(Debug)]
+pub(super) enum Look {
+    List(PageQuery, oneshot::Sender<Result<Page, Error>>),
+    Check(oneshot::Sender<Result<(), Error>>),
+}
+
+/// Settles writes until nobody is left to send any.
+pub(super) async fn write<S: Session>(
+    mut session: S,
+    tokens: Arc<Tokens>,
+    mut pieces: mpsc::Receiver<Piece>,
+    patience: Duration,
+) {
+    let mut held = None;
+    loop {
+        let first = match held.take() {
+            Some(piece) => piece,
+            None => match pieces.recv().await {
+                Some(piece) => piece,
+                None => return,
+            },
+        };
+        let Some(first) = first.unless_late(patience) else { continue };
+        let (mut writes, mut bytes) = (first.writes, first.bytes);
+        let mut replies = vec![(writes.len(), first.reply, first.share)];
+        while writes.len() < GROUP_WRITES_MAX && bytes < GROUP_BYTES_MAX {
+            let Ok(piece) = pieces.try_recv() else { break };
+            if writes.len() + piece.writes.len() > GROUP_WRITES_MAX
+                || bytes + piece.bytes > GROUP_BYTES_MAX
+            {
+                held = Some(piece);
+                break;
+            }
+            let Some(piece) = piece.unless_late(patience) else { continue };
+            bytes += piece.bytes;
+            replies.push((piece.writes.len(), piece.reply, piece.share));
+            writes.extend(piece.writes);
+        }
+        let results = settle_all(&mut session, &tokens, writes, patience).await;
+        let mut results = results.into_iter();
+        for (count, reply, share) in replies {
+            drop(share);
+            // Whoever has gone away needs no answer.
+            drop(reply.send(results.by_ref().take(count).collect()));
+        }
+    }
+}
+
+/// Settles writes in groups of a size that engines can bear. What the engine fails with for longer
+/// than patience lasts is not tried with the next group.
+async fn settle_all<S: Session>(
+    session: &mut S,
+    tokens: &Tokens,
+    writes: Vec<Write>,
+    patience: Duration,
+) -> Vec<Result<Verdict, Error>> {
+    let mut results = Vec::with_capacity(writes.len());
+    let mut writes = writes.into_iter().peekable();
+    let mut trouble: Option<Error> = None;
+    while writes.peek().is_some() {
+        if let Some(error) = &trouble {
+            results.extend(writes.by_ref().map(|_| Err(error.clone())));
+            break;
+        }
+        let (mut group, mut bytes) = (Vec::with_capacity(writes.len().min(GROUP_WRITES_MAX)), 0);
+        while group.len() < GROUP_WRITES_MAX {
+            let fits = |write: &Write| bytes == 0 || bytes + write_bytes(write) <= GROUP_BYTES_MAX;
+            let Some(write) = writes.next_if(fits) else { break };
+            bytes += write_bytes(&write);
+            group.push(write);
+        }
+        let settled = settle(session, tokens, group, patience).await;
+        results.extend(settled.results);
+        trouble = settled.trouble;
+    }
+    results
+}
+
+/// Answers reads until nobody is left to ask.
+pub(super) async fn read<S: Session>(
+    mut session: S,
+    mut reads: mpsc::Receiver<Read>,
+    patience: Duration,
+) {
+    let mut waiting = Vec::new();
+    while reads.recv_many(&mut waiting, READS_MAX).await > 0 {
+        waiting.retain(|read| match read {
+            Read::Get(_, reply) => !reply.is_closed(),
+            Read::Recall(_, reply) => !reply.is_closed(),
+        });
+        if waiting.is_empty() {
+            continue;
+        }
+        match read_all(&mut session, &waiting, patience).await {
+            Ok(states) => {
+                for (read, state) in waiting.drain(..).zip(states) {
+                    read.answer(Ok(state));
+                }
+            }
+            // One that is damaged does not take the others with it.
+            Err(error) if error.kind() == ErrorKind::Corrupt && waiting.len() > 1 => {
+                for one in waiting.drain(..) {
+                    let found = read_all(&mut session, std::slice::from_ref(&one), patience).await;
+                    one.answer(found.map(|mut states| states.pop().unwrap_or_default()));
+                }
+            }
+            Err(error) => {
+                waiting.drain(..).for_each(|read| read.answer::<S::Version>(Err(error.clone())))
+            }
+        }
+    }
+}
+
+async fn read_all<S: Session>(
+    session: &mut S,
+    reads: &[Read],
+    patience: Duration,
+) -> Result<Vec<State<S::Version>>, Error> {
+    let wanted: Vec<_> = reads.iter().map(Read::wanted).collect();
+    patiently(patience, async || session.read(&wanted).await).await
+}
+
+/// Reads pages, checks, and forgets, until nobody is left to ask.
+pub(super) async fn look<S: Session>(
+    mut session: S,
+    mut looks: mpsc::Receiver<Look>,
+    patience: Duration,
+) {
+    let mut forget = Instant::now() + FORGET_EVERY;
+    loop {
+        let look = tokio::select! {
+            look = looks.recv() => look,
+            () = sleep_until(forget) => {
+                let begun = Instant::now();
+                let forgotten = session.forget(now()).await;
+                if let Err(error) = &forgotten {
+                    let error = error as &dyn std::error::Error;
+                    tracing::warn!(error, "answers whose time is over could not be removed; that is tried again");
+                }
+                let more = forgotten.is_ok() && begun.elapsed() >= FORGET_TIME_MAX;
+                forget = Instant::now() + if more { FORGET_AGAIN } else { FORGET_EVERY };
+                continue;
+            }
+        };
+        match look {
+            None => return,
+            Some(Look::List(query, reply)) => {
+                let page = patiently(patience, async || session.list(&query).await).await;
+                drop(reply.send(page));
+            }
+            // Whether it works now is the question, so nothing is tried twice.
+            Some(Look::Check(reply)) => drop(reply.send(session.check().await)),
+        }
+    }
+}
+
+/// Repeats a read that failed for a reason that can pass.
+async fn patiently<T>(
+    patience: Duration,
+    mut read: impl AsyncFnMut() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let until = Instant::now() + patience;
+    let mut pause = Pause::default();
+    loop {
+        let error = match read().await {
+            Ok(found) => return Ok(found),
+            Err(error) => error,
+        };
+        let time = pause.next();
+        if error.retry() == Retry::Never || Instant::now() + time > until {
+            return Err(error);
+        }
+        sleep(time).await;
+    }
+}
+
+fn now() -> Moment {
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Moment(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+}
+
+impl Read {
+    fn wanted(&self) -> Wanted<'_> {
+        match self {
+            Self::Get(key, _) => Wanted { item: Some(key), answers: &[] },
+            Self::Recall(key, _) => Wanted { item: None, answers: std::slice::from_ref(key) },
+        }
+    }
+
+    fn answer<V>(self, found: Result<State<V>, Error>) {
+        match self {
+            Self::Get(_, reply) => {
+                drop(reply.send(found.map(|state| state.stored.map(|stored| stored.item))));
+            }
+            Self::Recall(key, reply) => {
+                drop(reply.send(found.map(|State { mut answers, .. }| answers.remove(&key))));
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What the stores on other machines have in common.
+//!
+//! A remote engine supplies two atomic steps, [`Session::put`](session::Session) and
+//! [`Session::swap`](session::Session), over one connection. Everything else is done here, once:
+//!
+//! - [`Remote`] is the [`Store`](crate::Store): it hands each call to a lane.
+//! - A [lane](lanes) owns one session. All writes to an item go through the same lane, in order;
+//!   what waits for a lane is settled together, so that a round trip is shared by many.
+//! - A [group](group) of writes is put, or read, [decided](plan) and swapped, and tried again when
+//!   somebody else was faster. [`domain::decide`] is the rule here too.
+//! - A write whose answer was lost is found again by its [token](token), or stays
+//!   [in doubt](doubt) until it is reported as unknown.
+
+mod chain;
+mod doubt;
+mod group;
+mod lanes;
+mod pause;
+mod piece;
+mod plan;
+pub(crate) mod session;
+mod store;
+#[cfg(test)]
+mod tests;
+pub(crate) mod tls;
+pub(crate) mod token;
+
+pub(crate) use self::store::{Pool, Remote};

@@ -1,0 +1,83 @@
+//! Pieces of work on their way to a lane.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use domain::{Key, Verdict, Write};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::error::{Error, ErrorKind};
+use crate::size::write_bytes;
+
+/// Some writes, and where their results go.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) writes: Vec<Write>,
+    /// How many bytes they hold.
+    pub(super) bytes: usize,
+    /// What the whole call takes of the bytes that may wait.
+    pub(super) share: Arc<Share>,
+    /// When it was accepted.
+    pub(super) since: Instant,
+    pub(super) reply: oneshot::Sender<Vec<Result<Verdict, Error>>>,
+}
+
+/// What a call takes of the bytes that may wait. It is given back when it is dropped, also by a lane
+/// that ends early.
+#[derive(Debug)]
+pub(super) struct Share {
+    bytes: usize,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Share {
+    /// Takes a share, unless more than `bytes_max` would be taken then. If nothing is, any share is
+    /// to be had: its caller already holds the bytes in memory.
+    pub(super) fn take(waiting: &Arc<AtomicUsize>, bytes: usize, bytes_max: usize) -> Option<Self> {
+        let before = waiting.fetch_add(bytes, Ordering::Relaxed);
+        let share = Self { bytes, waiting: Arc::clone(waiting) };
+        (before == 0 || before + bytes <= bytes_max).then_some(share)
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.waiting.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl Piece {
+    /// Returns the piece, unless it has waited for longer than patience lasts: then it is told so,
+    /// and nothing happens. Whatever held it up does not hold up what comes behind it as well.
+    pub(super) fn unless_late(self, patience: Duration) -> Option<Self> {
+        if self.since.elapsed() <= patience {
+            return Some(self);
+        }
+        let error =
+            Error::new(ErrorKind::Overloaded, "the store was busy with others for too long");
+        drop(self.reply.send(vec![Err(error); self.writes.len()]));
+        None
+    }
+}
+
+/// Returns how many bytes a piece of work holds.
+pub(super) fn bytes(writes: &[Write]) -> usize {
+    writes.iter().map(write_bytes).sum()
+}
+
+/// Sorts writes by lane, and keeps their places.
+pub(super) fn by_lane(
+    writes: Vec<Write>,
+    lane: impl Fn(&Key) -> usize,
+) -> HashMap<usize, (Vec<usize>, Vec<Write>)> {
+    let mut lanes: HashMap<usize, (Vec<usize>, Vec<Write>)> = HashMap::new();
+    for (place, write) in writes.into_iter().enumerate() {
+        let (places, writes) = lanes.entry(lane(&write.key)).or_default();
+        places.push(place);
+        writes.push(write);
+    }
+    lanes
+}

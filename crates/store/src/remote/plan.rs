@@ -1,0 +1,174 @@
+//! What the writes of a group do to one item.
+
+use std::collections::HashMap;
+
+use domain::{Item, Key, Outcome, Verdict, Write, decide};
+
+use super::session::{Answer, Next, State, Swap};
+use super::token::Token;
+
+/// The writes that can be settled by one swap: some or all of those that wait, from the first.
+#[derive(Clone, Debug)]
+pub(super) struct Plan<V> {
+    /// One verdict a write; they hold if the swap happens.
+    pub(super) verdicts: Vec<Verdict>,
+    /// The swap, unless nothing is to be changed: then the verdicts hold as of the read.
+    pub(super) swap: Option<Swap<V>>,
+}
+
+/// Decides `writes`, all of them to the item `key`, one after the other.
+///
+/// The plan ends before a write that would delete an item that the plan creates: the engine has no
+/// version to compare where there was nothing and shall be nothing, and yet something to remember.
+/// It also ends before an answer that would replace one of the plan's own.
+pub(super) fn plan<'a, V: Clone>(
+    key: &Key,
+    writes: impl IntoIterator<Item = &'a Write>,
+    state: &State<V>,
+    token: Token,
+) -> Plan<V> {
+    let mut current: Option<Item> = state.stored.as_ref().map(|stored| stored.item.clone());
+    let mut changed = false;
+    let mut answers: Vec<Answer> = Vec::new();
+    let mut own = HashMap::new();
+    let mut verdicts = Vec::new();
+    for write in writes {
+        let place = write.idempotency.map(|idempotency| idempotency.key);
+        let remembered =
+            place.and_then(|place| own.get(&place).or_else(|| state.answers.get(&place)));
+        let verdict = decide(current.as_ref(), remembered, write);
+        let answer = verdict.as_ref().ok().and_then(|outcome| place.zip(write.remember(outcome)));
+        let vanishes = state.stored.is_none() && matches!(verdict, Ok(Outcome::Deleted));
+        let replaces = answer.as_ref().is_some_and(|(place, _)| own.contains_key(place));
+        if vanishes || replaces {
+            break;
+        }
+        if let Some((place, remembered)) = answer {
+            own.insert(place, remembered.clone());
+            let instead_of = state.answers.get(&place).cloned();
+            answers.push(Answer { key: place, remembered, instead_of });
+        }
+        match &verdict {
+            Ok(Outcome::Created(item) | Outcome::Updated(item)) => {
+                (current, changed) = (Some(item.clone()), true);
+            }
+            Ok(Outcome::Deleted) => (current, changed) = (None, true),
+            Ok(Outcome::Unchanged(_) | Outcome::Replayed(_)) | Err(_) => {}
+        }
+        verdicts.push(verdict);
+    }
+    let next = match current {
+        _ if !changed => Next::Same,
+        Some(item) => Next::Item(item),
+        None => Next::Nothing,
+    };
+    let swap = (changed || !answers.is_empty()).then(|| Swap {
+        key: key.clone(),
+        expected: state.stored.as_ref().map(|stored| stored.version.clone()),
+        next,
+        token,
+        answers,
+    });
+    Plan { verdicts, swap }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        Change, CollectionName, Fingerprint, Idempotency, ItemId, Moment, Refusal, ReplayKey,
+    };
+
+    use super::super::session::Stored;
+    use super::*;
+
+    const TOKEN: Token = Token([7; Token::BYTES]);
+
+    fn key() -> Key {
+        Key { collection: CollectionName::new("items").unwrap(), id: ItemId::new("a").unwrap() }
+    }
+
+    fn item(number: u8) -> Item {
+        Item::new(&serde_json::from_str(&format!(r#"{{"size":{number}}}"#)).unwrap())
+    }
+
+    fn put(number: u8) -> Write {
+        Write::new(key(), Change::Put(item(number)))
+    }
+
+    fn delete() -> Write {
+        Write::new(key(), Change::Delete)
+    }
+
+    fn keyed(write: Write, text: &str) -> Write {
+        let idempotency = Idempotency {
+            key: ReplayKey::of_item(&write.key, "", text),
+            fingerprint: Fingerprint::from_bytes([0; 16]),
+            now: Moment(0),
+            until: Moment(1),
+        };
+        Write { idempotency: Some(idempotency), ..write }
+    }
+
+    fn stored(number: u8) -> State<u8> {
+        let stored =
+            Stored { item: item(number), token: Token([0; 16]), created: true, version: number };
+        State { stored: Some(stored), ..State::default() }
+    }
+
+    #[test]
+    fn many_writes_become_one_swap() {
+        let writes = [put(1), put(1), put(2), delete(), delete(), put(3)];
+        let plan = plan(&key(), &writes, &stored(0), TOKEN);
+        assert_eq!(
+            plan.verdicts,
+            [
+                Ok(Outcome::Updated(item(1))),
+                Ok(Outcome::Unchanged(item(1))),
+                Ok(Outcome::Updated(item(2))),
+                Ok(Outcome::Deleted),
+                Err(Refusal::NotFound),
+                Ok(Outcome::Created(item(3))),
+            ]
+        );
+        let swap = plan.swap.unwrap();
+        assert_eq!(swap.expected, Some(0));
+        assert!(matches!(swap.next, Next::Item(last) if last == item(3)));
+    }
+
+    #[test]
+    fn what_changes_nothing_needs_no_swap() {
+        let plan = plan(&key(), &[put(1), put(1)], &stored(1), TOKEN);
+        assert_eq!(plan.verdicts.len(), 2);
+        assert!(plan.swap.is_none());
+    }
+
+    #[test]
+    fn what_changes_nothing_and_is_remembered_is_a_swap() {
+        let plan = plan(&key(), &[keyed(put(1), "k"), keyed(put(1), "k")], &stored(1), TOKEN);
+        assert!(matches!(plan.verdicts[1], Ok(Outcome::Replayed(_))));
+        let swap = plan.swap.unwrap();
+        assert!(matches!(swap.next, Next::Same));
+        assert_eq!(swap.answers.len(), 1);
+    }
+
+    #[test]
+    fn an_item_does_not_come_and_go_in_one_plan() {
+        let plan = plan(&key(), &[put(1), delete(), put(2)], &State::<u8>::default(), TOKEN);
+        assert_eq!(plan.verdicts, [Ok(Outcome::Created(item(1)))]);
+        assert_eq!(plan.swap.unwrap().expected, None);
+    }
+
+    #[test]
+    fn an_answer_whose_time_is_over_is_replaced_by_name() {
+        let mut state = stored(1);
+        let first = keyed(put(1), "k");
+        let old = first.remember(&Outcome::Deleted).unwrap();
+        let place = first.idempotency.unwrap().key;
+        state.answers.insert(place, old.clone());
+        let late = Idempotency { now: Moment(1), until: Moment(2), ..first.idempotency.unwrap() };
+        let late = Write { idempotency: Some(late), ..first };
+        let plan = plan(&key(), &[late], &state, TOKEN);
+        assert_eq!(plan.verdicts, [Ok(Outcome::Unchanged(item(1)))]);
+        assert_eq!(plan.swap.unwrap().answers[0].instead_of, Some(old));
+    }
+}

@@ -1,0 +1,182 @@
+//! What a remote engine has to be able to do.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use domain::{Item, Key, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey};
+
+use super::token::Token;
+use crate::error::Error;
+
+/// How long remembered answers are removed at a time: others wait for the session meanwhile.
+pub(crate) const FORGET_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// One connection to an engine. It connects when it is first used, and again after a failure.
+///
+/// Every call ends within the engine's own time limits.
+///
+/// # Cancel safety
+/// None is needed: a session is used by one lane, which lets every call come to its end.
+pub(crate) trait Session {
+    /// What an engine compares to find out whether an item is still the one that was read.
+    type Version: Clone + Debug + PartialEq;
+
+    /// How many answers one swap may leave to be remembered.
+    const ANSWERS_MAX: usize = usize::MAX;
+
+    /// Tells whether the engine can hold an item. One that it cannot hold is refused before anything
+    /// is done, so that it spoils nothing for those that are settled together with it.
+    ///
+    /// # Errors
+    /// One of kind [`TooLarge`](crate::ErrorKind::TooLarge).
+    fn admit(&self, _item: &Item) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Reads items and remembered answers, as one linearizable view of each entry.
+    ///
+    /// # Errors
+    /// Never one of kind [`Unknown`](crate::ErrorKind::Unknown).
+    async fn read(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<State<Self::Version>>, Error>;
+
+    /// Puts items that have no precondition, each atomically, in one round trip if the engine can.
+    /// The ids differ.
+    async fn put(&mut self, puts: &[Put<'_>]) -> Result<Vec<Told<Self::Version>>, Failure>;
+
+    /// Changes items that still are what was read, each atomically together with what is to be
+    /// remembered. The ids differ.
+    async fn swap(&mut self, swaps: &[&Swap<Self::Version>]) -> Vec<Swapped>;
+
+    /// Returns a page, as [`Store::list`](crate::Store::list) says.
+    async fn list(&mut self, query: &PageQuery) -> Result<Page, Error>;
+
+    /// Tells whether a write would be accepted now.
+    async fn check(&mut self) -> Result<(), Error>;
+
+    /// Removes remembered answers whose time was over at `now`, if the engine does not do so by
+    /// itself. It stops after [`FORGET_TIME_MAX`], and is called again soon if it took so long.
+    async fn forget(&mut self, now: Moment) -> Result<(), Error>;
+}
+
+/// What is to be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    /// The item, unless only answers are wanted.
+    pub(crate) item: Option<&'a Key>,
+    /// Where answers are remembered.
+    pub(crate) answers: &'a [ReplayKey],
+}
+
+/// What is there.
+#[derive(Clone, Debug)]
+pub(crate) struct State<V> {
+    /// The item.
+    pub(crate) stored: Option<Stored<V>>,
+    /// The answers that were found.
+    pub(crate) answers: HashMap<ReplayKey, Remembered>,
+}
+
+impl<V> Default for State<V> {
+    fn default() -> Self {
+        Self { stored: None, answers: HashMap::new() }
+    }
+}
+
+/// An item as it stands in the engine.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored<V> {
+    /// The item.
+    pub(crate) item: Item,
+    /// The write that made it what it is.
+    pub(crate) token: Token,
+    /// Whether that write created it.
+    pub(crate) created: bool,
+    /// What tells this state from every other state of the item.
+    pub(crate) version: V,
+}
+
+/// A put without a precondition.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Put<'a> {
+    /// Where.
+    pub(crate) key: &'a Key,
+    /// What.
+    pub(crate) item: &'a Item,
+    /// The mark it leaves.
+    pub(crate) token: Token,
+}
+
+/// What came of a put.
+#[derive(Debug)]
+pub(crate) enum Told<V> {
+    /// It happened, and this is what it did.
+    Did(Outcome),
+    /// Nothing happened; the item exists, like this.
+    Exists(Stored<V>),
+    /// Nothing happened; there is no such item.
+    Absent,
+    /// Nothing happened, because somebody else changed the item at the same time, or because it
+    /// has to go the long way.
+    Raced,
+    /// The engine failed with this one.
+    Failed(Failure),
+}
+
+/// A change of one item, on the condition that it still is what was read.
+#[derive(Clone, Debug)]
+pub(crate) struct Swap<V> {
+    /// Where.
+    pub(crate) key: Key,
+    /// The version that was read; `None` if there was no item.
+    pub(crate) expected: Option<V>,
+    /// What is to become of the item.
+    pub(crate) next: Next,
+    /// The mark it leaves.
+    pub(crate) token: Token,
+    /// What is to be remembered.
+    pub(crate) answers: Vec<Answer>,
+}
+
+/// What a swap makes of an item.
+#[derive(Clone, Debug)]
+pub(crate) enum Next {
+    /// It stays what it is; only an answer is to be remembered.
+    Same,
+    /// It becomes this one.
+    Item(Item),
+    /// It is removed.
+    Nothing,
+}
+
+/// An answer that is to be remembered.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    /// Where.
+    pub(crate) key: ReplayKey,
+    /// What.
+    pub(crate) remembered: Remembered,
+    /// The answer that was found there and counts no more. If there is another one by now, or one
+    /// at all where none was found, the swap must not happen.
+    pub(crate) instead_of: Option<Remembered>,
+}
+
+/// What came of a swap.
+#[derive(Clone, Debug)]
+pub(crate) enum Swapped {
+    /// It happened.
+    Done,
+    /// Nothing happened: the item, or an answer, is no longer what was read.
+    Moved,
+    /// The engine failed.
+    Failed(Failure),
+}
+
+/// Why an engine did not say what it did.
+#[derive(Clone, Debug)]
+pub(crate) enum Failure {
+    /// It did nothing.
+    Refused(Error),
+    /// It may have done it, and may still do it.
+    Lost(Error),
+}

@@ -1,0 +1,30 @@
+//! Ports that stay free while their server is down.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use crate::lock::Lock;
+
+/// The ports to choose from. They lie below those that Linux gives to outgoing connections, 32768
+/// and above: otherwise a connection of anybody could take the port of a server between its kill
+/// and its restart.
+const PORTS: (u16, u16) = (20_000, 31_999);
+
+/// A port of 127.0.0.1 that no other user of this crate has.
+#[derive(Debug)]
+pub(crate) struct Port(Lock);
+
+impl Port {
+    /// Takes one on which nobody listens.
+    pub(crate) fn take() -> Self {
+        let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        Self(Lock::take("port", PORTS.0, PORTS.1, free))
+    }
+
+    pub(crate) fn number(&self) -> u16 {
+        self.0.number()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.number()).into()
+    }
+}

@@ -1,0 +1,135 @@
+//! What one item does, one operation after the other.
+
+use std::fmt;
+
+use todc_utils::Specification;
+
+/// What is put into an item; each client has its own.
+pub type Value = u32;
+
+/// What an operation demands of the item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    None,
+    /// `If-Match` with the tag of this value. A tag depends on the content alone.
+    IfMatch(Value),
+    /// `If-None-Match: *`
+    IfNoneMatch,
+}
+
+/// What a client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// `GET`
+    Get,
+    /// `PUT`
+    Put(Value, Condition),
+    /// `DELETE`
+    Delete(Condition),
+}
+
+/// What a client is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The item did not exist, and now does.
+    Created,
+    /// The item existed, and is another now.
+    Updated,
+    /// The item already was what was sent.
+    Unchanged,
+    /// The item existed, and no longer does.
+    Deleted,
+    /// There is no such item.
+    NotFound,
+    /// The condition does not hold.
+    PreconditionFailed,
+    /// The item is this.
+    Found(Value),
+    /// Nothing: the answer was lost, or says that nobody knows.
+    Open,
+}
+
+/// An action with its outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// What was asked for.
+    pub action: Action,
+    /// What was told.
+    pub outcome: Outcome,
+}
+
+impl Operation {
+    /// Tells whether this changed the item, or may have.
+    #[must_use]
+    pub fn may_write(&self) -> bool {
+        use Outcome::{Created, Deleted, Open, Updated};
+        self.action != Action::Get && matches!(self.outcome, Created | Updated | Deleted | Open)
+    }
+
+    /// Tells whether the item may be `state` because of this.
+    #[must_use]
+    pub fn may_leave(&self, state: Option<Value>) -> bool {
+        let leaves = match self.action {
+            Action::Get => return false,
+            Action::Put(value, _) => Some(value),
+            Action::Delete(_) => None,
+        };
+        self.may_write() && leaves == state
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { action, outcome } = self;
+        match action {
+            Action::Get => write!(f, "get: {outcome:?}"),
+            Action::Put(value, Condition::None) => write!(f, "put {value}: {outcome:?}"),
+            Action::Put(value, condition) => write!(f, "put {value} {condition:?}: {outcome:?}"),
+            Action::Delete(Condition::None) => write!(f, "delete: {outcome:?}"),
+            Action::Delete(condition) => write!(f, "delete {condition:?}: {outcome:?}"),
+        }
+    }
+}
+
+/// One item: the value it has, if it exists. Items do not exist at first.
+#[derive(Debug)]
+pub struct Register;
+
+impl Specification for Register {
+    type State = Option<Value>;
+    type Operation = Operation;
+
+    fn init() -> Self::State {
+        None
+    }
+
+    fn apply(operation: &Operation, state: &Self::State) -> (bool, Self::State) {
+        let (expected, next) = step(operation.action, *state);
+        let told = operation.outcome == Outcome::Open || operation.outcome == expected;
+        (told, if told { next } else { *state })
+    }
+}
+
+/// Returns what an action is told and what it leaves, as the service's document says; written anew
+/// here, because the service is what is judged.
+fn step(action: Action, state: Option<Value>) -> (Outcome, Option<Value>) {
+    let refused = (Outcome::PreconditionFailed, state);
+    match (action, state) {
+        (Action::Get, Some(value)) => (Outcome::Found(value), state),
+        // Without its item a deletion has nothing to compare: 404 comes before 412.
+        (Action::Get | Action::Delete(_), None) => (Outcome::NotFound, None),
+        (Action::Delete(condition), Some(current)) => match condition {
+            Condition::IfMatch(tag) if tag != current => refused,
+            Condition::IfNoneMatch => refused,
+            Condition::IfMatch(_) | Condition::None => (Outcome::Deleted, None),
+        },
+        (Action::Put(_, Condition::IfMatch(_)), None) => refused,
+        (Action::Put(value, _), None) => (Outcome::Created, Some(value)),
+        (Action::Put(_, Condition::IfNoneMatch), Some(_)) => refused,
+        // Also when the condition fails: the client repeats a put whose answer it lost.
+        (Action::Put(value, _), Some(current)) if value == current => (Outcome::Unchanged, state),
+        (Action::Put(_, Condition::IfMatch(tag)), Some(current)) if tag != current => refused,
+        (Action::Put(value, _), Some(_)) => (Outcome::Updated, Some(value)),
+    }
+}
