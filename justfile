@@ -10,6 +10,10 @@ default:
 run *arguments:
     cargo run --package items -- "$@"
 
+# Starts replicas and a gateway in front of them: `just up --store postgres://localhost/shelf`.
+up *arguments:
+    scripts/up "$@"
+
 # Checks everything as CI does, or only the named stages: `just test format clippy`.
 test *stages:
     scripts/test "$@"

@@ -212,7 +212,8 @@ impl Answer {
 }
 
 /// Writes a field name the way RFC 9110 does: `content-location` as `Content-Location`.
-pub(crate) fn title_case(name: &str) -> String {
+#[must_use]
+pub fn title_case(name: &str) -> String {
     let words = name.split('-').map(|word| match word {
         "etag" => "ETag".to_owned(),
         "id" => "ID".to_owned(),

@@ -20,7 +20,7 @@ pub mod recorder;
 mod schemas;
 mod variant;
 
-pub use answers::{Answer, Answers, Responses};
+pub use answers::{Answer, Answers, Responses, title_case};
 pub use api::{Api, ContractError, Scope};
 pub use axum::response::Response;
 pub use contract_derive::Responses;

@@ -2,8 +2,6 @@
 
 mod alarm;
 mod collections;
-mod listen;
-mod logs;
 mod run;
 mod samples;
 mod settings;
@@ -20,7 +18,7 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(error) => error.exit(),
     };
-    logs::start(&settings);
+    serve::logs::start(settings.log_format, &settings.log_level);
     match run::run(settings) {
         Ok(code) => code,
         Err(error) => {

@@ -23,9 +23,9 @@ use tokio::task::LocalSet;
 use tower::Service;
 
 use crate::collections::{self, InvalidFile};
+use crate::samples;
 use crate::settings::Settings;
 use crate::worker::{self, Phase, Terms};
-use crate::{listen, samples};
 
 /// The exit code of `--check-contract` when an answer was undocumented.
 const EXIT_UNDOCUMENTED: u8 = 3;
@@ -154,7 +154,7 @@ where
     });
     let services: Vec<S> = services.collect::<Result<_, _>>()?;
     let refused = |error| Failure::Listen(settings.listen, error);
-    let listeners = listen::listen(settings.listen, workers).map_err(refused)?;
+    let listeners = serve::listen(settings.listen, workers).map_err(refused)?;
     let address = listeners[0].local_addr().map_err(refused)?;
     let (phase, phases) = watch::channel(Phase::Serving);
     let terms = Terms {

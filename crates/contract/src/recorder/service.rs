@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
 use http::{Method, Request, Uri};
+use serde_json::Value;
 use tower::Service;
 
 use super::plan::{Plan, PlannedOperation};
@@ -62,7 +63,17 @@ impl Recording {
     /// the document does not promise.
     #[must_use]
     pub fn new(document: &Document, alarm: Alarm) -> Self {
-        let plan = Plan::of(document.value());
+        Self::of(document.value(), alarm)
+    }
+
+    /// Starts a recording that is judged by a document that was read as JSON, such as one that
+    /// several services' documents were merged into.
+    ///
+    /// # Panics
+    /// If it is no OpenAPI document of this crate's making.
+    #[must_use]
+    pub fn of(document: &Value, alarm: Alarm) -> Self {
+        let plan = Plan::of(document);
         Self(Arc::new(Inner { plan, alarm, seen: Mutex::default() }))
     }
 
@@ -85,7 +96,9 @@ impl Recording {
         }
     }
 
-    fn record(
+    /// Records one answer. `template` is the path of the document that the request's path matches,
+    /// or that of a page which the document does not list.
+    pub fn record(
         &self,
         method: &Method,
         uri: &Uri,

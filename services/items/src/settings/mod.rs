@@ -1,9 +1,5 @@
 //! What can be set: by flags, by `SHELF_*` variables, by a TOML file, in this order of precedence.
 
-mod file;
-mod reason;
-mod variables;
-
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -11,8 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::{CommandFactory, Error, FromArgMatches, Parser, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use clap::{CommandFactory, Error, FromArgMatches, Parser};
+use serve::logs::LogFormat;
 
 /// Keeps items: PUT creates or updates them, and says which.
 ///
@@ -146,7 +142,7 @@ pub(crate) struct Settings {
         env = "SHELF_LOG_LEVEL",
         value_name = "FILTER",
         default_value = "info",
-        value_parser = log_filter,
+        value_parser = serve::logs::filter,
         hide_env_values = true
     )]
     pub(crate) log_level: String,
@@ -161,37 +157,13 @@ pub(crate) struct Settings {
     pub(crate) check_contract: Option<PathBuf>,
 }
 
-/// The form of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// Lines to read.
-    Human,
-    /// One JSON object a line.
-    Json,
-}
-
-/// Checks a filter of the log.
-fn log_filter(text: &str) -> Result<String, String> {
-    match EnvFilter::try_new(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
 /// Reads the settings of this process.
 pub(crate) fn read() -> Result<Settings, Error> {
     read_from(std::env::args_os().collect())
 }
 
 fn read_from(arguments: Vec<OsString>) -> Result<Settings, Error> {
-    let command = Settings::command();
-    variables::check_all(&command, |name| std::env::var(name).ok())?;
-    let matches = command.clone().try_get_matches_from(&arguments)?;
-    let matches = match matches.get_one::<PathBuf>("config") {
-        None => matches,
-        Some(path) => file::as_defaults(command, path)?.try_get_matches_from(&arguments)?,
-    };
-    Settings::from_arg_matches(&matches)
+    Settings::from_arg_matches(&serve::settings::read(Settings::command(), &arguments)?)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::builder::OsStr;
-use clap::{Command, Error};
+use clap::{ArgAction, Command, Error};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -26,16 +26,21 @@ pub(super) fn as_defaults(command: Command, path: &Path) -> Result<Command, Erro
     })?;
     let mut with_defaults = command.clone();
     for (name, value) in table.get_ref() {
-        let value = setting(&command, name.get_ref(), value)
+        let values = setting(&command, name.get_ref(), value)
             .map_err(|error| refused(&command, format!("{}: {error}", place(name.span().start))))?;
+        let values: Vec<_> = values.into_iter().map(OsStr::from).collect();
         let id = name.get_ref().replace('-', "_");
-        with_defaults = with_defaults.mut_arg(id, |arg| arg.default_value(OsStr::from(value)));
+        with_defaults = with_defaults.mut_arg(id, |arg| arg.default_values(values));
     }
     Ok(with_defaults)
 }
 
-/// Checks one setting, and returns its value as a flag would have it.
-fn setting(command: &Command, name: &str, value: &Spanned<DeValue<'_>>) -> Result<String, String> {
+/// Checks one setting, and returns its values as flags would have them: one, unless it is an array.
+fn setting(
+    command: &Command,
+    name: &str,
+    value: &Spanned<DeValue<'_>>,
+) -> Result<Vec<String>, String> {
     let flag = command.get_arguments().find(|arg| arg.get_long() == Some(name));
     let Some(flag) = flag.filter(|_| name != "config") else {
         let similar = command
@@ -45,16 +50,28 @@ fn setting(command: &Command, name: &str, value: &Spanned<DeValue<'_>>) -> Resul
         let hint = similar.map_or_else(String::new, |long| format!("; did you mean '{long}'?"));
         return Err(format!("there is no setting '{name}'{hint}"));
     };
-    let text = match value.get_ref() {
-        DeValue::String(text) => text.to_string(),
-        DeValue::Integer(number) => number.to_string(),
-        DeValue::Boolean(flag) => flag.to_string(),
-        _ => {
-            return Err(format!("{name}: the value is a string, a number, true or false"));
+    let values = match value.get_ref() {
+        DeValue::Array(values) if matches!(flag.get_action(), ArgAction::Append) => {
+            values.iter().map(|value| text(value.get_ref())).collect()
         }
+        value => text(value).map(|text| vec![text]),
     };
-    check(command, flag, &text).map_err(|why| format!("{name}: {why}"))?;
-    Ok(text)
+    let values: Vec<String> =
+        values.ok_or_else(|| format!("{name}: the value is a string, a number, true or false"))?;
+    for value in &values {
+        check(command, flag, value).map_err(|why| format!("{name}: {why}"))?;
+    }
+    Ok(values)
+}
+
+/// Returns a single value as a flag would have it.
+fn text(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(number) => Some(number.to_string()),
+        DeValue::Boolean(flag) => Some(flag.to_string()),
+        _ => None,
+    }
 }
 
 /// Tells whether somebody who wrote `name` may have meant `long`.

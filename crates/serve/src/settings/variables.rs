@@ -4,7 +4,7 @@ use clap::{Command, Error};
 
 use super::reason::{check, refused};
 
-/// Checks every `SHELF_*` variable that is set.
+/// Checks every variable that is set.
 pub(super) fn check_all(
     command: &Command,
     read: impl Fn(&str) -> Option<String>,

@@ -13,7 +13,7 @@ const BACKLOG: i32 = 4096;
 ///
 /// # Errors
 /// When another process listens there, even one that would share the address.
-pub(crate) fn listen(address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListener>> {
+pub fn listen(address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListener>> {
     // With SO_REUSEPORT a second service would be given half of the first one's connections
     // without a word. A socket that does not share finds out.
     let probe = socket(address)?;

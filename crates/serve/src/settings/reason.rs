@@ -17,7 +17,8 @@ pub(super) fn check(command: &Command, flag: &Arg, value: &str) -> Result<(), St
     // Variables are checked one by one, so no other may interfere.
     let alone = command.clone().mut_args(|arg| arg.env(None::<&str>));
     let argument = format!("--{long}={value}");
-    alone.try_get_matches_from(["items", &argument]).map(drop).map_err(|error| reason(&error))
+    let name = command.get_name();
+    alone.try_get_matches_from([name, &argument]).map(drop).map_err(|error| reason(&error))
 }
 
 /// Makes an error of this text.

@@ -1,0 +1,171 @@
+//! Keys, of which only hashes are kept.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{Permissions, Principal};
+use crate::rate::{Limit, Rate};
+
+/// What every key begins with: it tells keys from tokens, and secret scanners know what they found.
+pub(crate) const KEY_PREFIX: &str = "shelf_";
+
+/// What every hash begins with.
+const HASH_PREFIX: &str = "blake3:";
+
+/// The principals by the hashes of their keys.
+#[derive(Debug, Default)]
+pub(crate) struct Keys(HashMap<[u8; 32], Arc<Principal>>);
+
+/// Why a file of keys is refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InvalidKeys {
+    #[error("the file cannot be read")]
+    Unreadable(#[source] std::io::Error),
+    #[error("{0}")]
+    Malformed(String),
+    #[error("the key {name:?}: {why}")]
+    Key { name: String, why: String },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    key: Vec<Entry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: String,
+    hash: String,
+    allow: Vec<String>,
+    rate: Option<String>,
+}
+
+impl Keys {
+    /// Reads a file of keys.
+    ///
+    /// # Errors
+    /// [`InvalidKeys`] names the key and what is wrong with it.
+    pub(crate) fn read(path: &Path) -> Result<Self, InvalidKeys> {
+        Self::parse(&std::fs::read_to_string(path).map_err(InvalidKeys::Unreadable)?)
+    }
+
+    fn parse(text: &str) -> Result<Self, InvalidKeys> {
+        let file: File = toml::from_str(text)
+            .map_err(|error| InvalidKeys::Malformed(error.message().to_owned()))?;
+        let mut keys = HashMap::new();
+        let mut names = Vec::new();
+        for Entry { name, hash, allow, rate } in file.key {
+            let refused = |why: String| InvalidKeys::Key { name: name.clone(), why };
+            if name.is_empty() || names.contains(&name) {
+                return Err(refused("every key has a name of its own".to_owned()));
+            }
+            names.push(name.clone());
+            let hash = read_hash(&hash).map_err(|why| refused(why.to_owned()))?;
+            let permissions =
+                Permissions::all(allow.iter().map(String::as_str)).map_err(refused)?;
+            let rate = rate.map(|rate| rate.parse::<Rate>()).transpose();
+            let limit = rate.map_err(|why| refused(why.to_owned()))?.map(Limit::new);
+            let principal = Arc::new(Principal { name: name.as_str().into(), permissions, limit });
+            if keys.insert(hash, principal).is_some() {
+                return Err(refused("another key has the same hash".to_owned()));
+            }
+        }
+        Ok(Self(keys))
+    }
+
+    /// Returns the principal whose key this is. The comparison is of hashes, so its time tells
+    /// nothing about the keys.
+    pub(super) fn find(&self, key: &str) -> Option<Arc<Principal>> {
+        self.0.get(blake3::hash(key.as_bytes()).as_bytes()).cloned()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// Makes a key: 122 random bits. So many cannot be guessed, and a fast hash is enough for them.
+pub(crate) fn new_key() -> String {
+    format!("{KEY_PREFIX}{}", Uuid::new_v4().simple())
+}
+
+/// Returns the hash of a key, as the file has it.
+///
+/// # Errors
+/// When the key is too short to be safe, or has another form.
+pub(crate) fn hash_key(key: &str) -> Result<impl fmt::Display, &'static str> {
+    /// As many characters hold 128 bits if they are hexadecimal digits.
+    const SECRET_MIN: usize = 32;
+    let secret = key.strip_prefix(KEY_PREFIX).ok_or("a key begins with `shelf_`")?;
+    if secret.len() < SECRET_MIN || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("after `shelf_` a key has 32 or more visible ASCII characters");
+    }
+    Ok(format!("{HASH_PREFIX}{}", blake3::hash(key.as_bytes()).to_hex()))
+}
+
+fn read_hash(text: &str) -> Result<[u8; 32], &'static str> {
+    const FORM: &str = "the hash is what `gateway hash-key` printed: `blake3:` and 64 digits";
+    let hex = text.strip_prefix(HASH_PREFIX).ok_or(FORM)?;
+    blake3::Hash::from_hex(hex).map(Into::into).map_err(|_| FORM)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::super::Need;
+    use super::*;
+
+    fn file(name: &str, hash: &str, allow: &str) -> String {
+        format!("[[key]]\nname = {name:?}\nhash = {hash:?}\nallow = [{allow:?}]\n")
+    }
+
+    #[test]
+    fn a_key_is_found_by_its_hash_alone() {
+        let (key, other) = (new_key(), new_key());
+        let hash = hash_key(&key).unwrap().to_string();
+        assert!(!hash.contains(&key));
+        let keys = Keys::parse(&file("importer", &hash, "write:items")).unwrap();
+        let principal = keys.find(&key).unwrap();
+        assert_eq!(&*principal.name, "importer");
+        assert!(principal.permissions.allow(&Need::of(&Method::PUT, "/items/a")));
+        assert!(
+            keys.find(&other).is_none() && keys.find("").is_none() && keys.find(&hash).is_none()
+        );
+    }
+
+    #[test]
+    fn faulty_files_are_refused_by_name() {
+        let hash = hash_key(&new_key()).unwrap().to_string();
+        for (text, wanted) in [
+            (file("a", "blake3:00", "read:*"), "\"a\": the hash"),
+            (file("a", "md5:00", "read:*"), "\"a\": the hash"),
+            (file("a", &hash, "all"), "\"a\": \"all\" is no permission"),
+            (file("", &hash, "read:*"), "a name of its own"),
+            (file("a", &hash, "read:*") + &file("a", &hash, "read:*"), "a name of its own"),
+            (file("a", &hash, "read:*") + &file("b", &hash, "read:*"), "the same hash"),
+            (file("a", &hash, "read:*") + "rate = \"fast\"\n", "\"a\": "),
+            ("[[keys]]\n".to_owned(), "unknown field"),
+        ] {
+            let error = Keys::parse(&text).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{error}");
+        }
+    }
+
+    #[test]
+    fn weak_keys_are_not_hashed() {
+        for key in
+            ["", "secret", "shelf_", "shelf_secret", "shelf_0123456789 0123456789 0123456789"]
+        {
+            assert!(hash_key(key).is_err(), "{key}");
+        }
+    }
+}

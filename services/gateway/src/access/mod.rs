@@ -1,0 +1,152 @@
+//! Who asks, and what they may do.
+//!
+//! A client shows a key (`Authorization: Bearer shelf_..`) or a token of an identity provider
+//! (`Authorization: Bearer` and a JWT, RFC 6750). Of keys only hashes are configured. What a
+//! principal may do is a list of permissions, such as `write:items`.
+
+#[cfg(test)]
+mod attacks;
+mod fetch;
+mod jwks;
+mod keys;
+mod permission;
+mod tokens;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use contract::{Header, Problem, Responses};
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use http::request::Parts;
+
+use crate::rate::Limit;
+
+pub(crate) use fetch::Url;
+pub(crate) use jwks::refresh;
+pub(crate) use keys::{InvalidKeys, KEY_PREFIX, Keys, hash_key, new_key};
+pub(crate) use permission::{Need, Permissions};
+pub(crate) use tokens::Tokens;
+
+/// Somebody who has shown who they are.
+#[derive(Debug)]
+pub(crate) struct Principal {
+    /// The name in the log and the scope of limits.
+    pub(crate) name: Arc<str>,
+    pub(crate) permissions: Permissions,
+    /// A limit of their own.
+    pub(crate) limit: Option<Limit>,
+}
+
+/// Who is let in.
+#[derive(Debug)]
+pub(crate) struct Access {
+    pub(crate) keys: ArcSwap<Keys>,
+    /// Where the keys come from; they are read again when the file changes.
+    pub(crate) keys_file: Option<PathBuf>,
+    pub(crate) tokens: Option<Tokens>,
+}
+
+/// A request that shows no valid credentials.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum Unauthenticated {
+    /// The request shows no credentials that are valid here. Send a key or a token as
+    /// `Authorization: Bearer`.
+    Unauthenticated(Problem, Challenge) = 401,
+}
+
+/// A request that its principal may not make.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum Forbidden {
+    /// The credentials are valid, and do not permit this.
+    Forbidden(Problem) = 403,
+}
+
+/// A request that is not let in.
+#[derive(Debug, Responses)]
+#[responses(union)]
+pub(crate) enum Denied {
+    Unauthenticated(Unauthenticated),
+    Forbidden(Forbidden),
+}
+
+/// `WWW-Authenticate`: how to show who one is (RFC 6750 §3).
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Challenge {
+    /// Nothing was shown.
+    Missing,
+    /// What was shown is not valid, or no longer.
+    Invalid,
+}
+
+impl Header for Challenge {
+    const NAME: HeaderName = WWW_AUTHENTICATE;
+    const DESCRIPTION: &'static str = "How to show who one is (RFC 6750).";
+
+    fn value(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Missing => "Bearer realm=\"shelf\"",
+            Self::Invalid => "Bearer realm=\"shelf\", error=\"invalid_token\"",
+        })
+    }
+}
+
+impl Unauthenticated {
+    fn missing() -> Self {
+        let detail =
+            "The request shows no credentials. Send a key or a token as `Authorization: Bearer`.";
+        Self::Unauthenticated(Problem::new(detail), Challenge::Missing)
+    }
+
+    fn invalid(why: &str) -> Self {
+        let problem = Problem::new(format!("The credentials are not valid here: {why}."));
+        Self::Unauthenticated(problem, Challenge::Invalid)
+    }
+}
+
+impl Access {
+    /// Finds out who makes a request, and whether they may. The credentials end here: no replica
+    /// needs them.
+    pub(crate) fn admit(&self, head: &mut Parts) -> Result<Option<Arc<Principal>>, Denied> {
+        let need = Need::of(&head.method, head.uri.path());
+        let mut shown = head.headers.get_all(AUTHORIZATION).iter();
+        let principal = match (shown.next(), shown.next(), &need) {
+            (None, _, Need::Nothing) => return Ok(None),
+            (None, _, _) => return Err(Unauthenticated::missing().into()),
+            (Some(_), Some(_), _) => {
+                return Err(Unauthenticated::invalid("`Authorization` stands there twice").into());
+            }
+            (Some(value), None, _) => self.identify(value)?,
+        };
+        head.headers.remove(AUTHORIZATION);
+        if principal.permissions.allow(&need) {
+            return Ok(Some(principal));
+        }
+        let detail = format!("`{}` has no permission `{need}`.", principal.name);
+        Err(Forbidden::Forbidden(Problem::new(detail)).into())
+    }
+
+    fn identify(&self, value: &HeaderValue) -> Result<Arc<Principal>, Unauthenticated> {
+        let form = || Unauthenticated::invalid("write `Bearer` and a key or a token");
+        let (scheme, credential) =
+            value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(form)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(form());
+        }
+        let credential = credential.trim_matches(' ');
+        if credential.starts_with(KEY_PREFIX) {
+            let keys = self.keys.load();
+            return keys
+                .find(credential)
+                .ok_or_else(|| Unauthenticated::invalid("the key is unknown"));
+        }
+        match &self.tokens {
+            Some(tokens) => tokens
+                .verify(credential)
+                .map_err(|error| Unauthenticated::invalid(&error.to_string())),
+            None => Err(Unauthenticated::invalid("the key is unknown")),
+        }
+    }
+}

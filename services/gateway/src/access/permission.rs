@@ -1,0 +1,173 @@
+//! What a principal may do: `read:items`, `write:*`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use http::Method;
+
+/// What a request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// GET, HEAD, OPTIONS.
+    Read,
+    /// PUT, POST, PATCH.
+    Write,
+    /// DELETE.
+    Delete,
+}
+
+impl Verb {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// Paths that hold nobody's data: pages, the document, and probes.
+const PUBLIC: [&str; 7] = ["", "docs", "livez", "openapi.json", "problems", "readyz", "redoc"];
+
+/// What a request needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Everybody may.
+    Nothing,
+    /// A permission for the collection.
+    Permission(Verb, String),
+    /// No permission is enough: the method is unknown.
+    Never,
+}
+
+impl Need {
+    /// Returns what a request needs. The collection is the first segment of the path as it was
+    /// sent: written another way it is another path for the replicas, too.
+    pub(crate) fn of(method: &Method, path: &str) -> Self {
+        let segment = path.strip_prefix('/').unwrap_or(path).split('/').next().unwrap_or_default();
+        let verb = match *method {
+            Method::GET | Method::HEAD | Method::OPTIONS => Verb::Read,
+            Method::PUT | Method::POST | Method::PATCH => Verb::Write,
+            Method::DELETE => Verb::Delete,
+            _ => return Self::Never,
+        };
+        if verb == Verb::Read && PUBLIC.contains(&segment) {
+            return Self::Nothing;
+        }
+        // An operation on the collection, such as `items:bulk`.
+        let collection = segment.split(':').next().unwrap_or_default();
+        Self::Permission(verb, collection.to_owned())
+    }
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("none"),
+            Self::Permission(verb, collection) => write!(f, "{}:{collection}", verb.as_str()),
+            Self::Never => f.write_str("for this method"),
+        }
+    }
+}
+
+/// What a principal may do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Permissions(Vec<Permission>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Permission {
+    verb: Verb,
+    /// `None` for all of them.
+    collection: Option<String>,
+}
+
+impl Permissions {
+    /// Tells whether a request that needs `need` may be made.
+    pub(crate) fn allow(&self, need: &Need) -> bool {
+        match need {
+            Need::Nothing => true,
+            Need::Never => false,
+            Need::Permission(verb, collection) => self.0.iter().any(|permission| {
+                permission.verb == *verb
+                    && permission.collection.as_ref().is_none_or(|named| named == collection)
+            }),
+        }
+    }
+
+    /// Reads the permissions in a list that may hold others' words, too, such as a token's scope.
+    pub(crate) fn among<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(words.into_iter().filter_map(|word| word.parse().ok()).collect())
+    }
+
+    /// Reads a list of permissions.
+    ///
+    /// # Errors
+    /// The first word that is none.
+    pub(crate) fn all<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        let permission = |word: &'a str| {
+            word.parse().map_err(|()| {
+                format!(
+                    "{word:?} is no permission: write `read:items`, `write:*` or `delete:items`"
+                )
+            })
+        };
+        words.into_iter().map(permission).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl FromStr for Permission {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (verb, collection) = text.split_once(':').ok_or(())?;
+        let verb = match verb {
+            "read" => Verb::Read,
+            "write" => Verb::Write,
+            "delete" => Verb::Delete,
+            _ => return Err(()),
+        };
+        match collection {
+            "" => Err(()),
+            "*" => Ok(Self { verb, collection: None }),
+            _ => Ok(Self { verb, collection: Some(collection.to_owned()) }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permissions_are_by_verb_and_collection() {
+        let permissions = Permissions::all(["read:*", "write:items"]).unwrap();
+        for (method, path, allowed) in [
+            (Method::GET, "/books/a", true),
+            (Method::PUT, "/items/a", true),
+            (Method::POST, "/items", true),
+            (Method::POST, "/items:bulk", true),
+            (Method::PATCH, "/books/a", false),
+            (Method::DELETE, "/items/a", false),
+            (Method::PUT, "/%69tems/a", false),
+            (Method::PUT, "//items/a", false),
+            (Method::POST, "/docs", false),
+            (Method::TRACE, "/items/a", false),
+            (Method::GET, "/docs/index.js", true),
+        ] {
+            let need = Need::of(&method, path);
+            assert_eq!(permissions.allow(&need), allowed, "{method} {path}");
+        }
+        assert_eq!(Need::of(&Method::GET, "/openapi.json"), Need::Nothing);
+        assert!(Permissions::default().allow(&Need::of(&Method::GET, "/livez")));
+        assert!(!Permissions::default().allow(&Need::of(&Method::GET, "/metrics")));
+    }
+
+    #[test]
+    fn words_that_are_no_permissions_are_refused_or_passed_over() {
+        for word in ["items", "read:", "admin:items", ""] {
+            assert!(Permissions::all([word]).is_err(), "{word}");
+        }
+        let among = Permissions::among("openid read:items profile".split(' '));
+        assert_eq!(Ok(among), Permissions::all(["read:items"]));
+    }
+}

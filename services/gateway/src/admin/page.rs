@@ -1,0 +1,52 @@
+//! The live page of replicas.
+
+use axum::body::Body;
+use contract::{Answer, Part, Response, Responses, Schemas, Variant, write_body};
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use serde_json::json;
+
+/// The page loads its script and its data from here, and nothing from anywhere else.
+const POLICY: &str = "default-src 'self'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(super) enum GetFile {
+    /// The page, or its script.
+    File(File) = 200,
+}
+
+/// A file of the page.
+#[derive(Debug)]
+pub(super) struct File {
+    media_type: &'static str,
+    text: &'static str,
+}
+
+impl Part for File {
+    const IS_BODY: bool = true;
+
+    fn describe(answer: &mut Answer, _: &mut Schemas, _: &'static Variant, required: bool) {
+        answer.body("*/*", json!({}), required);
+    }
+
+    fn write(self, response: &mut Response, _: &'static Variant) {
+        write_body(response, HeaderValue::from_static(self.media_type), Body::from(self.text));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
+}
+
+/// Returns the page.
+pub(super) async fn get_page() -> GetFile {
+    let text = include_str!("page.html");
+    GetFile::File(File { media_type: "text/html; charset=utf-8", text })
+}
+
+/// Returns its script.
+pub(super) async fn get_script() -> GetFile {
+    let text = include_str!("page.js");
+    GetFile::File(File { media_type: "text/javascript; charset=utf-8", text })
+}

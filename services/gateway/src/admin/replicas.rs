@@ -1,0 +1,58 @@
+//! The replicas, as the balancer sees them.
+
+use contract::extract::State;
+use contract::{Json, Responses};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Admin;
+use crate::balance::Replica;
+use crate::clock;
+
+/// What is known of one replica.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Seen {
+    /// Where it listens.
+    address: String,
+    /// `up`, `warming`, `ejected` or `down`.
+    state: &'static str,
+    /// The latency that it is judged by, in milliseconds.
+    latency_ms: f64,
+    /// Requests that are under way to it.
+    in_flight: usize,
+    /// Requests that it answered.
+    answered: u64,
+    /// Attempts that it did not answer.
+    failed: u64,
+    /// How often it was ejected in a row.
+    ejections: u32,
+}
+
+impl Seen {
+    fn of(replica: &Replica) -> Self {
+        let now = clock::now();
+        let (answered, failed) = replica.counts();
+        Self {
+            address: replica.origin.to_string(),
+            state: replica.health.state(now).as_str(),
+            latency_ms: (replica.latency(now).as_secs_f64() * 1e6).round() / 1e3,
+            in_flight: replica.in_flight(),
+            answered,
+            failed,
+            ejections: replica.health.ejections(),
+        }
+    }
+}
+
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(super) enum GetReplicas {
+    /// The replicas, in the order in which they are configured.
+    Replicas(Json<Vec<Seen>>) = 200,
+}
+
+/// Returns the replicas.
+pub(super) async fn get_replicas(State(admin): State<Admin>) -> GetReplicas {
+    let replicas = admin.shared.replicas.load();
+    GetReplicas::Replicas(Json(replicas.iter().map(|replica| Seen::of(replica)).collect()))
+}

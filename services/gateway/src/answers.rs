@@ -1,0 +1,104 @@
+//! Everything the gateway answers itself. What is here is in the document; see
+//! [`document`](crate::document).
+
+use std::borrow::Cow;
+
+use axum::response::IntoResponse;
+use contract::guard::{HeadTooLarge, RetryAfter};
+use contract::{Place, Problem, Responses};
+use http::HeaderName;
+
+use crate::body::{Reply, ReplyBody};
+
+/// Makes an answer of the gateway's own a reply.
+pub(crate) fn reply(answer: impl IntoResponse) -> Reply {
+    answer.into_response().map(ReplyBody::Own)
+}
+
+/// A request that could be read in two ways, or not at all.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum Unsound {
+    /// The request is framed in a way that can be read differently behind the gateway. The
+    /// connection is closed.
+    UnsoundFraming(Problem) = 400,
+}
+
+/// A head that did not arrive in time.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum SlowHead {
+    /// The head of the request took too long to arrive. The connection is closed.
+    HeadTimeout(Problem) = 408,
+}
+
+impl Unsound {
+    pub(crate) fn new(why: impl Into<Cow<'static, str>>) -> Self {
+        Self::UnsoundFraming(Problem::new(why))
+    }
+
+    pub(crate) fn field(name: &HeaderName, why: &str) -> Self {
+        let problem = Problem::new(format!("The header field {name} is refused: {why}."));
+        Self::UnsoundFraming(problem.at(Place::header(name.as_str(), why)))
+    }
+}
+
+/// What is answered in place of a request that is not taken up.
+#[derive(Debug, Responses)]
+#[responses(union)]
+pub(crate) enum Refusal {
+    Unsound(Unsound),
+    Slow(SlowHead),
+    Large(HeadTooLarge),
+}
+
+/// A body that did not arrive as announced, or is too large for the gateway.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum BadBody {
+    /// The body ended before it was complete. Send it again.
+    IncompleteBody(Problem) = 400,
+    /// The body took too long to arrive. Send it again.
+    BodyTimeout(Problem) = 408,
+    /// The body is larger than the service takes.
+    ContentTooLarge(Problem) = 413,
+}
+
+/// What is answered when no replica has.
+#[derive(Debug, Responses)]
+#[responses(union)]
+pub(crate) enum Unserved {
+    Unsent(Unsent),
+    Excess(Excess),
+    Unanswered(Unanswered),
+}
+
+/// No replica took the request.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum Unsent {
+    /// No replica can be reached at the moment. The request was not sent to any, so nothing was
+    /// written.
+    NoReplica(Problem, RetryAfter) = 503,
+}
+
+/// The gateway has enough to do.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum Excess {
+    /// More requests are under way than the replicas can answer in time. This one was not sent to
+    /// any, so nothing was written.
+    GatewayOverloaded(Problem, RetryAfter) = 503,
+}
+
+/// A replica took the request and did not answer it.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum Unanswered {
+    /// The connection to a replica broke before it answered. Whether a write happened is not known:
+    /// repeat it, which is safe for PUT and DELETE, and for every write with an `Idempotency-Key`.
+    ReplicaFailed(Problem) = 502,
+    /// No replica answered in time. Whether a write happened is not known: repeat it, which is safe
+    /// for PUT and DELETE, and for every write with an `Idempotency-Key`.
+    ReplicaTimeout(Problem) = 504,
+}

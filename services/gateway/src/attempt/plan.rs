@@ -1,0 +1,97 @@
+//! What a request is, as far as attempts need to know.
+
+use std::ops::Range;
+
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{Method, Uri, Version};
+
+use crate::exchange::Exchange;
+use crate::headers::{join_cookies, set_forwarded, strip_hop};
+use crate::worker::Worker;
+
+/// `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): names a write, so that a repeated
+/// one is recognised.
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// How a request is treated.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// Whether it may be sent again although it may have arrived.
+    pub(super) repeatable: bool,
+    /// Whether its body passes through, however small it is.
+    pub(super) streams: bool,
+    /// The path, and where in it the collection and the id stand.
+    item: Option<(PathAndQuery, Range<usize>)>,
+}
+
+impl Plan {
+    /// Looks at the request, and makes its head the one that is sent to a replica.
+    pub(super) fn of(exchange: &mut Exchange, worker: &Worker) -> Self {
+        let head = &mut exchange.head;
+        let headers = &mut head.headers;
+        strip_hop(headers);
+        join_cookies(headers);
+        set_forwarded(headers, &exchange.peer);
+        let target = head.uri.path_and_query().cloned();
+        let streams = is_bulk(&head.method, head.uri.path(), headers.get(CONTENT_TYPE));
+        let is_safe = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let is_write =
+            matches!(head.method, Method::PUT | Method::POST | Method::PATCH | Method::DELETE);
+        if is_write && !streams && !headers.contains_key(IDEMPOTENCY_KEY) {
+            headers.insert(IDEMPOTENCY_KEY, worker.keys.next());
+        }
+        // In front of a replica there is one form of target: a path (RFC 9112 §3.2.1).
+        if let Some(target) = &target {
+            head.uri = Uri::from(target.clone());
+        }
+        head.version = Version::HTTP_11;
+        let item = target.and_then(|target| item(target.path()).map(|range| (target, range)));
+        Self { repeatable: is_safe || is_write && !streams, streams, item }
+    }
+
+    /// Returns what requests for one item have in common.
+    pub(super) fn key(&self) -> Option<&[u8]> {
+        let (target, range) = self.item.as_ref()?;
+        Some(&target.path().as_bytes()[range.clone()])
+    }
+}
+
+/// Tells whether a request is a bulk write: a stream of any length whose lines are answered while
+/// it arrives.
+fn is_bulk(method: &Method, path: &str, content_type: Option<&HeaderValue>) -> bool {
+    *method == Method::POST
+        && (path.ends_with(":bulk")
+            || content_type.is_some_and(|value| {
+                value.as_bytes().to_ascii_lowercase().starts_with(b"application/x-ndjson")
+            }))
+}
+
+/// Returns where `collection/id` stands in a path of an item.
+fn item(path: &str) -> Option<Range<usize>> {
+    let (collection, id) = path.strip_prefix('/')?.split_once('/')?;
+    let is_item = !collection.is_empty() && !id.is_empty() && !id.contains('/');
+    is_item.then_some(1..path.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_have_a_key_and_nothing_else() {
+        assert_eq!(item("/items/foo").map(|range| &"/items/foo"[range]), Some("items/foo"));
+        for path in ["/", "/items", "/items/", "//foo", "/items/a/b", ""] {
+            assert_eq!(item(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_bulk_write_is_known_by_path_or_type() {
+        let ndjson = HeaderValue::from_static("application/x-NDJSON; charset=utf-8");
+        assert!(is_bulk(&Method::POST, "/items:bulk", None));
+        assert!(is_bulk(&Method::POST, "/items", Some(&ndjson)));
+        assert!(!is_bulk(&Method::PUT, "/items/a:bulk", Some(&ndjson)));
+        assert!(!is_bulk(&Method::POST, "/items", Some(&HeaderValue::from_static("text/plain"))));
+    }
+}

@@ -1,0 +1,175 @@
+//! One replica: where it is, and what is known of it.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use http::Uri;
+
+use super::ewma::PeakEwma;
+use super::health::Health;
+use crate::clock;
+
+/// Where a replica listens: `http://HOST:PORT`, written so or as `HOST:PORT`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Origin {
+    host: String,
+    port: u16,
+}
+
+impl Origin {
+    /// Returns what a socket is connected to.
+    pub(crate) fn address(&self) -> (&str, u16) {
+        (self.host.trim_start_matches('[').trim_end_matches(']'), self.port)
+    }
+}
+
+impl FromStr for Origin {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FORM: &str = "write http://HOST:PORT";
+        let with_scheme =
+            if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        let uri: Uri = with_scheme.parse().map_err(|_| FORM)?;
+        if uri.scheme_str() != Some("http") {
+            return Err("replicas are spoken to by http://; keep them on a network of their own");
+        }
+        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+            return Err("a replica has no path");
+        }
+        let authority = uri.authority().ok_or(FORM)?;
+        if authority.as_str().contains('@') {
+            return Err("a replica has no user");
+        }
+        Ok(Self { host: authority.host().to_owned(), port: authority.port_u16().unwrap_or(80) })
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// One replica. All workers share it, and nothing in it is locked.
+#[derive(Debug)]
+pub(crate) struct Replica {
+    /// Unique in the process, also among replicas that are gone: pools are kept by it.
+    pub(crate) number: u64,
+    pub(crate) origin: Origin,
+    pub(crate) health: Health,
+    latency: PeakEwma,
+    in_flight: AtomicUsize,
+    answered: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Replica {
+    pub(crate) fn new(origin: Origin, health: Health) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Arc::new(Self {
+            number: NEXT.fetch_add(1, Relaxed),
+            origin,
+            health,
+            latency: PeakEwma::new(clock::now()),
+            in_flight: AtomicUsize::new(0),
+            answered: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        })
+    }
+
+    /// Returns what another request would cost here: latency times the requests that share it. A
+    /// replica that is warming up looks as many times more expensive as its share is smaller.
+    pub(crate) fn cost(&self, now: Duration) -> f64 {
+        let requests = (self.in_flight.load(Relaxed) + 1) as f64;
+        self.latency.nanos(now) * requests / self.health.share(now)
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// Returns how many requests were answered, and how many failed.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.answered.load(Relaxed), self.failed.load(Relaxed))
+    }
+
+    /// Returns the latency as the balancer sees it.
+    pub(crate) fn latency(&self, now: Duration) -> Duration {
+        Duration::from_nanos(self.latency.nanos(now) as u64)
+    }
+
+    /// Takes an answer whose head came after `latency`.
+    pub(crate) fn answered(&self, latency: Duration, is_fault: bool) {
+        let now = clock::now();
+        self.answered.fetch_add(1, Relaxed);
+        if is_fault {
+            self.latency.observe_failure(latency, now);
+            self.note_failure(now);
+        } else {
+            self.latency.observe(latency, now);
+            self.health.succeeded(now);
+        }
+    }
+
+    /// Takes an attempt that got no answer.
+    pub(crate) fn failed(&self, after: Duration) {
+        let now = clock::now();
+        self.failed.fetch_add(1, Relaxed);
+        self.latency.observe_failure(after, now);
+        self.note_failure(now);
+    }
+
+    fn note_failure(&self, now: Duration) {
+        if let Some(time) = self.health.failed(now) {
+            let (replica, seconds) = (&self.origin, time.as_secs());
+            tracing::warn!(%replica, seconds, "{replica} is ejected for {seconds} s: requests to it fail");
+        }
+    }
+}
+
+/// A request that is under way to a replica; dropping it is the end of that.
+#[derive(Debug)]
+pub(crate) struct InFlight(Arc<Replica>);
+
+impl InFlight {
+    pub(crate) fn new(replica: Arc<Replica>) -> Self {
+        replica.in_flight.fetch_add(1, Relaxed);
+        Self(replica)
+    }
+
+    pub(crate) fn replica(&self) -> &Arc<Replica> {
+        &self.0
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_read_and_shown() {
+        for (text, shown) in [
+            ("http://127.0.0.1:8000", "127.0.0.1:8000"),
+            ("http://127.0.0.1:8000/", "127.0.0.1:8000"),
+            ("shelf-0.shelf:8000", "shelf-0.shelf:8000"),
+            ("http://shelf", "shelf:80"),
+            ("[::1]:8000", "[::1]:8000"),
+        ] {
+            assert_eq!(text.parse::<Origin>().unwrap().to_string(), shown);
+        }
+        assert_eq!("[::1]:8000".parse::<Origin>().unwrap().address(), ("::1", 8000));
+        for text in ["", "https://a:1", "http://a/b", "http://a?b", "http://u@a:1", "a:b:c"] {
+            assert!(text.parse::<Origin>().is_err(), "{text}");
+        }
+    }
+}

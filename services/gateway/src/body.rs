@@ -1,0 +1,145 @@
+//! Bodies on their way through.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Sleep, sleep};
+
+use crate::balance::InFlight;
+use crate::upstream::Lease;
+
+/// An answer on its way to the client.
+pub(crate) type Reply = http::Response<ReplyBody>;
+
+/// What is wrong with a body while it is sent.
+pub(crate) type BodyError = Box<dyn Error + Send + Sync>;
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(crate) enum ReplyBody {
+    /// The gateway's own.
+    Own(Body),
+    /// A replica's, as it arrives.
+    Passed(Passed),
+}
+
+impl HttpBody for ReplyBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.get_mut() {
+            Self::Own(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
+            Self::Passed(body) => body.poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Own(body) => body.is_end_stream(),
+            Self::Passed(body) => body.incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Own(body) => body.size_hint(),
+            Self::Passed(body) => body.incoming.size_hint(),
+        }
+    }
+}
+
+/// A replica's body. As long as it lives the request counts as in flight; when it ends the
+/// connection goes back to its pool.
+#[derive(Debug)]
+pub(crate) struct Passed {
+    incoming: Incoming,
+    held: Option<(Lease, InFlight)>,
+    /// Longest pause between two pieces.
+    pause_max: Duration,
+    /// Set while a piece is waited for; most bodies are there at once and need no timer.
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+impl Passed {
+    pub(crate) fn new(
+        incoming: Incoming,
+        lease: Lease,
+        in_flight: InFlight,
+        pause_max: Duration,
+    ) -> Self {
+        // A body that has ended will not be polled: there is nothing to wait for.
+        let held = (!incoming.is_end_stream()).then_some((lease, in_flight));
+        Self { incoming, held, pause_max, pause: None }
+    }
+
+    fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) else {
+            let pause = self.pause.get_or_insert_with(|| Box::pin(sleep(self.pause_max)));
+            ready!(pause.as_mut().poll(context));
+            self.held = None;
+            return Poll::Ready(Some(Err("a replica stopped in the middle of its answer".into())));
+        };
+        self.pause = None;
+        match &frame {
+            Some(Ok(_)) if !self.incoming.is_end_stream() => {}
+            // The last piece is handed on after the connection is free again.
+            _ => self.held = None,
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+    }
+}
+
+/// The body of a request to a replica.
+#[derive(Debug)]
+pub(crate) enum Sent {
+    /// Held here, so that it can be sent again; `None` when there is none.
+    Whole(Option<Bytes>),
+    /// Passed on as it arrives.
+    Stream(Box<crate::attempt::Stream>),
+}
+
+impl HttpBody for Sent {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) => {
+                let frame = bytes.take().map(Frame::data);
+                Poll::Ready(frame.map(Ok::<_, Infallible>).map(|frame| frame.map_err(Into::into)))
+            }
+            Self::Stream(stream) => stream.poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Self::Stream(stream) => stream.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What goes on beside the requests: checks, changes of files, keys that are fetched.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use futures_util::future::{BoxFuture, select_all};
+use reqwest::Client;
+use tokio::time::interval;
+
+use crate::access::{Access, InvalidKeys, Keys, Tokens, refresh};
+use crate::attempt::chain;
+use crate::balance::Replicas;
+use crate::check::check_replicas;
+use crate::clock;
+use crate::discover::discover;
+use crate::document;
+use crate::edge::Tls;
+use crate::rate::Limits;
+use crate::reload::Watch;
+use crate::settings::Settings;
+use crate::worker::Shared;
+
+/// How often the limits forget those who have not come for a while.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+
+/// Returns who is let in, or `None` if everybody is.
+///
+/// # Errors
+/// When the file of keys cannot be used.
+pub(crate) fn access(settings: &Settings) -> Result<Option<Arc<Access>>, InvalidKeys> {
+    let keys_file = settings.keys.clone();
+    let keys = keys_file.as_deref().map(Keys::read).transpose()?.unwrap_or_default();
+    let tokens = settings.jwt_issuer.clone().zip(settings.jwt_audience.clone());
+    let tokens = tokens.map(|(issuer, audience)| Tokens::new(issuer, audience));
+    let required = keys_file.is_some() || tokens.is_some();
+    Ok(required.then(|| Arc::new(Access { keys: ArcSwap::from_pointee(keys), keys_file, tokens })))
+}
+
+/// The files that are read again when they change.
+pub(crate) struct Watches {
+    keys: Watch,
+    replicas: Watch,
+    certificate: Watch,
+}
+
+impl Watches {
+    /// Takes the files as they are now: make it before any of them is read.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        Self {
+            keys: Watch::of(settings.keys.clone()),
+            replicas: Watch::of(settings.replicas_file.clone()),
+            certificate: Watch::of(
+                settings.tls_certificate.clone().into_iter().chain(settings.tls_key.clone()),
+            ),
+        }
+    }
+}
+
+/// Returns a client for the replicas. It keeps no connections: whether one can be had is a part of
+/// every check.
+pub(crate) fn plain_client() -> Client {
+    let client = Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .pool_max_idle_per_host(0);
+    client.build().expect("a client without TLS needs nothing of the system")
+}
+
+/// Does all of it, for ever.
+pub(crate) async fn run(settings: &Settings, shared: &Shared, watches: Watches) -> Infallible {
+    let client = plain_client();
+    let mut tasks: Vec<BoxFuture<'_, Infallible>> = vec![
+        Box::pin(check_replicas(&client, &shared.replicas, settings.check_every)),
+        Box::pin(document::refresh(&client, shared)),
+    ];
+    if let Some(access) = &shared.access {
+        if let Some(url) = &settings.jwks {
+            tasks.push(Box::pin(refresh(Arc::clone(access), url.clone())));
+        }
+        tasks.push(Box::pin(reload_keys(access, watches.keys)));
+    }
+    if let Some(limits) = &shared.limits {
+        tasks.push(Box::pin(sweep(limits)));
+    }
+    if settings.replicas_file.is_some() {
+        tasks.push(Box::pin(rediscover(settings, &shared.replicas, watches.replicas)));
+    }
+    if let Some(tls) = &shared.tls {
+        tasks.push(Box::pin(reload_certificate(tls, watches.certificate)));
+    }
+    select_all(tasks).await.0
+}
+
+async fn sweep(limits: &Limits) -> Infallible {
+    let mut sweeps = interval(SWEEP_EVERY);
+    loop {
+        sweeps.tick().await;
+        limits.sweep();
+    }
+}
+
+/// Reads the keys again when their file changes. A faulty file changes nothing.
+async fn reload_keys(access: &Access, watch: Watch) -> Infallible {
+    let Some(path) = &access.keys_file else { return std::future::pending().await };
+    let reload = || match Keys::read(path) {
+        Ok(keys) => {
+            let count = keys.len();
+            access.keys.store(Arc::new(keys));
+            tracing::info!(keys = count, "the keys were read again: there are {count}");
+        }
+        Err(error) => {
+            let (path, error) = (path.display(), chain(&error));
+            tracing::error!(%path, error, "{path}: {error}; the former keys stay in force");
+        }
+    };
+    watch.each_change(reload).await
+}
+
+/// Reads the certificate again when it or its key changes. A pair that does not fit changes nothing:
+/// the other half may be on its way.
+async fn reload_certificate(tls: &Tls, watch: Watch) -> Infallible {
+    let reload = || match tls.reload() {
+        Ok(()) => tracing::info!("the certificate was read again"),
+        Err(error) => {
+            let error = chain(&error);
+            tracing::warn!(error, "the former certificate stays in force: {error}");
+        }
+    };
+    watch.each_change(reload).await
+}
+
+/// Looks again which replicas there are when the file that names them changes. A faulty file changes
+/// nothing. Requests that are under way to a replica that is gone are finished.
+async fn rediscover(settings: &Settings, replicas: &ArcSwap<Replicas>, watch: Watch) -> Infallible {
+    let look = || match discover(settings) {
+        Ok(origins) => {
+            let count = origins.len();
+            replicas.store(Arc::new(replicas.load().next(origins, clock::now())));
+            tracing::info!(replicas = count, "there are {count} replicas now");
+        }
+        Err(error) => {
+            let error = chain(&error);
+            tracing::error!(error, "{error}; the former replicas stay");
+        }
+    };
+    watch.each_change(look).await
+}

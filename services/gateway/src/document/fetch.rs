@@ -1,0 +1,79 @@
+//! Fetches what the replicas say of themselves.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use reqwest::Client;
+use serde_json::Value;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Documents;
+use super::merge::{DOCUMENT_PATH, merge, unite};
+use crate::balance::{Replica, Replicas};
+use crate::clock;
+use crate::worker::Shared;
+
+/// How often the documents are fetched: replicas change when they are replaced, which is rare.
+const REFRESH_EVERY: Duration = Duration::from_secs(5);
+/// How often they are fetched as long as there is none.
+const FIRST_EVERY: Duration = Duration::from_millis(200);
+/// Longest time for one document.
+const FETCH_TIME_MAX: Duration = Duration::from_secs(5);
+/// Most bytes of one document: that of the item service has a tenth of a megabyte a collection.
+const DOCUMENT_BYTES_MAX: usize = 16 << 20;
+
+/// Keeps the document current, for ever.
+pub(crate) async fn refresh(client: &Client, shared: &Shared) -> Infallible {
+    fetch_first(client, shared).await;
+    let mut rounds = interval(REFRESH_EVERY);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        rounds.tick().await;
+        update(client, &shared.documents, &shared.replicas.load_full()).await;
+    }
+}
+
+/// Waits until there is a document.
+pub(crate) async fn fetch_first(client: &Client, shared: &Shared) {
+    let mut rounds = interval(FIRST_EVERY);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while shared.documents.text.load().is_none() {
+        rounds.tick().await;
+        update(client, &shared.documents, &shared.replicas.load_full()).await;
+    }
+}
+
+/// Fetches from all replicas that are there. As long as none answers, what was known stays.
+async fn update(client: &Client, documents: &Documents, replicas: &Replicas) {
+    let now = clock::now();
+    let there = replicas.iter().filter(|replica| replica.health.is_available(now));
+    let fetched = join_all(there.map(|replica| fetch(client, replica))).await;
+    let Some(united) = unite(fetched.into_iter().flatten()) else { return };
+    let merged = merge(united, &documents.own);
+    let mut text = serde_json::to_vec_pretty(&merged).expect("a JSON value has a text form");
+    text.push(b'\n');
+    let text = Bytes::from(text);
+    if documents.text.load().as_deref() != Some(&text) {
+        tracing::debug!(bytes = text.len(), "the document of the replicas is new");
+        documents.text.store(Some(Arc::new(text)));
+        documents.first.notify_waiters();
+    }
+}
+
+async fn fetch(client: &Client, replica: &Replica) -> Option<Value> {
+    let url = format!("http://{}{DOCUMENT_PATH}", replica.origin);
+    let mut answer =
+        client.get(url).timeout(FETCH_TIME_MAX).send().await.ok()?.error_for_status().ok()?;
+    let mut text = Vec::new();
+    while let Some(piece) = answer.chunk().await.ok()? {
+        text.extend_from_slice(&piece);
+        if text.len() > DOCUMENT_BYTES_MAX {
+            return None;
+        }
+    }
+    let document: Value = serde_json::from_slice(&text).ok()?;
+    document["paths"].is_object().then_some(document)
+}

@@ -1,0 +1,75 @@
+//! The gateway's own answers, as the contract describes them.
+
+use std::convert::Infallible;
+
+use contract::{Api, Doc, Info, Responses};
+use serde_json::{Map, Value};
+
+use super::Own;
+use crate::access::Denied;
+use crate::answers::{BadBody, Refusal, Unserved};
+use crate::rate::Limited;
+
+/// Everything that the gateway answers in place of a replica.
+#[derive(Debug, Responses)]
+#[responses(union)]
+enum OwnAnswer {
+    Refusal(Refusal),
+    Denied(Denied),
+    Limited(Limited),
+    Body(BadBody),
+    Unserved(Unserved),
+}
+
+/// An operation that is described and never called.
+async fn any_operation() -> Result<Infallible, OwnAnswer> {
+    std::future::pending().await
+}
+
+/// Describes the answers of a gateway that authenticates or limits rates, or does not.
+pub(super) fn describe(authenticates: bool, limits_rates: bool) -> Own {
+    const INFO: Info =
+        Info { title: "", version: "", summary: "", description: "", license: "Apache-2.0" };
+    let mut api = Api::new(INFO);
+    let mut scope = api.scope(());
+    if !authenticates {
+        scope.impossible(401).impossible(403);
+    }
+    if !limits_rates {
+        scope.impossible(429);
+    }
+    let doc = Doc { id: "any".into(), resource: "any".into(), ..Doc::default() };
+    scope.get("/", doc, any_operation);
+    let (_, document) = api.build(|_| ()).expect("one operation contradicts nobody");
+    let members = |pointer: &str| -> Map<String, Value> {
+        let value = document.value().pointer(pointer).and_then(Value::as_object);
+        value.cloned().expect("the document has it")
+    };
+    // Of paths and methods that do not exist the replicas tell.
+    let problems = document.problems().filter(|problem| !matches!(problem.status, 404 | 405));
+    Own {
+        answers: members("/paths/~1/get/responses"),
+        schemas: members("/components/schemas"),
+        problems: problems.collect(),
+        authenticates,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_documents_what_it_is_configured_to_answer() {
+        let statuses = |own: Own| own.answers.keys().cloned().collect::<Vec<_>>().join(" ");
+        assert_eq!(statuses(describe(false, false)), "400 408 413 414 431 502 503 504");
+        assert_eq!(statuses(describe(true, true)), "400 401 403 408 413 414 429 431 502 503 504");
+        let own = describe(true, true);
+        let limited = &own.answers["429"];
+        for field in ["Retry-After", "Ratelimit", "Ratelimit-Policy"] {
+            assert_eq!(limited["headers"][field]["required"], true, "{field}: {limited}");
+        }
+        assert!(own.problems.iter().any(|problem| problem.slug == "unsound-framing"));
+        assert!(own.schemas.contains_key("Problem"));
+    }
+}

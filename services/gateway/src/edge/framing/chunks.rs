@@ -1,0 +1,174 @@
+//! The chunked coding, byte by byte (RFC 9112 §7.1).
+
+use std::io;
+
+use super::head::is_field_content;
+
+/// Most hexadecimal digits of a chunk's size: 16 would be all of a `u64`, and nobody sends a
+/// petabyte in one chunk.
+const SIZE_DIGITS_MAX: u8 = 12;
+/// Most bytes of the extensions and trailers of one body, which nobody here reads. hyper allows
+/// 16 KiB.
+const EXTRA_BYTES_MAX: usize = 4 << 10;
+
+/// Where in a chunked body the next byte stands.
+#[derive(Debug)]
+pub(super) struct Chunks {
+    place: Place,
+    /// Data that is left of the chunk, or its size as far as it was read.
+    left: u64,
+    digits: u8,
+    extra: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Size,
+    Extension,
+    SizeLf,
+    Data,
+    DataCr,
+    DataLf,
+    TrailerStart,
+    Trailer,
+    TrailerLf,
+    EndLf,
+    End,
+}
+
+impl Chunks {
+    pub(super) fn new() -> Self {
+        Self { place: Place::Size, left: 0, digits: 0, extra: 0 }
+    }
+
+    /// Tells whether the body has ended.
+    pub(super) fn ended(&self) -> bool {
+        self.place == Place::End
+    }
+
+    /// Passes over as much of `bytes` as belongs to the body, and returns how much that is.
+    ///
+    /// # Errors
+    /// `InvalidData` at the first byte that no body has there.
+    pub(super) fn pass(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut at = 0;
+        while at < bytes.len() && self.place != Place::End {
+            if self.place == Place::Data {
+                let data = self.left.min((bytes.len() - at) as u64);
+                self.left -= data;
+                at += data as usize;
+                if self.left == 0 {
+                    self.place = Place::DataCr;
+                }
+                continue;
+            }
+            self.step(bytes[at]).ok_or(io::ErrorKind::InvalidData)?;
+            at += 1;
+        }
+        Ok(at)
+    }
+
+    /// Passes over one byte that is no data.
+    fn step(&mut self, byte: u8) -> Option<()> {
+        self.place = match (self.place, byte) {
+            (Place::Size, b'\r') if self.digits > 0 => Place::SizeLf,
+            (Place::Size, b';') if self.digits > 0 => Place::Extension,
+            (Place::Size, digit) => {
+                let digit = char::from(digit).to_digit(16)?;
+                self.digits += 1;
+                if self.digits > SIZE_DIGITS_MAX {
+                    return None;
+                }
+                self.left = self.left << 4 | u64::from(digit);
+                Place::Size
+            }
+            (Place::Extension, b'\r') => Place::SizeLf,
+            (Place::Extension, byte) => self.extra(byte, Place::Extension)?,
+            (Place::SizeLf, b'\n') => {
+                self.digits = 0;
+                if self.left == 0 { Place::TrailerStart } else { Place::Data }
+            }
+            (Place::DataCr, b'\r') => Place::DataLf,
+            (Place::DataLf, b'\n') => Place::Size,
+            (Place::TrailerStart, b'\r') => Place::EndLf,
+            // A trailer that begins with white space is folded.
+            (Place::TrailerStart, b' ' | b'\t' | b':') => return None,
+            (Place::TrailerStart, byte) => self.extra(byte, Place::Trailer)?,
+            (Place::Trailer, b'\r') => Place::TrailerLf,
+            (Place::Trailer, byte) => self.extra(byte, Place::Trailer)?,
+            (Place::TrailerLf, b'\n') => Place::TrailerStart,
+            (Place::EndLf, b'\n') => Place::End,
+            _ => return None,
+        };
+        Some(())
+    }
+
+    fn extra(&mut self, byte: u8, next: Place) -> Option<Place> {
+        self.extra += 1;
+        (is_field_content(byte) && self.extra <= EXTRA_BYTES_MAX).then_some(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Passes `body` in pieces of `piece` bytes, and returns how many belong to it.
+    fn pass(body: &[u8], piece: usize) -> io::Result<usize> {
+        let mut chunks = Chunks::new();
+        let mut passed = 0;
+        for piece in body.chunks(piece) {
+            passed += chunks.pass(piece)?;
+        }
+        if chunks.ended() { Ok(passed) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    }
+
+    #[test]
+    fn sound_bodies_end_where_they_end() {
+        for body in [
+            "0\r\n\r\n",
+            "5\r\nhello\r\n0\r\n\r\n",
+            "005\r\nhello\r\nA\r\n0123456789\r\n000\r\n\r\n",
+            "5;name=value\r\nhello\r\n0;x\r\nTrailer: y\r\nOther: z\r\n\r\n",
+            "2\r\n\r\n\r\n0\r\n\r\n",
+        ] {
+            let longer = format!("{body}GET / HTTP/1.1\r\n");
+            for piece in 1..longer.len() {
+                let passed = pass(longer.as_bytes(), piece).unwrap();
+                assert_eq!(passed, body.len(), "{body:?} in pieces of {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn bodies_with_a_second_reading_are_refused() {
+        let long_size = format!("{}5\r\nhello\r\n0\r\n\r\n", "0".repeat(12));
+        let long_extension = format!("5;{}\r\nhello\r\n0\r\n\r\n", "x".repeat(5_000));
+        for body in [
+            "5\nhello\r\n0\r\n\r\n",
+            "5\r\nhello\n0\r\n\r\n",
+            "5\r\nhello0\r\n\r\n",
+            "5\r\nhelloo\r\n0\r\n\r\n",
+            "5\r\nhello\r\n0\n\n",
+            "5\r\nhello\r\n0\r\n\n",
+            "5\r\nhello\r\n0\r\nX: y\n\r\n",
+            "5\r\nhello\r\n0\r\n folded\r\n\r\n",
+            "5 \r\nhello\r\n0\r\n\r\n",
+            " 5\r\nhello\r\n0\r\n\r\n",
+            "5\t\r\nhello\r\n0\r\n\r\n",
+            "+5\r\nhello\r\n0\r\n\r\n",
+            "-5\r\nhello\r\n0\r\n\r\n",
+            "0x5\r\nhello\r\n0\r\n\r\n",
+            "\r\nhello\r\n0\r\n\r\n",
+            ";x\r\nhello\r\n0\r\n\r\n",
+            "g\r\nhello\r\n0\r\n\r\n",
+            "5;x\ny\r\nhello\r\n0\r\n\r\n",
+            "5;\0\r\nhello\r\n0\r\n\r\n",
+            &long_size,
+            &long_extension,
+        ] {
+            let error = pass(body.as_bytes(), 3).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{body:?}");
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! The head of a request: is there exactly one way to read it?
+
+use std::fmt;
+
+/// Most bytes of a head, from the request line to the empty line. The limits that are answered with
+/// the field's name (`--headers-max`, `--target-max`) are below it; this one bounds what is held
+/// before they can be looked at.
+pub(crate) const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Most header fields. hyper has room for a hundred.
+const FIELDS_MAX: usize = 100;
+
+/// How the body after a head is framed (RFC 9112 §6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// So many bytes follow; zero when there is no body.
+    Length(u64),
+    /// Chunks follow.
+    Chunked,
+}
+
+/// Why a request is refused before it is parsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// A line ends with LF alone, or a CR stands alone (RFC 9112 §2.2).
+    BareLineEnd,
+    /// The request line is not `method SP target SP HTTP/1.x` (RFC 9112 §3).
+    RequestLine,
+    /// A field line begins with white space: obsolete folding (RFC 9112 §5.2).
+    FoldedLine,
+    /// A field line is no `name: value` of legal characters (RFC 9112 §5.1, RFC 9110 §5.5).
+    FieldLine,
+    /// `Host` is missing or stands there more than once (RFC 9112 §3.2).
+    Host,
+    /// `Content-Length` is no plain number, or stands there more than once (RFC 9112 §6.3).
+    ContentLength,
+    /// `Transfer-Encoding` is something else than `chunked`, once, in HTTP/1.1 (RFC 9112 §6.1).
+    TransferEncoding,
+    /// A length and a transfer coding are both given (RFC 9112 §6.1).
+    TwoLengths,
+    /// The connection ended in the middle of a head.
+    CutShort,
+    /// The head took too long to arrive.
+    Slow,
+    /// The request line alone is larger than what is held of a head.
+    LongLine,
+    /// The head is larger than what is held of one, or has too many fields.
+    TooLarge,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BareLineEnd => "a line does not end with CR LF",
+            Self::RequestLine => "the request line is not `method target HTTP/1.1`",
+            Self::FoldedLine => "a header field begins with white space (obsolete line folding)",
+            Self::FieldLine => {
+                "a header field is not `name: value`, or has a character that no field has"
+            }
+            Self::Host => "`Host` has to be there exactly once",
+            Self::ContentLength => "`Content-Length` has to be one plain number, given once",
+            Self::TransferEncoding => {
+                "the only transfer coding is `chunked`, given once, in HTTP/1.1"
+            }
+            Self::TwoLengths => "`Content-Length` and `Transfer-Encoding` exclude each other",
+            Self::Slow => "the head took too long to arrive",
+            Self::CutShort => "the connection ended in the middle of the head",
+            Self::LongLine => "the path and query are longer than the gateway takes",
+            Self::TooLarge => "the header section is larger than the gateway takes",
+        })
+    }
+}
+
+/// Returns the length of the head at the start of `bytes`, its empty line included, or `None` as
+/// long as it is not complete. `from` is where an earlier look at the same head ended.
+///
+/// # Errors
+/// [`Fault::BareLineEnd`] as soon as a line ends otherwise than with CR LF.
+pub(super) fn find_end(bytes: &[u8], from: usize) -> Result<Option<usize>, Fault> {
+    let mut at = from;
+    while let Some(found) = bytes[at..].iter().position(|byte| *byte == b'\n') {
+        let end = at + found;
+        if end == 0 || bytes[end - 1] != b'\r' {
+            return Err(Fault::BareLineEnd);
+        }
+        // The line is empty: what precedes it ends with CR LF too, or there is nothing.
+        if end == 1 || bytes[..end - 1].ends_with(b"\r\n") {
+            return Ok(Some(end + 1));
+        }
+        at = end + 1;
+    }
+    Ok(None)
+}
+
+/// Checks a complete head, and says how its body is framed.
+///
+/// # Errors
+/// The first [`Fault`].
+pub(super) fn check(head: &[u8]) -> Result<Framing, Fault> {
+    // `find_end` saw to it that the head ends with an empty line.
+    let head = &head[..head.len() - 4];
+    let mut lines = Lines(Some(head));
+    let is_1_1 = request_line(lines.next().unwrap_or_default())?;
+    let mut fields = Fields::default();
+    for line in lines {
+        fields.add(line)?;
+    }
+    fields.framing(is_1_1)
+}
+
+/// The lines of a head whose every LF follows a CR, without their ends.
+struct Lines<'a>(Option<&'a [u8]>);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let rest = self.0?;
+        match rest.iter().position(|byte| *byte == b'\n') {
+            Some(end) => {
+                self.0 = Some(&rest[end + 1..]);
+                Some(&rest[..end - 1])
+            }
+            None => self.0.take(),
+        }
+    }
+}
+
+/// Checks the request line, and tells whether the version is 1.1.
+fn request_line(line: &[u8]) -> Result<bool, Fault> {
+    if line.contains(&b'\r') {
+        return Err(Fault::BareLineEnd);
+    }
+    let mut words = line.split(|byte| *byte == b' ');
+    let (Some(method), Some(target), Some(version), None) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Err(Fault::RequestLine);
+    };
+    let is_1_1 = match version {
+        b"HTTP/1.1" => true,
+        b"HTTP/1.0" => false,
+        _ => return Err(Fault::RequestLine),
+    };
+    let method_is_token = !method.is_empty() && method.iter().all(|byte| is_token(*byte));
+    // A fragment is never sent (RFC 9112 §3.2); a parser that drops it would forward another target.
+    let target_is_legal =
+        !target.is_empty() && target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#');
+    if method_is_token && target_is_legal { Ok(is_1_1) } else { Err(Fault::RequestLine) }
+}
+
+/// What the fields say about framing.
+#[derive(Debug, Default)]
+struct Fields {
+    count: usize,
+    hosts: usize,
+    length: Option<u64>,
+    chunked: bool,
+}
+
+impl Fields {
+    fn add(&mut self, line: &[u8]) -> Result<(), Fault> {
+        self.count += 1;
+        if self.count > FIELDS_MAX {
+            return Err(Fault::TooLarge);
+        }
+        if matches!(line.first(), Some(b' ' | b'\t')) {
+            return Err(Fault::FoldedLine);
+        }
+        let colon = line.iter().position(|byte| *byte == b':').ok_or(Fault::FieldLine)?;
+        let (name, value) = (&line[..colon], &line[colon + 1..]);
+        if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
+            return Err(Fault::FieldLine);
+        }
+        if value.contains(&b'\r') {
+            return Err(Fault::BareLineEnd);
+        }
+        if !value.iter().all(|byte| is_field_content(*byte)) {
+            return Err(Fault::FieldLine);
+        }
+        let value = value.trim_ascii();
+        if name.eq_ignore_ascii_case(b"host") {
+            self.hosts += 1;
+        } else if name.eq_ignore_ascii_case(b"content-length") {
+            if self.length.is_some() {
+                return Err(Fault::ContentLength);
+            }
+            self.length = Some(length(value)?);
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(Fault::TransferEncoding);
+            }
+            self.chunked = true;
+        }
+        Ok(())
+    }
+
+    fn framing(&self, is_1_1: bool) -> Result<Framing, Fault> {
+        // HTTP/1.0 knows no `Host`; two are wrong in any version.
+        if self.hosts > 1 || self.hosts == 0 && is_1_1 {
+            return Err(Fault::Host);
+        }
+        match (self.chunked, self.length) {
+            (true, Some(_)) => Err(Fault::TwoLengths),
+            // RFC 9112 §6.1: treat the framing of such a message as faulty.
+            (true, None) if !is_1_1 => Err(Fault::TransferEncoding),
+            (true, None) => Ok(Framing::Chunked),
+            (false, length) => Ok(Framing::Length(length.unwrap_or(0))),
+        }
+    }
+}
+
+/// Reads digits: no sign, no list, no white space.
+fn length(value: &[u8]) -> Result<u64, Fault> {
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return Err(Fault::ContentLength);
+    }
+    std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).ok_or(Fault::ContentLength)
+}
+
+/// `tchar` of RFC 9110 §5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// `field-content` of RFC 9110 §5.5, white space between included.
+pub(super) fn is_field_content(byte: u8) -> bool {
+    byte == b'\t' || byte >= b' ' && byte != 0x7f
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(head: &str) -> Result<Framing, Fault> {
+        let end = find_end(head.as_bytes(), 0)?.ok_or(Fault::CutShort)?;
+        assert_eq!(end, head.len(), "{head:?}");
+        check(head.as_bytes())
+    }
+
+    #[test]
+    fn sound_heads_pass_with_their_framing() {
+        for (head, framing) in [
+            ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", Framing::Length(0)),
+            ("GET / HTTP/1.0\r\n\r\n", Framing::Length(0)),
+            ("PUT /a?b HTTP/1.1\r\nHOST:x\r\nContent-Length:  12 \r\n\r\n", Framing::Length(12)),
+            ("PUT / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\nHost: x\r\n\r\n", Framing::Chunked),
+            ("GET / HTTP/1.1\r\nHost: x\r\nX: \u{e9}\t!\r\nY:\r\n\r\n", Framing::Length(0)),
+        ] {
+            assert_eq!(judge(head), Ok(framing), "{head:?}");
+        }
+    }
+
+    #[test]
+    fn ambiguous_heads_are_refused() {
+        let head = |fields: &str| format!("PUT / HTTP/1.1\r\nHost: x\r\n{fields}\r\n");
+        for (fields, fault) in [
+            ("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", Fault::TwoLengths),
+            ("Transfer-Encoding: chunked\r\nContent-Length: 1\r\n", Fault::TwoLengths),
+            ("Content-Length: 1\r\nContent-Length: 1\r\n", Fault::ContentLength),
+            ("Content-Length: 1\r\nContent-Length: 2\r\n", Fault::ContentLength),
+            ("Content-Length: 1, 1\r\n", Fault::ContentLength),
+            ("Content-Length: +1\r\n", Fault::ContentLength),
+            ("Content-Length: -1\r\n", Fault::ContentLength),
+            ("Content-Length: 0x1\r\n", Fault::ContentLength),
+            ("Content-Length: 1 1\r\n", Fault::ContentLength),
+            ("Content-Length:\r\n", Fault::ContentLength),
+            ("Content-Length: 99999999999999999999\r\n", Fault::ContentLength),
+            ("Transfer-Encoding: gzip, chunked\r\n", Fault::TransferEncoding),
+            ("Transfer-Encoding: chunked, chunked\r\n", Fault::TransferEncoding),
+            (
+                "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+                Fault::TransferEncoding,
+            ),
+            ("Transfer-Encoding: xchunked\r\n", Fault::TransferEncoding),
+            ("Transfer-Encoding: \"chunked\"\r\n", Fault::TransferEncoding),
+            ("Transfer-Encoding: chunked;q=1\r\n", Fault::TransferEncoding),
+            ("Transfer-Encoding: identity\r\n", Fault::TransferEncoding),
+            ("Transfer-Encoding:\r\n", Fault::TransferEncoding),
+            ("Transfer-Encoding : chunked\r\n", Fault::FieldLine),
+            ("Transfer-Encoding\t: chunked\r\n", Fault::FieldLine),
+            ("Transfer-Encoding:\x0bchunked\r\n", Fault::FieldLine),
+            ("Transfer-Encoding: chunked\x00\r\n", Fault::FieldLine),
+            ("X: y\r\n Transfer-Encoding: chunked\r\n", Fault::FoldedLine),
+            ("X: y\r\n\tz\r\n", Fault::FoldedLine),
+            ("X: y\nTransfer-Encoding: chunked\r\n", Fault::BareLineEnd),
+            ("X: y\rTransfer-Encoding: chunked\r\n", Fault::BareLineEnd),
+            ("X\r\n", Fault::FieldLine),
+            (": y\r\n", Fault::FieldLine),
+            ("X\u{e9}: y\r\n", Fault::FieldLine),
+            ("Host: y\r\n", Fault::Host),
+        ] {
+            assert_eq!(judge(&head(fields)), Err(fault), "{fields:?}");
+        }
+        assert_eq!(judge("GET / HTTP/1.1\r\n\r\n"), Err(Fault::Host));
+        let chunked_1_0 = "PUT / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert_eq!(judge(chunked_1_0), Err(Fault::TransferEncoding));
+        let many = head(&"X: y\r\n".repeat(FIELDS_MAX));
+        assert_eq!(judge(&many), Err(Fault::TooLarge));
+    }
+
+    #[test]
+    fn request_lines_with_a_second_reading_are_refused() {
+        for line in [
+            "",
+            "GET",
+            "GET /",
+            "GET  / HTTP/1.1",
+            "GET / HTTP/1.1 ",
+            " GET / HTTP/1.1",
+            "GET / HTTP/1.2",
+            "GET / HTTP/2.0",
+            "GET / http/1.1",
+            "GET / HTTP/1.1\t",
+            "G{T / HTTP/1.1",
+            "GET /a b HTTP/1.1",
+            "GET /\t HTTP/1.1",
+            "GET /\u{e9} HTTP/1.1",
+            "GET /#a HTTP/1.1",
+        ] {
+            let head = format!("{line}\r\nHost: x\r\n\r\n");
+            let verdict = check(head.as_bytes());
+            assert_eq!(verdict, Err(Fault::RequestLine), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_is_found_wherever_the_reads_are_cut() {
+        let head = b"GET / HTTP/1.1\r\nHost: x\r\n\r\nrest";
+        for cut in 0..head.len() - 4 {
+            assert_eq!(find_end(&head[..cut], 0), Ok(None), "{cut}");
+            assert_eq!(find_end(head, cut.saturating_sub(3)), Ok(Some(head.len() - 4)), "{cut}");
+        }
+        assert_eq!(find_end(b"GET / HTTP/1.1\n", 0), Err(Fault::BareLineEnd));
+        assert_eq!(find_end(b"\n", 0), Err(Fault::BareLineEnd));
+    }
+}

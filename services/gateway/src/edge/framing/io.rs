@@ -1,0 +1,493 @@
+//! A connection whose bytes are checked on their way to the parser.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+use super::chunks::Chunks;
+use super::head::{Fault, Framing, HEAD_BYTES_MAX, check, find_end};
+
+/// Bytes read at a time: a head and a small body in one.
+const READ_BYTES: usize = 8 << 10;
+
+/// Empty lines that are skipped before a request line. RFC 9112 §2.2 asks for at least one, for old
+/// clients that send one after a body.
+const EMPTY_LINES_MAX: u8 = 1;
+
+/// How long a client who is still sending is listened to after its answer. Closing the connection
+/// with unread bytes would reset it, and a reset can overtake the answer (RFC 9112 §9.6).
+const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// What starts an HTTP/2 connection (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// What the parser is given in place of a head that is refused.
+const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
+
+/// Which requests of a connection were refused: shared by the connection and its service.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Refusals(Rc<RefusalsInner>);
+
+#[derive(Debug, Default)]
+struct RefusalsInner {
+    /// Heads that were let pass or replaced, in the order in which the service sees the requests.
+    verdicts: RefCell<VecDeque<Option<Fault>>>,
+    /// Whether a body that was being read turned out to be malformed.
+    body: Cell<bool>,
+}
+
+impl Refusals {
+    /// Returns the verdict on the next request of the connection. Over HTTP/2 there is none.
+    pub(crate) fn next(&self) -> Option<Fault> {
+        self.0.verdicts.borrow_mut().pop_front().flatten()
+    }
+
+    /// Tells whether the body that is being read breaks the chunked coding.
+    pub(crate) fn body_is_malformed(&self) -> bool {
+        self.0.body.get()
+    }
+}
+
+/// A connection that lets only well-framed requests through; see the [module](super).
+#[derive(Debug)]
+pub(crate) struct Checked<T> {
+    inner: T,
+    state: State,
+    /// What was read and not handed on yet.
+    inbox: BytesMut,
+    /// How much of the inbox is checked.
+    passed: usize,
+    empty_lines: u8,
+    /// Longest time for a head to arrive, from its first byte.
+    head_time_max: Duration,
+    /// Set while the rest of a head is waited for; mostly a head arrives whole.
+    head_time: Option<Pin<Box<Sleep>>>,
+    /// Set while the end of the connection is waited for.
+    linger: Option<Pin<Box<Sleep>>>,
+    refusals: Refusals,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing is known yet: HTTP/1 or the preface of HTTP/2.
+    Start,
+    /// In a head; so many of its bytes were looked at.
+    Head { looked_at: usize },
+    /// In a body with a length.
+    Body(u64),
+    /// In a chunked body.
+    Chunked(Chunks),
+    /// HTTP/2: nothing is checked.
+    Unchecked,
+    /// A head was refused; nothing more is read.
+    Refused,
+    /// A body was malformed.
+    Malformed,
+}
+
+impl<T> Checked<T> {
+    pub(crate) fn new(inner: T, head_time_max: Duration) -> (Self, Refusals) {
+        let refusals = Refusals::default();
+        let checked = Self {
+            inner,
+            state: State::Start,
+            inbox: BytesMut::new(),
+            passed: 0,
+            empty_lines: 0,
+            head_time_max,
+            head_time: None,
+            linger: None,
+            refusals: refusals.clone(),
+        };
+        (checked, refusals)
+    }
+
+    /// Checks what is in the inbox beyond what has passed. Stops where a verdict needs more bytes.
+    fn examine(&mut self) {
+        loop {
+            let fresh = &self.inbox[self.passed..];
+            match &mut self.state {
+                State::Start => {
+                    let known = fresh.len().min(PREFACE.len());
+                    if fresh[..known] != PREFACE[..known] {
+                        self.state = State::Head { looked_at: 0 };
+                    } else if known == PREFACE.len() {
+                        self.state = State::Unchecked;
+                    } else {
+                        return;
+                    }
+                }
+                State::Head { looked_at } => match find_end(fresh, *looked_at) {
+                    Ok(Some(2)) if self.empty_lines < EMPTY_LINES_MAX => {
+                        self.empty_lines += 1;
+                        let rest = self.inbox.split_off(self.passed + 2);
+                        self.inbox.truncate(self.passed);
+                        self.inbox.unsplit(rest);
+                        self.state = State::Head { looked_at: 0 };
+                    }
+                    Ok(Some(2)) => return self.refuse(Fault::RequestLine),
+                    Ok(Some(end)) if end > HEAD_BYTES_MAX => return self.refuse(too_large(fresh)),
+                    Ok(Some(end)) => match check(&fresh[..end]) {
+                        Ok(framing) => self.accept(end, framing),
+                        Err(fault) => return self.refuse(fault),
+                    },
+                    Ok(None) if fresh.len() > HEAD_BYTES_MAX => {
+                        return self.refuse(too_large(fresh));
+                    }
+                    Ok(None) => {
+                        // The last line is looked at again: its end may be cut.
+                        let line = fresh.iter().rposition(|byte| *byte == b'\n');
+                        *looked_at = line.map_or(0, |at| at + 1);
+                        return;
+                    }
+                    Err(fault) => return self.refuse(fault),
+                },
+                State::Body(left) => {
+                    let body = (*left).min(fresh.len() as u64);
+                    *left -= body;
+                    self.passed += body as usize;
+                    if *left > 0 {
+                        return;
+                    }
+                    self.state = State::Head { looked_at: 0 };
+                }
+                State::Chunked(chunks) => match chunks.pass(fresh) {
+                    Ok(body) => {
+                        self.passed += body;
+                        if !chunks.ended() {
+                            return;
+                        }
+                        self.state = State::Head { looked_at: 0 };
+                    }
+                    Err(_) => {
+                        self.state = State::Malformed;
+                        self.refusals.0.body.set(true);
+                        return;
+                    }
+                },
+                State::Unchecked => {
+                    self.passed = self.inbox.len();
+                    return;
+                }
+                State::Refused | State::Malformed => return,
+            }
+        }
+    }
+
+    fn accept(&mut self, end: usize, framing: Framing) {
+        self.refusals.0.verdicts.borrow_mut().push_back(None);
+        self.passed += end;
+        self.empty_lines = 0;
+        self.head_time = None;
+        self.state = match framing {
+            Framing::Length(0) => State::Head { looked_at: 0 },
+            Framing::Length(length) => State::Body(length),
+            Framing::Chunked => State::Chunked(Chunks::new()),
+        };
+    }
+
+    /// Replaces the rest of the inbox by a request that closes the connection.
+    fn refuse(&mut self, fault: Fault) {
+        self.refusals.0.verdicts.borrow_mut().push_back(Some(fault));
+        self.inbox.truncate(self.passed);
+        self.inbox.extend_from_slice(STAND_IN);
+        self.passed = self.inbox.len();
+        self.state = State::Refused;
+    }
+
+    /// Tells whether nothing is left of the client's last request.
+    fn is_between_requests(&self) -> bool {
+        self.inbox.is_empty()
+            && matches!(self.state, State::Start | State::Head { .. } | State::Unchecked)
+    }
+
+    /// Hands on what has passed.
+    fn deliver(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
+        let length = self.passed.min(buffer.remaining());
+        buffer.put_slice(&self.inbox[..length]);
+        self.inbox.advance(length);
+        self.passed -= length;
+        length > 0
+    }
+}
+
+/// Tells what is too large about a head: its first line, or the fields.
+fn too_large(head: &[u8]) -> Fault {
+    if head[..HEAD_BYTES_MAX].contains(&b'\n') { Fault::TooLarge } else { Fault::LongLine }
+}
+
+impl<T: AsyncRead + Unpin> Checked<T> {
+    /// Reads more into the inbox. Returns false at the end of the connection.
+    fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let before = self.inbox.len();
+        self.inbox.resize(before + READ_BYTES, 0);
+        let mut buffer = ReadBuf::new(&mut self.inbox[before..]);
+        let polled = Pin::new(&mut self.inner).poll_read(context, &mut buffer);
+        let read = buffer.filled().len();
+        self.inbox.truncate(before + read);
+        ready!(polled)?;
+        Poll::Ready(Ok(read > 0))
+    }
+
+    /// Reads on and drops what comes, until the client has closed its side or the time is over.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let timer = self.linger.get_or_insert_with(|| Box::pin(sleep(LINGER_TIME_MAX)));
+        if timer.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        loop {
+            self.inbox.clear();
+            match ready!(self.poll_fill(context)) {
+                Ok(true) => {}
+                Ok(false) | Err(_) => return Poll::Ready(()),
+            }
+        }
+    }
+
+    /// Reads a long body straight into the parser's buffer.
+    fn poll_body(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+        left: u64,
+    ) -> Poll<io::Result<()>> {
+        let room = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.remaining());
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(room));
+        ready!(Pin::new(&mut self.inner).poll_read(context, &mut part))?;
+        let read = part.filled().len();
+        buffer.advance(read);
+        let left = left - read as u64;
+        self.state = if left == 0 { State::Head { looked_at: 0 } } else { State::Body(left) };
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Checked<T> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if buffer.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        loop {
+            if this.deliver(buffer) {
+                return Poll::Ready(Ok(()));
+            }
+            match this.state {
+                // Not the end: hyper would take that for a client who has gone. It closes the
+                // connection when the answer is written.
+                State::Refused => return Poll::Pending,
+                State::Malformed => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
+                State::Body(left) if this.inbox.is_empty() => {
+                    return this.poll_body(context, buffer, left);
+                }
+                State::Unchecked if this.inbox.is_empty() => {
+                    return Pin::new(&mut this.inner).poll_read(context, buffer);
+                }
+                _ => {}
+            }
+            let Poll::Ready(filled) = this.poll_fill(context) else {
+                if this.inbox.is_empty() || !matches!(this.state, State::Start | State::Head { .. })
+                {
+                    return Poll::Pending;
+                }
+                let time = this.head_time_max;
+                let timer = this.head_time.get_or_insert_with(|| Box::pin(sleep(time)));
+                ready!(timer.as_mut().poll(context));
+                this.refuse(Fault::Slow);
+                continue;
+            };
+            if !filled? {
+                if this.inbox.is_empty() || !matches!(this.state, State::Start | State::Head { .. })
+                {
+                    return Poll::Ready(Ok(()));
+                }
+                this.refuse(Fault::CutShort);
+                continue;
+            }
+            this.examine();
+        }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Checked<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    /// Ends the sending side, and waits until the client has heard it.
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.linger.is_none() {
+            ready!(Pin::new(&mut this.inner).poll_shutdown(context))?;
+            if this.is_between_requests() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        this.poll_linger(context).map(Ok)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+
+    /// Virtual time: it passes when nothing else can happen.
+    const QUIET: Duration = Duration::from_secs(60);
+
+    /// Sends `bytes` in pieces, and returns what arrives and the verdicts.
+    async fn pass(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<Option<Fault>>, bool) {
+        let (mut client, server) = duplex(64);
+        let (mut checked, refusals) = Checked::new(server, HEAD_TIME_MAX);
+        let bytes = bytes.to_vec();
+        let writing = async move {
+            for piece in bytes.chunks(piece) {
+                if client.write_all(piece).await.is_err() {
+                    break;
+                }
+            }
+            drop(client);
+        };
+        let reading = async {
+            let mut arrived = Vec::new();
+            let end = loop {
+                match timeout(QUIET, checked.read_buf(&mut arrived)).await {
+                    Ok(Ok(1..)) => {}
+                    // Nothing comes after the stand-in, not even the end.
+                    Err(_) => break Ok(0),
+                    Ok(end) => break end,
+                }
+            };
+            drop(checked);
+            (arrived, end.is_err())
+        };
+        let ((), (arrived, failed)) = tokio::join!(writing, reading);
+        let verdicts = refusals.0.verdicts.take().into_iter().collect();
+        assert_eq!(failed, refusals.body_is_malformed());
+        (arrived, verdicts, failed)
+    }
+
+    const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    const PUT: &[u8] = b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello";
+    const CHUNKS: &[u8] =
+        b"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+
+    #[tokio::test(start_paused = true)]
+    async fn sound_requests_pass_unchanged() {
+        let all = [GET, PUT, CHUNKS, PUT, CHUNKS, GET, GET].concat();
+        for piece in [1, 2, 3, 7, 64, 1 << 20] {
+            let (arrived, verdicts, failed) = pass(&all, piece).await;
+            assert_eq!(String::from_utf8_lossy(&arrived), String::from_utf8_lossy(&all));
+            assert_eq!((verdicts, failed), (vec![None; 7], false));
+        }
+        let head = "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n";
+        let large = [head.as_bytes(), &[b'\n'; 100_000], GET];
+        let (arrived, verdicts, _) = pass(&large.concat(), 4_096).await;
+        assert_eq!((arrived.len(), verdicts), (large.concat().len(), vec![None; 2]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_head_becomes_the_stand_in_and_nothing_follows() {
+        let smuggled = b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+        let all = [PUT, smuggled, GET].concat();
+        for piece in [1, 5, 1 << 20] {
+            let (arrived, verdicts, failed) = pass(&all, piece).await;
+            assert_eq!(arrived, [PUT, STAND_IN].concat());
+            assert_eq!((verdicts, failed), (vec![None, Some(Fault::TwoLengths)], false));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_malformed_body_ends_with_an_error() {
+        let body =
+            b"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n";
+        let (_, verdicts, failed) = pass(&[body, GET].concat(), 1 << 20).await;
+        assert_eq!((verdicts, failed), (vec![None], true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_empty_line_is_skipped_and_not_two() {
+        let (arrived, verdicts, _) = pass(&[b"\r\n", GET, b"\r\n", GET].concat(), 3).await;
+        assert_eq!((arrived, verdicts), ([GET, GET].concat(), vec![None, None]));
+        let (arrived, verdicts, _) = pass(&[b"\r\n\r\n", GET].concat(), 3).await;
+        assert_eq!((arrived, verdicts), (STAND_IN.to_vec(), vec![Some(Fault::RequestLine)]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_cut_short_or_endless_is_refused() {
+        let (arrived, verdicts, _) = pass(b"GET / HTT", 4).await;
+        assert_eq!((arrived, verdicts), (STAND_IN.to_vec(), vec![Some(Fault::CutShort)]));
+        let endless = vec![b'x'; HEAD_BYTES_MAX * 2];
+        let (arrived, verdicts, _) = pass(&endless, 1 << 20).await;
+        assert_eq!((arrived, verdicts), (STAND_IN.to_vec(), vec![Some(Fault::LongLine)]));
+        let endless = [b"GET / HTTP/1.1\r\n".to_vec(), endless].concat();
+        let (arrived, verdicts, _) = pass(&endless, 1 << 20).await;
+        assert_eq!((arrived, verdicts), (STAND_IN.to_vec(), vec![Some(Fault::TooLarge)]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_dribbles_is_refused() {
+        let (mut client, server) = duplex(64);
+        let (mut checked, refusals) = Checked::new(server, HEAD_TIME_MAX);
+        let dribbling = async {
+            for byte in GET.iter().cycle() {
+                if client.write_all(&[*byte]).await.is_err() {
+                    break;
+                }
+                sleep(Duration::from_secs(1)).await;
+            }
+        };
+        let mut arrived = Vec::new();
+        tokio::select! {
+            () = dribbling => {}
+            read = checked.read_buf(&mut arrived) => assert!(read.is_ok()),
+        }
+        assert_eq!((arrived, refusals.next()), (STAND_IN.to_vec(), Some(Fault::Slow)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn http2_passes_unchecked() {
+        let all = [PREFACE, b"\0\0\0\x04\0\0\0\0\0 GET / HTTP/1.1\n\n"].concat();
+        for piece in [1, 23, 24, 1 << 20] {
+            let (arrived, verdicts, failed) = pass(&all, piece).await;
+            assert_eq!((arrived, verdicts, failed), (all.clone(), Vec::new(), false));
+        }
+    }
+}

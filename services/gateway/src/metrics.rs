@@ -1,0 +1,124 @@
+//! Counters for Prometheus.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+
+use crate::clock;
+use crate::worker::Shared;
+
+/// Upper bounds of the duration buckets in seconds. A read through the gateway takes a fraction of a
+/// millisecond, a synced write some; the last is the default time limit.
+const DURATION_BUCKETS: &[f64] = &[
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0,
+];
+
+/// Statuses that are counted: 100 to 599.
+const STATUSES: usize = 500;
+
+/// All metrics of the gateway. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    answers: IntCounterVec,
+    /// The counters by status, so that counting an answer looks nothing up and takes no lock.
+    by_status: [OnceLock<IntCounter>; STATUSES],
+    durations: Histogram,
+    retries: IntCounter,
+    in_flight: IntGaugeVec,
+    up: IntGaugeVec,
+    limit: IntGauge,
+}
+
+impl Metrics {
+    /// Starts all counters at zero.
+    pub(crate) fn new() -> Self {
+        let legal = "the name and the labels are legal";
+        let registry = Registry::new();
+        let answers = Opts::new("shelf_gateway_requests_total", "Answered requests, by status.");
+        let answers = IntCounterVec::new(answers, &["status"]).expect(legal);
+        let durations = HistogramOpts::new(
+            "shelf_gateway_request_duration_seconds",
+            "Time from the head of a request to the head of its answer.",
+        );
+        let durations =
+            Histogram::with_opts(durations.buckets(DURATION_BUCKETS.to_vec())).expect(legal);
+        let retries = IntCounter::new(
+            "shelf_gateway_retries_total",
+            "Requests that were sent to a replica once more.",
+        );
+        let retries = retries.expect(legal);
+        let gauge = |name: &str, help: &str| {
+            IntGaugeVec::new(Opts::new(name, help), &["replica"]).expect(legal)
+        };
+        let in_flight =
+            gauge("shelf_gateway_replica_in_flight", "Requests under way to a replica.");
+        let up = gauge("shelf_gateway_replica_up", "Whether a replica gets requests.");
+        let limit = IntGauge::new(
+            "shelf_gateway_concurrency_limit",
+            "Requests that are let in at a time, as the latency target allows.",
+        );
+        let limit = limit.expect(legal);
+        for collector in [
+            Box::new(answers.clone()) as Box<dyn prometheus::core::Collector>,
+            Box::new(durations.clone()),
+            Box::new(retries.clone()),
+            Box::new(in_flight.clone()),
+            Box::new(up.clone()),
+            Box::new(limit.clone()),
+        ] {
+            registry.register(collector).expect("the names differ");
+        }
+        let by_status = [const { OnceLock::new() }; STATUSES];
+        Self(Arc::new(Inner {
+            registry,
+            answers,
+            by_status,
+            durations,
+            retries,
+            in_flight,
+            up,
+            limit,
+        }))
+    }
+
+    /// Counts an answer.
+    pub(crate) fn answered(&self, status: u16, elapsed: Duration) {
+        let at = usize::from(status).saturating_sub(100).min(STATUSES - 1);
+        let counter = self.0.by_status[at]
+            .get_or_init(|| self.0.answers.with_label_values(&[status.to_string()]));
+        counter.inc();
+        self.0.durations.observe(elapsed.as_secs_f64());
+    }
+
+    /// Counts a request that is sent once more.
+    pub(crate) fn retried(&self) {
+        self.0.retries.inc();
+    }
+
+    /// Returns everything in the text format of Prometheus.
+    pub(crate) fn text(&self, shared: &Shared) -> String {
+        let now = clock::now();
+        self.0.in_flight.reset();
+        self.0.up.reset();
+        let limit = i64::try_from(shared.overload.limit()).unwrap_or(i64::MAX);
+        self.0.limit.set(limit);
+        for replica in shared.replicas.load().iter() {
+            let name = [replica.origin.to_string()];
+            let in_flight = i64::try_from(replica.in_flight()).unwrap_or(i64::MAX);
+            self.0.in_flight.with_label_values(&name).set(in_flight);
+            let up = i64::from(replica.health.is_available(now));
+            self.0.up.with_label_values(&name).set(up);
+        }
+        TextEncoder::new()
+            .encode_to_string(&self.0.registry.gather())
+            .expect("the metrics have samples")
+    }
+}

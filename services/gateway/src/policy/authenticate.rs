@@ -1,0 +1,49 @@
+//! Lets in who may.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tower::Service;
+
+use super::gate::Gate;
+use crate::access::Access;
+use crate::answers::reply;
+use crate::body::Reply;
+use crate::exchange::Exchange;
+
+/// Refuses requests whose client has not shown who it is, or may not make them. Without an
+/// [`Access`] everybody may.
+#[derive(Clone, Debug)]
+pub(super) struct Authenticate<S> {
+    inner: S,
+    access: Option<Arc<Access>>,
+}
+
+impl<S> Authenticate<S> {
+    pub(super) fn new(inner: S, access: Option<Arc<Access>>) -> Self {
+        Self { inner, access }
+    }
+}
+
+impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Box<Exchange>>
+    for Authenticate<S>
+{
+    type Response = Reply;
+    type Error = Infallible;
+    type Future = Gate<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut exchange: Box<Exchange>) -> Self::Future {
+        if let Some(access) = &self.access {
+            match access.admit(&mut exchange.head) {
+                Ok(principal) => exchange.principal = principal,
+                Err(denied) => return Gate::refused(reply(denied)),
+            }
+        }
+        Gate::Passed { inner: self.inner.call(exchange) }
+    }
+}

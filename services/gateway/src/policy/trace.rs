@@ -1,0 +1,151 @@
+//! Names for requests: `X-Request-ID`, and W3C Trace Context.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{HeaderName, HeaderValue};
+use pin_project_lite::pin_project;
+use tower::Service;
+
+use crate::body::Reply;
+use crate::exchange::Exchange;
+
+/// `X-Request-ID`: the same name in the gateway's log, in the replica's and in the answer.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// Longest request id that is taken over, as the replicas have it.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// Gives every request a name and a place in a trace, and every answer the name.
+///
+/// A valid `traceparent` goes on unchanged: the gateway reports no spans, so it has no place of its
+/// own in the trace (Trace Context §4.3, "forward it unmodified"). Without one a trace begins here.
+#[derive(Clone, Debug)]
+pub(super) struct Trace<S>(S);
+
+impl<S> Trace<S> {
+    pub(super) fn new(inner: S) -> Self {
+        Self(inner)
+    }
+}
+
+impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Box<Exchange>>
+    for Trace<S>
+{
+    type Response = Reply;
+    type Error = Infallible;
+    type Future = Traced<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, mut exchange: Box<Exchange>) -> Self::Future {
+        let headers = &mut exchange.head.headers;
+        let legal = |value: &&HeaderValue| {
+            (1..=REQUEST_ID_BYTES_MAX).contains(&value.len())
+                && value.as_bytes().iter().all(u8::is_ascii_graphic)
+        };
+        let id = headers.get(REQUEST_ID).filter(legal).cloned().unwrap_or_else(new_id);
+        // `insert` also takes the place of a second one.
+        headers.insert(REQUEST_ID, id.clone());
+        let mut parents = headers.get_all(TRACEPARENT).iter();
+        let sound = parents.next().is_some_and(is_traceparent) && parents.next().is_none();
+        if !sound {
+            headers.insert(TRACEPARENT, new_traceparent());
+            headers.remove(TRACESTATE);
+        }
+        Traced { inner: self.0.call(exchange), id: Some(id) }
+    }
+}
+
+pin_project! {
+    /// An answer that is to be named.
+    #[derive(Debug)]
+    pub(super) struct Traced<F> {
+        #[pin]
+        inner: F,
+        id: Option<HeaderValue>,
+    }
+}
+
+impl<F: Future<Output = Result<Reply, Infallible>>> Future for Traced<F> {
+    type Output = Result<Reply, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut reply = ready!(this.inner.poll(context))?;
+        if let Some(id) = this.id.take() {
+            reply.headers_mut().insert(REQUEST_ID, id);
+        }
+        Poll::Ready(Ok(reply))
+    }
+}
+
+/// Checks version 00 of `traceparent` (Trace Context §3.2): a later version is not understood, and
+/// a new trace begins.
+fn is_traceparent(value: &HeaderValue) -> bool {
+    let hex = |part: &[u8]| part.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let set = |part: &[u8]| part.iter().any(|byte| *byte != b'0');
+    let parts: Vec<&[u8]> = value.as_bytes().split(|byte| *byte == b'-').collect();
+    let [b"00", trace, parent, flags] = parts[..] else { return false };
+    let lengths = (trace.len(), parent.len(), flags.len()) == (32, 16, 2);
+    lengths && hex(trace) && hex(parent) && hex(flags) && set(trace) && set(parent)
+}
+
+/// Begins a trace. Nobody is asked to sample it.
+fn new_traceparent() -> HeaderValue {
+    let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+    fill(&mut text[3..35]);
+    fill(&mut text[36..52]);
+    HeaderValue::from_bytes(&text).expect("hex is visible ASCII")
+}
+
+fn new_id() -> HeaderValue {
+    let mut text = [0; 32];
+    fill(&mut text);
+    HeaderValue::from_bytes(&text).expect("hex is visible ASCII")
+}
+
+/// Writes random digits. They are no secret: they only must not occur twice.
+fn fill(text: &mut [u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for part in text.chunks_mut(16) {
+        let random = fastrand::u64(..);
+        for (at, digit) in part.iter_mut().enumerate() {
+            *digit = DIGITS[(random >> (4 * at)) as usize & 15];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_traceparent_is_one() {
+        assert!(is_traceparent(&new_traceparent()));
+        assert_ne!(new_traceparent(), new_traceparent());
+    }
+
+    #[test]
+    fn traceparents_are_judged_as_the_recommendation_has_it() {
+        let sound = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        assert!(is_traceparent(&HeaderValue::from_static(sound)));
+        for faulty in [
+            "",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x",
+            "00-0af7651916cd43dd8448eb211c80319-b7ad6b7169203331-01",
+        ] {
+            assert!(!is_traceparent(&HeaderValue::from_static(faulty)), "{faulty}");
+        }
+    }
+}

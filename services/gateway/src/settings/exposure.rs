@@ -1,0 +1,74 @@
+//! What may be served to whom.
+
+use super::Settings;
+
+/// Why a gateway is not started as it is configured: somebody could do more than its operator may
+/// have thought of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Exposed {
+    #[error(
+        "others reach this address, and nobody has to say who they are: name --keys or --jwks, or say --allow-anonymous"
+    )]
+    Anonymous,
+    #[error(
+        "others reach this address, and keys and tokens would be sent without TLS: name --tls-certificate and --tls-key, or say --allow-plain-text if something in front of the gateway ends it"
+    )]
+    PlainText,
+    #[error("--jwks needs --jwt-issuer and --jwt-audience, and they need it")]
+    HalfATokenCheck,
+    #[error("--tls-certificate and --tls-key need each other")]
+    HalfACertificate,
+}
+
+/// Checks that whoever can reach the gateway has to say who they are, in secret, or that the
+/// operator has said otherwise.
+///
+/// # Errors
+/// [`Exposed`] says what is open, and how to say that it is meant so.
+pub(crate) fn check_exposure(settings: &Settings) -> Result<(), Exposed> {
+    let tokens =
+        [settings.jwks.is_some(), settings.jwt_issuer.is_some(), settings.jwt_audience.is_some()];
+    if tokens.contains(&true) && tokens.contains(&false) {
+        return Err(Exposed::HalfATokenCheck);
+    }
+    if settings.tls_certificate.is_some() != settings.tls_key.is_some() {
+        return Err(Exposed::HalfACertificate);
+    }
+    if settings.listen.ip().is_loopback() {
+        return Ok(());
+    }
+    if settings.keys.is_none() && settings.jwks.is_none() {
+        return if settings.allow_anonymous { Ok(()) } else { Err(Exposed::Anonymous) };
+    }
+    let is_secret = settings.tls_certificate.is_some();
+    if is_secret || settings.allow_plain_text { Ok(()) } else { Err(Exposed::PlainText) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn check(arguments: &[&str]) -> Result<(), Exposed> {
+        let arguments = ["gateway", "--replica", "a:1"].iter().chain(arguments);
+        check_exposure(&Settings::try_parse_from(arguments).unwrap())
+    }
+
+    #[test]
+    fn what_others_reach_is_closed_unless_said_otherwise() {
+        let open = ["--listen", "0.0.0.0:80"];
+        let with = |more: &[&'static str]| check(&[&open, more].concat());
+        assert_eq!(check(&[]), Ok(()));
+        assert_eq!(check(&["--listen", "[::1]:80"]), Ok(()));
+        assert_eq!(with(&[]), Err(Exposed::Anonymous));
+        assert_eq!(with(&["--allow-plain-text"]), Err(Exposed::Anonymous));
+        assert_eq!(with(&["--allow-anonymous"]), Ok(()));
+        assert_eq!(with(&["--keys", "k"]), Err(Exposed::PlainText));
+        assert_eq!(with(&["--keys", "k", "--allow-plain-text"]), Ok(()));
+        assert_eq!(with(&["--keys", "k", "--tls-certificate", "c", "--tls-key", "k"]), Ok(()));
+        assert_eq!(check(&["--jwks", "http://a"]), Err(Exposed::HalfATokenCheck));
+        assert_eq!(check(&["--jwt-issuer", "a"]), Err(Exposed::HalfATokenCheck));
+        assert_eq!(check(&["--tls-key", "a"]), Err(Exposed::HalfACertificate));
+    }
+}

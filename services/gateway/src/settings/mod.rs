@@ -1,0 +1,332 @@
+//! What can be set: by flags, by `SHELF_GATEWAY_*` variables, by a TOML file, in this order of
+//! precedence.
+
+mod exposure;
+mod trusted;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
+use serve::logs::LogFormat;
+
+use crate::access::Url;
+use crate::balance::{Balance, Origin};
+use crate::rate::Rate;
+
+pub(crate) use exposure::{Exposed, check_exposure};
+pub(crate) use trusted::Trusted;
+
+/// Stands in front of the replicas of the item service, and makes them one service.
+///
+/// Every setting can also be given as a variable (`--body-max` is SHELF_GATEWAY_BODY_MAX) or in the
+/// file named by --config (`body-max = "2MiB"`). Flags come before variables, variables before the
+/// file.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "gateway", version, max_term_width = 100, next_line_help = true)]
+pub(crate) struct Settings {
+    /// A TOML file with settings, named like the flags.
+    #[arg(long, env = "SHELF_GATEWAY_CONFIG", value_name = "FILE", hide_env_values = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The address to listen on. Port 0 lets the system choose; the log tells which.
+    #[arg(
+        long,
+        env = "SHELF_GATEWAY_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8080",
+        hide_env_values = true
+    )]
+    pub(crate) listen: SocketAddr,
+
+    /// The address for operators: probes, metrics, and a live page of the replicas. Keep it from
+    /// clients.
+    #[arg(
+        long,
+        env = "SHELF_GATEWAY_ADMIN_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8081",
+        hide_env_values = true
+    )]
+    pub(crate) admin_listen: SocketAddr,
+
+    /// A replica, as http://HOST:PORT. Repeat it, or separate several by commas.
+    #[arg(
+        long,
+        env = "SHELF_GATEWAY_REPLICA",
+        value_name = "URL",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub(crate) replica: Vec<Origin>,
+
+    /// A file that names replicas, one a line; what follows a `#` is a remark. It is read again when
+    /// it changes.
+    #[arg(long, env = "SHELF_GATEWAY_REPLICAS_FILE", value_name = "FILE", hide_env_values = true)]
+    pub(crate) replicas_file: Option<PathBuf>,
+
+    /// How a replica is chosen: `least-latency` compares two, `by-id` sends all requests for an item
+    /// to the same one.
+    #[arg(
+        long,
+        env = "SHELF_GATEWAY_BALANCE",
+        value_name = "WAY",
+        default_value = "least-latency",
+        hide_env_values = true
+    )]
+    pub(crate) balance: Balance,
+
+    /// Most requests at a time to one replica; further ones are answered 503 at once.
+    #[arg(
+        long,
+        env = "SHELF_GATEWAY_REPLICA_REQUESTS_MAX",
+        value_name = "NUMBER",
+        default_value = "256",
+        hide_env_values = true
+    )]
+    pub(crate) replica_requests_max: NonZeroUsize,
+
+    /// How often every replica is asked for /readyz.
+    #[arg(long, env = "SHELF_GATEWAY_CHECK_EVERY", value_name = "TIME", default_value = "500ms", value_parser = humantime::parse_duration, hide_env_values = true)]
+    pub(crate) check_every: Duration,
+
+    /// Longest time for a connection to a replica.
+    #[arg(long, env = "SHELF_GATEWAY_CONNECT_TIME_MAX", value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    pub(crate) connect_time_max: Duration,
+
+    /// Longest time for one attempt at a replica; then another one is tried where that is safe.
+    #[arg(long, env = "SHELF_GATEWAY_TRY_TIME_MAX", value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    pub(crate) try_time_max: Duration,
+
+    /// Longest time for a whole request, all attempts included; a slower one is answered 504. For a
+    /// body that passes through: longest time in which nothing of it moves.
+    #[arg(long, env = "SHELF_GATEWAY_REQUEST_TIME_MAX", value_name = "TIME", default_value = "35s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    pub(crate) request_time_max: Duration,
+
+    /// A proxy in front of the gateway, as an address or a network such as 10.0.0.0/8, whose
+    /// Forwarded and X-Forwarded-* are believed. Repeat it, or separate several by commas.
+    #[arg(
+        long,
+        env = "SHELF_GATEWAY_TRUSTED_PROXY",
+        value_name = "NETWORK",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub(crate) trusted_proxy: Vec<Trusted>,
+
+    /// A TOML file with the keys that are let in: [[key]] with `name`, `hash`, `allow` and, if it has
+    /// one of its own, `rate`. `gateway hash-key` makes a key and its hash. The file is read again
+    /// when it changes.
+    #[arg(long, env = "SHELF_GATEWAY_KEYS", value_name = "FILE", hide_env_values = true)]
+    pub(crate) keys: Option<PathBuf>,
+
+    /// Where the public keys of an identity provider are (a JWK set), whose tokens are let in.
+    #[arg(long, env = "SHELF_GATEWAY_JWKS", value_name = "URL", hide_env_values = true)]
+    pub(crate) jwks: Option<Url>,
+
+    /// The issuer that a token has to be of (`iss`).
+    #[arg(long, env = "SHELF_GATEWAY_JWT_ISSUER", value_name = "TEXT", hide_env_values = true)]
+    pub(crate) jwt_issuer: Option<String>,
+
+    /// The audience that a token has to be for (`aud`).
+    #[arg(long, env = "SHELF_GATEWAY_JWT_AUDIENCE", value_name = "TEXT", hide_env_values = true)]
+    pub(crate) jwt_audience: Option<String>,
+
+    /// The certificate for TLS in PEM, followed by those that it was signed by. It is read again when
+    /// it changes; connections go on.
+    #[arg(
+        long,
+        env = "SHELF_GATEWAY_TLS_CERTIFICATE",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
+    pub(crate) tls_certificate: Option<PathBuf>,
+
+    /// The private key of the certificate, in PEM.
+    #[arg(long, env = "SHELF_GATEWAY_TLS_KEY", value_name = "FILE", hide_env_values = true)]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// Serves everybody, also on an address that others reach.
+    #[arg(long, env = "SHELF_GATEWAY_ALLOW_ANONYMOUS", hide_env_values = true)]
+    pub(crate) allow_anonymous: bool,
+
+    /// Takes keys and tokens without TLS, also on an address that others reach: something in front
+    /// of the gateway has ended it.
+    #[arg(long, env = "SHELF_GATEWAY_ALLOW_PLAIN_TEXT", hide_env_values = true)]
+    pub(crate) allow_plain_text: bool,
+
+    /// Most requests of one principal or, of those who have not said who they are, of one address:
+    /// 100/s, 600/m, 1000/h. Further ones are answered 429.
+    #[arg(long, env = "SHELF_GATEWAY_RATE_LIMIT", value_name = "RATE", hide_env_values = true)]
+    pub(crate) rate_limit: Option<Rate>,
+
+    /// What half of the answers have to come within. When they do not, fewer requests are let in at
+    /// a time, and the excess is answered 503 at once.
+    #[arg(
+        long,
+        env = "SHELF_GATEWAY_LATENCY_TARGET",
+        value_name = "TIME",
+        default_value = "1s",
+        value_parser = humantime::parse_duration,
+        hide_env_values = true
+    )]
+    pub(crate) latency_target: Duration,
+
+    /// Threads that serve connections [default: one a core].
+    #[arg(long, env = "SHELF_GATEWAY_WORKERS", value_name = "NUMBER", hide_env_values = true)]
+    pub(crate) workers: Option<NonZeroUsize>,
+
+    /// Largest body of a request; a larger one is answered 413. It bounds streams; replicas bound
+    /// items.
+    #[arg(
+        long,
+        env = "SHELF_GATEWAY_BODY_MAX",
+        value_name = "SIZE",
+        default_value = "16GiB",
+        hide_env_values = true
+    )]
+    pub(crate) body_max: ByteSize,
+
+    /// Longest time for a body of up to 64 KiB to arrive, and longest pause in a larger one; a
+    /// slower one is answered 408.
+    #[arg(long, env = "SHELF_GATEWAY_BODY_TIME_MAX", value_name = "TIME", default_value = "20s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    pub(crate) body_time_max: Duration,
+
+    /// Largest path and query; a larger one is answered 414.
+    #[arg(
+        long,
+        env = "SHELF_GATEWAY_TARGET_MAX",
+        value_name = "SIZE",
+        default_value = "8000B",
+        hide_env_values = true
+    )]
+    pub(crate) target_max: ByteSize,
+
+    /// Largest header section; a larger one is answered 431. Replicas get about 512 bytes more.
+    #[arg(
+        long,
+        env = "SHELF_GATEWAY_HEADERS_MAX",
+        value_name = "SIZE",
+        default_value = "15KiB",
+        hide_env_values = true
+    )]
+    pub(crate) headers_max: ByteSize,
+
+    /// Longest time for a request's head to arrive, from its first byte; a slower one is answered
+    /// 408.
+    #[arg(long, env = "SHELF_GATEWAY_HEAD_TIME_MAX", value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    pub(crate) head_time_max: Duration,
+
+    /// Most connections at a time; further ones wait to be accepted.
+    #[arg(
+        long,
+        env = "SHELF_GATEWAY_CONNECTIONS_MAX",
+        value_name = "NUMBER",
+        default_value = "20000",
+        hide_env_values = true
+    )]
+    pub(crate) connections_max: NonZeroUsize,
+
+    /// Longest time a connection may be without a request; then it is closed.
+    #[arg(long, env = "SHELF_GATEWAY_IDLE_TIME_MAX", value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    pub(crate) idle_time_max: Duration,
+
+    /// Longest time that requests in progress are given when the gateway is told to stop.
+    #[arg(long, env = "SHELF_GATEWAY_DRAIN_TIME_MAX", value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    pub(crate) drain_time_max: Duration,
+
+    /// The form of the log, which goes to standard error.
+    #[arg(
+        long,
+        env = "SHELF_GATEWAY_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "human",
+        hide_env_values = true
+    )]
+    pub(crate) log_format: LogFormat,
+
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as
+    /// `info,gateway=debug`.
+    #[arg(long, env = "SHELF_GATEWAY_LOG_LEVEL", value_name = "FILTER", default_value = "info", value_parser = serve::logs::filter, hide_env_values = true)]
+    pub(crate) log_level: String,
+
+    /// Logs every request. Those that fail by the fault of the gateway or a replica are logged in
+    /// any case.
+    #[arg(long, env = "SHELF_GATEWAY_LOG_REQUESTS", hide_env_values = true)]
+    pub(crate) log_requests: bool,
+
+    /// Checks every answer against the OpenAPI document, writes a report to FILE at the end, and
+    /// exits with 3 if an answer was undocumented. For tests and rehearsals: it is slow, and waits
+    /// for the first replica before it listens.
+    #[arg(long, env = "SHELF_GATEWAY_CHECK_CONTRACT", value_name = "FILE", hide_env_values = true)]
+    pub(crate) check_contract: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What else the binary can do.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Makes a key, and prints it with the hash that belongs into the file of --keys.
+    HashKey {
+        /// Reads the key from standard input in place of making one.
+        #[arg(long)]
+        stdin: bool,
+    },
+}
+
+/// Reads the settings of this process.
+pub(crate) fn read() -> Result<Settings, Error> {
+    read_from(std::env::args_os().collect())
+}
+
+fn read_from(arguments: Vec<OsString>) -> Result<Settings, Error> {
+    Settings::from_arg_matches(&serve::settings::read(Settings::command(), &arguments)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(arguments: &[&str]) -> Result<Settings, String> {
+        let arguments = std::iter::once("gateway").chain(arguments.iter().copied());
+        read_from(arguments.map(OsString::from).collect()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_command_is_sound() {
+        Settings::command().debug_assert();
+    }
+
+    #[test]
+    fn replicas_come_from_flags_or_the_file() {
+        let settings = read(&["--replica", "a:1,http://b:2", "--replica", "c:3"]).unwrap();
+        let shown: Vec<_> = settings.replica.iter().map(Origin::to_string).collect();
+        assert_eq!(shown, ["a:1", "b:2", "c:3"]);
+
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "replica = [\"a:1\", \"b:2\"]\nbalance = \"by-id\"\n").unwrap();
+        let settings = read(&["--config", file.path().to_str().unwrap(), "--replica", "c:3"]);
+        let settings = settings.unwrap();
+        let shown: Vec<_> = settings.replica.iter().map(Origin::to_string).collect();
+        assert_eq!((shown, settings.balance), (vec!["c:3".to_owned()], Balance::ById));
+    }
+
+    #[test]
+    fn bad_values_are_refused() {
+        for arguments in [
+            &["--replica", "https://a"][..],
+            &["--replica", "a:1", "--balance", "fair"],
+            &["--replica", "a:1", "--trusted-proxy", "10.0.0.0/33"],
+            &["--replica", "a:1", "--replica-requests-max", "0"],
+            &["--replica", "a:1", "--rate-limit", "fast"],
+        ] {
+            assert!(read(arguments).is_err(), "{arguments:?}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Idle connections, the last one used first.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
+
+use super::{Cause, Failure, Fate};
+use crate::balance::{Replica, Replicas};
+use crate::body::Sent;
+
+/// Most idle connections a worker keeps to one replica.
+const IDLE_MAX: usize = 256;
+
+/// How long a connection may idle: half of what a replica grants by default, so that a request
+/// rarely meets a replica that is closing the connection.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// The pools of one worker, by replica. A worker's connections are its own: nothing is locked, and
+/// an answer is read by the thread that asked.
+#[derive(Debug, Default)]
+pub(crate) struct Pools(RefCell<HashMap<u64, Rc<Pool>>>);
+
+/// The idle connections to one replica. Last in, first out: the hottest is taken, and those that are
+/// not needed grow old and are closed.
+#[derive(Debug, Default)]
+pub(crate) struct Pool(RefCell<Vec<Idle>>);
+
+#[derive(Debug)]
+struct Idle {
+    sender: SendRequest<Sent>,
+    since: Instant,
+}
+
+impl Pools {
+    /// Returns the pool of a replica.
+    pub(super) fn of(&self, replica: &Replica) -> Rc<Pool> {
+        Rc::clone(self.0.borrow_mut().entry(replica.number).or_default())
+    }
+
+    /// Closes what is old, and what belongs to replicas that are gone.
+    pub(crate) fn sweep(&self, replicas: &Replicas) {
+        let mut pools = self.0.borrow_mut();
+        pools.retain(|number, _| replicas.iter().any(|replica| replica.number == *number));
+        let now = Instant::now();
+        for pool in pools.values() {
+            pool.0.borrow_mut().retain(|idle| !idle.sender.is_closed() && idle.is_fresh(now));
+        }
+    }
+}
+
+impl Idle {
+    fn is_fresh(&self, now: Instant) -> bool {
+        now.duration_since(self.since) < IDLE_TIME_MAX
+    }
+}
+
+impl Pool {
+    /// Takes the connection that was used last.
+    pub(super) fn take(self: &Rc<Self>) -> Option<Lease> {
+        let mut idle = self.0.borrow_mut();
+        let now = Instant::now();
+        loop {
+            let last = idle.pop()?;
+            if !last.is_fresh(now) {
+                // Those below are older still.
+                idle.clear();
+                return None;
+            }
+            // One that is not ready carries the rest of an answer that nobody wanted.
+            if last.sender.is_ready() {
+                drop(idle);
+                return Some(Lease::new(Rc::clone(self), last.sender));
+            }
+        }
+    }
+
+    fn put(&self, sender: SendRequest<Sent>) {
+        let mut idle = self.0.borrow_mut();
+        if idle.len() == IDLE_MAX {
+            idle.remove(0);
+        }
+        idle.push(Idle { sender, since: Instant::now() });
+    }
+}
+
+/// A connection that is in use. Dropping it gives it back, or closes it if an answer on it was not
+/// read to its end.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pool: Rc<Pool>,
+    sender: Option<SendRequest<Sent>>,
+}
+
+impl Lease {
+    pub(super) fn new(pool: Rc<Pool>, sender: SendRequest<Sent>) -> Self {
+        Self { pool, sender: Some(sender) }
+    }
+
+    /// Sends a request. A lease whose request failed, or whose future was dropped, closes its
+    /// connection: an answer may still be on its way there.
+    pub(super) async fn send(
+        &mut self,
+        request: Request<Sent>,
+    ) -> Result<Response<Incoming>, Failure> {
+        let Some(mut sender) = self.sender.take() else {
+            unreachable!("a lease sends one request, and has its connection until then")
+        };
+        match sender.try_send_request(request).await {
+            Ok(response) => {
+                self.sender = Some(sender);
+                Ok(response)
+            }
+            Err(mut failed) => {
+                let fate = match failed.take_message() {
+                    Some(request) => Fate::Unsent(Box::new(request)),
+                    None => Fate::MaybeSent,
+                };
+                Err(Failure { fate, cause: Cause::Connection(failed.into_error()) })
+            }
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(sender) = self.sender.take().filter(|sender| !sender.is_closed()) {
+            self.pool.put(sender);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The gateway: black box, over real sockets.
+
+mod access;
+mod document;
+mod framing;
+mod headers;
+mod page;
+mod replicas;
+mod retries;
+mod shutdown;
+mod streams;
+mod tls;

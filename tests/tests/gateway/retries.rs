@@ -1,0 +1,232 @@
+//! Which requests are sent again, and which never are.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use e2e::gateway::{Gateway, Reaction, Relay, Upstream};
+use e2e::{Request, Shelf};
+
+/// Starts an upstream that cuts the first `cuts` requests without an answer.
+async fn cutting(cuts: usize) -> Upstream {
+    Upstream::start(
+        move |number, _| {
+            if number < cuts { Reaction::Cut } else { Reaction::Answer(200, "{}") }
+        },
+    )
+    .await
+}
+
+#[tokio::test]
+async fn reads_are_repeated_when_a_connection_breaks() {
+    for method in ["GET", "HEAD", "OPTIONS"] {
+        let upstream = cutting(2).await;
+        let gateway = Gateway::start().replica(upstream.address()).spawn().await;
+        let mut connection = gateway.connect().await;
+        let answer = connection.send(&Request::new(method, "/items/a")).await;
+        answer.expect(200);
+        assert_eq!(upstream.received().len(), 3);
+        assert!(upstream.received()[0].header("idempotency-key").is_empty());
+        assert_eq!(gateway.metric("shelf_gateway_retries_total").await, 2.0);
+        gateway.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn writes_are_repeated_under_one_key() {
+    for request in [
+        Request::put("/items/a", "{\"size\":1}"),
+        Request::post("/items", "{\"size\":1}"),
+        Request::merge_patch("/items/a", "{\"size\":1}").chunked(),
+        Request::delete("/items/a"),
+    ] {
+        let upstream = cutting(2).await;
+        let gateway = Gateway::start().replica(upstream.address()).spawn().await;
+        gateway.send(request.clone()).await.expect(200);
+        let received = upstream.received();
+        assert_eq!(received.len(), 3, "{request:?}");
+        let keys: Vec<_> = received.iter().map(|got| got.header("idempotency-key")).collect();
+        assert_eq!(keys[0].len(), 1, "{request:?}");
+        assert!(keys[0][0].starts_with('"') && keys[0][0].ends_with('"'), "{keys:?}");
+        assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+        assert!(received.iter().all(|got| got.body == received[0].body), "{received:?}");
+        // The next request is another one.
+        gateway.send(request).await.expect(200);
+        assert_ne!(upstream.received()[3].header("idempotency-key"), keys[0]);
+        gateway.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn the_key_of_a_client_stays() {
+    let upstream = cutting(1).await;
+    let gateway = Gateway::start().replica(upstream.address()).spawn().await;
+    let request = Request::put("/items/a", "{}").header("Idempotency-Key", "\"mine\"");
+    gateway.send(request).await.expect(200);
+    for got in upstream.received() {
+        assert_eq!(got.header("idempotency-key"), ["\"mine\""]);
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_large_write_that_may_have_arrived_is_not_repeated() {
+    let upstream = cutting(9).await;
+    let gateway = Gateway::start().replica(upstream.address()).spawn().await;
+    let large = Request::put("/items/a", vec![b' '; (64 << 10) + 1]);
+    let bulk = Request::new("POST", "/items:bulk").body("application/x-ndjson", "{}\n");
+    for (at, request) in [large.clone(), large.chunked(), bulk].into_iter().enumerate() {
+        gateway.send(request).await.expect_problem(502, "replica-failed");
+        assert_eq!(upstream.received().len(), at + 1);
+    }
+    assert!(upstream.received()[2].header("idempotency-key").is_empty(), "a bulk write has none");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_not_sent_goes_to_another_replica_whatever_it_is() {
+    let dead = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        listener.local_addr().expect("it is bound")
+    };
+    let upstream = Upstream::obedient().await;
+    // The checks come too late to tell which one is dead.
+    let start = Gateway::start().replica(dead).replica(upstream.address());
+    let gateway = start.setting("--check-every", "1h").spawn().await;
+    let large = Request::put("/items/a", vec![b' '; 1 << 20]);
+    for request in [Request::put("/items/a", "{}"), large.clone(), large.chunked()] {
+        for _ in 0..5 {
+            gateway.send(request.clone()).await.expect(200);
+        }
+    }
+    assert_eq!(upstream.received().len(), 15, "each arrived once");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_replica_that_cannot_be_reached_is_a_503_and_nothing_was_written() {
+    let dead = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        listener.local_addr().expect("it is bound")
+    };
+    let gateway = Gateway::start().replica(dead).spawn().await;
+    let answer = gateway.send(Request::put("/items/a", "{}")).await;
+    answer.expect_problem(503, "no-replica");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_silent_replica_is_a_504_in_time() {
+    let upstream = Upstream::start(|_, _| Reaction::Stall).await;
+    let start = Gateway::start().replica(upstream.address());
+    let start = start.setting("--try-time-max", "200ms").setting("--request-time-max", "500ms");
+    let gateway = start.spawn().await;
+    let started = std::time::Instant::now();
+    gateway.send(Request::put("/items/a", "{}")).await.expect_problem(504, "replica-timeout");
+    assert!(started.elapsed().as_millis() < 2_000, "{:?}", started.elapsed());
+    assert!((2..=3).contains(&upstream.received().len()), "{}", upstream.received().len());
+    gateway.stop().await;
+}
+
+/// An answer is final, whatever it says: the replica has spoken.
+#[tokio::test]
+async fn an_answered_request_is_not_repeated() {
+    for status in [400, 404, 412, 422, 500, 503, 507] {
+        let upstream = Upstream::start(move |_, _| Reaction::Answer(status, "{}")).await;
+        let gateway = Gateway::start().replica(upstream.address()).spawn().await;
+        gateway.send(Request::put("/items/a", "{}")).await.expect(status);
+        assert_eq!(upstream.received().len(), 1);
+        gateway.stop().await;
+    }
+}
+
+/// The share of requests that are repeated is bounded, so that a failing replica does not drown the
+/// others.
+#[tokio::test]
+async fn retries_have_a_budget() {
+    let upstream =
+        Upstream::start(
+            |number, _| {
+                if number % 2 == 0 { Reaction::Cut } else { Reaction::Answer(200, "{}") }
+            },
+        )
+        .await;
+    let gateway =
+        Gateway::start().replica(upstream.address()).setting("--workers", "1").spawn().await;
+    let mut connection = gateway.connect().await;
+    let started = std::time::Instant::now();
+    let requests = 400;
+    let mut failed = 0;
+    for _ in 0..requests {
+        let answer = connection.send(&Request::get("/items/a")).await;
+        failed += usize::from(answer.status != 200);
+    }
+    let amplification = upstream.received().len() as f64 / f64::from(requests);
+    println!("{amplification} requests out for one in, {failed} of {requests} failed");
+    // A fifth of the requests, and one a second: for the ten seconds that are looked back on, and
+    // for as long as it took.
+    let reserve = 10.0 + started.elapsed().as_secs_f64();
+    assert!(amplification <= 1.2 + reserve / f64::from(requests) + 0.01, "{amplification}");
+    assert!(failed > 0, "a budget that refuses nothing is none");
+    gateway.stop().await;
+}
+
+/// The connection is cut after the replica has written and before its answer is through: once, and
+/// twice. The client sees the original answer, a create is a 201, and nothing was done twice.
+#[tokio::test]
+async fn a_write_whose_answer_was_cut_is_answered_as_the_first_time() {
+    let shelf = Shelf::start().spawn().await;
+    let relay = Relay::start(shelf.address()).await;
+    let gateway = Gateway::start().replica(relay.address()).spawn().await;
+    for (cuts, request, status) in [
+        (1, Request::put("/items/a", "{\"size\":1}"), 201),
+        (2, Request::put("/items/a", "{\"size\":2}"), 200),
+        (1, Request::post("/items", "{}"), 201),
+        (2, Request::merge_patch("/items/a", "{\"size\":3}"), 200),
+        (1, Request::get("/items/a"), 200),
+        (1, Request::delete("/items/a"), 204),
+    ] {
+        relay.cut_next(cuts);
+        let answer = gateway.send(request).await;
+        assert_eq!(relay.cuts_left(), 0);
+        answer.expect(status);
+    }
+    gateway.stop().await;
+    let list = shelf.send(Request::get("/items")).await.json();
+    assert_eq!(list["items"].as_array().map(Vec::len), Some(1), "one POST, one item: {list}");
+    shelf.stop().await;
+}
+
+/// Half an answer is not passed off as one.
+#[tokio::test]
+async fn an_answer_that_is_cut_is_cut_for_the_client_too() {
+    let upstream = Upstream::start(|_, _| {
+        Reaction::WriteAndCut("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"half\":".into())
+    })
+    .await;
+    let gateway = Gateway::start().replica(upstream.address()).spawn().await;
+    let mut connection = gateway.connect().await;
+    connection.write(Request::get("/items/a").to_bytes()).await;
+    let answer = connection.try_read(false).await;
+    assert!(answer.is_err(), "it ends early: {answer:?}");
+    gateway.stop().await;
+}
+
+/// A replica that stops closes its idle connections; the gateway does not hand one of them out.
+#[tokio::test]
+async fn stale_connections_are_noticed() {
+    let closed = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&closed);
+    // Every answer is the last one on its connection, and nobody says so beforehand.
+    let upstream = Upstream::start(move |_, _| {
+        counting.fetch_add(1, Ordering::SeqCst);
+        Reaction::WriteAndCut("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}".into())
+    })
+    .await;
+    let gateway = Gateway::start().replica(upstream.address()).spawn().await;
+    let mut connection = gateway.connect().await;
+    for _ in 0..50 {
+        connection.send(&Request::get("/items/a")).await.expect(200);
+    }
+    gateway.stop().await;
+}
