@@ -1,7 +1,7 @@
 //! One request to the replicas: as many attempts as it takes and as are safe.
 //!
 //! Every attempt that brings no answer leaves the request *unsent* or *maybe sent*
-//! ([`Fate`](crate::upstream::Fate)). An unsent request can go to another replica whatever it asks
+//! ([`Fate`]). An unsent request can go to another replica whatever it asks
 //! for. One that was maybe sent can have taken effect: it is repeated only if that is harmless (GET,
 //! HEAD, OPTIONS), or if it carries an `Idempotency-Key`, by which the replicas recognise it and
 //! give the first answer again. A write without a key gets one from the gateway, so a create that

@@ -118,7 +118,7 @@ pub(crate) struct Settings {
     )]
     pub(crate) trusted_proxy: Vec<Trusted>,
 
-    /// A TOML file with the keys that are let in: [[key]] with `name`, `hash`, `allow` and, if it has
+    /// A TOML file with the keys that are let in: `[[key]]` with `name`, `hash`, `allow` and, if it has
     /// one of its own, `rate`. `gateway hash-key` makes a key and its hash. The file is read again
     /// when it changes.
     #[arg(long, env = "SHELF_GATEWAY_KEYS", value_name = "FILE", hide_env_values = true)]
