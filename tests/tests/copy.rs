@@ -16,7 +16,7 @@ const ITEMS: [(&str, &str); 4] = [
 /// Runs the script, and returns what it says.
 fn copy(from: &Shelf, to: &Shelf) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/copy-items");
-    let output = Command::new(script).args([from.url(), to.url()]).output();
+    let output = Command::new(script).args([from.origin(), to.origin()]).output();
     let output = output.expect("python3 is there: apt-get install python3");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
