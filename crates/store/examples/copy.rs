@@ -2,7 +2,7 @@
 //! the same index: `cargo run --release -p store --example copy -- URL [ROUNDS]`.
 
 use std::error::Error;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use domain::{Change, CollectionName, Item, ItemId, Key, Write};
@@ -31,9 +31,11 @@ async fn measure(store: &dyn Store, url: &str, rounds: usize) -> Result<(), Box<
             "DROP TABLE IF EXISTS copied; CREATE TABLE copied (LIKE shelf_items INCLUDING ALL)",
         )
         .await?;
+    // No two runs write the same ids.
+    let run = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let (mut copies, mut applies) = (Vec::new(), Vec::new());
     for round in 0..rounds {
-        let writes = writes(round)?;
+        let writes = writes(&format!("{run}-{round}"))?;
         copies.push(copy(&client, &writes).await?);
         let started = Instant::now();
         for result in store.apply(writes).await {
@@ -49,7 +51,7 @@ async fn measure(store: &dyn Store, url: &str, rounds: usize) -> Result<(), Box<
     Ok(())
 }
 
-fn writes(round: usize) -> Result<Vec<Write>, Box<dyn Error>> {
+fn writes(round: &str) -> Result<Vec<Write>, Box<dyn Error>> {
     let collection = CollectionName::new("items")?;
     let write = |n| {
         let id = ItemId::new(&format!("{round}-{n}"))?;

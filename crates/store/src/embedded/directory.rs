@@ -27,7 +27,17 @@ const ENGINE: &str = "engine";
 pub(super) struct Directory {
     path: PathBuf,
     /// Closing the file releases the lock, also when the process is killed.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Directory {
+    /// Closing is not enough while another thread starts a program: until that runs, its process has
+    /// the file open as well.
+    fn drop(&mut self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "the lock of the store's directory could not be released: {error}");
+        }
+    }
 }
 
 /// Whether a locked directory already holds a store.
@@ -69,7 +79,7 @@ impl Directory {
                 return Err(failed(&lock_path, "the file could not be locked")(source));
             }
         }
-        let this = Self { path: path.to_owned(), _lock: lock };
+        let this = Self { path: path.to_owned(), lock };
         let contents = this.judge()?;
         Ok((this, contents))
     }

@@ -105,6 +105,8 @@ impl Connector {
         // rather read it whole, and go on doing so when it has grown. Others than PostgreSQL may
         // not know the setting, and need it less.
         drop(client.batch_execute("SET enable_seqscan = off").await);
+        // Statements of milliseconds are not worth compiling.
+        drop(client.batch_execute("SET jit = off").await);
         let encoding = setting(client, "server_encoding").await?;
         if let Some(encoding) = encoding.filter(|encoding| encoding != "UTF8") {
             return Err(Error::new(

@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Error as DriverError, Row, Statement};
 
 use crate::codec::encode_remembered;
 use crate::error::{Error, ErrorKind};
-use crate::remote::session::{Next, Swap};
+use crate::remote::session::{Next, Stored, Swap, Told};
 use crate::remote::token::Token;
 
 /// Sixteen bytes, as hashes and tokens are, in a column of type `bytea`.
@@ -230,13 +230,29 @@ pub(super) fn item(row: &Row, at: usize) -> Result<Item, Error> {
     Ok(Item::from_parts(representation, etag, digest))
 }
 
+/// Takes an item with its marks out of a row: from the column 1 on, the item, the token, and whether
+/// the last write created it.
+pub(super) fn stored_in(row: &Row) -> Result<Stored<Token>, Error> {
+    let token = Token(column_sixteen(row, 4)?);
+    Ok(Stored { item: item(row, 1)?, token, created: column(row, 5)?, version: token })
+}
+
 /// Tells what a put did, from the row that the statement returned for it.
-pub(super) fn outcome(row: &Row, sent: &Item) -> Result<Outcome, Error> {
+pub(super) fn did(row: &Row, sent: &Item) -> Result<Told<Token>, Error> {
     if column::<Option<&str>>(row, 2)?.is_some() {
-        return Ok(Outcome::Unchanged(item(row, 2)?));
+        return Ok(Told::Did(Outcome::Unchanged(item(row, 2)?)));
     }
     let created: bool = column(row, 1)?;
-    Ok(if created { Outcome::Created(sent.clone()) } else { Outcome::Updated(sent.clone()) })
+    let outcome = if created { Outcome::Created } else { Outcome::Updated };
+    Ok(Told::Did(outcome(sent.clone())))
+}
+
+/// Tells what became of one of many puts, from the row that the statement returned for it.
+pub(super) fn created(row: &Row, sent: &Item) -> Result<Told<Token>, Error> {
+    Ok(match column::<Option<&str>>(row, 1)? {
+        None => Told::Did(Outcome::Created(sent.clone())),
+        Some(_) => Told::Exists(stored_in(row)?),
+    })
 }
 
 pub(super) fn damaged() -> Error {

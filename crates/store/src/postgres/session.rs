@@ -11,7 +11,10 @@ use tokio_postgres::{Error as DriverError, Row, Statement};
 
 use super::connect::{Connection, Connector};
 use super::error::{Verdict, is_over, judge};
-use super::rows::{Items, Kinds, Replaced, column, column_sixteen, damaged, item, outcome};
+use super::rows::{
+    Items, Kinds, Replaced, column, column_sixteen, created, damaged, did, item, stored_in,
+};
+use super::statements::Statements;
 use crate::codec::decode_remembered;
 use crate::error::{Error, ErrorKind};
 use crate::remote::session::{
@@ -21,6 +24,9 @@ use crate::remote::token::Token;
 
 /// How many answers are removed at a time: little enough to hold no locks for long.
 const FORGOTTEN_AT_A_TIME: i64 = 1_000;
+
+/// From so many puts on, those of items that exist take two statements, and creations half the time.
+const MANY: usize = 64;
 
 /// A session. It connects when it is used.
 pub(super) struct PostgresSession {
@@ -140,13 +146,7 @@ impl Session for PostgresSession {
         for row in items {
             let ordinal: i64 = column(&row, 0)?;
             let place = usize::try_from(ordinal - 1).ok().and_then(|at| stored.get_mut(at));
-            let token = Token(column_sixteen(&row, 4)?);
-            *place.ok_or_else(damaged)? = Some(Stored {
-                item: item(&row, 1)?,
-                token,
-                created: column(&row, 5)?,
-                version: token,
-            });
+            *place.ok_or_else(damaged)? = Some(stored_in(&row)?);
         }
         let mut found = HashMap::with_capacity(answers.len());
         for row in answers {
@@ -172,8 +172,11 @@ impl Session for PostgresSession {
         for put in sorted {
             items.push(put.key, put.item, put.token).map_err(Failure::Refused)?;
         }
+        let many = puts.len() >= MANY;
         let put = self.call(async |connection| {
-            connection.client().query(&connection.statements.put, &items.parameters()).await
+            let Statements { put, create, .. } = &connection.statements;
+            let statement = if many { create } else { put };
+            connection.client().query(statement, &items.parameters()).await
         });
         let rows = match put.await {
             Ok(rows) => rows,
@@ -181,15 +184,15 @@ impl Session for PostgresSession {
             Err(Verdict::Failed(failure)) => return Err(failure),
         };
         let by_token: HashMap<_, _> = puts.iter().map(|put| (put.token, put.item)).collect();
-        let mut outcomes = HashMap::with_capacity(puts.len());
+        let mut told = HashMap::with_capacity(puts.len());
         for row in rows {
             let token = Token(column_sixteen(&row, 0).map_err(Failure::Lost)?);
             if let Some(sent) = by_token.get(&token) {
-                outcomes.insert(token, outcome(&row, sent).map_err(Failure::Lost)?);
+                let one = if many { created(&row, sent) } else { did(&row, sent) };
+                told.insert(token, one.map_err(Failure::Lost)?);
             }
         }
-        let told = puts.iter().map(|put| outcomes.remove(&put.token));
-        Ok(told.map(|outcome| outcome.map_or(Told::Raced, Told::Did)).collect())
+        Ok(puts.iter().map(|put| told.remove(&put.token).unwrap_or(Told::Raced)).collect())
     }
 
     /// Each kind of swap is one statement, and they are sent together.

@@ -39,6 +39,26 @@ const PUT: &str = "
     SELECT token, created, NULL::text, NULL::bytea, NULL::bytea FROM put
     UNION ALL SELECT sent, false, representation, etag, digest FROM same";
 
+/// Creates the items that do not exist, and returns the others as they are, to be decided. An
+/// insertion that expects no conflict costs half of one that does, so this is the faster way for many
+/// items at once. Should one come between the snapshot and the insertion after all, nothing is
+/// inserted. Parameters: those of [`PUT`].
+const CREATE: &str = "
+    WITH sent AS (
+        SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[], $5::text[], $6::bytea[])
+        AS s (collection, id, etag, digest, representation, token)
+    ), there AS (
+        SELECT s.token AS sent, i.representation, i.etag, i.digest, i.token, i.token = i.born AS created
+        FROM sent s JOIN shelf_items i ON i.collection = s.collection AND i.id = s.id
+    ), created AS (
+        INSERT INTO shelf_items (collection, id, etag, digest, representation, token, born)
+        SELECT s.collection, s.id, s.etag, s.digest, s.representation, s.token, s.token
+        FROM sent s WHERE NOT EXISTS (SELECT 1 FROM there WHERE there.sent = s.token)
+        RETURNING token
+    )
+    SELECT token, NULL::text, NULL::bytea, NULL::bytea, NULL::bytea, true FROM created
+    UNION ALL SELECT sent, representation, etag, digest, token, created FROM there";
+
 /// What the swaps remember: the part of a statement that follows `done`, the tokens of the swaps
 /// that happen. The arrays are tokens, keys, ends, answers.
 macro_rules! remembering {
@@ -151,6 +171,7 @@ pub(super) struct Statements {
     pub(super) read_items: Statement,
     pub(super) read_answers: Statement,
     pub(super) put: Statement,
+    pub(super) create: Statement,
     pub(super) insert: Statement,
     pub(super) update: Statement,
     pub(super) remove: Statement,
@@ -168,6 +189,7 @@ impl Statements {
             READ_ITEMS,
             READ_ANSWERS,
             PUT,
+            CREATE,
             INSERT,
             UPDATE,
             REMOVE,
@@ -181,6 +203,7 @@ impl Statements {
             read_items,
             read_answers,
             put,
+            create,
             insert,
             update,
             remove,
@@ -190,14 +213,15 @@ impl Statements {
             list,
             check,
         ] = all.map(|sql| client.prepare(sql));
-        let (read_items, read_answers, put, insert, update) =
-            tokio::try_join!(read_items, read_answers, put, insert, update)?;
+        let (read_items, read_answers, put, create, insert, update) =
+            tokio::try_join!(read_items, read_answers, put, create, insert, update)?;
         let (remove, keep, replace_answers, forget, list, check) =
             tokio::try_join!(remove, keep, replace_answers, forget, list, check)?;
         Ok(Self {
             read_items,
             read_answers,
             put,
+            create,
             insert,
             update,
             remove,
