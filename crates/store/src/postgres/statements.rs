@@ -185,38 +185,23 @@ pub(super) struct Statements {
 impl Statements {
     /// Prepares them. The tables have to be there.
     pub(super) async fn prepare(client: &Client) -> Result<Self, Error> {
-        let all = [
-            READ_ITEMS,
-            READ_ANSWERS,
-            PUT,
-            CREATE,
-            INSERT,
-            UPDATE,
-            REMOVE,
-            KEEP,
-            REPLACE_ANSWERS,
-            FORGET,
-            LIST,
-            CHECK,
-        ];
-        let [
-            read_items,
-            read_answers,
-            put,
-            create,
-            insert,
-            update,
-            remove,
-            keep,
-            replace_answers,
-            forget,
-            list,
-            check,
-        ] = all.map(|sql| client.prepare(sql));
-        let (read_items, read_answers, put, create, insert, update) =
-            tokio::try_join!(read_items, read_answers, put, create, insert, update)?;
-        let (remove, keep, replace_answers, forget, list, check) =
-            tokio::try_join!(remove, keep, replace_answers, forget, list, check)?;
+        let prepare = |sql| client.prepare(sql);
+        let (read_items, read_answers, put, create, insert, update) = tokio::try_join!(
+            prepare(READ_ITEMS),
+            prepare(READ_ANSWERS),
+            prepare(PUT),
+            prepare(CREATE),
+            prepare(INSERT),
+            prepare(UPDATE),
+        )?;
+        let (remove, keep, replace_answers, forget, list, check) = tokio::try_join!(
+            prepare(REMOVE),
+            prepare(KEEP),
+            prepare(REPLACE_ANSWERS),
+            prepare(FORGET),
+            prepare(LIST),
+            prepare(CHECK),
+        )?;
         Ok(Self {
             read_items,
             read_answers,

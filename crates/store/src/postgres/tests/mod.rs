@@ -6,6 +6,7 @@ mod kit;
 mod locks;
 mod lost;
 mod outages;
+mod queries;
 mod races;
 mod settings;
 mod start;
