@@ -1,4 +1,4 @@
-//! Where the service's binary comes from.
+//! Where the services' binaries come from.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -6,9 +6,6 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::Value;
-
-/// Names the variable with a binary to test in place of the one that is built.
-const BINARY_VARIABLE: &str = "SHELF_E2E_ITEMS";
 
 /// Returns the binary of the item service, built from the sources as they are.
 ///
@@ -20,10 +17,23 @@ const BINARY_VARIABLE: &str = "SHELF_E2E_ITEMS";
 /// If it cannot be built; Cargo's output says why.
 pub(crate) fn items() -> &'static Path {
     static ITEMS: OnceLock<PathBuf> = OnceLock::new();
-    ITEMS.get_or_init(|| env::var_os(BINARY_VARIABLE).map_or_else(build, PathBuf::from))
+    ITEMS.get_or_init(|| named_or_built("SHELF_E2E_ITEMS", "items"))
 }
 
-fn build() -> PathBuf {
+/// Returns the binary of the gateway in the same way; `SHELF_E2E_GATEWAY` names another one.
+///
+/// # Panics
+/// If it cannot be built; Cargo's output says why.
+pub fn gateway() -> &'static Path {
+    static GATEWAY: OnceLock<PathBuf> = OnceLock::new();
+    GATEWAY.get_or_init(|| named_or_built("SHELF_E2E_GATEWAY", "gateway"))
+}
+
+fn named_or_built(variable: &str, package: &str) -> PathBuf {
+    env::var_os(variable).map_or_else(|| build(package), PathBuf::from)
+}
+
+fn build(package: &str) -> PathBuf {
     // TARGET/PROFILE/deps/TEST
     let test = env::current_exe().expect("a test knows its executable");
     let profile_directory = test.ancestors().nth(2).expect("tests are two levels down");
@@ -34,7 +44,7 @@ fn build() -> PathBuf {
     };
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--package", "items", "--bin", "items", "--profile", profile])
+        .args(["build", "--package", package, "--bin", package, "--profile", profile])
         .args(["--message-format", "json-render-diagnostics"])
         .arg("--target-dir")
         .arg(target_directory)
@@ -42,11 +52,11 @@ fn build() -> PathBuf {
         .stderr(Stdio::inherit())
         .output()
         .expect("cargo can be run");
-    assert!(output.status.success(), "`cargo build -p items --profile {profile}` failed");
+    assert!(output.status.success(), "`cargo build -p {package} --profile {profile}` failed");
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "items")
+        .filter(|message| message["target"]["name"] == package)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
         .expect("cargo says where the binary is")
 }

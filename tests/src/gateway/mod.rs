@@ -1,12 +1,11 @@
 //! The gateway, and what stands behind it in tests: real replicas, or an upstream that does as it is
 //! told and remembers what it was sent.
 
-mod binary;
 mod relay;
 mod service;
 mod upstream;
 
-pub use self::binary::gateway as binary;
 pub use self::relay::Relay;
 pub use self::service::{Gateway, StartGateway};
 pub use self::upstream::{Reaction, Received, Upstream};
+pub use crate::binary::gateway as binary;

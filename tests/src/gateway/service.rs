@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::binary;
+use crate::binary;
 use crate::home::Home;
 use crate::http::{Answer, Connection, Request};
 use crate::log::Log;
