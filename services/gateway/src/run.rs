@@ -86,13 +86,13 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         }
     };
     let refused = |error| Failure::Listen(settings.listen, error);
-    let workers = worker_count(settings.workers);
+    let workers = worker_count(settings.common.workers);
     let listeners = serve::listen(settings.listen, workers).map_err(refused)?;
     let address = listeners[0].local_addr().map_err(refused)?;
     let mut signals = Signals::new(&main).map_err(Failure::Runtime)?;
     let limits = serve::Limits {
         connections_max: settings.connections_max,
-        drain_time_max: settings.drain_time_max,
+        drain_time_max: settings.common.drain_time_max,
     };
     let work = (0..workers).map(|_| {
         let (terms, shared, record) = (terms(settings), shared.clone(), record.clone());
@@ -157,7 +157,7 @@ fn terms(settings: &Settings) -> Terms {
         headers_bytes_max: bytes(settings.headers_max),
         replica_requests_max: settings.replica_requests_max.get(),
         trusted: settings.trusted_proxy.clone().into(),
-        log_requests: settings.log_requests,
+        log_requests: settings.common.log_requests,
     }
 }
 

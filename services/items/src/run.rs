@@ -141,8 +141,8 @@ where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: 'static,
 {
-    let workers = worker_count(settings.workers);
-    let log = if settings.log_requests { LogRequests::All } else { LogRequests::Faults };
+    let workers = worker_count(settings.common.workers);
+    let log = if settings.common.log_requests { LogRequests::All } else { LogRequests::Faults };
     let services = (0..workers).map(|_| {
         let (dispatch, _) = router(setup).map_err(Failure::Setup)?;
         Ok(finish(Edge::new(dispatch.clone(), log), dispatch))
@@ -154,7 +154,7 @@ where
     let mut signals = Signals::new(main).map_err(Failure::Runtime)?;
     let limits = serve::Limits {
         connections_max: settings.connections_max,
-        drain_time_max: settings.drain_time_max,
+        drain_time_max: settings.common.drain_time_max,
     };
     let idle_time_max = settings.idle_time_max;
     let work = services
