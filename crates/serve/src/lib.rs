@@ -4,13 +4,14 @@
 //! - [`settings`] reads flags, variables and a TOML file as one, and refuses bad values with their
 //!   place.
 //! - [`logs`] writes the log to standard error.
-//! - [`listen`] opens one listening socket a worker, all on one address.
+//! - [`Sockets`] are where it listens, one for each worker: opened on one address, or [`Handed`] over.
 //!
 //! From the first to the last:
 //! - [`Workers`] are the threads that serve, one socket each; they end in [phases](Phase), on
 //!   [`Signals`].
 //! - [`Acceptor`] takes a worker's connections, and when the worker is to end loses none of them;
 //!   [`Farewell`] tells their clients.
+//! - [`notify`] tells systemd when it is ready.
 //! - [`Alarm`] and [`OnThisThread`] are hyper's timer and executor for a connection that stays on its
 //!   worker.
 
@@ -18,8 +19,10 @@ mod accept;
 mod alarm;
 mod executor;
 mod farewell;
+mod handed;
 mod listen;
 pub mod logs;
+pub mod notify;
 mod phase;
 mod queue;
 pub mod settings;
@@ -31,7 +34,8 @@ pub use accept::{Acceptor, Connection};
 pub use alarm::Alarm;
 pub use executor::OnThisThread;
 pub use farewell::{Farewell, Leaving};
-pub use listen::listen;
+pub use handed::Handed;
+pub use listen::Sockets;
 pub use phase::Phase;
 pub use signals::Signals;
 pub use workers::{Limits, Workers, worker_count};
