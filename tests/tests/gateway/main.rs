@@ -1,6 +1,7 @@
 //! The gateway: black box, over real sockets.
 
 mod access;
+mod discovery;
 mod document;
 mod drain;
 mod framing;
