@@ -14,6 +14,7 @@ mod discover;
 mod document;
 mod edge;
 mod exchange;
+mod gather;
 mod hash_key;
 mod headers;
 mod metrics;
