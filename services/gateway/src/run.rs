@@ -174,6 +174,7 @@ fn terms(settings: &Settings) -> Terms {
         request_time_max: settings.request_time_max,
         try_time_max: settings.try_time_max,
         connect_time_max: settings.connect_time_max,
+        hedge_after: settings.hedge_after,
         head_time_max: settings.head_time_max,
         idle_time_max: settings.idle_time_max,
         drain_time_max: settings.drain_time_max,

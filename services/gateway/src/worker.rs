@@ -16,7 +16,7 @@ use tower::Service;
 use tower::retry::budget::TpsBudget;
 
 use crate::access::Access;
-use crate::attempt::Keys;
+use crate::attempt::{Hedge, HedgeAfter, Keys};
 use crate::balance::{Balance, Replicas};
 use crate::body::Reply;
 use crate::document::Documents;
@@ -52,6 +52,7 @@ pub(crate) struct Terms {
     pub(crate) request_time_max: Duration,
     pub(crate) try_time_max: Duration,
     pub(crate) connect_time_max: Duration,
+    pub(crate) hedge_after: Option<HedgeAfter>,
     pub(crate) head_time_max: Duration,
     pub(crate) idle_time_max: Duration,
     pub(crate) drain_time_max: Duration,
@@ -84,11 +85,14 @@ pub(crate) struct Worker {
     pub(crate) pools: Rc<Pools>,
     pub(crate) budget: TpsBudget,
     pub(crate) keys: Keys,
+    /// How reads are hedged, if they are.
+    pub(crate) hedge: Option<Hedge>,
 }
 
 impl Worker {
     pub(crate) fn new(terms: Terms, shared: Shared) -> Rc<Self> {
         Rc::new(Self {
+            hedge: terms.hedge_after.map(Hedge::new),
             terms,
             shared,
             pools: Rc::default(),

@@ -4,6 +4,7 @@ mod access;
 mod document;
 mod framing;
 mod headers;
+mod hedge;
 mod page;
 mod replicas;
 mod retries;
