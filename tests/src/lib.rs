@@ -11,6 +11,7 @@
 //!   every byte of the answers.
 //! - [`Workload`] lets clients work on the same items while a [`Nemesis`] disturbs a [`Stage`], and
 //!   [`history`] judges what they saw.
+//! - A [`Crowd`] never stops asking, and tells whether one of its requests was lost.
 //! - [`browser`] drives a real Chromium.
 //!
 //! Processes are ended by their id, also when a test panics; the log of the service is printed then.
@@ -18,6 +19,7 @@
 mod backing;
 mod binary;
 pub mod browser;
+mod crowd;
 pub mod gateway;
 pub mod history;
 mod home;
@@ -37,6 +39,7 @@ mod transcript;
 mod workload;
 
 pub use self::backing::Backing;
+pub use self::crowd::{Client, Crowd};
 pub use self::home::Home;
 pub use self::http::{Answer, Connection, Request};
 pub use self::log::Log;

@@ -1,6 +1,5 @@
 //! The item service: a durable upsert over HTTP. `items --help` explains the settings.
 
-mod alarm;
 mod collections;
 mod run;
 mod samples;

@@ -2,6 +2,7 @@
 
 mod access;
 mod document;
+mod drain;
 mod framing;
 mod headers;
 mod hedge;
