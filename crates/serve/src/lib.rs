@@ -11,16 +11,18 @@
 //!   [`Signals`].
 //! - [`Acceptor`] takes a worker's connections, and when the worker is to end loses none of them;
 //!   [`Farewell`] tells their clients.
-//! - [`Alarm`] and [`OnThisThread`] are hyper's timer and executor for a connection that stays on its
-//!   worker.
+//! - [`Connection::protocol`] tells what a client speaks, and [`Http`] serves that by hyper; [`Alarm`]
+//!   is a timer for a connection's many deadlines.
 
 mod accept;
 mod alarm;
 mod executor;
 mod farewell;
+mod http;
 mod listen;
 pub mod logs;
 mod phase;
+mod protocol;
 mod queue;
 pub mod settings;
 mod signals;
@@ -29,9 +31,10 @@ mod workers;
 
 pub use accept::{Acceptor, Connection};
 pub use alarm::Alarm;
-pub use executor::OnThisThread;
 pub use farewell::{Farewell, Leaving};
+pub use http::Http;
 pub use listen::listen;
 pub use phase::Phase;
+pub use protocol::Protocol;
 pub use signals::Signals;
 pub use workers::{Limits, Workers, worker_count};

@@ -92,6 +92,7 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new(&main).map_err(Failure::Runtime)?;
     let limits = serve::Limits {
         connections_max: settings.connections_max,
+        silence_time_max: settings.idle_time_max,
         drain_time_max: settings.drain_time_max,
     };
     let work = (0..workers).map(|_| {

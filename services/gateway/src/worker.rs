@@ -17,7 +17,7 @@ use crate::attempt::{Hedge, HedgeAfter, Keys};
 use crate::balance::{Balance, Replicas};
 use crate::body::Reply;
 use crate::document::Documents;
-use crate::edge::{Http, Tls};
+use crate::edge::{Http, Tls, agreed};
 use crate::exchange::{Exchange, Peer};
 use crate::metrics::Metrics;
 use crate::overload::Overload;
@@ -106,23 +106,32 @@ where
     let terms = &worker.terms;
     let http = Http::new(terms.idle_time_max, terms.head_time_max);
     let service = Farewell::new(service, acceptor.leaving());
-    let serve = |Connection { stream, peer, watcher }| {
-        let trusted = terms.trusted.iter().any(|trusted| trusted.contains(peer.ip()));
+    let serve = |mut connection: Connection| {
+        let address = connection.peer;
+        let trusted = terms.trusted.iter().any(|trusted| trusted.contains(address.ip()));
         let tls = worker.shared.tls.as_ref().map(|tls| tls.acceptor());
-        let peer = Peer::new(peer, trusted, if tls.is_some() { "https" } else { "http" });
+        let peer = Peer::new(address, trusted, if tls.is_some() { "https" } else { "http" });
         let handshake_time_max = terms.head_time_max;
         let (http, service) = (http.clone(), service.clone());
         async move {
+            let Some(protocol) = connection.protocol().await else { return };
+            let Connection { stream, watcher, .. } = connection;
+            // Connections last, so each has room for what it needs and no more.
             match tls {
-                None => http.serve(stream, peer, service, watcher).await,
-                Some(tls) => match timeout(handshake_time_max, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => http.serve(stream, peer, service, watcher).await,
-                    // Scanners and clients that trust another certificate come and go.
-                    Ok(Err(error)) => {
-                        tracing::debug!(%error, "a connection could not be secured: {error}");
+                None => Box::pin(http.serve(protocol, stream, peer, service, watcher)).await,
+                Some(tls) => {
+                    match timeout(handshake_time_max, Box::pin(tls.accept(stream))).await {
+                        Ok(Ok(stream)) => {
+                            let protocol = agreed(&stream);
+                            Box::pin(http.serve(protocol, stream, peer, service, watcher)).await;
+                        }
+                        // Scanners and clients that trust another certificate come and go.
+                        Ok(Err(error)) => {
+                            tracing::debug!(%error, "a connection could not be secured: {error}");
+                        }
+                        Err(_) => tracing::debug!("a connection was not secured in time"),
                     }
-                    Err(_) => tracing::debug!("a connection was not secured in time"),
-                },
+                }
             }
         }
     };

@@ -28,9 +28,6 @@ const EMPTY_LINES_MAX: u8 = 1;
 /// with unread bytes would reset it, and a reset can overtake the answer (RFC 9112 §9.6).
 const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// What starts an HTTP/2 connection (RFC 9113 §3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
 /// What the parser is given in place of a head that is refused.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
 
@@ -79,16 +76,12 @@ pub(crate) struct Checked<T> {
 
 #[derive(Debug)]
 enum State {
-    /// Nothing is known yet: HTTP/1 or the preface of HTTP/2.
-    Start,
     /// In a head; so many of its bytes were looked at.
     Head { looked_at: usize },
     /// In a body with a length.
     Body(u64),
     /// In a chunked body.
     Chunked(Chunks),
-    /// HTTP/2: nothing is checked.
-    Unchecked,
     /// A head was refused; nothing more is read.
     Refused,
     /// A body was malformed.
@@ -100,7 +93,7 @@ impl<T> Checked<T> {
         let refusals = Refusals::default();
         let checked = Self {
             inner,
-            state: State::Start,
+            state: State::Head { looked_at: 0 },
             inbox: BytesMut::new(),
             passed: 0,
             empty_lines: 0,
@@ -119,16 +112,6 @@ impl<T> Checked<T> {
         loop {
             let fresh = &bytes[passed..];
             match &mut self.state {
-                State::Start => {
-                    let known = fresh.len().min(PREFACE.len());
-                    if fresh[..known] != PREFACE[..known] {
-                        self.state = State::Head { looked_at: 0 };
-                    } else if known == PREFACE.len() {
-                        self.state = State::Unchecked;
-                    } else {
-                        return passed;
-                    }
-                }
                 State::Head { looked_at } => match find_end(fresh, *looked_at) {
                     // The parser skips it too.
                     Ok(Some(2)) if self.empty_lines < EMPTY_LINES_MAX => {
@@ -181,7 +164,6 @@ impl<T> Checked<T> {
                         return passed;
                     }
                 },
-                State::Unchecked => return bytes.len(),
                 State::Refused | State::Malformed => return passed,
             }
         }
@@ -230,13 +212,12 @@ impl<T> Checked<T> {
 
     /// Tells whether a part of a head is waiting for the rest.
     fn is_in_head(&self) -> bool {
-        !self.inbox.is_empty() && matches!(self.state, State::Start | State::Head { .. })
+        !self.inbox.is_empty() && matches!(self.state, State::Head { .. })
     }
 
     /// Tells whether nothing is left of the client's last request.
     fn is_between_requests(&self) -> bool {
-        self.inbox.is_empty()
-            && matches!(self.state, State::Start | State::Head { .. } | State::Unchecked)
+        self.inbox.is_empty() && matches!(self.state, State::Head { .. })
     }
 
     /// Hands on what has passed.
@@ -517,14 +498,5 @@ mod tests {
             read = checked.read_buf(&mut arrived) => assert!(read.is_ok()),
         }
         assert_eq!((arrived, refusals.next()), (STAND_IN.to_vec(), Some(Fault::Slow)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn http2_passes_unchecked() {
-        let all = [PREFACE, b"\0\0\0\x04\0\0\0\0\0 GET / HTTP/1.1\n\n"].concat();
-        for piece in [1, 23, 24, 1 << 20] {
-            let (arrived, verdicts, failed) = pass(&all, piece).await;
-            assert_eq!((arrived, verdicts, failed), (all.clone(), Vec::new(), false));
-        }
     }
 }
