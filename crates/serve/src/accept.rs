@@ -35,6 +35,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Acceptor {
     pub(crate) listener: TcpListener,
+    /// Whether others have the socket too, and its queue does not end with it.
+    pub(crate) is_shared: bool,
     /// Shared by all workers: one permit a connection.
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) phase: watch::Receiver<Phase>,
@@ -112,7 +114,7 @@ impl Acceptor {
         self.leaving.begin();
         let count = Rc::clone(&open.count);
         tokio::select! {
-            () = end(self.listener, open) => {}
+            () = end(self.listener, self.is_shared, open) => {}
             () = sleep(self.drain_time_max) => {}
             _ = self.phase.wait_for(|phase| *phase == Phase::Cutting) => {}
         }
@@ -130,12 +132,14 @@ async fn accept(
     Ok((stream, peer, permit))
 }
 
-/// Serves who waits in the queue, closes the socket, and waits until all connections have ended.
-async fn end<F>(listener: TcpListener, open: Open<impl Fn(Connection) -> F>)
+/// Closes the socket, and waits until all connections have ended. Who waits in a queue that is closed
+/// with it is served first.
+async fn end<F>(listener: TcpListener, is_shared: bool, open: Open<impl Fn(Connection) -> F>)
 where
     F: Future<Output = ()> + 'static,
 {
     match listener.into_std() {
+        Ok(socket) if is_shared => drop(socket),
         Ok(socket) => {
             if let Err(error) = queue::close_the_door(&socket) {
                 tracing::debug!(%error, "who connects just now may be lost: {error}");
@@ -183,7 +187,8 @@ where
             silence_time_max: self.silence_time_max,
             patience: self.patience.subscribe(),
         };
-        let served = (self.serve)(connection);
+        // In a box: a task that awaits what it was given has room for it twice.
+        let served = Box::pin((self.serve)(connection));
         let counted = Rc::clone(&self.count);
         tokio::task::spawn_local(async move {
             served.await;

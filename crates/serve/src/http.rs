@@ -3,8 +3,10 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::{http1, http2};
@@ -18,6 +20,10 @@ use crate::executor::OnThisThread;
 
 /// Most requests at a time on one HTTP/2 connection: what RFC 9113 §6.5.2 recommends at least.
 const STREAMS_MAX: u32 = 100;
+
+/// A connection that is served, until it ends. It is in a box because connections last: each takes as
+/// much room as its protocol needs.
+pub type Served = Pin<Box<dyn Future<Output = ()>>>;
 
 /// How connections are served.
 #[derive(Clone, Debug)]
@@ -44,12 +50,7 @@ impl Http {
     }
 
     /// Serves HTTP/1.1 and HTTP/1.0 until the connection ends.
-    pub fn serve_http1<T, S, B>(
-        &self,
-        stream: T,
-        service: S,
-        watcher: Watcher,
-    ) -> impl Future<Output = ()> + use<T, S, B>
+    pub fn serve_http1<T, S, B>(&self, stream: T, service: S, watcher: Watcher) -> Served
     where
         T: AsyncRead + AsyncWrite + Unpin + 'static,
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + 'static,
@@ -59,29 +60,25 @@ impl Http {
         let mut http1 = self.http1.clone();
         let connection =
             http1.timer(Alarm::default()).serve_connection(TokioIo::new(stream), service);
-        ended(watcher.watch(connection))
+        Box::pin(watcher.watch(connection).map(ended))
     }
 
     /// Serves HTTP/2 until the connection ends.
-    pub fn serve_http2<T, S, B>(
-        &self,
-        stream: T,
-        service: S,
-        watcher: Watcher,
-    ) -> impl Future<Output = ()> + use<T, S, B>
+    pub fn serve_http2<T, S, B>(&self, stream: T, service: S, watcher: Watcher) -> Served
     where
         T: AsyncRead + AsyncWrite + Unpin + 'static,
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: 'static>
             + 'static,
         B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
     {
-        ended(watcher.watch(self.http2.serve_connection(TokioIo::new(stream), service)))
+        let connection = self.http2.serve_connection(TokioIo::new(stream), service);
+        Box::pin(watcher.watch(connection).map(ended))
     }
 }
 
 /// Clients hang up whenever they like: no event for the operator.
-async fn ended(connection: impl Future<Output = hyper::Result<()>>) {
-    if let Err(error) = connection.await {
+fn ended(ended: hyper::Result<()>) {
+    if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early: {error}");
     }
 }

@@ -14,6 +14,8 @@ use tokio::task::LocalSet;
 
 use crate::accept::Acceptor;
 use crate::farewell::Leaving;
+use crate::listen::Sockets;
+use crate::notify;
 use crate::phase::Phase;
 use crate::signals::Signals;
 use crate::tick::tick;
@@ -49,7 +51,7 @@ impl Workers {
     /// # Errors
     /// When the system refuses a thread or what a runtime needs.
     pub fn start<W, F>(
-        sockets: Vec<TcpListener>,
+        sockets: Sockets,
         limits: Limits,
         work: impl IntoIterator<Item = W>,
     ) -> io::Result<Self>
@@ -59,19 +61,22 @@ impl Workers {
     {
         let (phase, phases) = watch::channel(Phase::Serving);
         let connections = Arc::new(Semaphore::new(limits.connections_max.get()));
-        let threads = sockets.into_iter().zip(work).enumerate().map(|(number, (socket, work))| {
-            let (connections, phase) = (Arc::clone(&connections), phases.clone());
-            start(number, socket, move |listener| {
-                work(Acceptor {
-                    listener,
-                    connections,
-                    phase,
-                    silence_time_max: limits.silence_time_max,
-                    drain_time_max: limits.drain_time_max,
-                    leaving: Leaving::default(),
+        let is_shared = sockets.are_shared;
+        let threads =
+            sockets.each.into_iter().zip(work).enumerate().map(|(number, (socket, work))| {
+                let (connections, phase) = (Arc::clone(&connections), phases.clone());
+                start(number, socket, move |listener| {
+                    work(Acceptor {
+                        listener,
+                        is_shared,
+                        connections,
+                        phase,
+                        silence_time_max: limits.silence_time_max,
+                        drain_time_max: limits.drain_time_max,
+                        leaving: Leaving::default(),
+                    })
                 })
-            })
-        });
+            });
         let threads = threads.collect::<io::Result<_>>()?;
         Ok(Self { threads, phase })
     }
@@ -81,6 +86,7 @@ impl Workers {
     pub fn end(self, main: &Runtime, signals: &mut Signals) {
         let Self { threads, phase } = self;
         tracing::info!("stopping: no new connections, requests in progress are finished");
+        notify::stopping();
         phase.send_replace(Phase::Draining);
         let cut = main.block_on(async {
             let mut joined = tokio::task::spawn_blocking(|| join(threads));

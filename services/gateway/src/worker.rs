@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use serve::{Acceptor, Connection, Farewell};
+use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower::Service;
 use tower::retry::budget::TpsBudget;
 
@@ -111,31 +114,38 @@ where
         let trusted = terms.trusted.iter().any(|trusted| trusted.contains(address.ip()));
         let tls = worker.shared.tls.as_ref().map(|tls| tls.acceptor());
         let peer = Peer::new(address, trusted, if tls.is_some() { "https" } else { "http" });
-        let handshake_time_max = terms.head_time_max;
+        let time_max = terms.head_time_max;
         let (http, service) = (http.clone(), service.clone());
         async move {
             let Some(protocol) = connection.protocol().await else { return };
             let Connection { stream, watcher, .. } = connection;
-            // Connections last, so each has room for what it needs and no more.
             match tls {
-                None => Box::pin(http.serve(protocol, stream, peer, service, watcher)).await,
+                None => http.serve(protocol, stream, peer, service, watcher).await,
                 Some(tls) => {
-                    match timeout(handshake_time_max, Box::pin(tls.accept(stream))).await {
-                        Ok(Ok(stream)) => {
-                            let protocol = agreed(&stream);
-                            Box::pin(http.serve(protocol, stream, peer, service, watcher)).await;
-                        }
-                        // Scanners and clients that trust another certificate come and go.
-                        Ok(Err(error)) => {
-                            tracing::debug!(%error, "a connection could not be secured: {error}");
-                        }
-                        Err(_) => tracing::debug!("a connection was not secured in time"),
-                    }
+                    let Some(stream) = Box::pin(secure(tls, stream, time_max)).await else {
+                        return;
+                    };
+                    http.serve(agreed(&stream), *stream, peer, service, watcher).await;
                 }
             }
         }
     };
     acceptor.run(serve).await
+}
+
+/// Does the handshake of TLS. Returns `None` when it fails: scanners and clients that trust another
+/// certificate come and go.
+async fn secure(
+    tls: TlsAcceptor,
+    stream: TcpStream,
+    time_max: Duration,
+) -> Option<Box<TlsStream<TcpStream>>> {
+    match timeout(time_max, tls.accept(stream)).await {
+        Ok(Ok(stream)) => return Some(Box::new(stream)),
+        Ok(Err(error)) => tracing::debug!(%error, "a connection could not be secured: {error}"),
+        Err(_) => tracing::debug!("a connection was not secured in time"),
+    }
+    None
 }
 
 /// Closes connections to replicas that nobody needs, for ever.

@@ -4,6 +4,7 @@ mod access;
 mod document;
 mod drain;
 mod framing;
+mod handover;
 mod headers;
 mod hedge;
 mod page;

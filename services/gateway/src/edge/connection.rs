@@ -9,7 +9,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::server::graceful::Watcher;
-use serve::Protocol;
+use serve::{Protocol, Served};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::Service;
 
@@ -35,14 +35,15 @@ impl Http {
     }
 
     /// Serves a connection until it ends.
-    pub(crate) async fn serve<T, S>(
+    pub(crate) fn serve<T, S>(
         &self,
         protocol: Protocol,
         stream: T,
         peer: Rc<Peer>,
         service: S,
         watcher: Watcher,
-    ) where
+    ) -> Served
+    where
         T: AsyncRead + AsyncWrite + Unpin + 'static,
         S: Service<Box<Exchange>, Response = Reply, Error = Infallible> + 'static,
         S::Future: 'static,
@@ -51,12 +52,12 @@ impl Http {
             Protocol::Http1 => {
                 let (stream, refusals) = Checked::new(stream, self.head_time_max);
                 let service = exchanges(service, peer, refusals);
-                self.http.serve_http1(stream, service, watcher).await;
+                self.http.serve_http1(stream, service, watcher)
             }
             // It frames its messages itself (RFC 9113 §4.1).
             Protocol::Http2 => {
                 let service = exchanges(service, peer, Refusals::default());
-                self.http.serve_http2(stream, service, watcher).await;
+                self.http.serve_http2(stream, service, watcher)
             }
         }
     }
