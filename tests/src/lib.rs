@@ -18,6 +18,7 @@
 mod backing;
 mod binary;
 pub mod browser;
+mod front;
 pub mod gateway;
 pub mod history;
 mod home;

@@ -7,6 +7,7 @@ mod headers;
 mod page;
 mod replicas;
 mod retries;
+mod same;
 mod shutdown;
 mod streams;
 mod tls;
