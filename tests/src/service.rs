@@ -10,10 +10,14 @@ use crate::gateway::Gateway;
 use crate::home::Home;
 use crate::http::{Answer, Connection, Request};
 use crate::log::Log;
+use crate::poll::eventually;
 use crate::process::Process;
 use crate::report::Report;
 use crate::start::{REPORT, Start};
 use crate::transcript::Transcript;
+
+/// Longest time until a gateway that has started makes its first check.
+const CHECK_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// A running item service. A test ends it with [`stop`](Self::stop) or [`kill`](Self::kill); when
 /// the test panics it is killed.
@@ -77,6 +81,17 @@ impl Shelf {
     #[must_use]
     pub fn home(&self) -> &Home {
         self.process.home()
+    }
+
+    /// Waits until a gateway has asked for the first time whether it is ready, and was told so.
+    pub async fn first_check(&self) {
+        let checked = r#"shelf_http_requests_total{operation="get_readyz",status="200"} 1"#;
+        eventually("a gateway to check the service", CHECK_TIME_MAX, async || {
+            let mut connection = Connection::open(self.replica).await;
+            let metrics = connection.send(&Request::get("/metrics")).await.text();
+            metrics.lines().any(|line| line == checked).then_some(())
+        })
+        .await;
     }
 
     /// Opens a connection.

@@ -139,7 +139,11 @@ impl Start {
             Some(invocation) => Some(front::start(&invocation, address).await),
             None => None,
         };
-        Shelf::new(process, address, gateway, faults_expected)
+        let shelf = Shelf::new(process, address, gateway, faults_expected);
+        if shelf.is_behind_gateway() {
+            shelf.first_check().await;
+        }
+        shelf
     }
 
     /// Starts the service, and waits until it has refused to run.
