@@ -22,6 +22,7 @@ mod backing;
 mod binary;
 pub mod browser;
 mod crowd;
+mod front;
 pub mod gateway;
 pub mod history;
 mod home;

@@ -25,7 +25,8 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Invocation {
     pub(crate) home: Home,
-    arguments: Vec<String>,
+    /// Flags with their values; a switch has none.
+    arguments: Vec<(String, Option<String>)>,
     variables: Vec<(String, String)>,
     own_listen: bool,
 }
@@ -34,17 +35,23 @@ impl Invocation {
     /// Sets something.
     pub(crate) fn set(&mut self, flag: &str, value: impl Into<String>) {
         self.own_listen |= flag == "--listen";
-        self.arguments.extend([flag.to_owned(), value.into()]);
+        self.arguments.push((flag.to_owned(), Some(value.into())));
     }
 
     /// Switches something on.
     pub(crate) fn switch_on(&mut self, flag: &str) {
-        self.arguments.push(flag.to_owned());
+        self.arguments.push((flag.to_owned(), None));
     }
 
     /// Sets a variable of the environment.
     pub(crate) fn set_variable(&mut self, name: &str, value: impl Into<String>) {
         self.variables.push((name.to_owned(), value.into()));
+    }
+
+    /// Takes over what another one has of these flags.
+    pub(crate) fn adopt(&mut self, other: &Self, flags: &[&str]) {
+        let adopted = other.arguments.iter().filter(|(flag, _)| flags.contains(&flag.as_str()));
+        self.arguments.extend(adopted.cloned());
     }
 
     /// Runs `binary` in its home. `name` is what a failing test calls it.
@@ -53,7 +60,10 @@ impl Invocation {
         if !self.own_listen {
             command.args(["--listen", "127.0.0.1:0"]);
         }
-        command.args(["--log-format", "json"]).args(&self.arguments);
+        command.args(["--log-format", "json"]);
+        for (flag, value) in &self.arguments {
+            command.arg(flag).args(value);
+        }
         command.env_clear().envs(self.variables.iter().cloned()).current_dir(self.home.directory());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary can be run");

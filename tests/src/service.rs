@@ -6,20 +6,28 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::gateway::Gateway;
 use crate::home::Home;
 use crate::http::{Answer, Connection, Request};
 use crate::log::Log;
+use crate::poll::eventually;
 use crate::process::Process;
 use crate::report::Report;
 use crate::start::{REPORT, Start};
 use crate::transcript::Transcript;
+
+/// Longest time until a gateway that has started makes its first check.
+const CHECK_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// A running item service. A test ends it with [`stop`](Self::stop) or [`kill`](Self::kill); when
 /// the test panics it is killed.
 #[derive(Debug)]
 pub struct Shelf {
     process: Process,
-    address: SocketAddr,
+    /// Where the service itself listens.
+    replica: SocketAddr,
+    /// What stands in front of it, if something does.
+    gateway: Option<Gateway>,
     faults_expected: bool,
     transcript: Arc<Mutex<Transcript>>,
 }
@@ -31,26 +39,42 @@ impl Shelf {
         Start::new()
     }
 
-    pub(crate) fn new(process: Process, address: SocketAddr, faults_expected: bool) -> Self {
-        Self { process, address, faults_expected, transcript: Arc::default() }
+    pub(crate) fn new(
+        process: Process,
+        replica: SocketAddr,
+        gateway: Option<Gateway>,
+        faults_expected: bool,
+    ) -> Self {
+        Self { process, replica, gateway, faults_expected, transcript: Arc::default() }
     }
 
-    /// Returns where it listens.
+    /// Tells whether clients speak to a gateway in front of it.
+    #[must_use]
+    pub fn is_behind_gateway(&self) -> bool {
+        self.gateway.is_some()
+    }
+
+    /// Returns where clients connect.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.gateway.as_ref().map_or(self.replica, Gateway::address)
     }
 
     /// Returns its origin, such as `http://127.0.0.1:40001`.
     #[must_use]
     pub fn origin(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
     }
 
-    /// Returns its log.
+    /// Returns the log of the service itself.
     #[must_use]
     pub fn log(&self) -> &Log {
         self.process.log()
+    }
+
+    /// Returns all logs: the service's own, and that of what stands in front of it.
+    pub fn logs(&self) -> impl Iterator<Item = &Log> {
+        [self.log()].into_iter().chain(self.gateway.as_ref().map(Gateway::log))
     }
 
     /// Returns the directory it lives in.
@@ -59,9 +83,20 @@ impl Shelf {
         self.process.home()
     }
 
+    /// Waits until a gateway has asked for the first time whether it is ready, and was told so.
+    pub async fn first_check(&self) {
+        let checked = r#"shelf_http_requests_total{operation="get_readyz",status="200"} 1"#;
+        eventually("a gateway to check the service", CHECK_TIME_MAX, async || {
+            let mut connection = Connection::open(self.replica).await;
+            let metrics = connection.send(&Request::get("/metrics")).await.text();
+            metrics.lines().any(|line| line == checked).then_some(())
+        })
+        .await;
+    }
+
     /// Opens a connection.
     pub async fn connect(&self) -> Connection {
-        Connection::open(self.address).await
+        Connection::open(self.address()).await
     }
 
     /// Sends a request on a connection of its own, and notes request and answer in the transcript.
@@ -94,12 +129,24 @@ impl Shelf {
         let _ = std::fs::remove_file(self.home().path("faults/next"));
     }
 
-    /// Sends SIGTERM.
+    /// Sends SIGTERM to what clients speak to.
     pub fn terminate(&self) {
-        self.process.signal(Signal::TERM);
+        match &self.gateway {
+            Some(gateway) => gateway.terminate(),
+            None => self.process.signal(Signal::TERM),
+        }
     }
 
-    /// Stops it where it is (SIGSTOP): connections stay open and nothing is answered.
+    /// Waits until it has understood that it is to [stop](Self::terminate).
+    pub async fn stopping(&self) {
+        let log = self.gateway.as_ref().map_or(self.log(), Gateway::log);
+        log.wait_for("the service to say that it stops", |event| {
+            event["message"].as_str().is_some_and(|message| message.starts_with("stopping"))
+        })
+        .await;
+    }
+
+    /// Stops the service where it is (SIGSTOP): connections stay open and it answers nothing.
     pub fn pause(&self) {
         self.process.signal(Signal::STOP);
     }
@@ -110,14 +157,23 @@ impl Shelf {
     }
 
     /// Waits for the end after [`terminate`](Self::terminate): exit code 0, no fault in the log, and
-    /// no answer that the document does not promise. Returns the report and how long it took.
+    /// no answer that the document does not promise. A gateway ends first, so that nobody is cut
+    /// off. Returns the service's report and how long all took.
     ///
     /// # Panics
     /// If it ends otherwise, or not in time.
     pub async fn ended(mut self) -> (Report, Duration) {
-        let (status, took) = self.process.ended().await;
+        let mut took = Duration::ZERO;
+        if let Some(gateway) = self.gateway.take() {
+            let (report, gateway_took) = gateway.ended_with_report().await;
+            report.assert_documented();
+            took += gateway_took;
+            self.process.signal(Signal::TERM);
+        }
+        let (status, service_took) = self.process.ended().await;
+        took += service_took;
         let report = Report::read(&self.home().path(REPORT));
-        assert!(report.undocumented.is_empty(), "undocumented answers: {:#?}", report.undocumented);
+        report.assert_documented();
         assert_eq!(status.code(), Some(0), "it ended with {status}");
         if !self.faults_expected {
             let faults = self.log().faults();
@@ -132,9 +188,12 @@ impl Shelf {
         self.ended().await.0
     }
 
-    /// Ends it at once, as `kill -9` does.
+    /// Ends it at once, as `kill -9` does. A gateway is paused first and killed afterwards: clients
+    /// are to hear of the end what they hear from the service itself, which is nothing.
     pub fn kill(mut self) -> Home {
+        self.gateway.iter().for_each(Gateway::pause);
         self.process.kill();
+        self.gateway.take().map(Gateway::kill);
         self.home().clone()
     }
 }

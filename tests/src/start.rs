@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::binary;
+use crate::front;
 use crate::home::Home;
 use crate::process::{Invocation, Process, Refused};
 use crate::service::Shelf;
@@ -17,12 +18,13 @@ pub struct Start {
     invocation: Invocation,
     store: String,
     faults_expected: bool,
+    has_gateway: bool,
 }
 
 impl Start {
     pub(crate) fn new() -> Self {
-        let store = "memory:".to_owned();
-        Self { invocation: Invocation::default(), store, faults_expected: false }
+        let (invocation, store) = (Invocation::default(), "memory:".to_owned());
+        Self { invocation, store, faults_expected: false, has_gateway: front::is_wanted() }
     }
 
     /// Keeps everything in `home`, which may hold the data of an earlier service.
@@ -108,16 +110,40 @@ impl Start {
         self
     }
 
-    /// Starts the service, and waits until it listens.
+    /// Puts no gateway in front of it, whatever `SHELF_E2E_FRONT` says: the test is about the service
+    /// as such, or brings a gateway of its own.
+    #[must_use]
+    pub fn bare(mut self) -> Self {
+        self.has_gateway = false;
+        self
+    }
+
+    /// Puts a gateway in front of it, whatever `SHELF_E2E_FRONT` says.
+    #[must_use]
+    pub fn behind_gateway(mut self) -> Self {
+        self.has_gateway = true;
+        self
+    }
+
+    /// Starts the service and what is to stand in front of it, and waits until they listen.
     ///
     /// # Panics
-    /// If it does not; its log says why.
+    /// If one of them does not; its log says why.
     pub async fn spawn(self) -> Shelf {
         let faults_expected = self.faults_expected;
+        let front = self.has_gateway.then(|| self.invocation.clone());
         let _ = fs::remove_file(self.invocation.home.path(REPORT));
         let mut process = self.run();
         let [address] = process.addresses(["address"]).await;
-        Shelf::new(process, address, faults_expected)
+        let gateway = match front {
+            Some(invocation) => Some(front::start(&invocation, address).await),
+            None => None,
+        };
+        let shelf = Shelf::new(process, address, gateway, faults_expected);
+        if shelf.is_behind_gateway() {
+            shelf.first_check().await;
+        }
+        shelf
     }
 
     /// Starts the service, and waits until it has refused to run.

@@ -74,6 +74,13 @@ impl StartGateway {
         self
     }
 
+    /// Sets what a service in front of which it stands is started with, as far as it is among
+    /// `flags`.
+    pub(crate) fn adopting(mut self, service: &Invocation, flags: &[&str]) -> Self {
+        self.0.adopt(service, flags);
+        self
+    }
+
     /// Starts the gateway, and waits until it listens.
     ///
     /// # Panics
@@ -178,6 +185,16 @@ impl Gateway {
         self.process.signal(Signal::TERM);
     }
 
+    /// Stops it where it is (SIGSTOP), and nothing is answered.
+    pub(crate) fn pause(&self) {
+        self.process.signal(Signal::STOP);
+    }
+
+    /// Ends it at once, as `kill -9` does.
+    pub(crate) fn kill(mut self) {
+        self.process.kill();
+    }
+
     /// Waits for the end after [`terminate`](Self::terminate): exit code 0, and no panic and no
     /// error in the log. Returns how long it took.
     ///
@@ -206,10 +223,19 @@ impl Gateway {
     /// # Panics
     /// If it was not started to [`check`](StartGateway::check_contract) them.
     pub async fn stop_with_report(self) -> Report {
-        let home = self.home().clone();
         self.terminate();
-        self.ended().await;
-        Report::read(&home.path(REPORT))
+        self.ended_with_report().await.0
+    }
+
+    /// Waits for the end as [`ended`](Self::ended) does, and returns what it found when it checked
+    /// its answers.
+    ///
+    /// # Panics
+    /// If it was not started to [`check`](StartGateway::check_contract) them.
+    pub async fn ended_with_report(self) -> (Report, Duration) {
+        let home = self.home().clone();
+        let took = self.ended().await;
+        (Report::read(&home.path(REPORT)), took)
     }
 
     /// Stops it as an operator does.

@@ -10,6 +10,7 @@ mod hedge;
 mod page;
 mod replicas;
 mod retries;
+mod same;
 mod shutdown;
 mod streams;
 mod tls;

@@ -41,7 +41,7 @@ use crate::worker::Worker;
 
 pub(crate) use hedge::{Hedge, HedgeAfter};
 pub(crate) use key::Keys;
-pub(crate) use stream::Stream;
+pub(crate) use stream::{Stream, Watch};
 
 use intake::{BodyFault, Intake, take};
 use plan::Plan;
@@ -142,7 +142,7 @@ pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) ->
         Err(fault) => return refuse(fault, closes),
     };
     let (head, deadline) = (exchange.head, exchange.deadline);
-    let mut attempts = Attempts { worker, plan: &plan, deadline, hedge: None };
+    let mut attempts = Attempts { worker, plan: &plan, deadline, closes, hedge: None };
     match intake {
         Intake::Whole(bytes) => {
             attempts.hedge = worker.hedge.as_ref().filter(|_| plan.is_read && bytes.is_none());
@@ -173,9 +173,13 @@ pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) ->
 fn refuse(fault: BodyFault, closes: bool) -> Reply {
     let mut reply = fault.reply();
     if closes {
-        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        announce_close(&mut reply);
     }
     reply
+}
+
+fn announce_close(reply: &mut Reply) {
+    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
 }
 
 /// The attempts of one request.
@@ -185,6 +189,8 @@ struct Attempts<'a> {
     deadline: Instant,
     /// When a second replica is asked as well, if ever.
     hedge: Option<&'a Hedge>,
+    /// Whether the client's connection can be ended: over HTTP/2 only the stream is.
+    closes: bool,
 }
 
 impl Attempts<'_> {
@@ -257,7 +263,15 @@ impl Attempts<'_> {
             match sent {
                 Ok((answer, lease)) => {
                     in_flight.replica().answered(started.elapsed(), is_fault(&answer));
-                    return Ok(self.pass_on(Answered { answer, lease, in_flight }));
+                    // A replica that has not read the body ends its connection, so that the rest is
+                    // not taken for a request. It is the same here.
+                    let is_unread = answer.headers().get(CONNECTION).is_some_and(|v| v == "close");
+                    let mut reply = self.pass_on(Answered { answer, lease, in_flight });
+                    reply.body_mut().keep(watch.clone());
+                    if is_unread && self.closes {
+                        announce_close(&mut reply);
+                    }
+                    return Ok(reply);
                 }
                 Err(Failure { fate: Fate::Unsent(unsent), cause }) => {
                     in_flight.replica().failed(started.elapsed());
