@@ -1,11 +1,13 @@
 //! The gateway: black box, over real sockets.
 
 mod access;
+mod cache;
 mod document;
 mod framing;
 mod headers;
 mod hedge;
 mod page;
+mod reads;
 mod replicas;
 mod retries;
 mod shutdown;

@@ -16,7 +16,9 @@ use http::Request;
 use tokio::time::sleep;
 use tower::retry::budget::Budget;
 
-use super::{Answered, Attempts, Failed, Tried};
+use super::Attempts;
+use super::outcome::{Answered, Failed};
+use super::tried::Tried;
 use crate::balance::InFlight;
 use crate::body::Sent;
 
