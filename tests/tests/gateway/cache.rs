@@ -144,6 +144,7 @@ async fn a_304_about_another_tag_is_not_believed() {
         }
         let answer = gateway.send(request).await;
         assert_eq!(answer.status, wanted, "{own:?} {tag:?}");
+        assert_eq!(status(&answer) == VALID, wanted == 200, "{own:?} {tag:?}");
         gateway.stop().await;
     }
 }

@@ -100,7 +100,8 @@ fn revalidated(asked: &Asked, kept: &Kept, answer: Reply) -> Landed {
             return useless(Useless::OtherTag, Status::Stale { stored: false });
         }
     };
-    Landed::of(Answer { head, body, status: Status::Valid })
+    let status = if is_ours { Status::Valid } else { Status::Stale { stored: false } };
+    Landed::of(Answer { head, body, status })
 }
 
 /// Takes any other answer in, if it can be shared, and keeps it, if that is of use.

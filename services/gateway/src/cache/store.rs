@@ -123,7 +123,7 @@ impl Store {
         self.kept.get(key).filter(|kept| kept.generation == generation)
     }
 
-    /// Keeps an answer, if it has a strong tag. Returns whether it did.
+    /// Keeps an answer, if it has a strong tag and is not too heavy. Returns whether it did.
     pub(super) fn put(
         &self,
         key: &Key,
@@ -143,7 +143,7 @@ impl Store {
         let Some(tag) = copy(tag) else { return false };
         let body = Bytes::copy_from_slice(body);
         self.kept.insert(Arc::clone(key), Arc::new(Kept { tag, headers: own, body, generation }));
-        true
+        self.kept.contains_key(key)
     }
 
     /// Drops what is kept.
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn what_is_too_large_for_the_whole_is_not_kept() {
         let store = Store::new(10_000);
-        put(&store, "/a", 20_000);
+        assert!(!put(&store, "/a", 20_000));
         assert_eq!((has(&store, "/a"), store.entries(), store.bytes()), (false, 0, 0));
     }
 
