@@ -1,6 +1,7 @@
 //! The gateway: black box, over real sockets.
 
 mod access;
+mod cache;
 mod document;
 mod drain;
 mod framing;
@@ -8,6 +9,7 @@ mod handover;
 mod headers;
 mod hedge;
 mod page;
+mod reads;
 mod replicas;
 mod retries;
 mod same;
