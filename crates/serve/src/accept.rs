@@ -10,10 +10,11 @@ use std::time::Duration;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::farewell::Leaving;
 use crate::phase::Phase;
+use crate::protocol::{self, Protocol};
 use crate::queue;
 
 /// Pause after a failed accept: too many open files do not go away at once.
@@ -39,6 +40,7 @@ pub struct Acceptor {
     /// Shared by all workers: one permit a connection.
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) phase: watch::Receiver<Phase>,
+    pub(crate) silence_time_max: Duration,
     pub(crate) drain_time_max: Duration,
     pub(crate) leaving: Leaving,
 }
@@ -52,6 +54,20 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// Watches hyper's connection, so that it ends after its request when the worker is to end.
     pub watcher: Watcher,
+    silence_time_max: Duration,
+    /// Closed when those who have not said anything are not waited for any longer.
+    patience: watch::Receiver<()>,
+}
+
+impl Connection {
+    /// Waits until the client shows which protocol it speaks. Returns `None` when there is nothing to
+    /// serve: the client has gone, or has been silent for too long.
+    pub async fn protocol(&mut self) -> Option<Protocol> {
+        tokio::select! {
+            told = timeout(self.silence_time_max, protocol::told(&self.stream)) => told.ok()?.ok()?,
+            _ = self.patience.changed() => None,
+        }
+    }
 }
 
 impl Acceptor {
@@ -67,7 +83,13 @@ impl Acceptor {
     where
         F: Future<Output = ()> + 'static,
     {
-        let open = Open { serve, graceful: GracefulShutdown::new(), count: Rc::new(()) };
+        let open = Open {
+            serve,
+            silence_time_max: self.silence_time_max,
+            graceful: GracefulShutdown::new(),
+            patience: watch::Sender::new(()),
+            count: Rc::new(()),
+        };
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -132,13 +154,17 @@ where
         () = open.all_ended() => {}
         () = sleep(LINGER) => {}
     }
-    open.graceful.shutdown().await;
+    let Open { graceful, patience, .. } = open;
+    drop(patience);
+    graceful.shutdown().await;
 }
 
 /// The connections that are open.
 struct Open<S> {
     serve: S,
+    silence_time_max: Duration,
     graceful: GracefulShutdown,
+    patience: watch::Sender<()>,
     /// Cloned for each connection, so that it counts them.
     count: Rc<()>,
 }
@@ -154,8 +180,15 @@ where
             tracing::debug!(%error, "a connection ended at once: {error}");
             return;
         }
-        let connection = Connection { stream, peer, watcher: self.graceful.watcher() };
-        let served = (self.serve)(connection);
+        let connection = Connection {
+            stream,
+            peer,
+            watcher: self.graceful.watcher(),
+            silence_time_max: self.silence_time_max,
+            patience: self.patience.subscribe(),
+        };
+        // In a box: a task that awaits what it was given has room for it twice.
+        let served = Box::pin((self.serve)(connection));
         let counted = Rc::clone(&self.count);
         tokio::task::spawn_local(async move {
             served.await;

@@ -12,18 +12,20 @@
 //! - [`Acceptor`] takes a worker's connections, and when the worker is to end loses none of them;
 //!   [`Farewell`] tells their clients.
 //! - [`notify`] tells systemd when it is ready.
-//! - [`Alarm`] and [`OnThisThread`] are hyper's timer and executor for a connection that stays on its
-//!   worker.
+//! - [`Connection::protocol`] tells what a client speaks, and [`Http`] serves that by hyper; [`Alarm`]
+//!   is a timer for a connection's many deadlines.
 
 mod accept;
 mod alarm;
 mod executor;
 mod farewell;
 mod handed;
+mod http;
 mod listen;
 pub mod logs;
 pub mod notify;
 mod phase;
+mod protocol;
 mod queue;
 pub mod settings;
 mod signals;
@@ -32,10 +34,11 @@ mod workers;
 
 pub use accept::{Acceptor, Connection};
 pub use alarm::Alarm;
-pub use executor::OnThisThread;
 pub use farewell::{Farewell, Leaving};
 pub use handed::Handed;
+pub use http::{Http, Served};
 pub use listen::Sockets;
 pub use phase::Phase;
+pub use protocol::Protocol;
 pub use signals::Signals;
 pub use workers::{Limits, Workers, worker_count};

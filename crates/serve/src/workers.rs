@@ -31,6 +31,8 @@ pub fn worker_count(wanted: Option<NonZeroUsize>) -> usize {
 pub struct Limits {
     /// Most connections at a time; further ones wait to be accepted.
     pub connections_max: NonZeroUsize,
+    /// Longest time until a connection's first byte.
+    pub silence_time_max: Duration,
     /// Longest time that requests in progress are given at the end.
     pub drain_time_max: Duration,
 }
@@ -64,15 +66,14 @@ impl Workers {
             sockets.each.into_iter().zip(work).enumerate().map(|(number, (socket, work))| {
                 let (connections, phase) = (Arc::clone(&connections), phases.clone());
                 start(number, socket, move |listener| {
-                    let drain_time_max = limits.drain_time_max;
-                    let leaving = Leaving::default();
                     work(Acceptor {
                         listener,
                         is_shared,
                         connections,
                         phase,
-                        drain_time_max,
-                        leaving,
+                        silence_time_max: limits.silence_time_max,
+                        drain_time_max: limits.drain_time_max,
+                        leaving: Leaving::default(),
                     })
                 })
             });

@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use crate::access::InvalidKeys;
 use crate::admin::{self, Admin};
 use crate::balance::Replicas;
+use crate::cache;
 use crate::control::{self, Watches};
 use crate::discover::{Discovery, Dns, InvalidDns, InvalidReplicas, counted};
 use crate::document::{self, Documents, Record, Recorded};
@@ -75,12 +76,15 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let dns = Dns::new(settings)?;
     let access = control::access(settings)?;
     let limits = settings.rate_limit.map(|rate| Arc::new(Limits::new(rate)));
+    let cache_bytes_max = settings.cache_max.map(|size| size.as_u64()).filter(|bytes| *bytes > 0);
+    let cache = cache_bytes_max.map(|bytes_max| Arc::new(cache::Store::new(bytes_max)));
     let shared = Shared {
-        documents: Arc::new(Documents::new(access.as_ref(), limits.is_some())),
+        documents: Arc::new(Documents::new(access.as_ref(), limits.is_some(), cache.is_some())),
         replicas,
         metrics: Metrics::new(),
         access,
         limits,
+        cache,
         tls: tls(settings)?,
         overload,
     };
@@ -109,6 +113,7 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new(&main).map_err(Failure::Runtime)?;
     let limits = serve::Limits {
         connections_max: settings.connections_max,
+        silence_time_max: settings.idle_time_max,
         drain_time_max: settings.common.drain_time_max,
     };
     let work = (0..workers).map(|_| {
@@ -183,6 +188,7 @@ fn terms(settings: &Settings) -> Terms {
         request_time_max: settings.request_time_max,
         try_time_max: settings.try_time_max,
         connect_time_max: settings.connect_time_max,
+        hedge_after: settings.hedge_after,
         head_time_max: settings.head_time_max,
         idle_time_max: settings.idle_time_max,
         target_bytes_max: bytes(settings.target_max),

@@ -161,6 +161,7 @@ where
     let mut signals = Signals::new(main).map_err(Failure::Runtime)?;
     let limits = serve::Limits {
         connections_max: settings.connections_max,
+        silence_time_max: settings.idle_time_max,
         drain_time_max: settings.common.drain_time_max,
     };
     let idle_time_max = settings.idle_time_max;
