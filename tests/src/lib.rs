@@ -11,13 +11,17 @@
 //!   every byte of the answers.
 //! - [`Workload`] lets clients work on the same items while a [`Nemesis`] disturbs a [`Stage`], and
 //!   [`history`] judges what they saw.
+//! - An [`Activated`] service is given its sockets, as systemd does it.
+//! - A [`Crowd`] never stops asking, and tells whether one of its requests was lost.
 //! - [`browser`] drives a real Chromium.
 //!
 //! Processes are ended by their id, also when a test panics; the log of the service is printed then.
 
+mod activated;
 mod backing;
 mod binary;
 pub mod browser;
+mod crowd;
 mod front;
 pub mod gateway;
 pub mod history;
@@ -37,7 +41,9 @@ mod stores;
 mod transcript;
 mod workload;
 
+pub use self::activated::Activated;
 pub use self::backing::Backing;
+pub use self::crowd::{Client, Crowd};
 pub use self::home::Home;
 pub use self::http::{Answer, Connection, Request};
 pub use self::log::Log;

@@ -32,6 +32,8 @@ struct Inner {
     by_status: [OnceLock<IntCounter>; STATUSES],
     durations: Histogram,
     retries: IntCounter,
+    hedges: IntCounter,
+    hedges_won: IntCounter,
     in_flight: IntGaugeVec,
     up: IntGaugeVec,
     limit: IntGauge,
@@ -50,11 +52,19 @@ impl Metrics {
         );
         let durations =
             Histogram::with_opts(durations.buckets(DURATION_BUCKETS.to_vec())).expect(legal);
-        let retries = IntCounter::new(
+        let counter = |name: &str, help: &str| IntCounter::new(name, help).expect(legal);
+        let retries = counter(
             "shelf_gateway_retries_total",
             "Requests that were sent to a replica once more.",
         );
-        let retries = retries.expect(legal);
+        let hedges = counter(
+            "shelf_gateway_hedges_total",
+            "Reads that were sent to a second replica because the first took long.",
+        );
+        let hedges_won = counter(
+            "shelf_gateway_hedges_won_total",
+            "Reads that the second replica answered first.",
+        );
         let gauge = |name: &str, help: &str| {
             IntGaugeVec::new(Opts::new(name, help), &["replica"]).expect(legal)
         };
@@ -70,6 +80,8 @@ impl Metrics {
             Box::new(answers.clone()) as Box<dyn prometheus::core::Collector>,
             Box::new(durations.clone()),
             Box::new(retries.clone()),
+            Box::new(hedges.clone()),
+            Box::new(hedges_won.clone()),
             Box::new(in_flight.clone()),
             Box::new(up.clone()),
             Box::new(limit.clone()),
@@ -83,6 +95,8 @@ impl Metrics {
             by_status,
             durations,
             retries,
+            hedges,
+            hedges_won,
             in_flight,
             up,
             limit,
@@ -101,6 +115,16 @@ impl Metrics {
     /// Counts a request that is sent once more.
     pub(crate) fn retried(&self) {
         self.0.retries.inc();
+    }
+
+    /// Counts a read that is sent to a second replica.
+    pub(crate) fn hedged(&self) {
+        self.0.hedges.inc();
+    }
+
+    /// Counts a read that the second replica answered first.
+    pub(crate) fn hedge_won(&self) {
+        self.0.hedges_won.inc();
     }
 
     /// Returns everything in the text format of Prometheus.

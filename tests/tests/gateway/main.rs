@@ -2,8 +2,11 @@
 
 mod access;
 mod document;
+mod drain;
 mod framing;
+mod handover;
 mod headers;
+mod hedge;
 mod page;
 mod replicas;
 mod retries;

@@ -9,13 +9,17 @@
 //!
 //! Bodies up to [`REPLAY_BYTES_MAX`] are held until the answer is there. Larger ones pass through,
 //! and what was maybe sent of them is not repeated.
+//!
+//! A read that takes long may be sent to a second replica before the first has failed ([`hedge`]).
 
+mod hedge;
 mod intake;
 mod key;
 mod plan;
 mod stream;
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use contract::Problem;
@@ -35,6 +39,7 @@ use crate::headers::strip_hop;
 use crate::upstream::{Cause, Failure, Fate, Lease, send};
 use crate::worker::Worker;
 
+pub(crate) use hedge::{Hedge, HedgeAfter};
 pub(crate) use key::Keys;
 pub(crate) use stream::{Stream, Watch};
 
@@ -52,10 +57,78 @@ const ATTEMPTS_MAX: usize = 3;
 /// with each attempt, and half of it is drawn. A restart takes longer, a full backlog does not.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// A request that was answered.
+struct Answered {
+    answer: Response<Incoming>,
+    lease: Lease,
+    in_flight: InFlight,
+}
+
 /// An attempt that may be repeated.
 struct Failed {
     unsent: bool,
     cause: Cause,
+}
+
+impl Failed {
+    /// Returns what the client is told of two failures. Once the request may have arrived, no
+    /// failure to send it makes that untrue.
+    fn or_worse(self, other: Self) -> Self {
+        if self.unsent { other } else { self }
+    }
+}
+
+/// The numbers of the replicas that were sent a request.
+#[derive(Default)]
+struct Tried {
+    numbers: [u64; ATTEMPTS_MAX],
+    count: usize,
+}
+
+impl Tried {
+    fn numbers(&self) -> &[u64] {
+        &self.numbers[..self.count]
+    }
+
+    fn contains(&self, number: u64) -> bool {
+        self.numbers().contains(&number)
+    }
+
+    fn is_full(&self) -> bool {
+        self.count == ATTEMPTS_MAX
+    }
+
+    fn add(&mut self, number: u64) {
+        self.numbers[self.count] = number;
+        self.count += 1;
+    }
+}
+
+/// An attempt that is under way. One that is given up before it has ended, because another one
+/// was faster or the client hung up, tells its replica how long it has lasted.
+struct UnderWay {
+    in_flight: Option<InFlight>,
+    started: Instant,
+}
+
+impl UnderWay {
+    fn start(in_flight: InFlight) -> Self {
+        Self { in_flight: Some(in_flight), started: Instant::now() }
+    }
+
+    /// Returns the replica's request, and how long it took.
+    fn end(mut self) -> (InFlight, Duration) {
+        let in_flight = self.in_flight.take().expect("an attempt ends once");
+        (in_flight, self.started.elapsed())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some(in_flight) = &self.in_flight {
+            in_flight.replica().given_up(self.started.elapsed());
+        }
+    }
 }
 
 /// Sends the request to a replica, and to others if need be. Always returns an answer.
@@ -69,9 +142,10 @@ pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) ->
         Err(fault) => return refuse(fault, closes),
     };
     let (head, deadline) = (exchange.head, exchange.deadline);
-    let attempts = Attempts { worker, plan: &plan, deadline, closes };
+    let mut attempts = Attempts { worker, plan: &plan, deadline, closes, hedge: None };
     match intake {
         Intake::Whole(bytes) => {
+            attempts.hedge = worker.hedge.as_ref().filter(|_| plan.is_read && bytes.is_none());
             let request = || {
                 let mut request = Request::new(Sent::Whole(bytes.clone()));
                 *request.method_mut() = head.method.clone();
@@ -113,6 +187,8 @@ struct Attempts<'a> {
     worker: &'a Rc<Worker>,
     plan: &'a Plan,
     deadline: Instant,
+    /// When a second replica is asked as well, if ever.
+    hedge: Option<&'a Hedge>,
     /// Whether the client's connection can be ended: over HTTP/2 only the stream is.
     closes: bool,
 }
@@ -121,35 +197,37 @@ impl Attempts<'_> {
     /// Sends a request that can be made again.
     async fn repeat(&self, request: impl Fn() -> Request<Sent>) -> Result<Reply, Unserved> {
         self.worker.budget.deposit();
-        let mut tried = [u64::MAX; ATTEMPTS_MAX];
-        let mut next = Some(request());
-        // What the client is told in the end. Once the request may have arrived, no later failure
-        // to send it makes that untrue.
+        let mut tried = Tried::default();
         let mut worst: Option<Failed> = None;
-        for attempt in 0..ATTEMPTS_MAX {
-            let in_flight = match self.choose(&tried[..attempt]) {
+        while !tried.is_full() {
+            let in_flight = match self.choose(&tried) {
                 Ok(in_flight) => in_flight,
                 Err(unserved) => return Err(worst.map_or(unserved, give_up)),
             };
-            let again = tried[..attempt].contains(&in_flight.replica().number);
-            tried[attempt] = in_flight.replica().number;
+            let (number, attempt) = (in_flight.replica().number, tried.count);
+            let again = tried.contains(number);
+            tried.add(number);
             if again && !self.pause(attempt).await {
                 break;
             }
             if attempt > 0 {
                 self.worker.shared.metrics.retried();
             }
-            let request = next.take().unwrap_or_else(&request);
-            let failed = match self.once(in_flight, request).await {
-                Ok((answer, lease, in_flight)) => {
-                    return Ok(self.pass_on(answer, lease, in_flight));
-                }
+            let sent = match self.hedge {
+                None => self.once(in_flight, request()).await,
+                // In a box, so that requests which are not hedged have no room for it.
+                Some(hedge) => Box::pin(self.hedged(hedge, in_flight, &request, &mut tried)).await,
+            };
+            let failed = match sent {
+                Ok(answered) => return Ok(self.pass_on(answered)),
                 Err(failed) => failed,
             };
-            let may_repeat = failed.unsent || self.plan.repeatable && self.worker.budget.withdraw();
-            if worst.as_ref().is_none_or(|worst| worst.unsent) {
-                worst = Some(failed);
-            }
+            let may_repeat = !tried.is_full()
+                && (failed.unsent || self.plan.repeatable && self.worker.budget.withdraw());
+            worst = Some(match worst {
+                Some(worst) => worst.or_worse(failed),
+                None => failed,
+            });
             if !may_repeat || Instant::now() >= self.deadline {
                 break;
             }
@@ -160,11 +238,11 @@ impl Attempts<'_> {
     /// Sends a request whose body passes through: another attempt is made only as long as nothing
     /// of it was sent.
     async fn pass(&self, request: Request<Sent>, watch: &stream::Watch) -> Result<Reply, Unserved> {
-        let mut tried = [u64::MAX; ATTEMPTS_MAX];
+        let mut tried = Tried::default();
         let mut request = Some(request);
-        for attempt in 0..ATTEMPTS_MAX {
-            let in_flight = self.choose(&tried[..attempt])?;
-            tried[attempt] = in_flight.replica().number;
+        while !tried.is_full() {
+            let in_flight = self.choose(&tried)?;
+            tried.add(in_flight.replica().number);
             let Some(sent) = request.take() else { break };
             let started = Instant::now();
             let sending = send(
@@ -188,7 +266,7 @@ impl Attempts<'_> {
                     // A replica that has not read the body ends its connection, so that the rest is
                     // not taken for a request. It is the same here.
                     let is_unread = answer.headers().get(CONNECTION).is_some_and(|v| v == "close");
-                    let mut reply = self.pass_on(answer, lease, in_flight);
+                    let mut reply = self.pass_on(Answered { answer, lease, in_flight });
                     reply.body_mut().keep(watch.clone());
                     if is_unread && self.closes {
                         announce_close(&mut reply);
@@ -198,7 +276,7 @@ impl Attempts<'_> {
                 Err(Failure { fate: Fate::Unsent(unsent), cause }) => {
                     in_flight.replica().failed(started.elapsed());
                     request = Some(*unsent);
-                    if attempt + 1 == ATTEMPTS_MAX {
+                    if tried.is_full() {
                         return Err(give_up(Failed { unsent: true, cause }));
                     }
                 }
@@ -213,17 +291,21 @@ impl Attempts<'_> {
         Err(timed_out(false))
     }
 
-    fn choose(&self, tried: &[u64]) -> Result<InFlight, Unserved> {
+    fn choose(&self, tried: &Tried) -> Result<InFlight, Unserved> {
         let (worker, now) = (self.worker, clock::now());
         let replicas = worker.shared.replicas.load();
         let key = self.plan.key();
         let max = worker.terms.replica_requests_max;
-        replicas.choose(worker.terms.balance, key, tried, max, now).map_err(|none| match none {
-            NoReplica::None => {
-                let problem = Problem::new("The gateway knows of no replica.");
-                Unsent::NoReplica(problem, RetryAfter(1)).into()
+        replicas.choose(worker.terms.balance, key, tried.numbers(), max, now).map_err(|none| {
+            match none {
+                NoReplica::None => {
+                    let problem = Problem::new("The gateway knows of no replica.");
+                    Unsent::NoReplica(problem, RetryAfter(1)).into()
+                }
+                NoReplica::Full => {
+                    Excess::GatewayOverloaded(Problem::default(), RetryAfter(1)).into()
+                }
             }
-            NoReplica::Full => Excess::GatewayOverloaded(Problem::default(), RetryAfter(1)).into(),
         })
     }
 
@@ -239,34 +321,33 @@ impl Attempts<'_> {
     }
 
     /// One attempt.
-    async fn once(
-        &self,
-        in_flight: InFlight,
-        request: Request<Sent>,
-    ) -> Result<(Response<Incoming>, Lease, InFlight), Failed> {
+    async fn once(&self, in_flight: InFlight, request: Request<Sent>) -> Result<Answered, Failed> {
         let terms = &self.worker.terms;
-        let started = Instant::now();
-        let time = self.deadline.saturating_duration_since(started).min(terms.try_time_max);
-        let sending =
-            send(&self.worker.pools, in_flight.replica(), request, terms.connect_time_max);
-        let failure = match timeout(time, sending).await {
+        let replica = Arc::clone(in_flight.replica());
+        let under_way = UnderWay::start(in_flight);
+        let left = self.deadline.saturating_duration_since(under_way.started);
+        let sending = send(&self.worker.pools, &replica, request, terms.connect_time_max);
+        let sent = timeout(left.min(terms.try_time_max), sending).await;
+        let (in_flight, took) = under_way.end();
+        let failure = match sent {
             Ok(Ok((answer, lease))) => {
-                in_flight.replica().answered(started.elapsed(), is_fault(&answer));
-                return Ok((answer, lease, in_flight));
+                replica.answered(took, is_fault(&answer));
+                return Ok(Answered { answer, lease, in_flight });
             }
             Ok(Err(failure)) => failure,
             Err(_) => Failure { fate: Fate::MaybeSent, cause: Cause::Timeout },
         };
-        let replica = &in_flight.replica().origin;
+        let origin = &replica.origin;
         let unsent = matches!(failure.fate, Fate::Unsent(_));
         let error = chain(&failure.cause);
-        tracing::debug!(%replica, unsent, error, "an attempt at {replica} failed: {error}");
-        in_flight.replica().failed(started.elapsed());
+        tracing::debug!(replica = %origin, unsent, error, "an attempt at {origin} failed: {error}");
+        replica.failed(took);
         Err(Failed { unsent, cause: failure.cause })
     }
 
     /// Makes a replica's answer the gateway's.
-    fn pass_on(&self, answer: Response<Incoming>, lease: Lease, in_flight: InFlight) -> Reply {
+    fn pass_on(&self, answered: Answered) -> Reply {
+        let Answered { answer, lease, in_flight } = answered;
         let (mut head, body) = answer.into_parts();
         strip_hop(&mut head.headers);
         let pause_max = self.worker.terms.request_time_max;

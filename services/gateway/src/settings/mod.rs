@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
-use serve::logs::LogFormat;
+use serve::settings::Common;
 
 use crate::access::Url;
+use crate::attempt::HedgeAfter;
 use crate::balance::{Balance, Origin};
 use crate::rate::Rate;
 
@@ -29,9 +30,8 @@ pub(crate) use trusted::Trusted;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "gateway", version, max_term_width = 100, next_line_help = true)]
 pub(crate) struct Settings {
-    /// A TOML file with settings, named like the flags.
-    #[arg(long, env = "SHELF_GATEWAY_CONFIG", value_name = "FILE", hide_env_values = true)]
-    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) common: Common,
 
     /// The address to listen on. Port 0 lets the system choose; the log tells which.
     #[arg(
@@ -107,6 +107,12 @@ pub(crate) struct Settings {
     #[arg(long, env = "SHELF_GATEWAY_REQUEST_TIME_MAX", value_name = "TIME", default_value = "35s", value_parser = humantime::parse_duration, hide_env_values = true)]
     pub(crate) request_time_max: Duration,
 
+    /// Sends a GET or HEAD that has no answer after this time to a second replica as well, and takes
+    /// the first answer: a time such as 20ms, or p95 for that in which 95 of 100 reads are answered
+    /// [default: off].
+    #[arg(long, env = "SHELF_GATEWAY_HEDGE_AFTER", value_name = "TIME", hide_env_values = true)]
+    pub(crate) hedge_after: Option<HedgeAfter>,
+
     /// A proxy in front of the gateway, as an address or a network such as 10.0.0.0/8, whose
     /// Forwarded and X-Forwarded-* are believed. Repeat it, or separate several by commas.
     #[arg(
@@ -176,10 +182,6 @@ pub(crate) struct Settings {
     )]
     pub(crate) latency_target: Duration,
 
-    /// Threads that serve connections [default: one a core].
-    #[arg(long, env = "SHELF_GATEWAY_WORKERS", value_name = "NUMBER", hide_env_values = true)]
-    pub(crate) workers: Option<NonZeroUsize>,
-
     /// Largest body of a request; a larger one is answered 413. It bounds streams; replicas bound
     /// items.
     #[arg(
@@ -235,30 +237,6 @@ pub(crate) struct Settings {
     #[arg(long, env = "SHELF_GATEWAY_IDLE_TIME_MAX", value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration, hide_env_values = true)]
     pub(crate) idle_time_max: Duration,
 
-    /// Longest time that requests in progress are given when the gateway is told to stop.
-    #[arg(long, env = "SHELF_GATEWAY_DRAIN_TIME_MAX", value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration, hide_env_values = true)]
-    pub(crate) drain_time_max: Duration,
-
-    /// The form of the log, which goes to standard error.
-    #[arg(
-        long,
-        env = "SHELF_GATEWAY_LOG_FORMAT",
-        value_name = "FORMAT",
-        default_value = "human",
-        hide_env_values = true
-    )]
-    pub(crate) log_format: LogFormat,
-
-    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as
-    /// `info,gateway=debug`.
-    #[arg(long, env = "SHELF_GATEWAY_LOG_LEVEL", value_name = "FILTER", default_value = "info", value_parser = serve::logs::filter, hide_env_values = true)]
-    pub(crate) log_level: String,
-
-    /// Logs every request. Those that fail by the fault of the gateway or a replica are logged in
-    /// any case.
-    #[arg(long, env = "SHELF_GATEWAY_LOG_REQUESTS", hide_env_values = true)]
-    pub(crate) log_requests: bool,
-
     /// Checks every answer against the OpenAPI document, writes a report to FILE at the end, and
     /// exits with 3 if an answer was undocumented. For tests and rehearsals: it is slow, and waits
     /// for the first replica before it listens.
@@ -286,7 +264,11 @@ pub(crate) fn read() -> Result<Settings, Error> {
 }
 
 fn read_from(arguments: Vec<OsString>) -> Result<Settings, Error> {
-    Settings::from_arg_matches(&serve::settings::read(Settings::command(), &arguments)?)
+    Settings::from_arg_matches(&serve::settings::read(
+        Settings::command(),
+        "SHELF_GATEWAY_",
+        &arguments,
+    )?)
 }
 
 #[cfg(test)]
@@ -325,6 +307,7 @@ mod tests {
             &["--replica", "a:1", "--trusted-proxy", "10.0.0.0/33"],
             &["--replica", "a:1", "--replica-requests-max", "0"],
             &["--replica", "a:1", "--rate-limit", "fast"],
+            &["--replica", "a:1", "--hedge-after", "p20"],
         ] {
             assert!(read(arguments).is_err(), "{arguments:?}");
         }
