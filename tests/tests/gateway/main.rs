@@ -8,6 +8,7 @@ mod handover;
 mod headers;
 mod hedge;
 mod page;
+mod principals;
 mod replicas;
 mod retries;
 mod same;
