@@ -7,6 +7,7 @@ mod answers;
 mod attempt;
 mod balance;
 mod body;
+mod cache;
 mod check;
 mod clock;
 mod control;

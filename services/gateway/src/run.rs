@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use crate::access::InvalidKeys;
 use crate::admin::{self, Admin};
 use crate::balance::Replicas;
+use crate::cache;
 use crate::clock;
 use crate::control::{self, Watches};
 use crate::discover::{InvalidReplicas, counted, discover};
@@ -74,12 +75,15 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let requests_max = settings.replica_requests_max.get().saturating_mul(count);
     let access = control::access(settings)?;
     let limits = settings.rate_limit.map(|rate| Arc::new(Limits::new(rate)));
+    let cache_bytes_max = settings.cache_max.map(|size| size.as_u64()).filter(|bytes| *bytes > 0);
+    let cache = cache_bytes_max.map(|bytes_max| Arc::new(cache::Store::new(bytes_max)));
     let shared = Shared {
-        documents: Arc::new(Documents::new(access.as_ref(), limits.is_some())),
+        documents: Arc::new(Documents::new(access.as_ref(), limits.is_some(), cache.is_some())),
         replicas,
         metrics: Metrics::new(),
         access,
         limits,
+        cache,
         tls: tls(settings)?,
         overload: Arc::new(Overload::new(settings.latency_target, requests_max)),
     };

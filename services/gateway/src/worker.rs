@@ -19,6 +19,7 @@ use crate::access::Access;
 use crate::attempt::{Hedge, HedgeAfter, Keys};
 use crate::balance::{Balance, Replicas};
 use crate::body::Reply;
+use crate::cache::{self, Flights};
 use crate::document::Documents;
 use crate::edge::{Http, Tls, agreed};
 use crate::exchange::{Exchange, Peer};
@@ -69,6 +70,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Option<Arc<Limits>>,
     pub(crate) overload: Arc<Overload>,
     pub(crate) documents: Arc<Documents>,
+    /// What was read before, if that is kept.
+    pub(crate) cache: Option<Arc<cache::Store>>,
     /// How connections are secured, if they are.
     pub(crate) tls: Option<Arc<Tls>>,
 }
@@ -81,6 +84,8 @@ pub(crate) struct Worker {
     pub(crate) pools: Rc<Pools>,
     pub(crate) budget: TpsBudget,
     pub(crate) keys: Keys,
+    /// Reads that others may share, if there is a cache.
+    pub(crate) flights: Flights,
     /// How reads are hedged, if they are.
     pub(crate) hedge: Option<Hedge>,
 }
@@ -94,6 +99,7 @@ impl Worker {
             pools: Rc::default(),
             budget: TpsBudget::new(BUDGET_TIME, BUDGET_RESERVE, BUDGET_SHARE),
             keys: Keys::new(),
+            flights: Flights::default(),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The gateway: black box, over real sockets.
 
 mod access;
+mod cache;
 mod document;
 mod drain;
 mod framing;
@@ -9,6 +10,7 @@ mod headers;
 mod hedge;
 mod page;
 mod principals;
+mod reads;
 mod replicas;
 mod retries;
 mod same;

@@ -16,7 +16,9 @@ use http::Request;
 use tokio::time::sleep;
 use tower::retry::budget::Budget;
 
-use super::{Answered, Attempts, Failed, Tried};
+use super::Attempts;
+use super::outcome::{Answered, Failed};
+use super::tried::Tried;
 use crate::balance::InFlight;
 use crate::body::Sent;
 
@@ -83,7 +85,7 @@ impl Hedge {
         }
     }
 
-    /// Takes the time of an answer, or a time in which none came.
+    /// Takes the time of an answer.
     fn observe(&self, latency: Duration) {
         let HedgeAfter::Share(share) = self.after else { return };
         let estimate = self.estimate.get();
@@ -106,13 +108,14 @@ impl Attempts<'_> {
         let mut is_late = false;
         let second = || {
             is_late = true;
-            hedge.observe(started.elapsed());
+            // Longer than was expected, however long it will be.
+            hedge.observe(Duration::MAX);
             let in_flight = self.other(tried)?;
             metrics.hedged();
             Some(self.once(in_flight, request()))
         };
         let outcome = race(self.once(in_flight, request()), hedge.delay(), second).await;
-        if !is_late {
+        if outcome.is_ok() && !is_late {
             hedge.observe(started.elapsed());
         }
         if outcome.as_ref().is_ok_and(|answered| answered.in_flight.replica().number != first) {

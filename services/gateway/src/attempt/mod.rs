@@ -15,8 +15,10 @@
 mod hedge;
 mod intake;
 mod key;
+mod outcome;
 mod plan;
 mod stream;
+mod tried;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,7 +28,6 @@ use contract::Problem;
 use contract::guard::RetryAfter;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, Version};
-use hyper::body::Incoming;
 use tokio::time::{sleep, timeout};
 use tower::retry::budget::Budget;
 
@@ -36,7 +37,7 @@ use crate::body::{Passed, Reply, ReplyBody, Sent};
 use crate::clock;
 use crate::exchange::Exchange;
 use crate::headers::strip_hop;
-use crate::upstream::{Cause, Failure, Fate, Lease, send};
+use crate::upstream::{Cause, Failure, Fate, send};
 use crate::worker::Worker;
 
 pub(crate) use hedge::{Hedge, HedgeAfter};
@@ -44,7 +45,9 @@ pub(crate) use key::Keys;
 pub(crate) use stream::{Stream, Watch};
 
 use intake::{BodyFault, Intake, take};
+use outcome::{Answered, Failed, UnderWay};
 use plan::Plan;
+use tried::Tried;
 
 /// Most bytes of a body that is held to be sent again: items are smaller by far, and 10,000
 /// connections hold 640 MiB at worst.
@@ -56,80 +59,6 @@ const ATTEMPTS_MAX: usize = 3;
 /// Pause before a replica that has just failed is asked again, because there is no other; it doubles
 /// with each attempt, and half of it is drawn. A restart takes longer, a full backlog does not.
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// A request that was answered.
-struct Answered {
-    answer: Response<Incoming>,
-    lease: Lease,
-    in_flight: InFlight,
-}
-
-/// An attempt that may be repeated.
-struct Failed {
-    unsent: bool,
-    cause: Cause,
-}
-
-impl Failed {
-    /// Returns what the client is told of two failures. Once the request may have arrived, no
-    /// failure to send it makes that untrue.
-    fn or_worse(self, other: Self) -> Self {
-        if self.unsent { other } else { self }
-    }
-}
-
-/// The numbers of the replicas that were sent a request.
-#[derive(Default)]
-struct Tried {
-    numbers: [u64; ATTEMPTS_MAX],
-    count: usize,
-}
-
-impl Tried {
-    fn numbers(&self) -> &[u64] {
-        &self.numbers[..self.count]
-    }
-
-    fn contains(&self, number: u64) -> bool {
-        self.numbers().contains(&number)
-    }
-
-    fn is_full(&self) -> bool {
-        self.count == ATTEMPTS_MAX
-    }
-
-    fn add(&mut self, number: u64) {
-        self.numbers[self.count] = number;
-        self.count += 1;
-    }
-}
-
-/// An attempt that is under way. One that is given up before it has ended, because another one
-/// was faster or the client hung up, tells its replica how long it has lasted.
-struct UnderWay {
-    in_flight: Option<InFlight>,
-    started: Instant,
-}
-
-impl UnderWay {
-    fn start(in_flight: InFlight) -> Self {
-        Self { in_flight: Some(in_flight), started: Instant::now() }
-    }
-
-    /// Returns the replica's request, and how long it took.
-    fn end(mut self) -> (InFlight, Duration) {
-        let in_flight = self.in_flight.take().expect("an attempt ends once");
-        (in_flight, self.started.elapsed())
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        if let Some(in_flight) = &self.in_flight {
-            in_flight.replica().given_up(self.started.elapsed());
-        }
-    }
-}
 
 /// Sends the request to a replica, and to others if need be. Always returns an answer.
 pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) -> Reply {
@@ -204,7 +133,7 @@ impl Attempts<'_> {
                 Ok(in_flight) => in_flight,
                 Err(unserved) => return Err(worst.map_or(unserved, give_up)),
             };
-            let (number, attempt) = (in_flight.replica().number, tried.count);
+            let (number, attempt) = (in_flight.replica().number, tried.count());
             let again = tried.contains(number);
             tried.add(number);
             if again && !self.pause(attempt).await {
