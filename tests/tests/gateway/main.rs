@@ -9,6 +9,7 @@ mod handover;
 mod headers;
 mod hedge;
 mod page;
+mod principals;
 mod reads;
 mod replicas;
 mod retries;
