@@ -27,7 +27,7 @@ const LIMIT_MIN: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Overload {
     target: Duration,
-    limit_max: usize,
+    limit_max: AtomicUsize,
     limit: AtomicUsize,
     in_flight: AtomicUsize,
     window: Mutex<Window>,
@@ -42,16 +42,27 @@ struct Window {
 }
 
 impl Overload {
-    pub(crate) fn new(target: Duration, limit_max: usize) -> Self {
+    /// Begins with the lowest limit; [`set_limit_max`](Self::set_limit_max) raises it.
+    pub(crate) fn new(target: Duration) -> Self {
         let latencies = Vec::with_capacity(SAMPLE_MAX);
         let window = Window { since: Duration::ZERO, latencies, full: false };
         Self {
             target,
-            limit_max: limit_max.max(LIMIT_MIN),
-            limit: AtomicUsize::new(limit_max.max(LIMIT_MIN)),
+            limit_max: AtomicUsize::new(LIMIT_MIN),
+            limit: AtomicUsize::new(LIMIT_MIN),
             in_flight: AtomicUsize::new(0),
             window: Mutex::new(window),
         }
+    }
+
+    /// Sets the highest limit anew: there are more or fewer replicas than before. A limit that has
+    /// not shrunk follows at once.
+    pub(crate) fn set_limit_max(&self, limit_max: usize) {
+        let limit_max = limit_max.max(LIMIT_MIN);
+        let former = self.limit_max.swap(limit_max, Relaxed);
+        let limit = self.limit();
+        let next = if limit >= former { limit_max } else { limit.min(limit_max) };
+        self.limit.store(next, Relaxed);
     }
 
     /// Lets a request in, if there is room for it. Whoever is let in has to [`leave`](Self::leave).
@@ -86,6 +97,7 @@ impl Overload {
 
     fn next(&self, window: &mut Window) -> usize {
         let limit = self.limit.load(Relaxed);
+        let limit_max = self.limit_max.load(Relaxed);
         let middle = window.latencies.len() / 2;
         let (_, median, _) = window.latencies.select_nth_unstable(middle);
         if *median > self.target {
@@ -93,9 +105,9 @@ impl Overload {
             let felt = limit.min(self.in_flight.load(Relaxed) + SAMPLE_MIN);
             ((felt as f64 * DECREASE) as usize).max(LIMIT_MIN)
         } else if window.full {
-            (limit + limit.isqrt()).min(self.limit_max)
+            (limit + limit.isqrt()).min(limit_max)
         } else {
-            (limit + 1).min(self.limit_max)
+            (limit + 1).min(limit_max)
         }
     }
 
@@ -143,9 +155,15 @@ mod tests {
         (latencies, refused)
     }
 
+    fn overload() -> Overload {
+        let overload = Overload::new(TARGET);
+        overload.set_limit_max(1_000);
+        overload
+    }
+
     #[test]
     fn under_twice_the_load_those_let_in_keep_their_latency() {
-        let overload = Overload::new(TARGET, 1_000);
+        let overload = overload();
         let (latencies, refused) = play(&overload, 1_000.0, 2_000.0, 20.0);
         let (median, last) =
             (latencies[latencies.len() / 2], latencies[latencies.len() * 99 / 100]);
@@ -158,7 +176,7 @@ mod tests {
 
     #[test]
     fn below_its_capacity_nobody_is_refused() {
-        let overload = Overload::new(TARGET, 1_000);
+        let overload = overload();
         let (latencies, refused) = play(&overload, 1_000.0, 900.0, 20.0);
         assert_eq!(refused, 0);
         assert!(latencies.len() > 8_900);
@@ -167,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_limit_recovers() {
-        let overload = Overload::new(TARGET, 1_000);
+        let overload = overload();
         play(&overload, 100.0, 2_000.0, 20.0);
         assert!(overload.limit() < 50, "{}", overload.limit());
         // The next minute goes well.
@@ -181,5 +199,18 @@ mod tests {
             }
         }
         assert!(overload.limit() > 500, "{}", overload.limit());
+    }
+
+    #[test]
+    fn with_more_replicas_more_is_let_in() {
+        let overload = Overload::new(Duration::from_millis(10));
+        assert_eq!(overload.limit(), LIMIT_MIN);
+        overload.set_limit_max(200);
+        assert_eq!(overload.limit(), 200);
+        overload.limit.store(50, Relaxed);
+        overload.set_limit_max(300);
+        assert_eq!(overload.limit(), 50, "it has shrunk, and grows when answers are quick");
+        overload.set_limit_max(40);
+        assert_eq!(overload.limit(), 40);
     }
 }

@@ -89,12 +89,24 @@ impl Upstream {
         Self::start(|_, _| Reaction::Answer(200, "{}")).await
     }
 
+    /// Starts one that answers every request with 200 and `{}`, at this address.
+    pub async fn obedient_at(address: SocketAddr) -> Self {
+        Self::start_at(address, |_, _| Reaction::Answer(200, "{}")).await
+    }
+
     /// Starts an upstream that reacts as `script` says. The script is given how many requests came
     /// before, and the request.
     pub async fn start(
         script: impl Fn(usize, &Received) -> Reaction + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), script).await
+    }
+
+    async fn start_at(
+        address: SocketAddr,
+        script: impl Fn(usize, &Received) -> Reaction + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).await.expect("the port is free");
         let address = listener.local_addr().expect("it is bound");
         let shared = Arc::new(Shared {
             script: Box::new(script),

@@ -2,6 +2,7 @@
 
 mod access;
 mod cache;
+mod discovery;
 mod document;
 mod drain;
 mod framing;

@@ -1,6 +1,7 @@
 //! One replica: where it is, and what is known of it.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -23,6 +24,16 @@ impl Origin {
     /// Returns what a socket is connected to.
     pub(crate) fn address(&self) -> (&str, u16) {
         (self.host.trim_start_matches('[').trim_end_matches(']'), self.port)
+    }
+}
+
+impl From<SocketAddr> for Origin {
+    fn from(address: SocketAddr) -> Self {
+        let host = match address.ip() {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        Self { host, port: address.port() }
     }
 }
 
@@ -173,6 +184,10 @@ mod tests {
             assert_eq!(text.parse::<Origin>().unwrap().to_string(), shown);
         }
         assert_eq!("[::1]:8000".parse::<Origin>().unwrap().address(), ("::1", 8000));
+        for text in ["127.0.0.1:8000", "[::1]:8000"] {
+            let address: SocketAddr = text.parse().unwrap();
+            assert_eq!(Origin::from(address), text.parse().unwrap());
+        }
         for text in ["", "https://a:1", "http://a/b", "http://a?b", "http://u@a:1", "a:b:c"] {
             assert!(text.parse::<Origin>().is_err(), "{text}");
         }
