@@ -1,4 +1,5 @@
-//! What every request passes first and every answer last: the request id and the log.
+//! What every request passes first and every answer last: the request id, the log, and the end of the
+//! connection when the service is about to stop.
 
 use std::error::Error;
 use std::future::Future;
@@ -10,11 +11,13 @@ use std::time::Instant;
 
 use axum::body::Body;
 use contract::{Fault, Header, Response};
-use http::header::{HeaderName, HeaderValue};
-use http::{Method, Request, Uri};
+use http::header::{CONNECTION, HeaderName, HeaderValue};
+use http::{Method, Request, Uri, Version};
 use serde_json::{Value, json};
 use tower::Service;
 use uuid::Uuid;
+
+use crate::leaving::Leaving;
 
 /// Longest request id that is taken over: room for a W3C `traceparent` or two UUIDs.
 const REQUEST_ID_BYTES_MAX: usize = 128;
@@ -45,7 +48,8 @@ pub enum LogRequests {
     Faults,
 }
 
-/// Gives every request an id, returns it with the answer, and logs.
+/// Gives every request an id, returns it with the answer, and logs. When the service is
+/// [leaving](Leaving) it ends the connection.
 ///
 /// A fault is logged here and nowhere else: this is where the error, the request and its id meet.
 #[derive(Clone, Debug)]
@@ -53,6 +57,7 @@ pub struct Edge<S> {
     inner: S,
     ids: Arc<Ids>,
     log: LogRequests,
+    leaving: Leaving,
 }
 
 /// Makes request ids: a random half that is the process's own, and a count.
@@ -82,9 +87,9 @@ fn hex(number: u64, text: &mut [u8]) {
 impl<S> Edge<S> {
     /// Puts the edge in front of `inner`.
     #[must_use]
-    pub fn new(inner: S, log: LogRequests) -> Self {
+    pub fn new(inner: S, log: LogRequests, leaving: Leaving) -> Self {
         let (process, _) = Uuid::new_v4().as_u64_pair();
-        Self { inner, ids: Arc::new(Ids { process, next: AtomicU64::new(0) }), log }
+        Self { inner, ids: Arc::new(Ids { process, next: AtomicU64::new(0) }), log, leaving }
     }
 
     fn request_id(&self, request: &Request<Body>) -> HeaderValue {
@@ -116,7 +121,9 @@ where
             method: request.method().clone(),
             uri: request.uri().clone(),
             started: Instant::now(),
+            version: request.version(),
             log: self.log,
+            leaving: self.leaving.clone(),
             inner: self.inner.call(request),
         }
     }
@@ -128,8 +135,10 @@ pub struct Answering<F> {
     id: Option<HeaderValue>,
     method: Method,
     uri: Uri,
+    version: Version,
     started: Instant,
     log: LogRequests,
+    leaving: Leaving,
     inner: F,
 }
 
@@ -147,11 +156,20 @@ where
         if let Some(id) = self.id.take() {
             response.headers_mut().insert(RequestId::NAME, id);
         }
+        // Over HTTP/2 there is no such field: GOAWAY ends the connection (RFC 9113 §8.2.2).
+        if self.version < Version::HTTP_2 && self.leaving.is_announced() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         Poll::Ready(Ok(response))
     }
 }
 
 impl<F> Answering<F> {
+    /// Tells whether this answers a probe after the end was announced: then 503 is no failure.
+    fn says_goodbye(&self) -> bool {
+        self.leaving.is_announced() && self.uri.path() == "/readyz"
+    }
+
     fn write_log(&self, response: &mut Response) {
         let id = self.id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
         let (method, path, status) =
@@ -170,7 +188,7 @@ impl<F> Answering<F> {
                     "{method} {path} failed: {error}"
                 );
             }
-            None if response.status().is_server_error() => {
+            None if response.status().is_server_error() && !self.says_goodbye() => {
                 tracing::error!(
                     request_id = id,
                     method,

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use api::{Edge, InvalidSetup, Limits, LogRequests, Metrics, Setup, Turns, router};
+use api::{Edge, InvalidSetup, Leaving, Limits, LogRequests, Metrics, Setup, Turns, router};
 use axum::body::Body;
 use contract::recorder::{Recorder, Recording, Violation};
 use contract::{Dispatch, Response};
@@ -100,6 +100,7 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
         limits,
         metrics: Metrics::new(),
         turns: Turns::default(),
+        leaving: Leaving::default(),
     };
     let code = match &settings.check_contract {
         None => serve(&main, &settings, &setup, |edge, _| edge)?,
@@ -150,7 +151,8 @@ where
     let log = if settings.log_requests { LogRequests::All } else { LogRequests::Faults };
     let services = (0..workers).map(|_| {
         let (dispatch, _) = router(setup).map_err(Failure::Setup)?;
-        Ok(finish(Edge::new(dispatch.clone(), log), dispatch))
+        let edge = Edge::new(dispatch.clone(), log, setup.leaving.clone());
+        Ok(finish(edge, dispatch))
     });
     let services: Vec<S> = services.collect::<Result<_, _>>()?;
     let refused = |error| Failure::Listen(settings.listen, error);
@@ -184,6 +186,20 @@ where
         }
     };
     main.block_on(signalled());
+    let drain_delay = settings.drain_delay;
+    if !drain_delay.is_zero() {
+        tracing::info!(
+            ?drain_delay,
+            "leaving: requests are taken for {drain_delay:?}, and /readyz says no"
+        );
+        setup.leaving.announce();
+        main.block_on(async {
+            tokio::select! {
+                () = tokio::time::sleep(drain_delay) => {}
+                () = signalled() => {}
+            }
+        });
+    }
     tracing::info!("stopping: no new connections, requests in progress are finished");
     phase.send_replace(Phase::Draining);
     let cut = main.block_on(async {
