@@ -3,8 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread::{self, JoinHandle};
 
 use arc_swap::ArcSwap;
@@ -73,6 +75,7 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         documents: Arc::new(Documents::new(access.as_ref(), limits.is_some())),
         replicas,
         metrics: Metrics::new(),
+        leaving: Arc::default(),
         access,
         limits,
         tls: tls(settings)?,
@@ -129,13 +132,34 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     tracing::info!(%address, workers, replicas = count, version = env!("CARGO_PKG_VERSION"), "listening on {scheme}://{address}, in front of {count} replicas");
 
     main.block_on(async {
+        let beside = async {
+            tokio::select! {
+                never = control::run(settings, &shared, watches) => never,
+                never = admin::serve(admin_listener, admin) => never,
+            }
+        };
+        let mut beside = pin!(beside);
         tokio::select! {
-            never = control::run(settings, &shared, watches) => match never {},
-            never = admin::serve(admin_listener, admin) => match never {},
+            never = &mut beside => match never {},
             () = drain.notified() => {}
             () = signals.next() => {}
         }
+        let drain_delay = settings.drain_delay;
+        if drain_delay.is_zero() {
+            return;
+        }
+        tracing::info!(
+            ?drain_delay,
+            "leaving: requests are taken for {drain_delay:?}, and /readyz says no"
+        );
+        shared.leaving.store(true, Relaxed);
+        tokio::select! {
+            never = &mut beside => match never {},
+            () = tokio::time::sleep(drain_delay) => {}
+            () = signals.next() => {}
+        }
     });
+    shared.leaving.store(true, Relaxed);
     tracing::info!("stopping: no new connections, requests in progress are finished");
     phase.send_replace(Phase::Draining);
     let cut = end(&main, threads, signals, &phase);

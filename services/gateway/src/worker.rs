@@ -3,8 +3,10 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -33,6 +35,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How often idle connections to replicas are looked at.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// How long requests are waited for on connections that were taken at the last moment. They follow
+/// their handshake at once, on every line that is worth having.
+const LAST_REQUEST_TIME_MAX: Duration = Duration::from_millis(250);
 
 /// How long a request counts for the budget of retries.
 const BUDGET_TIME: Duration = Duration::from_secs(10);
@@ -72,6 +78,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Option<Arc<Limits>>,
     pub(crate) overload: Arc<Overload>,
     pub(crate) documents: Arc<Documents>,
+    /// Set when the gateway is about to stop: every answer ends its connection from then on.
+    pub(crate) leaving: Arc<AtomicBool>,
     /// How connections are secured, if they are.
     pub(crate) tls: Option<Arc<Tls>>,
 }
@@ -125,25 +133,7 @@ where
     let terms = &worker.terms;
     let http = Http::new(terms.idle_time_max, terms.head_time_max);
     let graceful = GracefulShutdown::new();
-    let mut sweep = tokio::time::interval(SWEEP_EVERY);
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            _ = phase.wait_for(|phase| *phase > Phase::Serving) => break,
-            accepted = accept(&listener, &connections) => accepted,
-            _ = sweep.tick() => {
-                worker.pools.sweep(&worker.shared.replicas.load());
-                continue;
-            }
-        };
-        let (stream, peer, permit) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted: {error}");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
+    let begin = |stream: TcpStream, peer: SocketAddr, permit: Option<OwnedSemaphorePermit>| {
         let trusted = terms.trusted.iter().any(|trusted| trusted.contains(peer.ip()));
         let tls = worker.shared.tls.as_ref().map(|tls| tls.acceptor());
         let peer = Peer::new(peer, trusted, if tls.is_some() { "https" } else { "http" });
@@ -163,8 +153,33 @@ where
             }
             drop(permit);
         });
+    };
+    let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = phase.wait_for(|phase| *phase > Phase::Serving) => break,
+            accepted = accept(&listener, &connections) => accepted,
+            _ = sweep.tick() => {
+                worker.pools.sweep(&worker.shared.replicas.load());
+                continue;
+            }
+        };
+        let (stream, peer, permit) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        begin(stream, peer, Some(permit));
     }
-    drop(listener);
+    // What is not accepted when the socket is closed would be reset.
+    for (stream, peer) in waiting(listener) {
+        begin(stream, peer, Arc::clone(&connections).try_acquire_owned().ok());
+    }
+    tokio::time::sleep(LAST_REQUEST_TIME_MAX).await;
     let open = graceful.count();
     tokio::select! {
         () = graceful.shutdown() => 0,
@@ -173,11 +188,22 @@ where
     }
 }
 
+/// Accepts the connections that wait, without waiting for more, and closes the socket.
+fn waiting(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    let Ok(listener) = listener.into_std() else { return Vec::new() };
+    let accepted = std::iter::from_fn(|| listener.accept().ok());
+    let accepted = accepted.filter_map(|(stream, peer)| {
+        stream.set_nonblocking(true).and_then(|()| stream.set_nodelay(true)).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, peer))
+    });
+    accepted.collect()
+}
+
 /// Waits for a free place among the connections, and then for a connection.
 async fn accept(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, std::net::SocketAddr, OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(connections).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
     // Answers are written whole, so waiting for more to send only delays them.

@@ -26,7 +26,7 @@ use hyper::body::Incoming;
 use tokio::time::{sleep, timeout};
 use tower::retry::budget::Budget;
 
-use crate::answers::{Excess, Unanswered, Unsent, Unserved, reply};
+use crate::answers::{Unanswered, Unsent, Unserved, overloaded, reply};
 use crate::balance::{InFlight, NoReplica};
 use crate::body::{Passed, Reply, ReplyBody, Sent};
 use crate::clock;
@@ -68,9 +68,10 @@ pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) ->
         Ok(intake) => intake,
         Err(fault) => return refuse(fault, closes),
     };
+    let Some(place) = worker.shared.overload.place() else { return reply(overloaded()) };
     let (head, deadline) = (exchange.head, exchange.deadline);
     let attempts = Attempts { worker, plan: &plan, deadline };
-    match intake {
+    let answer = match intake {
         Intake::Whole(bytes) => {
             let request = || {
                 let mut request = Request::new(Sent::Whole(bytes.clone()));
@@ -91,7 +92,9 @@ pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) ->
                 None => answer.unwrap_or_else(reply),
             }
         }
-    }
+    };
+    place.answered();
+    answer
 }
 
 /// Answers for a body that is faulty. Where the next request would begin is not known, so the
@@ -209,7 +212,7 @@ impl Attempts<'_> {
                 let problem = Problem::new("The gateway knows of no replica.");
                 Unsent::NoReplica(problem, RetryAfter(1)).into()
             }
-            NoReplica::Full => Excess::GatewayOverloaded(Problem::default(), RetryAfter(1)).into(),
+            NoReplica::Full => overloaded().into(),
         })
     }
 
@@ -233,9 +236,12 @@ impl Attempts<'_> {
         let terms = &self.worker.terms;
         let started = Instant::now();
         let time = self.deadline.saturating_duration_since(started).min(terms.try_time_max);
-        let sending =
-            send(&self.worker.pools, in_flight.replica(), request, terms.connect_time_max);
-        let failure = match timeout(time, sending).await {
+        let sent = {
+            let replica = in_flight.replica();
+            let _awaiting = replica.awaiting();
+            timeout(time, send(&self.worker.pools, replica, request, terms.connect_time_max)).await
+        };
+        let failure = match sent {
             Ok(Ok((answer, lease))) => {
                 in_flight.replica().answered(started.elapsed(), is_fault(&answer));
                 return Ok((answer, lease, in_flight));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::nanos;
 
-/// Failed checks in a row after which a replica is down: one lost packet is no outage.
+/// Checks in a row without an answer after which a replica is down: one lost packet is no outage.
 const CHECKS_FAILED_MAX: u32 = 2;
 /// Failed requests in a row after which a replica is ejected without waiting for a check.
 const REQUESTS_FAILED_MAX: u32 = 5;
@@ -19,6 +19,17 @@ const GOOD_CONDUCT: Duration = Duration::from_secs(60);
 pub(crate) const SLOW_START: Duration = Duration::from_secs(10);
 /// The share of a full replica that one gets when it has just come back.
 const SLOW_START_SHARE: f64 = 0.1;
+
+/// What an active check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// The replica is ready.
+    Ready,
+    /// It says that it is not.
+    Unready,
+    /// It says nothing, or nothing that can be understood.
+    Silent,
+}
 
 /// The health of one replica. Reading it takes no lock; changes are rare.
 #[derive(Debug)]
@@ -110,8 +121,11 @@ impl Health {
     }
 
     /// Takes the result of an active check. Returns the new verdict if it changed.
-    pub(crate) fn checked(&self, passed: bool, now: Duration) -> Option<bool> {
-        if passed {
+    ///
+    /// A replica that says that it is not ready is believed at once: it is about to stop, or cannot
+    /// work.
+    pub(crate) fn checked(&self, check: Check, now: Duration) -> Option<bool> {
+        if check == Check::Ready {
             self.checks_failed.store(0, Relaxed);
             if self.checked.swap(true, Relaxed) {
                 return None;
@@ -123,7 +137,8 @@ impl Health {
             return Some(true);
         }
         let failed = self.checks_failed.fetch_add(1, Relaxed) + 1;
-        (failed >= CHECKS_FAILED_MAX && self.checked.swap(false, Relaxed)).then_some(false)
+        let is_down = check == Check::Unready || failed >= CHECKS_FAILED_MAX;
+        (is_down && self.checked.swap(false, Relaxed)).then_some(false)
     }
 
     /// Takes a request that was answered.
@@ -166,18 +181,26 @@ mod tests {
     }
 
     #[test]
-    fn two_failed_checks_take_a_replica_out_and_one_brings_it_back_slowly() {
+    fn two_silent_checks_take_a_replica_out_and_one_brings_it_back_slowly() {
         let health = Health::new();
-        assert_eq!(health.checked(false, s(1)), None);
+        assert_eq!(health.checked(Check::Silent, s(1)), None);
         assert!(health.is_available(s(1)));
-        assert_eq!(health.checked(false, s(2)), Some(false));
-        assert_eq!(health.checked(false, s(3)), None);
+        assert_eq!(health.checked(Check::Silent, s(2)), Some(false));
+        assert_eq!(health.checked(Check::Silent, s(3)), None);
         assert_eq!((health.is_available(s(3)), health.state(s(3))), (false, State::Down));
-        assert_eq!(health.checked(true, s(4)), Some(true));
+        assert_eq!(health.checked(Check::Ready, s(4)), Some(true));
         assert_eq!((health.is_available(s(4)), health.state(s(4))), (true, State::Warming));
         assert_eq!(health.share(s(4)), 0.1);
         assert_eq!(health.share(s(9)), 0.5);
         assert_eq!((health.share(s(14)), health.state(s(14))), (1.0, State::Up));
+    }
+
+    #[test]
+    fn who_says_no_is_believed_at_once() {
+        let health = Health::new();
+        assert_eq!(health.checked(Check::Unready, s(1)), Some(false));
+        assert!(!health.is_available(s(1)));
+        assert_eq!(health.checked(Check::Ready, s(2)), Some(true));
     }
 
     #[test]

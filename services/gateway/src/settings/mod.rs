@@ -235,6 +235,12 @@ pub(crate) struct Settings {
     #[arg(long, env = "SHELF_GATEWAY_IDLE_TIME_MAX", value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration, hide_env_values = true)]
     pub(crate) idle_time_max: Duration,
 
+    /// How long the gateway goes on when it is told to stop, while its `/readyz` for operators answers
+    /// 503 and every answer ends its connection: whoever stands in front of several gateways has the
+    /// time to turn to the others. A second signal cuts it short.
+    #[arg(long, env = "SHELF_GATEWAY_DRAIN_DELAY", value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    pub(crate) drain_delay: Duration,
+
     /// Longest time that requests in progress are given when the gateway is told to stop.
     #[arg(long, env = "SHELF_GATEWAY_DRAIN_TIME_MAX", value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration, hide_env_values = true)]
     pub(crate) drain_time_max: Duration,
