@@ -11,6 +11,8 @@
 //!   every byte of the answers.
 //! - [`Workload`] lets clients work on the same items while a [`Nemesis`] disturbs a [`Stage`], and
 //!   [`history`] judges what they saw.
+//! - [`Load`] is as many requests as the service takes, of clients that know what the answers have to
+//!   be; [`Seen`] is what they saw, in figures.
 //! - [`browser`] drives a real Chromium.
 //!
 //! Processes are ended by their id, also when a test panics; the log of the service is printed then.
@@ -22,6 +24,7 @@ pub mod gateway;
 pub mod history;
 mod home;
 mod http;
+mod load;
 mod log;
 pub mod nemesis;
 mod poll;
@@ -38,6 +41,7 @@ mod workload;
 pub use self::backing::Backing;
 pub use self::home::Home;
 pub use self::http::{Answer, Connection, Request};
+pub use self::load::{Load, Seen};
 pub use self::log::Log;
 pub use self::nemesis::Nemesis;
 pub use self::poll::{eventually, within};
@@ -49,4 +53,4 @@ pub use self::stage::Stage;
 pub use self::start::{Refused, Start};
 pub use self::stores::{Store, on_every_store};
 pub use self::transcript::Transcript;
-pub use self::workload::{Figures, Workload};
+pub use self::workload::{Figures, Scene, Workload};
