@@ -13,6 +13,7 @@
 //!   [`history`] judges what they saw.
 //! - [`Load`] is as many requests as the service takes, of clients that know what the answers have to
 //!   be; [`Seen`] is what they saw, in figures.
+//! - A [`Crowd`] never stops asking, and tells whether one of its requests was lost.
 //! - [`browser`] drives a real Chromium.
 //!
 //! Processes are ended by their id, also when a test panics; the log of the service is printed then.
@@ -20,6 +21,7 @@
 mod backing;
 mod binary;
 pub mod browser;
+mod crowd;
 pub mod gateway;
 pub mod history;
 mod home;
@@ -39,6 +41,7 @@ mod transcript;
 mod workload;
 
 pub use self::backing::Backing;
+pub use self::crowd::{Client, Crowd};
 pub use self::home::Home;
 pub use self::http::{Answer, Connection, Request};
 pub use self::load::{Load, Seen};

@@ -1,5 +1,4 @@
-//! What every request passes first and every answer last: the request id, the log, and the end of the
-//! connection when the service is about to stop.
+//! What every request passes first and every answer last: the request id and the log.
 
 use std::error::Error;
 use std::future::Future;
@@ -11,8 +10,8 @@ use std::time::Instant;
 
 use axum::body::Body;
 use contract::{Fault, Header, Response};
-use http::header::{CONNECTION, HeaderName, HeaderValue};
-use http::{Method, Request, Uri, Version};
+use http::header::{HeaderName, HeaderValue};
+use http::{Method, Request, Uri};
 use serde_json::{Value, json};
 use tower::Service;
 use uuid::Uuid;
@@ -48,8 +47,7 @@ pub enum LogRequests {
     Faults,
 }
 
-/// Gives every request an id, returns it with the answer, and logs. When the service is
-/// [leaving](Leaving) it ends the connection.
+/// Gives every request an id, returns it with the answer, and logs.
 ///
 /// A fault is logged here and nowhere else: this is where the error, the request and its id meet.
 #[derive(Clone, Debug)]
@@ -121,7 +119,6 @@ where
             method: request.method().clone(),
             uri: request.uri().clone(),
             started: Instant::now(),
-            version: request.version(),
             log: self.log,
             leaving: self.leaving.clone(),
             inner: self.inner.call(request),
@@ -135,7 +132,6 @@ pub struct Answering<F> {
     id: Option<HeaderValue>,
     method: Method,
     uri: Uri,
-    version: Version,
     started: Instant,
     log: LogRequests,
     leaving: Leaving,
@@ -155,10 +151,6 @@ where
         }
         if let Some(id) = self.id.take() {
             response.headers_mut().insert(RequestId::NAME, id);
-        }
-        // Over HTTP/2 there is no such field: GOAWAY ends the connection (RFC 9113 §8.2.2).
-        if self.version < Version::HTTP_2 && self.leaving.is_announced() {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Poll::Ready(Ok(response))
     }

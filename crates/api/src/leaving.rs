@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Whether the service is about to stop. Cheap to clone: all clones are one.
 ///
 /// From then on `/readyz` answers 503, so that whoever spreads requests over several services learns
-/// of it, and every answer ends its connection, so that none is idle when it is closed: a request may
-/// be on its way on one that is.
+/// of it.
 #[derive(Clone, Debug, Default)]
 pub struct Leaving(Arc<AtomicBool>);
 

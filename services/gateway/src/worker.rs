@@ -2,18 +2,14 @@
 //! replicas.
 
 use std::convert::Infallible;
-use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::timeout;
+use serve::{Acceptor, Connection, Farewell};
+use tokio::time::{interval, timeout};
 use tower::Service;
 use tower::retry::budget::TpsBudget;
 
@@ -30,15 +26,8 @@ use crate::rate::Limits;
 use crate::settings::Trusted;
 use crate::upstream::Pools;
 
-/// Pause after a failed accept: too many open files do not go away at once.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
 /// How often idle connections to replicas are looked at.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
-
-/// How long requests are waited for on connections that were taken at the last moment. They follow
-/// their handshake at once, on every line that is worth having.
-const LAST_REQUEST_TIME_MAX: Duration = Duration::from_millis(250);
 
 /// How long a request counts for the budget of retries.
 const BUDGET_TIME: Duration = Duration::from_secs(10);
@@ -60,7 +49,6 @@ pub(crate) struct Terms {
     pub(crate) connect_time_max: Duration,
     pub(crate) head_time_max: Duration,
     pub(crate) idle_time_max: Duration,
-    pub(crate) drain_time_max: Duration,
     pub(crate) target_bytes_max: usize,
     pub(crate) headers_bytes_max: usize,
     pub(crate) replica_requests_max: usize,
@@ -78,7 +66,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Option<Arc<Limits>>,
     pub(crate) overload: Arc<Overload>,
     pub(crate) documents: Arc<Documents>,
-    /// Set when the gateway is about to stop: every answer ends its connection from then on.
+    /// Set when the gateway is about to stop, for whoever asks whether it is ready.
     pub(crate) leaving: Arc<AtomicBool>,
     /// How connections are secured, if they are.
     pub(crate) tls: Option<Arc<Tls>>,
@@ -106,40 +94,24 @@ impl Worker {
     }
 }
 
-/// The phases of the gateway's life, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Phase {
-    /// Connections are accepted.
-    Serving,
-    /// None are accepted; requests in progress are finished.
-    Draining,
-    /// What is not finished is cut.
-    Cutting,
-}
-
-/// Accepts and serves connections until it is told to stop, and then until they have ended or the
-/// time for that is over. Returns how many had to be cut.
-pub(crate) async fn serve<S>(
-    worker: Rc<Worker>,
-    listener: TcpListener,
-    service: S,
-    connections: Arc<Semaphore>,
-    mut phase: watch::Receiver<Phase>,
-) -> usize
+/// Serves until the worker is told to stop and its connections have ended. Returns how many had to
+/// be cut.
+pub(crate) async fn serve<S>(worker: Rc<Worker>, acceptor: Acceptor, service: S) -> usize
 where
     S: Service<Box<Exchange>, Response = Reply, Error = Infallible> + Clone + 'static,
     S::Future: 'static,
 {
+    tokio::task::spawn_local(sweep(Rc::clone(&worker)));
     let terms = &worker.terms;
     let http = Http::new(terms.idle_time_max, terms.head_time_max);
-    let graceful = GracefulShutdown::new();
-    let begin = |stream: TcpStream, peer: SocketAddr, permit: Option<OwnedSemaphorePermit>| {
+    let service = Farewell::new(service, acceptor.leaving());
+    let serve = |Connection { stream, peer, watcher }| {
         let trusted = terms.trusted.iter().any(|trusted| trusted.contains(peer.ip()));
         let tls = worker.shared.tls.as_ref().map(|tls| tls.acceptor());
         let peer = Peer::new(peer, trusted, if tls.is_some() { "https" } else { "http" });
         let handshake_time_max = terms.head_time_max;
-        let (http, service, watcher) = (http.clone(), service.clone(), graceful.watcher());
-        tokio::task::spawn_local(async move {
+        let (http, service) = (http.clone(), service.clone());
+        async move {
             match tls {
                 None => http.serve(stream, peer, service, watcher).await,
                 Some(tls) => match timeout(handshake_time_max, tls.accept(stream)).await {
@@ -151,62 +123,16 @@ where
                     Err(_) => tracing::debug!("a connection was not secured in time"),
                 },
             }
-            drop(permit);
-        });
+        }
     };
-    let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    acceptor.run(serve).await
+}
+
+/// Closes connections to replicas that nobody needs, for ever.
+async fn sweep(worker: Rc<Worker>) {
+    let mut sweeps = interval(SWEEP_EVERY);
     loop {
-        let accepted = tokio::select! {
-            biased;
-            _ = phase.wait_for(|phase| *phase > Phase::Serving) => break,
-            accepted = accept(&listener, &connections) => accepted,
-            _ = sweep.tick() => {
-                worker.pools.sweep(&worker.shared.replicas.load());
-                continue;
-            }
-        };
-        let (stream, peer, permit) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted: {error}");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        begin(stream, peer, Some(permit));
+        sweeps.tick().await;
+        worker.pools.sweep(&worker.shared.replicas.load());
     }
-    // What is not accepted when the socket is closed would be reset.
-    for (stream, peer) in waiting(listener) {
-        begin(stream, peer, Arc::clone(&connections).try_acquire_owned().ok());
-    }
-    tokio::time::sleep(LAST_REQUEST_TIME_MAX).await;
-    let open = graceful.count();
-    tokio::select! {
-        () = graceful.shutdown() => 0,
-        () = tokio::time::sleep(terms.drain_time_max) => open,
-        _ = phase.wait_for(|phase| *phase == Phase::Cutting) => open,
-    }
-}
-
-/// Accepts the connections that wait, without waiting for more, and closes the socket.
-fn waiting(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
-    let Ok(listener) = listener.into_std() else { return Vec::new() };
-    let accepted = std::iter::from_fn(|| listener.accept().ok());
-    let accepted = accepted.filter_map(|(stream, peer)| {
-        stream.set_nonblocking(true).and_then(|()| stream.set_nodelay(true)).ok()?;
-        Some((TcpStream::from_std(stream).ok()?, peer))
-    });
-    accepted.collect()
-}
-
-/// Waits for a free place among the connections, and then for a connection.
-async fn accept(
-    listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(connections).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    // Answers are written whole, so waiting for more to send only delays them.
-    stream.set_nodelay(true)?;
-    Ok((stream, peer, permit))
 }

@@ -7,25 +7,21 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 
 use api::{Edge, InvalidSetup, Leaving, Limits, LogRequests, Metrics, Setup, Turns, router};
 use axum::body::Body;
 use contract::recorder::{Recorder, Recording, Violation};
 use contract::{Dispatch, Response};
 use http::Request;
+use serve::{Signals, Workers, worker_count};
 use store::{OpenError, Options};
-use tokio::net::TcpListener;
 use tokio::runtime;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::LocalSet;
 use tower::Service;
 
 use crate::collections::{self, InvalidFile};
 use crate::samples;
 use crate::settings::Settings;
-use crate::worker::{self, Phase, Terms};
+use crate::worker;
 
 /// The exit code of `--check-contract` when an answer was undocumented.
 const EXIT_UNDOCUMENTED: u8 = 3;
@@ -146,9 +142,8 @@ where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: 'static,
 {
-    let workers =
-        settings.workers.or_else(|| thread::available_parallelism().ok()).map_or(1, usize::from);
-    let log = if settings.log_requests { LogRequests::All } else { LogRequests::Faults };
+    let workers = worker_count(settings.common.workers);
+    let log = if settings.common.log_requests { LogRequests::All } else { LogRequests::Faults };
     let services = (0..workers).map(|_| {
         let (dispatch, _) = router(setup).map_err(Failure::Setup)?;
         let edge = Edge::new(dispatch.clone(), log, setup.leaving.clone());
@@ -158,101 +153,22 @@ where
     let refused = |error| Failure::Listen(settings.listen, error);
     let listeners = serve::listen(settings.listen, workers).map_err(refused)?;
     let address = listeners[0].local_addr().map_err(refused)?;
-    let (phase, phases) = watch::channel(Phase::Serving);
-    let terms = Terms {
-        idle_time_max: settings.idle_time_max,
-        drain_time_max: settings.drain_time_max,
-        connections: Arc::new(Semaphore::new(settings.connections_max.get())),
-        phase: phases,
+    let mut signals = Signals::new(main).map_err(Failure::Runtime)?;
+    let limits = serve::Limits {
+        connections_max: settings.connections_max,
+        drain_time_max: settings.common.drain_time_max,
     };
-    // The handlers are there before anybody is told that the service is.
-    let signals = main.block_on(async {
-        Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
-    });
-    let (mut terminate, mut interrupt) = signals.map_err(Failure::Runtime)?;
-    let threads: Vec<_> = listeners
+    let idle_time_max = settings.idle_time_max;
+    let work = services
         .into_iter()
-        .zip(services)
-        .enumerate()
-        .map(|(number, (listener, service))| start(number, listener, service, terms.clone()))
-        .collect::<io::Result<_>>()
-        .map_err(Failure::Runtime)?;
+        .map(|service| move |acceptor| worker::serve(acceptor, service, idle_time_max));
+    let threads = Workers::start(listeners, limits, work).map_err(Failure::Runtime)?;
     tracing::info!(%address, workers, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}, try http://{address}/docs");
-
-    let mut signalled = async || {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    main.block_on(signalled());
-    let drain_delay = settings.drain_delay;
-    if !drain_delay.is_zero() {
-        tracing::info!(
-            ?drain_delay,
-            "leaving: requests are taken for {drain_delay:?}, and /readyz says no"
-        );
-        setup.leaving.announce();
-        main.block_on(async {
-            tokio::select! {
-                () = tokio::time::sleep(drain_delay) => {}
-                () = signalled() => {}
-            }
-        });
-    }
-    tracing::info!("stopping: no new connections, requests in progress are finished");
-    phase.send_replace(Phase::Draining);
-    let cut = main.block_on(async {
-        let mut joined = tokio::task::spawn_blocking(|| join(threads));
-        tokio::select! {
-            cut = &mut joined => cut,
-            () = signalled() => {
-                phase.send_replace(Phase::Cutting);
-                joined.await
-            }
-        }
-    });
-    let cut = cut.unwrap_or_default();
-    if cut > 0 {
-        tracing::warn!(cut, "connections that did not end in time were cut: {cut}");
-    }
+    main.block_on(signals.next());
+    setup.leaving.announce();
+    main.block_on(threads.leave(settings.common.drain_delay, &mut signals));
+    threads.end(main, &mut signals);
     Ok(ExitCode::SUCCESS)
-}
-
-/// Waits for the workers, and returns how many connections they had to cut.
-fn join(threads: Vec<JoinHandle<usize>>) -> usize {
-    let ended = threads.into_iter().map(|thread| {
-        thread.join().unwrap_or_else(|_| {
-            tracing::error!("a worker panicked");
-            0
-        })
-    });
-    ended.sum()
-}
-
-/// Starts a worker thread.
-fn start<S>(
-    number: usize,
-    listener: std::net::TcpListener,
-    service: S,
-    terms: Terms,
-) -> io::Result<JoinHandle<usize>>
-where
-    S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
-    S::Future: 'static,
-{
-    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
-        LocalSet::new().block_on(&runtime, async move {
-            match TcpListener::from_std(listener) {
-                Ok(listener) => worker::serve(listener, service, terms).await,
-                Err(error) => {
-                    tracing::error!(%error, "a worker has no socket: {error}");
-                    0
-                }
-            }
-        })
-    })
 }
 
 /// Logs an answer that the document does not promise.

@@ -3,6 +3,7 @@
 mod access;
 mod chaos;
 mod document;
+mod drain;
 mod framing;
 mod headers;
 mod idle;

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::future::Future;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::Watcher;
+use serve::OnThisThread;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::Service;
 
@@ -25,16 +25,6 @@ const PARSER_BYTES_MAX: usize = 2 * HEAD_BYTES_MAX;
 
 /// Most requests at a time on one HTTP/2 connection: what RFC 9113 §6.5.2 recommends at least.
 const STREAMS_MAX: u32 = 100;
-
-/// Runs a future on tasks of this thread.
-#[derive(Clone, Copy, Debug)]
-struct OnThisThread;
-
-impl<F: Future + 'static> hyper::rt::Executor<F> for OnThisThread {
-    fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
-    }
-}
 
 /// How connections are served. Cheap to clone.
 #[derive(Clone, Debug)]

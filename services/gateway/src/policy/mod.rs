@@ -2,7 +2,6 @@
 
 mod authenticate;
 mod deadline;
-mod farewell;
 mod gate;
 mod limit;
 mod observe;
@@ -30,8 +29,7 @@ use crate::worker::Worker;
 ///
 /// The order is the order of the checks, and it matters:
 ///
-/// 1. **Farewell** is outermost, and **Trace** next to it: whatever happens further in, the answer
-///    ends its connection when the gateway is about to stop, and names the request.
+/// 1. **Trace** is outermost: whatever happens further in, the answer names the request.
 /// 2. **Observe** counts and logs every answer, refusals included, with that name.
 /// 3. **Sound** refuses what can be read in two ways before anybody reads it.
 /// 4. **Authenticate** finds out who asks and whether they may, before they cost anything more.
@@ -52,9 +50,7 @@ pub(crate) fn stack(
     let (access, limits) = (worker.shared.access.clone(), worker.shared.limits.clone());
     let (trusted, request_time_max) = (Arc::clone(&terms.trusted), terms.request_time_max);
     let overload = Arc::clone(&worker.shared.overload);
-    let leaving = Arc::clone(&worker.shared.leaving);
     ServiceBuilder::new()
-        .layer(layer_fn(move |inner| farewell::Farewell::new(inner, Arc::clone(&leaving))))
         .layer(layer_fn(trace::Trace::new))
         .layer(layer_fn(move |inner| observe::Observe::new(inner, metrics.clone(), log_requests)))
         .layer(layer_fn(move |inner| sound::Sound::new(inner, target_bytes_max, headers_bytes_max)))
