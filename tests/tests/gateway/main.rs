@@ -1,6 +1,7 @@
 //! The gateway: black box, over real sockets.
 
 mod access;
+mod changes;
 mod chaos;
 mod document;
 mod drain;
