@@ -17,10 +17,9 @@ const REQUESTS: usize = 300;
 /// what happened.
 const TRUTHFUL: [&str; 3] = ["503 no-replica", "502 replica-failed", "504 replica-timeout"];
 
-/// Lets it happen, and returns what the clients of the load saw and how many requests went out for
-/// one that came in.
-async fn survive(fleet: &mut Fleet, nemesis: &mut dyn Nemesis<Fleet>) -> (Seen, f64) {
-    let load = Load::on(fleet.gateway().address()).clients(4).begin();
+/// Lets it happen, and returns what the clients of the load saw.
+async fn survive(fleet: &mut Fleet, nemesis: &mut dyn Nemesis<Fleet>) -> Seen {
+    let load = Load::on(fleet.gateway().address()).begin();
     load.goes_on(REQUESTS).await;
     let workload = Workload { rounds: 2, items: 4, clients: 4, operations: 60 };
     let name = nemesis.name();
@@ -36,7 +35,7 @@ async fn survive(fleet: &mut Fleet, nemesis: &mut dyn Nemesis<Fleet>) -> (Seen, 
     let untrue = seen.errors.keys().find(|error| !TRUTHFUL.contains(&error.as_str()));
     assert_eq!(untrue, None, "{seen}");
     assert!(amplification <= 1.2, "{amplification}");
-    (seen, amplification)
+    seen
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -58,21 +57,37 @@ async fn nothing_is_lost_when_replicas_are_frozen() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_is_ten_times_slower_is_avoided() {
     let mut fleet = Fleet::with_a_line(Gateway::start()).await;
-    let load = Load::on(fleet.gateway().address()).clients(4).begin();
+    let load = Load::on(fleet.gateway().address()).begin();
     load.goes_on(REQUESTS).await;
     let before = load.end().await;
     println!("before it is slowed: {before}");
     before.expect_no_errors();
     let usual = before.percentile(50).max(Duration::from_millis(1));
-    let (seen, _) = survive(&mut fleet, &mut Slowed::by(usual * 9)).await;
+    let seen = survive(&mut fleet, &mut Slowed::by(usual * 9)).await;
     seen.expect_no_errors();
+    // A third would be its fair share.
+    let before = answered(&fleet).await;
+    fleet.line().delay(usual * 9 / 2);
+    let load = Load::on(fleet.gateway().address()).begin();
+    load.goes_on(2 * REQUESTS).await;
+    let slowed = load.end().await;
+    let after = answered(&fleet).await;
+    let counts: Vec<_> = after.iter().zip(&before).map(|(after, before)| after - before).collect();
+    println!("while it is slow: {slowed}; answered by each replica: {counts:?}");
+    assert!(counts[0] * 5 < counts.iter().sum(), "{counts:?}");
     fleet.end().await;
+}
+
+/// Returns how many requests each replica has answered.
+async fn answered(fleet: &Fleet) -> Vec<u64> {
+    let replicas = fleet.gateway().replicas().await;
+    replicas.iter().map(|seen| seen["answered"].as_u64().expect("a count")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rolling_restart_shows_in_no_history() {
     let mut fleet = Fleet::start(Gateway::start()).await;
-    let (seen, _) = survive(&mut fleet, &mut Rolled).await;
+    let seen = survive(&mut fleet, &mut Rolled).await;
     seen.expect_no_errors();
     fleet.end().await;
 }

@@ -15,6 +15,8 @@ mod key;
 mod plan;
 mod stream;
 
+use std::future::Future;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -23,11 +25,12 @@ use contract::guard::RetryAfter;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
-use tokio::time::{sleep, timeout};
+use tokio::time::error::Elapsed;
+use tokio::time::{sleep, timeout_at};
 use tower::retry::budget::Budget;
 
 use crate::answers::{Unanswered, Unsent, Unserved, overloaded, reply};
-use crate::balance::{InFlight, NoReplica};
+use crate::balance::{InFlight, NoReplica, Replica};
 use crate::body::{Passed, Reply, ReplyBody, Sent};
 use crate::clock;
 use crate::exchange::Exchange;
@@ -51,6 +54,9 @@ const ATTEMPTS_MAX: usize = 3;
 /// Pause before a replica that has just failed is asked again, because there is no other; it doubles
 /// with each attempt, and half of it is drawn. A restart takes longer, a full backlog does not.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// How often it is looked whether a replica that does not answer is given up.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// An attempt that may be repeated.
 struct Failed {
@@ -239,7 +245,8 @@ impl Attempts<'_> {
         let sent = {
             let replica = in_flight.replica();
             let _awaiting = replica.awaiting();
-            timeout(time, send(&self.worker.pools, replica, request, terms.connect_time_max)).await
+            let sending = send(&self.worker.pools, replica, request, terms.connect_time_max);
+            self.patiently(replica, time, sending).await
         };
         let failure = match sent {
             Ok(Ok((answer, lease))) => {
@@ -255,6 +262,36 @@ impl Attempts<'_> {
         tracing::debug!(%replica, unsent, error, "an attempt at {replica} failed: {error}");
         in_flight.replica().failed(started.elapsed());
         Err(Failed { unsent, cause: failure.cause })
+    }
+
+    /// Waits for an answer for as long as there is time, and not that long if the replica turns out to
+    /// stand still and the request may be sent to another one.
+    async fn patiently<T>(
+        &self,
+        replica: &Replica,
+        time: Duration,
+        sending: impl Future<Output = T>,
+    ) -> Result<T, Elapsed> {
+        let mut sending = pin!(sending);
+        let deadline = Instant::now() + time;
+        loop {
+            let look = deadline.min(Instant::now() + LOOK_EVERY);
+            match timeout_at(look.into(), &mut sending).await {
+                Ok(sent) => return Ok(sent),
+                Err(elapsed) if look == deadline => return Err(elapsed),
+                Err(elapsed) if self.plan.repeatable && self.stands_still(replica) => {
+                    return Err(elapsed);
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Tells whether a replica has not answered its checks either, and another one has.
+    fn stands_still(&self, replica: &Replica) -> bool {
+        let now = clock::now();
+        let replicas = self.worker.shared.replicas.load();
+        replica.health.is_silent() && replicas.iter().any(|other| other.health.is_available(now))
     }
 
     /// Makes a replica's answer the gateway's.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::clock::nanos;
 
 /// Checks in a row without an answer after which a replica is down: one lost packet is no outage.
-const CHECKS_FAILED_MAX: u32 = 2;
+const CHECKS_SILENT_MAX: u32 = 2;
 /// Failed requests in a row after which a replica is ejected without waiting for a check.
 const REQUESTS_FAILED_MAX: u32 = 5;
 /// The first ejection's time; it doubles with each that follows.
@@ -36,7 +36,7 @@ pub(crate) enum Check {
 pub(crate) struct Health {
     /// What the active checks say. True until they have said something.
     checked: AtomicBool,
-    checks_failed: AtomicU32,
+    checks_silent: AtomicU32,
     requests_failed: AtomicU32,
     /// Ejections in a row.
     ejections: AtomicU32,
@@ -73,7 +73,7 @@ impl Health {
     pub(crate) fn new() -> Self {
         Self {
             checked: AtomicBool::new(true),
-            checks_failed: AtomicU32::new(0),
+            checks_silent: AtomicU32::new(0),
             requests_failed: AtomicU32::new(0),
             ejections: AtomicU32::new(0),
             ejected_until: AtomicU64::new(0),
@@ -103,6 +103,12 @@ impl Health {
         back.clamp(SLOW_START_SHARE, 1.0)
     }
 
+    /// Tells whether nobody is there any more who would answer a check. One that says that it is not
+    /// ready finishes what it has begun; this one may not.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.checks_silent.load(Relaxed) >= CHECKS_SILENT_MAX
+    }
+
     pub(crate) fn state(&self, now: Duration) -> State {
         if !self.checked.load(Relaxed) {
             State::Down
@@ -126,7 +132,7 @@ impl Health {
     /// work.
     pub(crate) fn checked(&self, check: Check, now: Duration) -> Option<bool> {
         if check == Check::Ready {
-            self.checks_failed.store(0, Relaxed);
+            self.checks_silent.store(0, Relaxed);
             if self.checked.swap(true, Relaxed) {
                 return None;
             }
@@ -136,8 +142,11 @@ impl Health {
             self.back_since.store(nanos(now).max(1), Relaxed);
             return Some(true);
         }
-        let failed = self.checks_failed.fetch_add(1, Relaxed) + 1;
-        let is_down = check == Check::Unready || failed >= CHECKS_FAILED_MAX;
+        match check {
+            Check::Silent => drop(self.checks_silent.fetch_add(1, Relaxed)),
+            _ => self.checks_silent.store(0, Relaxed),
+        }
+        let is_down = check == Check::Unready || self.is_silent();
         (is_down && self.checked.swap(false, Relaxed)).then_some(false)
     }
 
@@ -199,7 +208,7 @@ mod tests {
     fn who_says_no_is_believed_at_once() {
         let health = Health::new();
         assert_eq!(health.checked(Check::Unready, s(1)), Some(false));
-        assert!(!health.is_available(s(1)));
+        assert!(!health.is_available(s(1)) && !health.is_silent());
         assert_eq!(health.checked(Check::Ready, s(2)), Some(true));
     }
 
