@@ -44,7 +44,7 @@ pub use self::backing::Backing;
 pub use self::crowd::{Client, Crowd};
 pub use self::home::Home;
 pub use self::http::{Answer, Connection, Request};
-pub use self::load::{Load, Seen};
+pub use self::load::{Load, Running, Seen};
 pub use self::log::Log;
 pub use self::nemesis::Nemesis;
 pub use self::poll::{eventually, within};

@@ -77,7 +77,7 @@ pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) ->
     let Some(place) = worker.shared.overload.place() else { return reply(overloaded()) };
     let (head, deadline) = (exchange.head, exchange.deadline);
     let attempts = Attempts { worker, plan: &plan, deadline };
-    let answer = match intake {
+    match intake {
         Intake::Whole(bytes) => {
             let request = || {
                 let mut request = Request::new(Sent::Whole(bytes.clone()));
@@ -86,9 +86,13 @@ pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) ->
                 *request.headers_mut() = head.headers.clone();
                 request
             };
-            attempts.repeat(request).await.unwrap_or_else(reply)
+            let answer = attempts.repeat(request).await.unwrap_or_else(reply);
+            place.answered();
+            answer
         }
         Intake::Large(stream) => {
+            // How long it takes is up to the client, so its latency says nothing of the replicas; the
+            // place is left without one.
             let watch = stream.watch();
             let request = Request::from_parts(head, Sent::Stream(stream));
             let answer = attempts.pass(request, &watch).await;
@@ -98,9 +102,7 @@ pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) ->
                 None => answer.unwrap_or_else(reply),
             }
         }
-    };
-    place.answered();
-    answer
+    }
 }
 
 /// Answers for a body that is faulty. Where the next request would begin is not known, so the
