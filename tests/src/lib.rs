@@ -13,15 +13,18 @@
 //!   [`history`] judges what they saw.
 //! - [`Load`] is as many requests as the service takes, of clients that know what the answers have to
 //!   be; [`Seen`] is what they saw, in figures.
+//! - An [`Activated`] service is given its sockets, as systemd does it.
 //! - A [`Crowd`] never stops asking, and tells whether one of its requests was lost.
 //! - [`browser`] drives a real Chromium.
 //!
 //! Processes are ended by their id, also when a test panics; the log of the service is printed then.
 
+mod activated;
 mod backing;
 mod binary;
 pub mod browser;
 mod crowd;
+mod front;
 pub mod gateway;
 pub mod history;
 mod home;
@@ -31,6 +34,7 @@ mod log;
 pub mod nemesis;
 mod poll;
 mod problem;
+mod process;
 mod random;
 mod report;
 mod service;
@@ -40,6 +44,7 @@ mod stores;
 mod transcript;
 mod workload;
 
+pub use self::activated::Activated;
 pub use self::backing::Backing;
 pub use self::crowd::{Client, Crowd};
 pub use self::home::Home;
@@ -49,11 +54,12 @@ pub use self::log::Log;
 pub use self::nemesis::Nemesis;
 pub use self::poll::{eventually, within};
 pub use self::problem::{Place, Problem};
+pub use self::process::Refused;
 pub use self::random::Random;
 pub use self::report::Report;
 pub use self::service::Shelf;
 pub use self::stage::Stage;
-pub use self::start::{Refused, Start};
+pub use self::start::Start;
 pub use self::stores::{Store, on_every_store};
 pub use self::transcript::Transcript;
 pub use self::workload::{Figures, Scene, Workload};

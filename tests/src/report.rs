@@ -17,6 +17,14 @@ pub struct Report {
 }
 
 impl Report {
+    /// Checks that the document promised every answer.
+    ///
+    /// # Panics
+    /// If it did not.
+    pub fn assert_documented(&self) {
+        assert!(self.undocumented.is_empty(), "undocumented answers: {:#?}", self.undocumented);
+    }
+
     /// Reads a report.
     ///
     /// # Panics

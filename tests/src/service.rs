@@ -1,35 +1,35 @@
 //! A service that runs.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
+use crate::gateway::Gateway;
 use crate::home::Home;
 use crate::http::{Answer, Connection, Request};
 use crate::log::Log;
 use crate::poll::eventually;
+use crate::process::Process;
 use crate::report::Report;
-use crate::start::{Process, Start};
+use crate::start::{REPORT, Start};
 use crate::transcript::Transcript;
 
-/// Longest time from SIGTERM to the end: the default of `--drain-time-max`, and some for a busy
-/// machine.
-const STOP_TIME_MAX: Duration = Duration::from_secs(20);
+/// Longest time until a gateway that has started makes its first check.
+const CHECK_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// A running item service. A test ends it with [`stop`](Self::stop) or [`kill`](Self::kill); when
 /// the test panics it is killed.
 #[derive(Debug)]
 pub struct Shelf {
     process: Process,
-    address: SocketAddr,
-    home: Home,
-    report: PathBuf,
+    /// Where the service itself listens.
+    replica: SocketAddr,
+    /// What stands in front of it, if something does.
+    gateway: Option<Gateway>,
     faults_expected: bool,
     transcript: Arc<Mutex<Transcript>>,
-    ended: bool,
 }
 
 impl Shelf {
@@ -41,42 +41,62 @@ impl Shelf {
 
     pub(crate) fn new(
         process: Process,
-        address: SocketAddr,
-        home: Home,
-        report: PathBuf,
+        replica: SocketAddr,
+        gateway: Option<Gateway>,
         faults_expected: bool,
     ) -> Self {
-        let transcript = Arc::default();
-        Self { process, address, home, report, faults_expected, transcript, ended: false }
+        Self { process, replica, gateway, faults_expected, transcript: Arc::default() }
     }
 
-    /// Returns where it listens.
+    /// Tells whether clients speak to a gateway in front of it.
+    #[must_use]
+    pub fn is_behind_gateway(&self) -> bool {
+        self.gateway.is_some()
+    }
+
+    /// Returns where clients connect.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.gateway.as_ref().map_or(self.replica, Gateway::address)
     }
 
     /// Returns its origin, such as `http://127.0.0.1:40001`.
     #[must_use]
     pub fn origin(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
     }
 
-    /// Returns its log.
+    /// Returns the log of the service itself.
     #[must_use]
     pub fn log(&self) -> &Log {
-        &self.process.log
+        self.process.log()
+    }
+
+    /// Returns all logs: the service's own, and that of what stands in front of it.
+    pub fn logs(&self) -> impl Iterator<Item = &Log> {
+        [self.log()].into_iter().chain(self.gateway.as_ref().map(Gateway::log))
     }
 
     /// Returns the directory it lives in.
     #[must_use]
     pub fn home(&self) -> &Home {
-        &self.home
+        self.process.home()
+    }
+
+    /// Waits until a gateway has asked for the first time whether it is ready, and was told so.
+    pub async fn first_check(&self) {
+        let checked = r#"shelf_http_requests_total{operation="get_readyz",status="200"} 1"#;
+        eventually("a gateway to check the service", CHECK_TIME_MAX, async || {
+            let mut connection = Connection::open(self.replica).await;
+            let metrics = connection.send(&Request::get("/metrics")).await.text();
+            metrics.lines().any(|line| line == checked).then_some(())
+        })
+        .await;
     }
 
     /// Opens a connection.
     pub async fn connect(&self) -> Connection {
-        Connection::open(self.address).await
+        Connection::open(self.address()).await
     }
 
     /// Sends a request on a connection of its own, and notes request and answer in the transcript.
@@ -95,56 +115,65 @@ impl Shelf {
     /// Lets the next call to the store fail. The service was started [`faulty`](Start::faulty).
     pub fn rehearse(&self, fault: &str) {
         assert!(self.faults_expected, "start the service with `faulty()`");
-        self.home.write("faults/next", fault);
+        self.home().write("faults/next", fault);
     }
 
     /// Tells whether a fault still waits for a call to the store.
     #[must_use]
     pub fn fault_waits(&self) -> bool {
-        self.home.path("faults/next").exists()
+        self.home().path("faults/next").exists()
     }
 
     /// Takes back a fault that no call consumed.
     pub fn call_off(&self) {
-        let _ = std::fs::remove_file(self.home.path("faults/next"));
+        let _ = std::fs::remove_file(self.home().path("faults/next"));
     }
 
-    /// Sends SIGTERM.
+    /// Sends SIGTERM to what clients speak to.
     pub fn terminate(&self) {
-        self.signal(Signal::TERM);
+        match &self.gateway {
+            Some(gateway) => gateway.terminate(),
+            None => self.process.signal(Signal::TERM),
+        }
     }
 
-    /// Stops it where it is (SIGSTOP): connections stay open and nothing is answered.
+    /// Waits until it has understood that it is to [stop](Self::terminate).
+    pub async fn stopping(&self) {
+        let log = self.gateway.as_ref().map_or(self.log(), Gateway::log);
+        log.wait_for("the service to say that it stops", |event| {
+            event["message"].as_str().is_some_and(|message| message.starts_with("stopping"))
+        })
+        .await;
+    }
+
+    /// Stops the service where it is (SIGSTOP): connections stay open and it answers nothing.
     pub fn pause(&self) {
-        self.signal(Signal::STOP);
+        self.process.signal(Signal::STOP);
     }
 
     /// Lets it go on (SIGCONT).
     pub fn resume(&self) {
-        self.signal(Signal::CONT);
-    }
-
-    fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.process.child.id()).ok().and_then(Pid::from_raw);
-        kill_process(id.expect("a child has an id"), signal).expect("it can be signalled");
+        self.process.signal(Signal::CONT);
     }
 
     /// Waits for the end after [`terminate`](Self::terminate): exit code 0, no fault in the log, and
-    /// no answer that the document does not promise. Returns the report and how long it took.
+    /// no answer that the document does not promise. A gateway ends first, so that nobody is cut
+    /// off. Returns the service's report and how long all took.
     ///
     /// # Panics
     /// If it ends otherwise, or not in time.
     pub async fn ended(mut self) -> (Report, Duration) {
-        let since = Instant::now();
-        let status = eventually("the service to stop", STOP_TIME_MAX, async || {
-            self.process.child.try_wait().expect("a child can be waited for")
-        });
-        let status = status.await;
-        let took = since.elapsed();
-        self.ended = true;
-        self.process.read_to_end();
-        let report = Report::read(&self.report);
-        assert!(report.undocumented.is_empty(), "undocumented answers: {:#?}", report.undocumented);
+        let mut took = Duration::ZERO;
+        if let Some(gateway) = self.gateway.take() {
+            let (report, gateway_took) = gateway.ended_with_report().await;
+            report.assert_documented();
+            took += gateway_took;
+            self.process.signal(Signal::TERM);
+        }
+        let (status, service_took) = self.process.ended().await;
+        took += service_took;
+        let report = Report::read(&self.home().path(REPORT));
+        report.assert_documented();
         assert_eq!(status.code(), Some(0), "it ended with {status}");
         if !self.faults_expected {
             let faults = self.log().faults();
@@ -159,20 +188,12 @@ impl Shelf {
         self.ended().await.0
     }
 
-    /// Ends it at once, as `kill -9` does.
+    /// Ends it at once, as `kill -9` does. A gateway is paused first and killed afterwards: clients
+    /// are to hear of the end what they hear from the service itself, which is nothing.
     pub fn kill(mut self) -> Home {
-        self.ended = true;
+        self.gateway.iter().for_each(Gateway::pause);
         self.process.kill();
-        self.home.clone()
-    }
-}
-
-impl Drop for Shelf {
-    fn drop(&mut self) {
-        // Without its end nobody would have looked at the report.
-        assert!(
-            self.ended || std::thread::panicking(),
-            "a test ends its service with `stop` or `kill`"
-        );
+        self.gateway.take().map(Gateway::kill);
+        self.home().clone()
     }
 }

@@ -7,6 +7,9 @@ use crate::http::{Answer, Request};
 /// Header fields that differ from answer to answer by their nature.
 const VOLATILE: [&str; 2] = ["date", "x-request-id"];
 
+/// The field that each hop writes by itself. What it says counts, and not where it stands.
+const OF_ONE_HOP: &str = "connection";
+
 /// Exchanges in the order in which they ended.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript(Vec<String>);
@@ -15,10 +18,10 @@ impl Transcript {
     pub(crate) fn note(&mut self, request: &Request, answer: &Answer) {
         let mut text = format!("{} {}\n", request.method(), request.target());
         let _ = writeln!(text, "{}", answer.status_line);
-        for (name, value) in &answer.headers {
-            if !VOLATILE.contains(&name.as_str()) {
-                let _ = writeln!(text, "{name}: {value}");
-            }
+        let fields = answer.headers.iter().filter(|(name, _)| !VOLATILE.contains(&name.as_str()));
+        let (own, kept): (Vec<_>, Vec<_>) = fields.partition(|(name, _)| name == OF_ONE_HOP);
+        for (name, value) in kept.into_iter().chain(own) {
+            let _ = writeln!(text, "{name}: {value}");
         }
         text.push_str(&answer.text());
         self.0.push(without_uuids(&text));
@@ -30,7 +33,7 @@ impl Transcript {
     /// At the first difference.
     pub fn assert_equals(&self, other: &Self) {
         for (mine, theirs) in self.0.iter().zip(&other.0) {
-            assert_eq!(mine, theirs, "two stores answer differently");
+            assert_eq!(mine, theirs, "two services answer differently");
         }
         assert_eq!(self.0.len(), other.0.len(), "the transcripts have different lengths");
     }

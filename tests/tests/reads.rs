@@ -52,8 +52,13 @@ async fn head_answers_what_get_answers_without_the_body() {
                 "/none",
             ];
             for target in targets {
-                let get = shelf.send(Request::get(target)).await;
-                let head = shelf.send(Request::head(target)).await;
+                let send = async |request: Request| match target {
+                    // A gateway has one of its own, so it is not compared with the service's.
+                    "/openapi.json" => shelf.connect().await.send(&request).await,
+                    _ => shelf.send(request).await,
+                };
+                let get = send(Request::get(target)).await;
+                let head = send(Request::head(target)).await;
                 assert_eq!(head.status, get.status, "{target}");
                 assert!(head.body.is_empty(), "{target}");
                 let fields = |answer: &e2e::Answer| {

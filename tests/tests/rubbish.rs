@@ -285,10 +285,14 @@ async fn a_body_that_ends_early_is_refused_and_not_stored() {
         "Transfer-Encoding: chunked\r\n\r\na\r\n{\"size\":1}\r\n",
         "Transfer-Encoding: chunked\r\n\r\nff\r\n{\"size\":1}",
         "Transfer-Encoding: chunked\r\n\r\na\r\n{\"size\":1}\r\n0\r\n",
-        "Transfer-Encoding: chunked\r\n\r\nrubbish\r\n{\"size\":1}\r\n0\r\n\r\n",
     ];
+    let broken = "Transfer-Encoding: chunked\r\n\r\nrubbish\r\n{\"size\":1}\r\n0\r\n\r\n";
     leaves_no_trace(async |shelf| {
-        for rest in cut {
+        // A gateway tells what ends early from what has a second reading.
+        let broken_is =
+            if shelf.is_behind_gateway() { "unsound-framing" } else { "incomplete-body" };
+        let cut = cut.into_iter().map(|rest| (rest, "incomplete-body"));
+        for (rest, slug) in cut.chain([(broken, broken_is)]) {
             let mut connection = shelf.connect().await;
             connection
                 .write("PUT /items/foo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
@@ -297,7 +301,7 @@ async fn a_body_that_ends_early_is_refused_and_not_stored() {
             connection.close_writing().await;
             match connection.try_read(false).await {
                 Ok(answer) => {
-                    answer.expect_problem(400, "incomplete-body");
+                    answer.expect_problem(400, slug);
                 }
                 Err(error) => panic!("{rest:?} was not answered: {error}"),
             }

@@ -7,14 +7,6 @@ use e2e::{Home, Request, Shelf, Store, eventually};
 
 const HEAD: &str = "PUT /items/late HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n";
 
-/// Waits until the service has understood that it is to stop.
-async fn stopping(shelf: &Shelf) {
-    eventually("the service to say that it stops", Duration::from_secs(10), async || {
-        shelf.log().text().contains("stopping").then_some(())
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn requests_in_flight_are_finished() {
     for store in Store::ALL {
@@ -33,7 +25,7 @@ async fn requests_in_flight_are_finished() {
             connections.push(connection);
         }
         shelf.terminate();
-        stopping(&shelf).await;
+        shelf.stopping().await;
         for (at, connection) in connections.iter_mut().enumerate() {
             connection.write(":1}").await;
             let answer = connection.read().await;
@@ -93,7 +85,7 @@ async fn no_new_connections_are_taken_while_it_stops() {
     open.write(HEAD.replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n")).await;
     open.wait_for_interim(100).await;
     shelf.terminate();
-    stopping(&shelf).await;
+    shelf.stopping().await;
     eventually("new connections to be refused", Duration::from_secs(3), async || {
         e2e::Connection::try_open(shelf.address()).await.is_err().then_some(())
     })

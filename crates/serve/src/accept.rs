@@ -10,10 +10,11 @@ use std::time::Duration;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::farewell::Leaving;
 use crate::phase::Phase;
+use crate::protocol::{self, Protocol};
 use crate::queue;
 
 /// Pause after a failed accept: too many open files do not go away at once.
@@ -34,9 +35,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Acceptor {
     pub(crate) listener: TcpListener,
+    /// Whether others have the socket too, and its queue does not end with it.
+    pub(crate) is_shared: bool,
     /// Shared by all workers: one permit a connection.
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) phase: watch::Receiver<Phase>,
+    pub(crate) silence_time_max: Duration,
     pub(crate) drain_time_max: Duration,
     pub(crate) leaving: Leaving,
 }
@@ -50,6 +54,20 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// Watches hyper's connection, so that it ends after its request when the worker is to end.
     pub watcher: Watcher,
+    silence_time_max: Duration,
+    /// Closed when those who have not said anything are not waited for any longer.
+    patience: watch::Receiver<()>,
+}
+
+impl Connection {
+    /// Waits until the client shows which protocol it speaks. Returns `None` when there is nothing to
+    /// serve: the client has gone, or has been silent for too long.
+    pub async fn protocol(&mut self) -> Option<Protocol> {
+        tokio::select! {
+            told = timeout(self.silence_time_max, protocol::told(&self.stream)) => told.ok()?.ok()?,
+            _ = self.patience.changed() => None,
+        }
+    }
 }
 
 impl Acceptor {
@@ -65,7 +83,13 @@ impl Acceptor {
     where
         F: Future<Output = ()> + 'static,
     {
-        let open = Open { serve, graceful: GracefulShutdown::new(), count: Rc::new(()) };
+        let open = Open {
+            serve,
+            silence_time_max: self.silence_time_max,
+            graceful: GracefulShutdown::new(),
+            patience: watch::Sender::new(()),
+            count: Rc::new(()),
+        };
         loop {
             let next = if self.leaving.has_begun() { Phase::Draining } else { Phase::Leaving };
             let accepted = tokio::select! {
@@ -96,7 +120,7 @@ impl Acceptor {
     {
         let count = Rc::clone(&open.count);
         tokio::select! {
-            () = end(self.listener, open) => {}
+            () = end(self.listener, self.is_shared, open) => {}
             () = sleep(self.drain_time_max) => {}
             _ = self.phase.wait_for(|phase| *phase == Phase::Cutting) => {}
         }
@@ -114,12 +138,14 @@ async fn accept(
     Ok((stream, peer, permit))
 }
 
-/// Serves who waits in the queue, closes the socket, and waits until all connections have ended.
-async fn end<F>(listener: TcpListener, open: Open<impl Fn(Connection) -> F>)
+/// Closes the socket, and waits until all connections have ended. Who waits in a queue that is closed
+/// with it is served first.
+async fn end<F>(listener: TcpListener, is_shared: bool, open: Open<impl Fn(Connection) -> F>)
 where
     F: Future<Output = ()> + 'static,
 {
     match listener.into_std() {
+        Ok(socket) if is_shared => drop(socket),
         Ok(socket) => {
             if let Err(error) = queue::close_the_door(&socket) {
                 tracing::debug!(%error, "who connects just now may be lost: {error}");
@@ -134,13 +160,17 @@ where
         () = open.all_ended() => {}
         () = sleep(LINGER) => {}
     }
-    open.graceful.shutdown().await;
+    let Open { graceful, patience, .. } = open;
+    drop(patience);
+    graceful.shutdown().await;
 }
 
 /// The connections that are open.
 struct Open<S> {
     serve: S,
+    silence_time_max: Duration,
     graceful: GracefulShutdown,
+    patience: watch::Sender<()>,
     /// Cloned for each connection, so that it counts them.
     count: Rc<()>,
 }
@@ -156,8 +186,15 @@ where
             tracing::debug!(%error, "a connection ended at once: {error}");
             return;
         }
-        let connection = Connection { stream, peer, watcher: self.graceful.watcher() };
-        let served = (self.serve)(connection);
+        let connection = Connection {
+            stream,
+            peer,
+            watcher: self.graceful.watcher(),
+            silence_time_max: self.silence_time_max,
+            patience: self.patience.subscribe(),
+        };
+        // In a box: a task that awaits what it was given has room for it twice.
+        let served = Box::pin((self.serve)(connection));
         let counted = Rc::clone(&self.count);
         tokio::task::spawn_local(async move {
             served.await;

@@ -6,7 +6,7 @@ use hyper::rt::Executor;
 
 /// Runs a future on tasks of this thread, as a worker's futures share what may not leave it.
 #[derive(Clone, Copy, Debug)]
-pub struct OnThisThread;
+pub(crate) struct OnThisThread;
 
 impl<F: Future + 'static> Executor<F> for OnThisThread {
     fn execute(&self, future: F) {

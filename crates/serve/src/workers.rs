@@ -14,6 +14,8 @@ use tokio::task::LocalSet;
 
 use crate::accept::Acceptor;
 use crate::farewell::Leaving;
+use crate::listen::Sockets;
+use crate::notify;
 use crate::phase::Phase;
 use crate::signals::Signals;
 use crate::tick::tick;
@@ -29,6 +31,8 @@ pub fn worker_count(wanted: Option<NonZeroUsize>) -> usize {
 pub struct Limits {
     /// Most connections at a time; further ones wait to be accepted.
     pub connections_max: NonZeroUsize,
+    /// Longest time until a connection's first byte.
+    pub silence_time_max: Duration,
     /// Longest time that requests in progress are given at the end.
     pub drain_time_max: Duration,
 }
@@ -47,7 +51,7 @@ impl Workers {
     /// # Errors
     /// When the system refuses a thread or what a runtime needs.
     pub fn start<W, F>(
-        sockets: Vec<TcpListener>,
+        sockets: Sockets,
         limits: Limits,
         work: impl IntoIterator<Item = W>,
     ) -> io::Result<Self>
@@ -57,14 +61,22 @@ impl Workers {
     {
         let (phase, phases) = watch::channel(Phase::Serving);
         let connections = Arc::new(Semaphore::new(limits.connections_max.get()));
-        let threads = sockets.into_iter().zip(work).enumerate().map(|(number, (socket, work))| {
-            let (connections, phase) = (Arc::clone(&connections), phases.clone());
-            start(number, socket, move |listener| {
-                let drain_time_max = limits.drain_time_max;
-                let leaving = Leaving::default();
-                work(Acceptor { listener, connections, phase, drain_time_max, leaving })
-            })
-        });
+        let is_shared = sockets.are_shared;
+        let threads =
+            sockets.each.into_iter().zip(work).enumerate().map(|(number, (socket, work))| {
+                let (connections, phase) = (Arc::clone(&connections), phases.clone());
+                start(number, socket, move |listener| {
+                    work(Acceptor {
+                        listener,
+                        is_shared,
+                        connections,
+                        phase,
+                        silence_time_max: limits.silence_time_max,
+                        drain_time_max: limits.drain_time_max,
+                        leaving: Leaving::default(),
+                    })
+                })
+            });
         let threads = threads.collect::<io::Result<_>>()?;
         Ok(Self { threads, phase })
     }
@@ -88,6 +100,7 @@ impl Workers {
     pub fn end(self, main: &Runtime, signals: &mut Signals) {
         let Self { threads, phase } = self;
         tracing::info!("stopping: no new connections, requests in progress are finished");
+        notify::stopping();
         phase.send_replace(Phase::Draining);
         let cut = main.block_on(async {
             let mut joined = tokio::task::spawn_blocking(|| join(threads));

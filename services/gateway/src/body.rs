@@ -13,6 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Sleep, sleep};
 
+use crate::attempt::Watch;
 use crate::balance::InFlight;
 use crate::upstream::Lease;
 
@@ -29,6 +30,15 @@ pub(crate) enum ReplyBody {
     Own(Body),
     /// A replica's, as it arrives.
     Passed(Passed),
+}
+
+impl ReplyBody {
+    /// Keeps the body of the request until this one has been sent.
+    pub(crate) fn keep(&mut self, request: Watch) {
+        if let Self::Passed(passed) = self {
+            passed.request = Some(request);
+        }
+    }
 }
 
 impl HttpBody for ReplyBody {
@@ -66,6 +76,8 @@ impl HttpBody for ReplyBody {
 pub(crate) struct Passed {
     incoming: Incoming,
     held: Option<(Lease, InFlight)>,
+    /// The body of the request, if that passes through.
+    request: Option<Watch>,
     /// Longest pause between two pieces.
     pause_max: Duration,
     /// Set while a piece is waited for; most bodies are there at once and need no timer.
@@ -81,7 +93,7 @@ impl Passed {
     ) -> Self {
         // A body that has ended will not be polled: there is nothing to wait for.
         let held = (!incoming.is_end_stream()).then_some((lease, in_flight));
-        Self { incoming, held, pause_max, pause: None }
+        Self { incoming, held, request: None, pause_max, pause: None }
     }
 
     fn poll_frame(

@@ -20,6 +20,28 @@ const DURATION_BUCKETS: &[f64] = &[
 /// Statuses that are counted: 100 to 599.
 const STATUSES: usize = 500;
 
+/// What the cache did with a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CacheResult {
+    /// A replica said that what is kept still holds.
+    Revalidated,
+    /// A replica sent the whole answer.
+    Miss,
+    /// It shared the answer to another request.
+    Collapsed,
+    /// It is not for the cache.
+    Bypass,
+}
+
+impl CacheResult {
+    const ALL: [(Self, &str); 4] = [
+        (Self::Revalidated, "revalidated"),
+        (Self::Miss, "miss"),
+        (Self::Collapsed, "collapsed"),
+        (Self::Bypass, "bypass"),
+    ];
+}
+
 /// All metrics of the gateway. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics(Arc<Inner>);
@@ -32,6 +54,12 @@ struct Inner {
     by_status: [OnceLock<IntCounter>; STATUSES],
     durations: Histogram,
     retries: IntCounter,
+    hedges: IntCounter,
+    hedges_won: IntCounter,
+    /// By [`CacheResult`], in its order.
+    cache_reads: [IntCounter; CacheResult::ALL.len()],
+    cache_bytes: IntGauge,
+    cache_entries: IntGauge,
     in_flight: IntGaugeVec,
     up: IntGaugeVec,
     limit: IntGauge,
@@ -50,26 +78,46 @@ impl Metrics {
         );
         let durations =
             Histogram::with_opts(durations.buckets(DURATION_BUCKETS.to_vec())).expect(legal);
-        let retries = IntCounter::new(
+        let counter = |name: &str, help: &str| IntCounter::new(name, help).expect(legal);
+        let retries = counter(
             "shelf_gateway_retries_total",
             "Requests that were sent to a replica once more.",
         );
-        let retries = retries.expect(legal);
+        let hedges = counter(
+            "shelf_gateway_hedges_total",
+            "Reads that were sent to a second replica because the first took long.",
+        );
+        let hedges_won = counter(
+            "shelf_gateway_hedges_won_total",
+            "Reads that the second replica answered first.",
+        );
+        let cache_reads = Opts::new(
+            "shelf_gateway_cache_reads_total",
+            "GETs that came to the cache, by what it did with them.",
+        );
+        let cache_reads = IntCounterVec::new(cache_reads, &["result"]).expect(legal);
         let gauge = |name: &str, help: &str| {
             IntGaugeVec::new(Opts::new(name, help), &["replica"]).expect(legal)
         };
         let in_flight =
             gauge("shelf_gateway_replica_in_flight", "Requests under way to a replica.");
         let up = gauge("shelf_gateway_replica_up", "Whether a replica gets requests.");
-        let limit = IntGauge::new(
+        let single = |name: &str, help: &str| IntGauge::new(name, help).expect(legal);
+        let limit = single(
             "shelf_gateway_concurrency_limit",
             "Requests that are let in at a time, as the latency target allows.",
         );
-        let limit = limit.expect(legal);
+        let cache_bytes = single("shelf_gateway_cache_bytes", "Bytes that the cache holds.");
+        let cache_entries = single("shelf_gateway_cache_entries", "Answers that the cache holds.");
         for collector in [
             Box::new(answers.clone()) as Box<dyn prometheus::core::Collector>,
             Box::new(durations.clone()),
             Box::new(retries.clone()),
+            Box::new(hedges.clone()),
+            Box::new(hedges_won.clone()),
+            Box::new(cache_reads.clone()),
+            Box::new(cache_bytes.clone()),
+            Box::new(cache_entries.clone()),
             Box::new(in_flight.clone()),
             Box::new(up.clone()),
             Box::new(limit.clone()),
@@ -83,6 +131,11 @@ impl Metrics {
             by_status,
             durations,
             retries,
+            hedges,
+            hedges_won,
+            cache_reads: CacheResult::ALL.map(|(_, name)| cache_reads.with_label_values(&[name])),
+            cache_bytes,
+            cache_entries,
             in_flight,
             up,
             limit,
@@ -103,6 +156,21 @@ impl Metrics {
         self.0.retries.inc();
     }
 
+    /// Counts a read that is sent to a second replica.
+    pub(crate) fn hedged(&self) {
+        self.0.hedges.inc();
+    }
+
+    /// Counts a read that the second replica answered first.
+    pub(crate) fn hedge_won(&self) {
+        self.0.hedges_won.inc();
+    }
+
+    /// Counts a GET that came to the cache.
+    pub(crate) fn cache_read(&self, result: CacheResult) {
+        self.0.cache_reads[result as usize].inc();
+    }
+
     /// Returns everything in the text format of Prometheus.
     pub(crate) fn text(&self, shared: &Shared) -> String {
         let now = clock::now();
@@ -110,6 +178,10 @@ impl Metrics {
         self.0.up.reset();
         let limit = i64::try_from(shared.overload.limit()).unwrap_or(i64::MAX);
         self.0.limit.set(limit);
+        if let Some(cache) = &shared.cache {
+            self.0.cache_bytes.set(i64::try_from(cache.bytes()).unwrap_or(i64::MAX));
+            self.0.cache_entries.set(i64::try_from(cache.entries()).unwrap_or(i64::MAX));
+        }
         for replica in shared.replicas.load().iter() {
             let name = [replica.origin.to_string()];
             let in_flight = i64::try_from(replica.in_flight()).unwrap_or(i64::MAX);

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use arc_swap::ArcSwap;
 use contract::ContractError;
-use serve::{Acceptor, Signals, Workers, worker_count};
+use serve::{Acceptor, Handed, Signals, Sockets, Workers, worker_count};
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::Notify;
@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use crate::access::InvalidKeys;
 use crate::admin::{self, Admin};
 use crate::balance::Replicas;
+use crate::cache;
 use crate::clock;
 use crate::control::{self, Watches};
 use crate::discover::{InvalidReplicas, counted, discover};
@@ -33,11 +34,16 @@ use crate::worker::{self, Shared, Terms, Worker};
 /// The exit code of `--check-contract` when an answer was undocumented.
 const EXIT_UNDOCUMENTED: u8 = 3;
 
+/// The name of a socket that is handed over for operators; all others are for clients.
+const ADMIN_SOCKET: &str = "admin";
+
 /// Why the gateway could not start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error("cannot listen on {0} (set another address with --listen)")]
     Listen(SocketAddr, #[source] io::Error),
+    #[error("the sockets that were handed over cannot be used")]
+    Handed(#[source] io::Error),
     #[error("the system refuses a thread, a socket or a signal handler")]
     Runtime(#[source] io::Error),
     #[error("cannot listen on {0} for operators (set another address with --admin-listen)")]
@@ -58,7 +64,9 @@ pub(crate) enum Failure {
 
 /// Runs the gateway until SIGTERM or SIGINT.
 pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
-    check_exposure(settings)?;
+    let mut handed = Handed::take().map_err(Failure::Handed)?;
+    let admin_socket = handed.remove(ADMIN_SOCKET);
+    check_exposure(settings, &handed)?;
     let watches = Watches::of(settings);
     let origins = discover(settings)?;
     let count = origins.len();
@@ -69,13 +77,16 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let requests_max = settings.replica_requests_max.get().saturating_mul(count);
     let access = control::access(settings)?;
     let limits = settings.rate_limit.map(|rate| Arc::new(Limits::new(rate)));
+    let cache_bytes_max = settings.cache_max.map(|size| size.as_u64()).filter(|bytes| *bytes > 0);
+    let cache = cache_bytes_max.map(|bytes_max| Arc::new(cache::Store::new(bytes_max)));
     let shared = Shared {
-        documents: Arc::new(Documents::new(access.as_ref(), limits.is_some())),
+        documents: Arc::new(Documents::new(access.as_ref(), limits.is_some(), cache.is_some())),
         replicas,
         metrics: Metrics::new(),
         leaving: Arc::default(),
         access,
         limits,
+        cache,
         tls: tls(settings)?,
         overload: Arc::new(Overload::new(settings.latency_target, requests_max)),
     };
@@ -90,29 +101,36 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     };
     let refused = |error| Failure::Listen(settings.listen, error);
     let workers = worker_count(settings.common.workers);
-    let listeners = serve::listen(settings.listen, workers).map_err(refused)?;
-    let address = listeners[0].local_addr().map_err(refused)?;
+    let sockets = Sockets::new(handed, settings.listen, workers).map_err(refused)?;
+    let (workers, address) = (sockets.len(), sockets.address().map_err(refused)?);
     let mut signals = Signals::new(&main).map_err(Failure::Runtime)?;
     let limits = serve::Limits {
         connections_max: settings.connections_max,
+        silence_time_max: settings.idle_time_max,
         drain_time_max: settings.common.drain_time_max,
     };
     let work = (0..workers).map(|_| {
         let (terms, shared, record) = (terms(settings), shared.clone(), record.clone());
         move |acceptor| work(acceptor, terms, shared, record)
     });
-    let threads = Workers::start(listeners, limits, work).map_err(Failure::Runtime)?;
+    let threads = Workers::start(sockets, limits, work).map_err(Failure::Runtime)?;
     let drain = Arc::new(Notify::new());
     let admin = Admin { shared: shared.clone(), drain: Arc::clone(&drain) };
     let admin = admin::dispatch(admin).map_err(Failure::Contract)?;
     let admin_refused = |error| Failure::AdminListen(settings.admin_listen, error);
-    let admin_listener =
-        main.block_on(TcpListener::bind(settings.admin_listen)).map_err(admin_refused)?;
+    let admin_listener = main.block_on(async {
+        match admin_socket {
+            Some(socket) => TcpListener::from_std(socket),
+            None => TcpListener::bind(settings.admin_listen).await,
+        }
+    });
+    let admin_listener = admin_listener.map_err(admin_refused)?;
     let admin_address = admin_listener.local_addr().map_err(admin_refused)?;
     tracing::info!(%admin_address, "operators look at http://{admin_address}");
     let scheme = if shared.tls.is_some() { "https" } else { "http" };
     tracing::info!(%address, workers, replicas = count, version = env!("CARGO_PKG_VERSION"), "listening on {scheme}://{address}, in front of {}", counted(count));
 
+    serve::notify::ready();
     main.block_on(async {
         let beside = async {
             tokio::select! {
@@ -165,6 +183,7 @@ fn terms(settings: &Settings) -> Terms {
         request_time_max: settings.request_time_max,
         try_time_max: settings.try_time_max,
         connect_time_max: settings.connect_time_max,
+        hedge_after: settings.hedge_after,
         head_time_max: settings.head_time_max,
         idle_time_max: settings.idle_time_max,
         target_bytes_max: bytes(settings.target_max),

@@ -9,16 +9,20 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use serve::{Acceptor, Connection, Farewell};
+use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower::Service;
 use tower::retry::budget::TpsBudget;
 
 use crate::access::Access;
-use crate::attempt::Keys;
+use crate::attempt::{Hedge, HedgeAfter, Keys};
 use crate::balance::{Balance, Replicas};
 use crate::body::Reply;
+use crate::cache::{self, Flights};
 use crate::document::Documents;
-use crate::edge::{Http, Tls};
+use crate::edge::{Http, Tls, agreed};
 use crate::exchange::{Exchange, Peer};
 use crate::metrics::Metrics;
 use crate::overload::Overload;
@@ -47,6 +51,7 @@ pub(crate) struct Terms {
     pub(crate) request_time_max: Duration,
     pub(crate) try_time_max: Duration,
     pub(crate) connect_time_max: Duration,
+    pub(crate) hedge_after: Option<HedgeAfter>,
     pub(crate) head_time_max: Duration,
     pub(crate) idle_time_max: Duration,
     pub(crate) target_bytes_max: usize,
@@ -68,6 +73,8 @@ pub(crate) struct Shared {
     pub(crate) documents: Arc<Documents>,
     /// Set when the gateway is about to stop, for whoever asks whether it is ready.
     pub(crate) leaving: Arc<AtomicBool>,
+    /// What was read before, if that is kept.
+    pub(crate) cache: Option<Arc<cache::Store>>,
     /// How connections are secured, if they are.
     pub(crate) tls: Option<Arc<Tls>>,
 }
@@ -80,16 +87,22 @@ pub(crate) struct Worker {
     pub(crate) pools: Rc<Pools>,
     pub(crate) budget: TpsBudget,
     pub(crate) keys: Keys,
+    /// Reads that others may share, if there is a cache.
+    pub(crate) flights: Flights,
+    /// How reads are hedged, if they are.
+    pub(crate) hedge: Option<Hedge>,
 }
 
 impl Worker {
     pub(crate) fn new(terms: Terms, shared: Shared) -> Rc<Self> {
         Rc::new(Self {
+            hedge: terms.hedge_after.map(Hedge::new),
             terms,
             shared,
             pools: Rc::default(),
             budget: TpsBudget::new(BUDGET_TIME, BUDGET_RESERVE, BUDGET_SHARE),
             keys: Keys::new(),
+            flights: Flights::default(),
         })
     }
 }
@@ -105,27 +118,43 @@ where
     let terms = &worker.terms;
     let http = Http::new(terms.idle_time_max, terms.head_time_max);
     let service = Farewell::new(service, acceptor.leaving());
-    let serve = |Connection { stream, peer, watcher }| {
-        let trusted = terms.trusted.iter().any(|trusted| trusted.contains(peer.ip()));
+    let serve = |mut connection: Connection| {
+        let address = connection.peer;
+        let trusted = terms.trusted.iter().any(|trusted| trusted.contains(address.ip()));
         let tls = worker.shared.tls.as_ref().map(|tls| tls.acceptor());
-        let peer = Peer::new(peer, trusted, if tls.is_some() { "https" } else { "http" });
-        let handshake_time_max = terms.head_time_max;
+        let peer = Peer::new(address, trusted, if tls.is_some() { "https" } else { "http" });
+        let time_max = terms.head_time_max;
         let (http, service) = (http.clone(), service.clone());
         async move {
+            let Some(protocol) = connection.protocol().await else { return };
+            let Connection { stream, watcher, .. } = connection;
             match tls {
-                None => http.serve(stream, peer, service, watcher).await,
-                Some(tls) => match timeout(handshake_time_max, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => http.serve(stream, peer, service, watcher).await,
-                    // Scanners and clients that trust another certificate come and go.
-                    Ok(Err(error)) => {
-                        tracing::debug!(%error, "a connection could not be secured: {error}");
-                    }
-                    Err(_) => tracing::debug!("a connection was not secured in time"),
-                },
+                None => http.serve(protocol, stream, peer, service, watcher).await,
+                Some(tls) => {
+                    let Some(stream) = Box::pin(secure(tls, stream, time_max)).await else {
+                        return;
+                    };
+                    http.serve(agreed(&stream), *stream, peer, service, watcher).await;
+                }
             }
         }
     };
     acceptor.run(serve).await
+}
+
+/// Does the handshake of TLS. Returns `None` when it fails: scanners and clients that trust another
+/// certificate come and go.
+async fn secure(
+    tls: TlsAcceptor,
+    stream: TcpStream,
+    time_max: Duration,
+) -> Option<Box<TlsStream<TcpStream>>> {
+    match timeout(time_max, tls.accept(stream)).await {
+        Ok(Ok(stream)) => return Some(Box::new(stream)),
+        Ok(Err(error)) => tracing::debug!(%error, "a connection could not be secured: {error}"),
+        Err(_) => tracing::debug!("a connection was not secured in time"),
+    }
+    None
 }
 
 /// Closes connections to replicas that nobody needs, for ever.

@@ -13,7 +13,7 @@ use axum::body::Body;
 use contract::recorder::{Recorder, Recording, Violation};
 use contract::{Dispatch, Response};
 use http::Request;
-use serve::{Signals, Workers, worker_count};
+use serve::{Handed, Signals, Sockets, Workers, worker_count};
 use store::{OpenError, Options};
 use tokio::runtime;
 use tower::Service;
@@ -36,6 +36,7 @@ pub(crate) enum Failure {
     Listen(SocketAddr, io::Error),
     Runtime(io::Error),
     Report(PathBuf, io::Error),
+    Handed(io::Error),
 }
 
 impl std::fmt::Display for Failure {
@@ -61,6 +62,10 @@ impl std::fmt::Display for Failure {
                 write!(f, "the report could not be written to {}: ", path.display())?;
                 error
             }
+            Self::Handed(error) => {
+                f.write_str("the sockets that were handed over cannot be used: ")?;
+                error
+            }
         };
         write!(f, "{cause}")?;
         let mut source = cause.source();
@@ -74,6 +79,7 @@ impl std::fmt::Display for Failure {
 
 /// Runs the service until SIGTERM or SIGINT.
 pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
+    let handed = Handed::take().map_err(Failure::Handed)?;
     let collections =
         collections::load(settings.collections.as_deref()).map_err(Failure::Collections)?;
     if let Some(path) = &settings.check_contract {
@@ -99,12 +105,12 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
         leaving: Leaving::default(),
     };
     let code = match &settings.check_contract {
-        None => serve(&main, &settings, &setup, |edge, _| edge)?,
+        None => serve(&main, &settings, handed, &setup, |edge, _| edge)?,
         Some(path) => {
             let (_, document) = router(&setup).map_err(Failure::Setup)?;
             let recording = Recording::new(&document, alarm);
             let recorded = |edge, dispatch| Recorder::new(edge, dispatch, recording.clone());
-            let code = serve(&main, &settings, &setup, recorded)?;
+            let code = serve(&main, &settings, handed, &setup, recorded)?;
             report(&recording, path)
                 .map_err(|error| Failure::Report(path.clone(), error))?
                 .unwrap_or(code)
@@ -135,6 +141,7 @@ fn limits(settings: &Settings) -> Limits {
 fn serve<S>(
     main: &runtime::Runtime,
     settings: &Settings,
+    handed: Handed,
     setup: &Setup,
     finish: impl Fn(Edge<Dispatch>, Dispatch) -> S,
 ) -> Result<ExitCode, Failure>
@@ -142,7 +149,10 @@ where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: 'static,
 {
+    let refused = |error| Failure::Listen(settings.listen, error);
     let workers = worker_count(settings.common.workers);
+    let sockets = Sockets::new(handed, settings.listen, workers).map_err(refused)?;
+    let (workers, address) = (sockets.len(), sockets.address().map_err(refused)?);
     let log = if settings.common.log_requests { LogRequests::All } else { LogRequests::Faults };
     let services = (0..workers).map(|_| {
         let (dispatch, _) = router(setup).map_err(Failure::Setup)?;
@@ -150,20 +160,19 @@ where
         Ok(finish(edge, dispatch))
     });
     let services: Vec<S> = services.collect::<Result<_, _>>()?;
-    let refused = |error| Failure::Listen(settings.listen, error);
-    let listeners = serve::listen(settings.listen, workers).map_err(refused)?;
-    let address = listeners[0].local_addr().map_err(refused)?;
     let mut signals = Signals::new(main).map_err(Failure::Runtime)?;
     let limits = serve::Limits {
         connections_max: settings.connections_max,
+        silence_time_max: settings.idle_time_max,
         drain_time_max: settings.common.drain_time_max,
     };
     let idle_time_max = settings.idle_time_max;
     let work = services
         .into_iter()
         .map(|service| move |acceptor| worker::serve(acceptor, service, idle_time_max));
-    let threads = Workers::start(listeners, limits, work).map_err(Failure::Runtime)?;
+    let threads = Workers::start(sockets, limits, work).map_err(Failure::Runtime)?;
     tracing::info!(%address, workers, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}, try http://{address}/docs");
+    serve::notify::ready();
     main.block_on(signals.next());
     setup.leaving.announce();
     main.block_on(threads.leave(settings.common.drain_delay, &mut signals));

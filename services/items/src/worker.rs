@@ -9,9 +9,7 @@ use contract::Response;
 use http::Request;
 use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use serve::{Acceptor, Alarm, Connection, Farewell, OnThisThread};
+use serve::{Acceptor, Connection, Farewell, Http, Protocol};
 use tower::Service;
 
 /// Bytes of a request's head that the parser holds. Larger heads it answers 431 itself, without a
@@ -26,36 +24,24 @@ where
     S::Future: 'static,
 {
     let service = Farewell::new(service, acceptor.leaving());
-    let serve = |Connection { stream, watcher, .. }| {
-        let http = http(idle_time_max);
+    let http = Http::new(idle_time_max, HEAD_BYTES_MAX);
+    let serve = |mut connection: Connection| {
+        let http = http.clone();
         // hyper calls through a shared reference, from one task.
         let service = RefCell::new(service.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            service.borrow_mut().call(request.map(body))
+        });
         async move {
-            let service = service_fn(|request: Request<Incoming>| {
-                service.borrow_mut().call(request.map(body))
-            });
-            let connection = http.serve_connection(TokioIo::new(stream), service);
-            // Clients hang up whenever they like: no event for the operator.
-            if let Err(error) = watcher.watch(connection.into_owned()).await {
-                tracing::debug!(error, "a connection ended early: {error}");
+            let Some(protocol) = connection.protocol().await else { return };
+            let Connection { stream, watcher, .. } = connection;
+            match protocol {
+                Protocol::Http1 => http.serve_http1(stream, service, watcher).await,
+                Protocol::Http2 => http.serve_http2(stream, service, watcher).await,
             }
         }
     };
     acceptor.run(serve).await
-}
-
-/// How a connection is served. Each has its own alarm.
-fn http(idle_time_max: Duration) -> auto::Builder<OnThisThread> {
-    let mut http = auto::Builder::new(OnThisThread);
-    http.http1()
-        .timer(Alarm::default())
-        .header_read_timeout(idle_time_max)
-        .max_buf_size(HEAD_BYTES_MAX);
-    http.http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Some(idle_time_max))
-        .max_header_list_size(HEAD_BYTES_MAX as u32);
-    http
 }
 
 /// Most requests have no body; for them none is allocated.

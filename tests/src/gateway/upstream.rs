@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 /// What the upstream does with a request.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub enum Reaction {
     Answer(u16, &'static str),
     /// Writes these bytes, and goes on.
     Write(String),
+    /// Writes these bytes after this time, and goes on.
+    Later(Duration, String),
     /// Closes the connection without a word.
     Cut,
     /// Writes these bytes, and closes the connection.
@@ -191,6 +194,10 @@ async fn serve(shared: Arc<Shared>, mut stream: TcpStream, connection: usize) {
         let (text, cut) = match reaction {
             Reaction::Answer(status, body) => (answer(status, body), false),
             Reaction::Write(text) => (text, false),
+            Reaction::Later(time, text) => {
+                sleep(time).await;
+                (text, false)
+            }
             Reaction::Cut => return,
             Reaction::WriteAndCut(text) => (text, true),
             Reaction::Stall => {

@@ -1,18 +1,23 @@
 //! The gateway: black box, over real sockets.
 
 mod access;
+mod cache;
 mod changes;
 mod chaos;
 mod document;
 mod drain;
 mod framing;
+mod handover;
 mod headers;
+mod hedge;
 mod idle;
 mod overload;
 mod page;
+mod reads;
 mod replicas;
 mod retries;
 mod rolling;
+mod same;
 mod shutdown;
 mod slow;
 mod streams;

@@ -22,8 +22,8 @@ pub(crate) enum Send {
     Whole(Request),
     /// Byte for byte, and then either nothing more or the end of the stream.
     Raw { bytes: Vec<u8>, half_close: bool, is_head: bool },
-    /// With a disk that is full at the second call to the store.
-    FullAtTheSecondCall(Request),
+    /// With a disk that is full when it writes, and was not when it read.
+    FullWhenItWrites(Request),
 }
 
 /// Names the item of one cause.
@@ -97,7 +97,7 @@ impl Item<'_> {
                 let mut cause = self.on_existing(patch.header("If-Match", "*"));
                 cause.before = vec![self.put(&body)];
                 let Send::Whole(request) = cause.send else { unreachable!("it is sent whole") };
-                cause.send = Send::FullAtTheSecondCall(request);
+                cause.send = Send::FullWhenItWrites(request);
                 vec![cause]
             }
             507 => vec![self.faulty("full")],

@@ -67,6 +67,16 @@ impl Operation {
         }
     }
 
+    /// Tells whether a gateway answers it alone, and asks no replica.
+    pub(crate) fn is_of_the_gateway(&self) -> bool {
+        self.template == "/openapi.json" && matches!(self.method.as_str(), "GET" | "HEAD")
+    }
+
+    /// Tells whether its answers have no bodies.
+    pub(crate) fn is_head(&self) -> bool {
+        self.method == "HEAD"
+    }
+
     /// Tells whether it takes a body.
     pub(crate) fn takes_body(&self) -> bool {
         matches!(self.method.as_str(), "POST" | "PUT" | "PATCH")

@@ -61,7 +61,7 @@ impl<S: Sync> Extract<S> for IfMatch {
     type Rejection = InvalidHeader;
 
     async fn extract(inbound: &mut Inbound, _: &S) -> Result<Self, InvalidHeader> {
-        entity_tags(inbound.headers(), &IF_MATCH).map(Self)
+        EntityTags::of(inbound.headers(), &IF_MATCH).map(Self)
     }
 
     fn describe(operation: &mut OperationDoc<'_>) {
@@ -77,7 +77,7 @@ impl<S: Sync> Extract<S> for IfNoneMatch {
     type Rejection = InvalidHeader;
 
     async fn extract(inbound: &mut Inbound, _: &S) -> Result<Self, InvalidHeader> {
-        entity_tags(inbound.headers(), &IF_NONE_MATCH).map(Self)
+        EntityTags::of(inbound.headers(), &IF_NONE_MATCH).map(Self)
     }
 
     fn describe(operation: &mut OperationDoc<'_>) {
@@ -103,34 +103,37 @@ fn describe(operation: &mut OperationDoc<'_>, name: &str, description: &str) {
     }));
 }
 
-fn entity_tags(
-    headers: &HeaderMap,
-    name: &HeaderName,
-) -> Result<Option<EntityTags>, InvalidHeader> {
-    let mut values = headers.get_all(name).iter();
-    let Some(first) = values.next() else {
-        return Ok(None);
-    };
-    let refuse = || {
-        InvalidHeader::new(
-            name,
-            "write `*`, or entity tags in double quotes with commas between them",
-        )
-    };
-    if first.as_bytes().trim_ascii() == b"*" {
-        return if values.next().is_none() { Ok(Some(EntityTags::Any)) } else { Err(refuse()) };
-    }
-    let mut tags = Vec::new();
-    for value in std::iter::once(first).chain(values) {
-        read_list(value.as_bytes(), &mut tags).ok_or_else(refuse)?;
-    }
-    match tags.len() {
-        0 => Err(refuse()),
-        1..=ENTITY_TAGS_MAX => Ok(Some(EntityTags::Listed(tags))),
-        _ => Err(InvalidHeader::new(
-            name,
-            &format!("it has more than {ENTITY_TAGS_MAX} entity tags"),
-        )),
+impl EntityTags {
+    /// Returns the value of a conditional field, if there is one.
+    ///
+    /// # Errors
+    /// [`InvalidHeader`] if it is malformed.
+    pub fn of(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Self>, InvalidHeader> {
+        let mut values = headers.get_all(name).iter();
+        let Some(first) = values.next() else {
+            return Ok(None);
+        };
+        let refuse = || {
+            InvalidHeader::new(
+                name,
+                "write `*`, or entity tags in double quotes with commas between them",
+            )
+        };
+        if first.as_bytes().trim_ascii() == b"*" {
+            return if values.next().is_none() { Ok(Some(Self::Any)) } else { Err(refuse()) };
+        }
+        let mut tags = Vec::new();
+        for value in std::iter::once(first).chain(values) {
+            read_list(value.as_bytes(), &mut tags).ok_or_else(refuse)?;
+        }
+        match tags.len() {
+            0 => Err(refuse()),
+            1..=ENTITY_TAGS_MAX => Ok(Some(Self::Listed(tags))),
+            _ => Err(InvalidHeader::new(
+                name,
+                &format!("it has more than {ENTITY_TAGS_MAX} entity tags"),
+            )),
+        }
     }
 }
 
@@ -172,7 +175,7 @@ mod tests {
     fn read(value: &str) -> Option<EntityTags> {
         let mut headers = HeaderMap::new();
         headers.insert(IF_MATCH, value.parse().unwrap());
-        entity_tags(&headers, &IF_MATCH).ok().flatten()
+        EntityTags::of(&headers, &IF_MATCH).ok().flatten()
     }
 
     fn tag(weak: bool, quoted: &str) -> EntityTag {

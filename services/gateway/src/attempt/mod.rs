@@ -9,40 +9,46 @@
 //!
 //! Bodies up to [`REPLAY_BYTES_MAX`] are held until the answer is there. Larger ones pass through,
 //! and what was maybe sent of them is not repeated.
+//!
+//! A read that takes long may be sent to a second replica before the first has failed ([`hedge`]).
 
+mod hedge;
 mod intake;
 mod key;
+mod outcome;
+mod patience;
 mod plan;
 mod stream;
+mod tried;
 
-use std::future::Future;
-use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use contract::Problem;
 use contract::guard::RetryAfter;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, Version};
-use hyper::body::Incoming;
-use tokio::time::error::Elapsed;
-use tokio::time::{sleep, timeout_at};
+use tokio::time::sleep;
 use tower::retry::budget::Budget;
 
 use crate::answers::{Unanswered, Unsent, Unserved, overloaded, reply};
-use crate::balance::{InFlight, NoReplica, Replica};
+use crate::balance::{InFlight, NoReplica};
 use crate::body::{Passed, Reply, ReplyBody, Sent};
 use crate::clock;
 use crate::exchange::Exchange;
 use crate::headers::strip_hop;
-use crate::upstream::{Cause, Failure, Fate, Lease, send};
+use crate::upstream::{Cause, Failure, Fate, send};
 use crate::worker::Worker;
 
+pub(crate) use hedge::{Hedge, HedgeAfter};
 pub(crate) use key::Keys;
-pub(crate) use stream::Stream;
+pub(crate) use stream::{Stream, Watch};
 
 use intake::{BodyFault, Intake, take};
+use outcome::{Answered, Failed, UnderWay};
 use plan::Plan;
+use tried::Tried;
 
 /// Most bytes of a body that is held to be sent again: items are smaller by far, and 10,000
 /// connections hold 640 MiB at worst.
@@ -54,15 +60,6 @@ const ATTEMPTS_MAX: usize = 3;
 /// Pause before a replica that has just failed is asked again, because there is no other; it doubles
 /// with each attempt, and half of it is drawn. A restart takes longer, a full backlog does not.
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// How often it is looked whether a replica that does not answer is given up.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-
-/// An attempt that may be repeated.
-struct Failed {
-    unsent: bool,
-    cause: Cause,
-}
 
 /// Sends the request to a replica, and to others if need be. Always returns an answer.
 pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) -> Reply {
@@ -76,9 +73,10 @@ pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) ->
     };
     let Some(place) = worker.shared.overload.place() else { return reply(overloaded()) };
     let (head, deadline) = (exchange.head, exchange.deadline);
-    let attempts = Attempts { worker, plan: &plan, deadline };
+    let mut attempts = Attempts { worker, plan: &plan, deadline, closes, hedge: None };
     match intake {
         Intake::Whole(bytes) => {
+            attempts.hedge = worker.hedge.as_ref().filter(|_| plan.is_read && bytes.is_none());
             let request = || {
                 let mut request = Request::new(Sent::Whole(bytes.clone()));
                 *request.method_mut() = head.method.clone();
@@ -110,9 +108,13 @@ pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) ->
 fn refuse(fault: BodyFault, closes: bool) -> Reply {
     let mut reply = fault.reply();
     if closes {
-        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        announce_close(&mut reply);
     }
     reply
+}
+
+fn announce_close(reply: &mut Reply) {
+    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
 }
 
 /// The attempts of one request.
@@ -120,41 +122,47 @@ struct Attempts<'a> {
     worker: &'a Rc<Worker>,
     plan: &'a Plan,
     deadline: Instant,
+    /// When a second replica is asked as well, if ever.
+    hedge: Option<&'a Hedge>,
+    /// Whether the client's connection can be ended: over HTTP/2 only the stream is.
+    closes: bool,
 }
 
 impl Attempts<'_> {
     /// Sends a request that can be made again.
     async fn repeat(&self, request: impl Fn() -> Request<Sent>) -> Result<Reply, Unserved> {
         self.worker.budget.deposit();
-        let mut tried = [u64::MAX; ATTEMPTS_MAX];
-        let mut next = Some(request());
-        // What the client is told in the end. Once the request may have arrived, no later failure
-        // to send it makes that untrue.
+        let mut tried = Tried::default();
         let mut worst: Option<Failed> = None;
-        for attempt in 0..ATTEMPTS_MAX {
-            let in_flight = match self.choose(&tried[..attempt]) {
+        while !tried.is_full() {
+            let in_flight = match self.choose(&tried) {
                 Ok(in_flight) => in_flight,
                 Err(unserved) => return Err(worst.map_or(unserved, give_up)),
             };
-            let again = tried[..attempt].contains(&in_flight.replica().number);
-            tried[attempt] = in_flight.replica().number;
+            let (number, attempt) = (in_flight.replica().number, tried.count());
+            let again = tried.contains(number);
+            tried.add(number);
             if again && !self.pause(attempt).await {
                 break;
             }
             if attempt > 0 {
                 self.worker.shared.metrics.retried();
             }
-            let request = next.take().unwrap_or_else(&request);
-            let failed = match self.once(in_flight, request).await {
-                Ok((answer, lease, in_flight)) => {
-                    return Ok(self.pass_on(answer, lease, in_flight));
-                }
+            let sent = match self.hedge {
+                None => self.once(in_flight, request()).await,
+                // In a box, so that requests which are not hedged have no room for it.
+                Some(hedge) => Box::pin(self.hedged(hedge, in_flight, &request, &mut tried)).await,
+            };
+            let failed = match sent {
+                Ok(answered) => return Ok(self.pass_on(answered)),
                 Err(failed) => failed,
             };
-            let may_repeat = failed.unsent || self.plan.repeatable && self.worker.budget.withdraw();
-            if worst.as_ref().is_none_or(|worst| worst.unsent) {
-                worst = Some(failed);
-            }
+            let may_repeat = !tried.is_full()
+                && (failed.unsent || self.plan.repeatable && self.worker.budget.withdraw());
+            worst = Some(match worst {
+                Some(worst) => worst.or_worse(failed),
+                None => failed,
+            });
             if !may_repeat || Instant::now() >= self.deadline {
                 break;
             }
@@ -165,11 +173,11 @@ impl Attempts<'_> {
     /// Sends a request whose body passes through: another attempt is made only as long as nothing
     /// of it was sent.
     async fn pass(&self, request: Request<Sent>, watch: &stream::Watch) -> Result<Reply, Unserved> {
-        let mut tried = [u64::MAX; ATTEMPTS_MAX];
+        let mut tried = Tried::default();
         let mut request = Some(request);
-        for attempt in 0..ATTEMPTS_MAX {
-            let in_flight = self.choose(&tried[..attempt])?;
-            tried[attempt] = in_flight.replica().number;
+        while !tried.is_full() {
+            let in_flight = self.choose(&tried)?;
+            tried.add(in_flight.replica().number);
             let Some(sent) = request.take() else { break };
             let started = Instant::now();
             let sending = send(
@@ -190,12 +198,20 @@ impl Attempts<'_> {
             match sent {
                 Ok((answer, lease)) => {
                     in_flight.replica().answered(started.elapsed(), is_fault(&answer));
-                    return Ok(self.pass_on(answer, lease, in_flight));
+                    // A replica that has not read the body ends its connection, so that the rest is
+                    // not taken for a request. It is the same here.
+                    let is_unread = answer.headers().get(CONNECTION).is_some_and(|v| v == "close");
+                    let mut reply = self.pass_on(Answered { answer, lease, in_flight });
+                    reply.body_mut().keep(watch.clone());
+                    if is_unread && self.closes {
+                        announce_close(&mut reply);
+                    }
+                    return Ok(reply);
                 }
                 Err(Failure { fate: Fate::Unsent(unsent), cause }) => {
                     in_flight.replica().failed(started.elapsed());
                     request = Some(*unsent);
-                    if attempt + 1 == ATTEMPTS_MAX {
+                    if tried.is_full() {
                         return Err(give_up(Failed { unsent: true, cause }));
                     }
                 }
@@ -210,17 +226,19 @@ impl Attempts<'_> {
         Err(timed_out(false))
     }
 
-    fn choose(&self, tried: &[u64]) -> Result<InFlight, Unserved> {
+    fn choose(&self, tried: &Tried) -> Result<InFlight, Unserved> {
         let (worker, now) = (self.worker, clock::now());
         let replicas = worker.shared.replicas.load();
         let key = self.plan.key();
         let max = worker.terms.replica_requests_max;
-        replicas.choose(worker.terms.balance, key, tried, max, now).map_err(|none| match none {
-            NoReplica::None => {
-                let problem = Problem::new("The gateway knows of no replica.");
-                Unsent::NoReplica(problem, RetryAfter(1)).into()
+        replicas.choose(worker.terms.balance, key, tried.numbers(), max, now).map_err(|none| {
+            match none {
+                NoReplica::None => {
+                    let problem = Problem::new("The gateway knows of no replica.");
+                    Unsent::NoReplica(problem, RetryAfter(1)).into()
+                }
+                NoReplica::Full => overloaded().into(),
             }
-            NoReplica::Full => overloaded().into(),
         })
     }
 
@@ -236,68 +254,34 @@ impl Attempts<'_> {
     }
 
     /// One attempt.
-    async fn once(
-        &self,
-        in_flight: InFlight,
-        request: Request<Sent>,
-    ) -> Result<(Response<Incoming>, Lease, InFlight), Failed> {
+    async fn once(&self, in_flight: InFlight, request: Request<Sent>) -> Result<Answered, Failed> {
         let terms = &self.worker.terms;
-        let started = Instant::now();
-        let time = self.deadline.saturating_duration_since(started).min(terms.try_time_max);
-        let sent = {
-            let replica = in_flight.replica();
-            let _awaiting = replica.awaiting();
-            let sending = send(&self.worker.pools, replica, request, terms.connect_time_max);
-            self.patiently(replica, time, sending).await
-        };
+        let replica = Arc::clone(in_flight.replica());
+        let under_way = UnderWay::start(in_flight);
+        let _awaiting = replica.awaiting();
+        let left = self.deadline.saturating_duration_since(under_way.started);
+        let sending = send(&self.worker.pools, &replica, request, terms.connect_time_max);
+        let sent = self.patiently(&replica, left.min(terms.try_time_max), sending).await;
+        let (in_flight, took) = under_way.end();
         let failure = match sent {
             Ok(Ok((answer, lease))) => {
-                in_flight.replica().answered(started.elapsed(), is_fault(&answer));
-                return Ok((answer, lease, in_flight));
+                replica.answered(took, is_fault(&answer));
+                return Ok(Answered { answer, lease, in_flight });
             }
             Ok(Err(failure)) => failure,
             Err(_) => Failure { fate: Fate::MaybeSent, cause: Cause::Timeout },
         };
-        let replica = &in_flight.replica().origin;
+        let origin = &replica.origin;
         let unsent = matches!(failure.fate, Fate::Unsent(_));
         let error = chain(&failure.cause);
-        tracing::debug!(%replica, unsent, error, "an attempt at {replica} failed: {error}");
-        in_flight.replica().failed(started.elapsed());
+        tracing::debug!(replica = %origin, unsent, error, "an attempt at {origin} failed: {error}");
+        replica.failed(took);
         Err(Failed { unsent, cause: failure.cause })
     }
 
-    /// Waits for an answer for as long as there is time, and not that long if the replica turns out to
-    /// stand still and the request may be sent to another one.
-    async fn patiently<T>(
-        &self,
-        replica: &Replica,
-        time: Duration,
-        sending: impl Future<Output = T>,
-    ) -> Result<T, Elapsed> {
-        let mut sending = pin!(sending);
-        let deadline = Instant::now() + time;
-        loop {
-            let look = deadline.min(Instant::now() + LOOK_EVERY);
-            match timeout_at(look.into(), &mut sending).await {
-                Ok(sent) => return Ok(sent),
-                Err(elapsed) if look == deadline => return Err(elapsed),
-                Err(elapsed) if self.plan.repeatable && self.stands_still(replica) => {
-                    return Err(elapsed);
-                }
-                Err(_) => {}
-            }
-        }
-    }
-
-    /// Tells whether a replica has not answered its checks either, and another one has.
-    fn stands_still(&self, replica: &Replica) -> bool {
-        let now = clock::now();
-        let replicas = self.worker.shared.replicas.load();
-        replica.health.is_silent() && replicas.iter().any(|other| other.health.is_available(now))
-    }
-
     /// Makes a replica's answer the gateway's.
-    fn pass_on(&self, answer: Response<Incoming>, lease: Lease, in_flight: InFlight) -> Reply {
+    fn pass_on(&self, answered: Answered) -> Reply {
+        let Answered { answer, lease, in_flight } = answered;
         let (mut head, body) = answer.into_parts();
         strip_hop(&mut head.headers);
         let pause_max = self.worker.terms.request_time_max;

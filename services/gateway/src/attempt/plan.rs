@@ -19,6 +19,8 @@ pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempote
 pub(super) struct Plan {
     /// Whether it may be sent again although it may have arrived.
     pub(super) repeatable: bool,
+    /// Whether it is a GET or a HEAD.
+    pub(super) is_read: bool,
     /// Whether its body passes through, however small it is.
     pub(super) streams: bool,
     /// The path, and where in it the collection and the id stand.
@@ -35,7 +37,8 @@ impl Plan {
         set_forwarded(headers, &exchange.peer);
         let target = head.uri.path_and_query().cloned();
         let streams = is_bulk(&head.method, head.uri.path(), headers.get(CONTENT_TYPE));
-        let is_safe = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let is_read = matches!(head.method, Method::GET | Method::HEAD);
+        let is_safe = is_read || head.method == Method::OPTIONS;
         let is_write =
             matches!(head.method, Method::PUT | Method::POST | Method::PATCH | Method::DELETE);
         if is_write && !streams && !headers.contains_key(IDEMPOTENCY_KEY) {
@@ -47,7 +50,7 @@ impl Plan {
         }
         head.version = Version::HTTP_11;
         let item = target.and_then(|target| item(target.path()).map(|range| (target, range)));
-        Self { repeatable: is_safe || is_write && !streams, streams, item }
+        Self { repeatable: is_safe || is_write && !streams, is_read, streams, item }
     }
 
     /// Returns what requests for one item have in common.

@@ -1,6 +1,6 @@
 //! A body that passes through, piece by piece: as fast as the replica takes it, never held.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -21,7 +21,6 @@ use crate::worker::Terms;
 #[derive(Debug)]
 pub(crate) struct Stream {
     prefix: Option<Bytes>,
-    incoming: Incoming,
     /// The announced length, or `None` if it is sent in chunks.
     length: Option<u64>,
     passed: u64,
@@ -34,11 +33,16 @@ pub(crate) struct Stream {
 }
 
 /// What happens to a body, for whoever waits for the answer.
+///
+/// The body lives as long as somebody watches it. hyper ends the connection of a body that was
+/// dropped unread, and says so in an answer that has not begun by then. Whether it has would depend
+/// on who is faster, so the body is kept until the answer is written.
 #[derive(Clone, Debug)]
-pub(super) struct Watch(Rc<Watched>);
+pub(crate) struct Watch(Rc<Watched>);
 
 #[derive(Debug)]
 struct Watched {
+    incoming: RefCell<Incoming>,
     fault: Cell<Option<BodyFault>>,
     moved: Cell<Instant>,
 }
@@ -70,10 +74,13 @@ impl Stream {
         refusals: Refusals,
         terms: &Terms,
     ) -> Self {
-        let watched = Watched { fault: Cell::new(None), moved: Cell::new(Instant::now()) };
+        let watched = Watched {
+            incoming: RefCell::new(incoming),
+            fault: Cell::new(None),
+            moved: Cell::new(Instant::now()),
+        };
         Self {
             prefix: (!prefix.is_empty()).then_some(prefix),
-            incoming,
             length,
             passed: 0,
             bytes_max: terms.body_bytes_max,
@@ -119,7 +126,8 @@ impl Stream {
     /// Waits for the next piece. Trailers end here: no replica reads them.
     fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyFault>>> {
         loop {
-            let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) else {
+            let polled = Pin::new(&mut *self.watch.0.incoming.borrow_mut()).poll_frame(context);
+            let Poll::Ready(frame) = polled else {
                 let pause = self.pause.get_or_insert_with(|| Box::pin(sleep(self.pause_max)));
                 ready!(pause.as_mut().poll(context));
                 return Poll::Ready(Some(Err(BodyFault::Slow)));

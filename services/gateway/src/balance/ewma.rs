@@ -44,6 +44,14 @@ impl PeakEwma {
         self.observe(latency.max(FAILURE), now);
     }
 
+    /// Takes the time of a request that was given up: how long it would have taken is not known, so
+    /// it is a peak or nothing.
+    pub(crate) fn observe_at_least(&self, latency: Duration, now: Duration) {
+        if latency.as_nanos() as f64 > self.nanos(now) {
+            self.observe(latency, now);
+        }
+    }
+
     /// Returns the average in nanoseconds, as it has decayed since the last sample: a replica that
     /// nobody asks is worth another try after a while.
     pub(crate) fn nanos(&self, now: Duration) -> f64 {
@@ -88,6 +96,16 @@ mod tests {
         }
         let after_a_minute = ewma.nanos(ms(59_000));
         assert!(after_a_minute < 2e6, "{after_a_minute}");
+    }
+
+    #[test]
+    fn a_request_that_was_given_up_early_says_nothing() {
+        let ewma = PeakEwma::new(ms(0));
+        ewma.observe(ms(10), ms(1));
+        ewma.observe_at_least(ms(5), ms(1));
+        assert_eq!(ewma.nanos(ms(1)), 1e7);
+        ewma.observe_at_least(ms(50), ms(1));
+        assert_eq!(ewma.nanos(ms(1)), 5e7);
     }
 
     #[test]

@@ -150,6 +150,11 @@ impl Replica {
         self.note_failure(now);
     }
 
+    /// Takes an attempt that was given up while there was no answer yet.
+    pub(crate) fn given_up(&self, after: Duration) {
+        self.latency.observe_at_least(after, clock::now());
+    }
+
     fn note_failure(&self, now: Duration) {
         if let Some(time) = self.health.failed(now) {
             let (replica, seconds) = (&self.origin, time.as_secs());

@@ -71,9 +71,24 @@ pub(super) fn merge(mut document: Value, own: &Own) -> Value {
                 }
                 add_answer(&mut operation["responses"], status, answer);
             }
+            if own.caches && method == "get" && path != DOCUMENT_PATH {
+                add_cache_status(&mut operation["responses"]);
+            }
         }
     }
     document
+}
+
+/// Adds `Cache-Status` to all answers of a read. Those that are given before the cache is asked do
+/// not have it.
+fn add_cache_status(responses: &mut Value) {
+    for answer in responses.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        answer["headers"]["Cache-Status"] = json!({
+            "description": "What the gateway's cache did with the request (RFC 9211).",
+            "required": false,
+            "schema": { "type": "string" },
+        });
+    }
 }
 
 /// Adds an answer to those of an operation. Where a replica answers with the same status, the
@@ -147,7 +162,7 @@ mod tests {
     const ITEMS: &str = include_str!("../../../../crates/api/openapi.json");
 
     fn merged(authenticates: bool) -> Value {
-        merge(serde_json::from_str(ITEMS).unwrap(), &describe(authenticates, authenticates))
+        merge(serde_json::from_str(ITEMS).unwrap(), &describe(authenticates, authenticates, false))
     }
 
     fn statuses(document: &Value, path: &str, method: &str) -> Vec<String> {
@@ -170,6 +185,22 @@ mod tests {
         assert!(!statuses(&document, "/openapi.json", "get").contains(&"502".to_owned()));
         assert_eq!(document["paths"]["/items/{id}"]["put"]["security"], json!([{ "bearer": [] }]));
         assert!(!statuses(&merged(false), "/items/{id}", "put").contains(&"401".to_owned()));
+    }
+
+    #[test]
+    fn reads_say_what_the_cache_did_if_there_is_one() {
+        let own = describe(false, false, true);
+        let document = merge(serde_json::from_str(ITEMS).unwrap(), &own);
+        let has = |path: &str, method: &str, status: &str| {
+            let answer = &document["paths"][path][method]["responses"][status];
+            assert!(answer.is_object(), "{method} {path} {status}");
+            answer["headers"]["Cache-Status"].is_object()
+        };
+        for status in ["200", "304", "404", "502"] {
+            assert!(has("/items/{id}", "get", status), "{status}");
+        }
+        assert!(!has("/items/{id}", "head", "200") && !has("/items/{id}", "put", "200"));
+        assert!(!has("/openapi.json", "get", "200"));
     }
 
     #[test]

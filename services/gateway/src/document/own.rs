@@ -26,8 +26,8 @@ async fn any_operation() -> Result<Infallible, OwnAnswer> {
     std::future::pending().await
 }
 
-/// Describes the answers of a gateway that authenticates or limits rates, or does not.
-pub(super) fn describe(authenticates: bool, limits_rates: bool) -> Own {
+/// Describes the answers of a gateway that authenticates, limits rates or caches, or does not.
+pub(super) fn describe(authenticates: bool, limits_rates: bool, caches: bool) -> Own {
     const INFO: Info =
         Info { title: "", version: "", summary: "", description: "", license: "Apache-2.0" };
     let mut api = Api::new(INFO);
@@ -52,6 +52,7 @@ pub(super) fn describe(authenticates: bool, limits_rates: bool) -> Own {
         schemas: members("/components/schemas"),
         problems: problems.collect(),
         authenticates,
+        caches,
     }
 }
 
@@ -62,9 +63,12 @@ mod tests {
     #[test]
     fn a_gateway_documents_what_it_is_configured_to_answer() {
         let statuses = |own: Own| own.answers.keys().cloned().collect::<Vec<_>>().join(" ");
-        assert_eq!(statuses(describe(false, false)), "400 408 413 414 431 502 503 504");
-        assert_eq!(statuses(describe(true, true)), "400 401 403 408 413 414 429 431 502 503 504");
-        let own = describe(true, true);
+        assert_eq!(statuses(describe(false, false, false)), "400 408 413 414 431 502 503 504");
+        assert_eq!(
+            statuses(describe(true, true, false)),
+            "400 401 403 408 413 414 429 431 502 503 504"
+        );
+        let own = describe(true, true, false);
         let limited = &own.answers["429"];
         for field in ["Retry-After", "Ratelimit", "Ratelimit-Policy"] {
             assert_eq!(limited["headers"][field]["required"], true, "{field}: {limited}");

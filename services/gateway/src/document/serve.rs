@@ -18,6 +18,7 @@ use super::problems::add;
 use crate::answers::{Unsent, reply};
 use crate::attempt::forward;
 use crate::body::{Reply, ReplyBody};
+use crate::cache;
 use crate::exchange::Exchange;
 use crate::worker::Worker;
 
@@ -53,7 +54,8 @@ impl Part for DocumentText {
     }
 }
 
-/// Answers a request: by the gateway itself if it is for the document, by a replica if not.
+/// Answers a request: by the gateway itself if it is for the document, by a replica if not,
+/// or by what is kept of a replica's answers.
 pub(crate) async fn serve(worker: &Rc<Worker>, exchange: Box<Exchange>) -> Reply {
     let is_read = matches!(exchange.head.method, Method::GET | Method::HEAD);
     match exchange.head.uri.path() {
@@ -62,7 +64,7 @@ pub(crate) async fn serve(worker: &Rc<Worker>, exchange: Box<Exchange>) -> Reply
             let page = forward(worker, exchange).await;
             complete(worker, page).await
         }
-        _ => forward(worker, exchange).await,
+        _ => cache::answer(worker, exchange).await,
     }
 }
 
