@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -70,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Option<Arc<Limits>>,
     pub(crate) overload: Arc<Overload>,
     pub(crate) documents: Arc<Documents>,
+    /// Set when the gateway is about to stop, for whoever asks whether it is ready.
+    pub(crate) leaving: Arc<AtomicBool>,
     /// What was read before, if that is kept.
     pub(crate) cache: Option<Arc<cache::Store>>,
     /// How connections are secured, if they are.

@@ -16,6 +16,7 @@ mod hedge;
 mod intake;
 mod key;
 mod outcome;
+mod patience;
 mod plan;
 mod stream;
 mod tried;
@@ -28,10 +29,10 @@ use contract::Problem;
 use contract::guard::RetryAfter;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, Version};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tower::retry::budget::Budget;
 
-use crate::answers::{Excess, Unanswered, Unsent, Unserved, reply};
+use crate::answers::{Unanswered, Unsent, Unserved, overloaded, reply};
 use crate::balance::{InFlight, NoReplica};
 use crate::body::{Passed, Reply, ReplyBody, Sent};
 use crate::clock;
@@ -70,6 +71,7 @@ pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) ->
         Ok(intake) => intake,
         Err(fault) => return refuse(fault, closes),
     };
+    let Some(place) = worker.shared.overload.place() else { return reply(overloaded()) };
     let (head, deadline) = (exchange.head, exchange.deadline);
     let mut attempts = Attempts { worker, plan: &plan, deadline, closes, hedge: None };
     match intake {
@@ -82,9 +84,13 @@ pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) ->
                 *request.headers_mut() = head.headers.clone();
                 request
             };
-            attempts.repeat(request).await.unwrap_or_else(reply)
+            let answer = attempts.repeat(request).await.unwrap_or_else(reply);
+            place.answered();
+            answer
         }
         Intake::Large(stream) => {
+            // How long it takes is up to the client, so its latency says nothing of the replicas; the
+            // place is left without one.
             let watch = stream.watch();
             let request = Request::from_parts(head, Sent::Stream(stream));
             let answer = attempts.pass(request, &watch).await;
@@ -231,9 +237,7 @@ impl Attempts<'_> {
                     let problem = Problem::new("The gateway knows of no replica.");
                     Unsent::NoReplica(problem, RetryAfter(1)).into()
                 }
-                NoReplica::Full => {
-                    Excess::GatewayOverloaded(Problem::default(), RetryAfter(1)).into()
-                }
+                NoReplica::Full => overloaded().into(),
             }
         })
     }
@@ -254,9 +258,10 @@ impl Attempts<'_> {
         let terms = &self.worker.terms;
         let replica = Arc::clone(in_flight.replica());
         let under_way = UnderWay::start(in_flight);
+        let _awaiting = replica.awaiting();
         let left = self.deadline.saturating_duration_since(under_way.started);
         let sending = send(&self.worker.pools, &replica, request, terms.connect_time_max);
-        let sent = timeout(left.min(terms.try_time_max), sending).await;
+        let sent = self.patiently(&replica, left.min(terms.try_time_max), sending).await;
         let (in_flight, took) = under_way.end();
         let failure = match sent {
             Ok(Ok((answer, lease))) => {

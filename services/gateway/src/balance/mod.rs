@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-pub(crate) use health::Health;
+pub(crate) use health::{Check, Health};
 pub(crate) use replica::{InFlight, Origin, Replica};
 
 /// How a replica is chosen.
@@ -155,8 +155,7 @@ mod tests {
     }
 
     fn down(replica: &Replica) {
-        let _ = replica.health.checked(false, NOW);
-        let _ = replica.health.checked(false, NOW);
+        let _ = replica.health.checked(Check::Unready, NOW);
     }
 
     fn choose(replicas: &Replicas, tried: &[u64], max: usize) -> Result<InFlight, NoReplica> {

@@ -11,7 +11,7 @@ use http::Uri;
 
 use super::ewma::PeakEwma;
 use super::health::Health;
-use crate::clock;
+use crate::clock::{self, nanos};
 
 /// Where a replica listens: `http://HOST:PORT`, written so or as `HOST:PORT`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,6 +74,10 @@ pub(crate) struct Replica {
     pub(crate) health: Health,
     latency: PeakEwma,
     in_flight: AtomicUsize,
+    /// Attempts whose answer is waited for, and since when there was none: the last answer, or the
+    /// beginning of the first of them. Nanoseconds.
+    awaited: AtomicUsize,
+    silent_since: AtomicU64,
     answered: AtomicU64,
     failed: AtomicU64,
 }
@@ -87,6 +91,8 @@ impl Replica {
             health,
             latency: PeakEwma::new(clock::now()),
             in_flight: AtomicUsize::new(0),
+            awaited: AtomicUsize::new(0),
+            silent_since: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             failed: AtomicU64::new(0),
         })
@@ -94,9 +100,29 @@ impl Replica {
 
     /// Returns what another request would cost here: latency times the requests that share it. A
     /// replica that is warming up looks as many times more expensive as its share is smaller.
+    ///
+    /// What is still waited for counts as well: a replica that stands still gives no answer whose
+    /// latency could be measured, and would look as fast as it was.
     pub(crate) fn cost(&self, now: Duration) -> f64 {
         let requests = (self.in_flight.load(Relaxed) + 1) as f64;
-        self.latency.nanos(now) * requests / self.health.share(now)
+        let latency = self.latency.nanos(now).max(self.silence(now));
+        latency * requests / self.health.share(now)
+    }
+
+    /// Returns for how many nanoseconds nothing has come although something is waited for.
+    fn silence(&self, now: Duration) -> f64 {
+        if self.awaited.load(Relaxed) == 0 {
+            return 0.0;
+        }
+        nanos(now).saturating_sub(self.silent_since.load(Relaxed)) as f64
+    }
+
+    /// Begins to wait for an answer, until what this returns is dropped.
+    pub(crate) fn awaiting(&self) -> Awaiting<'_> {
+        if self.awaited.fetch_add(1, Relaxed) == 0 {
+            self.silent_since.store(nanos(clock::now()), Relaxed);
+        }
+        Awaiting(self)
     }
 
     pub(crate) fn in_flight(&self) -> usize {
@@ -116,6 +142,7 @@ impl Replica {
     /// Takes an answer whose head came after `latency`.
     pub(crate) fn answered(&self, latency: Duration, is_fault: bool) {
         let now = clock::now();
+        self.silent_since.store(nanos(now), Relaxed);
         self.answered.fetch_add(1, Relaxed);
         if is_fault {
             self.latency.observe_failure(latency, now);
@@ -168,9 +195,32 @@ impl Drop for InFlight {
     }
 }
 
+/// An answer is waited for.
+#[derive(Debug)]
+pub(crate) struct Awaiting<'a>(&'a Replica);
+
+impl Drop for Awaiting<'_> {
+    fn drop(&mut self) {
+        self.0.awaited.fetch_sub(1, Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_replica_that_stands_still_gets_more_expensive() {
+        let replica = Replica::new("127.0.0.1:8000".parse().unwrap(), Health::new());
+        replica.answered(Duration::from_millis(1), false);
+        let in_a_while = clock::now() + Duration::from_secs(1);
+        assert!(replica.cost(in_a_while) < 1e7, "nothing is waited for");
+        let awaiting = replica.awaiting();
+        assert!(replica.cost(in_a_while) > 9e8);
+        replica.answered(Duration::from_millis(1), false);
+        drop(awaiting);
+        assert!(replica.cost(in_a_while) < 1e7, "it has answered");
+    }
 
     #[test]
     fn origins_are_read_and_shown() {
