@@ -152,7 +152,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.overload.leave(self.answered.then(|| self.since.elapsed()), clock::now());
+        let now = Instant::now();
+        let latency = self.answered.then(|| now.duration_since(self.since));
+        self.overload.leave(latency, clock::at(now));
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use serve::{Acceptor, Connection, Farewell};
+use serve::{Acceptor, Alarms, Connection, Farewell};
 use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -87,6 +87,8 @@ pub(crate) struct Worker {
     pub(crate) pools: Rc<Pools>,
     pub(crate) budget: TpsBudget,
     pub(crate) keys: Keys,
+    /// For the attempts.
+    pub(crate) alarms: Alarms,
     /// Reads that others may share, if there is a cache.
     pub(crate) flights: Flights,
     /// How reads are hedged, if they are.
@@ -102,6 +104,7 @@ impl Worker {
             pools: Rc::default(),
             budget: TpsBudget::new(BUDGET_TIME, BUDGET_RESERVE, BUDGET_SHARE),
             keys: Keys::new(),
+            alarms: Alarms::default(),
             flights: Flights::default(),
         })
     }

@@ -47,6 +47,7 @@ pub(crate) use stream::{Stream, Watch};
 
 use intake::{BodyFault, Intake, take};
 use outcome::{Answered, Failed, UnderWay};
+use patience::TimedOut;
 use plan::Plan;
 use tried::Tried;
 
@@ -191,13 +192,13 @@ impl Attempts<'_> {
             let sent = tokio::select! {
                 sent = sending => sent,
                 () = watch.stalled(self.worker.terms.request_time_max) => {
-                    in_flight.replica().failed(started.elapsed());
+                    in_flight.replica().failed(started);
                     return Err(timed_out(true));
                 }
             };
             match sent {
                 Ok((answer, lease)) => {
-                    in_flight.replica().answered(started.elapsed(), is_fault(&answer));
+                    in_flight.replica().answered(started, is_fault(&answer));
                     // A replica that has not read the body ends its connection, so that the rest is
                     // not taken for a request. It is the same here.
                     let is_unread = answer.headers().get(CONNECTION).is_some_and(|v| v == "close");
@@ -209,7 +210,7 @@ impl Attempts<'_> {
                     return Ok(reply);
                 }
                 Err(Failure { fate: Fate::Unsent(unsent), cause }) => {
-                    in_flight.replica().failed(started.elapsed());
+                    in_flight.replica().failed(started);
                     request = Some(*unsent);
                     if tried.is_full() {
                         return Err(give_up(Failed { unsent: true, cause }));
@@ -217,7 +218,7 @@ impl Attempts<'_> {
                 }
                 Err(Failure { fate: Fate::MaybeSent, cause }) => {
                     if watch.fault().is_none() {
-                        in_flight.replica().failed(started.elapsed());
+                        in_flight.replica().failed(started);
                     }
                     return Err(give_up(Failed { unsent: false, cause }));
                 }
@@ -259,23 +260,24 @@ impl Attempts<'_> {
         let replica = Arc::clone(in_flight.replica());
         let under_way = UnderWay::start(in_flight);
         let _awaiting = replica.awaiting();
-        let left = self.deadline.saturating_duration_since(under_way.started);
+        let started = under_way.started;
         let sending = send(&self.worker.pools, &replica, request, terms.connect_time_max);
-        let sent = self.patiently(&replica, left.min(terms.try_time_max), sending).await;
-        let (in_flight, took) = under_way.end();
+        let until = self.deadline.min(started + terms.try_time_max);
+        let sent = self.patiently(&replica, started, until, sending).await;
+        let in_flight = under_way.end();
         let failure = match sent {
             Ok(Ok((answer, lease))) => {
-                replica.answered(took, is_fault(&answer));
+                replica.answered(started, is_fault(&answer));
                 return Ok(Answered { answer, lease, in_flight });
             }
             Ok(Err(failure)) => failure,
-            Err(_) => Failure { fate: Fate::MaybeSent, cause: Cause::Timeout },
+            Err(TimedOut) => Failure { fate: Fate::MaybeSent, cause: Cause::Timeout },
         };
         let origin = &replica.origin;
         let unsent = matches!(failure.fate, Fate::Unsent(_));
         let error = chain(&failure.cause);
         tracing::debug!(replica = %origin, unsent, error, "an attempt at {origin} failed: {error}");
-        replica.failed(took);
+        replica.failed(started);
         Err(Failed { unsent, cause: failure.cause })
     }
 

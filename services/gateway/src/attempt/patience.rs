@@ -4,9 +4,6 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use tokio::time::error::Elapsed;
-use tokio::time::timeout_at;
-
 use super::Attempts;
 use crate::balance::Replica;
 use crate::clock;
@@ -14,26 +11,32 @@ use crate::clock;
 /// How often it is looked whether a replica that does not answer is given up.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// There was no answer in time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TimedOut;
+
 impl Attempts<'_> {
     /// Waits for an answer for as long as there is time, and not that long if the replica turns out to
     /// stand still and the request may be sent to another one.
     pub(super) async fn patiently<T>(
         &self,
         replica: &Replica,
-        time: Duration,
+        started: Instant,
+        until: Instant,
         sending: impl Future<Output = T>,
-    ) -> Result<T, Elapsed> {
+    ) -> Result<T, TimedOut> {
         let mut sending = pin!(sending);
-        let deadline = Instant::now() + time;
+        let alarm = self.worker.alarms.lend();
+        let mut look = started;
         loop {
-            let look = deadline.min(Instant::now() + LOOK_EVERY);
-            match timeout_at(look.into(), &mut sending).await {
-                Ok(sent) => return Ok(sent),
-                Err(elapsed) if look == deadline => return Err(elapsed),
-                Err(elapsed) if self.plan.repeatable && self.stands_still(replica) => {
-                    return Err(elapsed);
-                }
-                Err(_) => {}
+            look = until.min(look + LOOK_EVERY);
+            tokio::select! {
+                biased;
+                sent = &mut sending => return Ok(sent),
+                () = alarm.until(look) => {}
+            }
+            if look == until || self.plan.repeatable && self.stands_still(replica) {
+                return Err(TimedOut);
             }
         }
     }

@@ -144,6 +144,8 @@ impl<'a, 'b> Candidates<'a, 'b> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::health::State;
     use super::*;
 
@@ -167,7 +169,8 @@ mod tests {
         let replicas = replicas(3);
         let now = crate::clock::now();
         for (at, replica) in replicas.iter().enumerate() {
-            replica.answered(Duration::from_millis(if at == 0 { 50 } else { 5 }), false);
+            let latency = Duration::from_millis(if at == 0 { 50 } else { 5 });
+            replica.answered(Instant::now() - latency, false);
         }
         let mut counts = [0; 3];
         for _ in 0..1_000 {

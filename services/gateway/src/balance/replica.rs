@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Uri;
 
@@ -139,9 +139,9 @@ impl Replica {
         Duration::from_nanos(self.latency.nanos(now) as u64)
     }
 
-    /// Takes an answer whose head came after `latency`.
-    pub(crate) fn answered(&self, latency: Duration, is_fault: bool) {
-        let now = clock::now();
+    /// Takes the head of an answer to a request that was sent at `since`.
+    pub(crate) fn answered(&self, since: Instant, is_fault: bool) {
+        let (latency, now) = Self::took(since);
         self.silent_since.store(nanos(now), Relaxed);
         self.answered.fetch_add(1, Relaxed);
         if is_fault {
@@ -153,17 +153,24 @@ impl Replica {
         }
     }
 
-    /// Takes an attempt that got no answer.
-    pub(crate) fn failed(&self, after: Duration) {
-        let now = clock::now();
+    /// Takes an attempt since then that got no answer.
+    pub(crate) fn failed(&self, since: Instant) {
+        let (latency, now) = Self::took(since);
         self.failed.fetch_add(1, Relaxed);
-        self.latency.observe_failure(after, now);
+        self.latency.observe_failure(latency, now);
         self.note_failure(now);
     }
 
-    /// Takes an attempt that was given up while there was no answer yet.
-    pub(crate) fn given_up(&self, after: Duration) {
-        self.latency.observe_at_least(after, clock::now());
+    /// Takes an attempt since then that was given up while there was no answer yet.
+    pub(crate) fn given_up(&self, since: Instant) {
+        let (latency, now) = Self::took(since);
+        self.latency.observe_at_least(latency, now);
+    }
+
+    /// Returns the time since then, and what time it is.
+    fn took(since: Instant) -> (Duration, Duration) {
+        let now = Instant::now();
+        (now.duration_since(since), clock::at(now))
     }
 
     fn note_failure(&self, now: Duration) {
@@ -212,12 +219,12 @@ mod tests {
     #[test]
     fn a_replica_that_stands_still_gets_more_expensive() {
         let replica = Replica::new("127.0.0.1:8000".parse().unwrap(), Health::new());
-        replica.answered(Duration::from_millis(1), false);
+        replica.answered(Instant::now() - Duration::from_millis(1), false);
         let in_a_while = clock::now() + Duration::from_secs(1);
         assert!(replica.cost(in_a_while) < 1e7, "nothing is waited for");
         let awaiting = replica.awaiting();
         assert!(replica.cost(in_a_while) > 9e8);
-        replica.answered(Duration::from_millis(1), false);
+        replica.answered(Instant::now() - Duration::from_millis(1), false);
         drop(awaiting);
         assert!(replica.cost(in_a_while) < 1e7, "it has answered");
     }
