@@ -131,6 +131,42 @@ async fn a_refused_request_may_be_tried_again_under_its_key() {
     .await;
 }
 
+/// A gateway tells whose key it is; here it is told in its place.
+#[tokio::test]
+async fn the_keys_of_two_principals_are_two_keys() {
+    let by = |principal: &str, request: Request| {
+        under("k", request).header("Shelf-Principal", principal)
+    };
+    on_every_store(
+        || Shelf::start().bare(),
+        async |shelf| {
+            let created = shelf.send(by("ada", Request::put("/items/a", ONE))).await;
+            created.expect_item(201, "created", ONE);
+            // Neither an answer nor a conflict comes from another principal, or from nobody.
+            let other = shelf.send(by("bob", Request::put("/items/a", TWO))).await;
+            other.expect_item(200, "updated", TWO);
+            let nobody = shelf.send(under("k", Request::put("/items/a", "{}"))).await;
+            nobody.expect(200);
+            expect_replay(&shelf.send(by("ada", Request::put("/items/a", ONE))).await, &created);
+            expect_replay(&shelf.send(by("bob", Request::put("/items/a", TWO))).await, &other);
+            expect_replay(&shelf.send(under("k", Request::put("/items/a", "{}"))).await, &nobody);
+            let posted = shelf.send(by("ada", Request::post("/items", ONE))).await;
+            let other = shelf.send(by("bob", Request::post("/items", ONE))).await;
+            assert_ne!(posted.expect(201).header("location"), other.expect(201).header("location"));
+
+            let long = "x".repeat(256);
+            for principal in ["", "a b", "é", &long] {
+                let answer = shelf.send(by(principal, Request::put("/items/a", ONE))).await;
+                let problem = answer.expect_problem(400, "malformed-header");
+                assert_eq!(problem.place_names(), ["header Shelf-Principal"]);
+            }
+            let twice = by("ada", by("bob", Request::delete("/items/a")));
+            shelf.send(twice).await.expect_problem(400, "malformed-header");
+        },
+    )
+    .await;
+}
+
 #[tokio::test]
 async fn a_malformed_key_is_refused_by_name() {
     let shelf = Shelf::start().spawn().await;

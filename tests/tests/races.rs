@@ -9,11 +9,14 @@ use tokio::task::JoinSet;
 
 const CLIENTS: usize = 64;
 const IDS: usize = 1_000;
+/// Debug builds of two services check every answer then, and fewer races show the same.
+const IDS_BEHIND_GATEWAY: usize = 200;
 
 /// Lets all clients put all ids at the same time, and counts the statuses. All of them write the
 /// same; replicas share the clients.
 async fn race(
     replicas: &[Shelf],
+    ids: usize,
     precondition: Option<(&'static str, &'static str)>,
 ) -> BTreeMap<u16, usize> {
     let start = Arc::new(Barrier::new(CLIENTS));
@@ -24,7 +27,7 @@ async fn race(
         clients.spawn(async move {
             let mut statuses = BTreeMap::<u16, usize>::new();
             start.wait().await;
-            for at in 0..IDS {
+            for at in 0..ids {
                 let item = format!("{{\"name\":null,\"size\":{at}}}");
                 let request = Request::put(format!("/items/{at}"), item.as_str());
                 let request = precondition
@@ -54,12 +57,13 @@ async fn race_on(store: Store, precondition: Option<(&'static str, &'static str)
     for _ in 0..store.replicas() {
         replicas.push(backing.of(Shelf::start()).spawn().await);
     }
-    let statuses = race(&replicas, precondition).await;
-    let expected = BTreeMap::from([(201, IDS), (lost, (CLIENTS - 1) * IDS)]);
+    let ids = if replicas[0].is_behind_gateway() { IDS_BEHIND_GATEWAY } else { IDS };
+    let statuses = race(&replicas, ids, precondition).await;
+    let expected = BTreeMap::from([(201, ids), (lost, (CLIENTS - 1) * ids)]);
     assert_eq!(statuses, expected, "{store:?}");
     for shelf in replicas {
         let page = shelf.send(Request::get("/items?limit=1000")).await.json();
-        assert_eq!(page["items"].as_array().map(Vec::len), Some(IDS));
+        assert_eq!(page["items"].as_array().map(Vec::len), Some(ids));
         assert!(page["next"].is_null());
         shelf.stop().await;
     }

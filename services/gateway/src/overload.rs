@@ -1,9 +1,12 @@
 //! How many requests may be under way at a time: as many as are answered in good time.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+
+use crate::clock;
 
 /// How long is looked before the limit is changed: long enough for a sound sample, short against
 /// the patience of clients.
@@ -65,8 +68,23 @@ impl Overload {
         self.limit.store(next, Relaxed);
     }
 
+    /// Tells whether another request would be let in.
+    pub(crate) fn has_room(&self) -> bool {
+        let has_room = self.in_flight.load(Relaxed) < self.limit.load(Relaxed);
+        if !has_room {
+            self.window.lock().full = true;
+        }
+        has_room
+    }
+
+    /// Lets a request in, if there is room for it.
+    pub(crate) fn place(self: &Arc<Self>) -> Option<Place> {
+        let overload = Arc::clone(self);
+        self.enter().then(|| Place { overload, since: Instant::now(), answered: false })
+    }
+
     /// Lets a request in, if there is room for it. Whoever is let in has to [`leave`](Self::leave).
-    pub(crate) fn enter(&self) -> bool {
+    fn enter(&self) -> bool {
         let limit = self.limit.load(Relaxed);
         let entered = self
             .in_flight
@@ -78,7 +96,7 @@ impl Overload {
     }
 
     /// Takes a request out; `latency` is that of its answer, if it got one.
-    pub(crate) fn leave(&self, latency: Option<Duration>, now: Duration) {
+    fn leave(&self, latency: Option<Duration>, now: Duration) {
         self.in_flight.fetch_sub(1, Relaxed);
         let Some(latency) = latency else { return };
         // Two threads need not wait for each other: a sample more or less does not matter.
@@ -114,6 +132,29 @@ impl Overload {
     /// Returns the limit as it is.
     pub(crate) fn limit(&self) -> usize {
         self.limit.load(Relaxed)
+    }
+}
+
+/// A place among the requests that are under way. Whoever hangs up leaves it, too.
+#[derive(Debug)]
+pub(crate) struct Place {
+    overload: Arc<Overload>,
+    since: Instant,
+    answered: bool,
+}
+
+impl Place {
+    /// Leaves it with an answer, whose latency counts.
+    pub(crate) fn answered(mut self) {
+        self.answered = true;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        let latency = self.answered.then(|| now.duration_since(self.since));
+        self.overload.leave(latency, clock::at(now));
     }
 }
 

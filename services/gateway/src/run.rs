@@ -4,8 +4,10 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use arc_swap::ArcSwap;
 use contract::ContractError;
@@ -82,6 +84,7 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         documents: Arc::new(Documents::new(access.as_ref(), limits.is_some(), cache.is_some())),
         replicas,
         metrics: Metrics::new(),
+        leaving: Arc::default(),
         access,
         limits,
         cache,
@@ -140,11 +143,22 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
 
     serve::notify::ready();
     main.block_on(async {
+        let beside = async {
+            tokio::select! {
+                never = control::run(settings, &shared, watches, &discovery, dns.as_ref()) => never,
+                never = admin::serve(admin_listener, admin) => never,
+            }
+        };
+        let mut beside = pin!(beside);
         tokio::select! {
-            never = control::run(settings, &shared, watches, &discovery, dns.as_ref()) => match never {},
-            never = admin::serve(admin_listener, admin) => match never {},
+            never = &mut beside => match never {},
             () = drain.notified() => {}
             () = signals.next() => {}
+        }
+        shared.leaving.store(true, Relaxed);
+        tokio::select! {
+            never = &mut beside => match never {},
+            () = threads.leave(settings.common.drain_delay, &mut signals) => {}
         }
     });
     threads.end(&main, &mut signals);

@@ -5,29 +5,59 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use contract::extract::{Extract, IdempotencyKey, InvalidHeader};
 use contract::{Header, Inbound, OperationDoc, Place, Problem, Responses};
 use domain::{Fingerprint, Idempotency, Key, Moment, ReplayKey};
+use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use serde_json::{Value, json};
 
 use crate::shelf::Shelf;
 
-/// Whose keys they are. The service does not know its callers, so all of them share one space of
-/// keys, as they share the items.
-const PRINCIPAL: &str = "";
+/// `Shelf-Principal`: who asks, as a gateway has found out. It drops what clients send of it. The
+/// service believes it, as it believes everybody: who can reach it can do everything.
+static SHELF_PRINCIPAL: HeaderName = HeaderName::from_static("shelf-principal");
 
-/// The key of a request, if it has one, and a hash of the head that came with it.
+/// Most characters of a principal. The gateway sends 32.
+const PRINCIPAL_CHARACTERS_MAX: usize = 255;
+
+/// A request's key with its principal and a hash of its head; nothing if it has no key.
 #[derive(Debug)]
-pub(crate) struct Keyed(Option<(String, Fingerprint)>);
+pub(crate) struct Keyed(Option<Scoped>);
+
+#[derive(Debug)]
+struct Scoped {
+    key: String,
+    /// Whose key it is. Those of whom nobody says who they are share one space of keys, as they share
+    /// the items.
+    principal: String,
+    head: Fingerprint,
+}
 
 impl<S: Sync> Extract<S> for Keyed {
     type Rejection = InvalidHeader;
 
     async fn extract(inbound: &mut Inbound, state: &S) -> Result<Self, InvalidHeader> {
         let IdempotencyKey(key) = IdempotencyKey::extract(inbound, state).await?;
-        Ok(Self(key.map(|key| (key, head(inbound)))))
+        let Some(key) = key else { return Ok(Self(None)) };
+        let principal = principal(inbound.headers())?;
+        Ok(Self(Some(Scoped { key, principal, head: head(inbound) })))
     }
 
     fn describe(operation: &mut OperationDoc<'_>) {
         <IdempotencyKey as Extract<S>>::describe(operation);
+    }
+}
+
+/// Reads who asks; empty if nobody says.
+fn principal(headers: &HeaderMap) -> Result<String, InvalidHeader> {
+    let mut values = headers.get_all(&SHELF_PRINCIPAL).iter();
+    let Some(value) = values.next() else { return Ok(String::new()) };
+    let is_sound = (1..=PRINCIPAL_CHARACTERS_MAX).contains(&value.len())
+        && value.as_bytes().iter().all(u8::is_ascii_graphic);
+    match value.to_str() {
+        Ok(value) if is_sound && values.next().is_none() => Ok(value.to_owned()),
+        _ => Err(InvalidHeader::new(
+            &SHELF_PRINCIPAL,
+            "write 1 to 255 visible ASCII characters, once",
+        )),
     }
 }
 
@@ -47,14 +77,15 @@ fn head(inbound: &Inbound) -> Fingerprint {
 impl Keyed {
     /// Makes the idempotency of a write to the item `key`.
     pub(crate) fn item(&self, shelf: &Shelf, key: &Key, body: &[u8]) -> Option<Idempotency> {
-        let place = |text: &str| ReplayKey::of_item(key, PRINCIPAL, text);
+        let place = |scoped: &Scoped| ReplayKey::of_item(key, &scoped.principal, &scoped.key);
         self.request(body, shelf.remembered_for(), place)
     }
 
     /// Makes the idempotency of a creation whose id the service chooses.
     pub(crate) fn creation(&self, shelf: &Shelf, body: &[u8]) -> Option<Idempotency> {
         let collection = shelf.collection().name();
-        let place = |text: &str| ReplayKey::of_creation(collection, PRINCIPAL, text);
+        let place =
+            |scoped: &Scoped| ReplayKey::of_creation(collection, &scoped.principal, &scoped.key);
         self.request(body, shelf.remembered_for(), place)
     }
 
@@ -62,14 +93,14 @@ impl Keyed {
         &self,
         body: &[u8],
         keep: Duration,
-        place: impl FnOnce(&str) -> ReplayKey,
+        place: impl FnOnce(&Scoped) -> ReplayKey,
     ) -> Option<Idempotency> {
-        let (text, head) = self.0.as_ref()?;
+        let scoped = self.0.as_ref()?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Some(Idempotency {
-            key: place(text),
-            fingerprint: Fingerprint::of([head.as_bytes(), body]),
+            key: place(scoped),
+            fingerprint: Fingerprint::of([scoped.head.as_bytes(), body]),
             now: Moment(milliseconds(now)),
             until: Moment(milliseconds(now.saturating_add(keep))),
         })

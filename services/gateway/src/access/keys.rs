@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Permissions, Principal};
+use super::{Permissions, Principal, pseudonym};
 use crate::rate::{Limit, Rate};
 
 /// What every key begins with: it tells keys from tokens, and secret scanners know what they found.
@@ -73,7 +73,9 @@ impl Keys {
                 Permissions::all(allow.iter().map(String::as_str)).map_err(refused)?;
             let rate = rate.map(|rate| rate.parse::<Rate>()).transpose();
             let limit = rate.map_err(|why| refused(why.to_owned()))?.map(Limit::new);
-            let principal = Arc::new(Principal { name: name.as_str().into(), permissions, limit });
+            let pseudonym = pseudonym(&["key", &name]);
+            let name = name.as_str().into();
+            let principal = Arc::new(Principal { name, pseudonym, permissions, limit });
             if keys.insert(hash, principal).is_some() {
                 return Err(refused("another key has the same hash".to_owned()));
             }

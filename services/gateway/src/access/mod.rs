@@ -28,14 +28,32 @@ pub(crate) use keys::{InvalidKeys, KEY_PREFIX, Keys, hash_key, new_key};
 pub(crate) use permission::{Need, Permissions};
 pub(crate) use tokens::Tokens;
 
+/// `Shelf-Principal`: who asks, for replicas, to which the keys of two principals are two keys. What a
+/// client sends of it is dropped.
+pub(crate) const SHELF_PRINCIPAL: HeaderName = HeaderName::from_static("shelf-principal");
+
 /// Somebody who has shown who they are.
 #[derive(Debug)]
 pub(crate) struct Principal {
     /// The name in the log and the scope of limits.
     pub(crate) name: Arc<str>,
+    /// What replicas tell principals apart by. It is the same for all keys and tokens that they ever
+    /// have, on all gateways, and says nothing about them.
+    pub(crate) pseudonym: HeaderValue,
     pub(crate) permissions: Permissions,
     /// A limit of their own.
     pub(crate) limit: Option<Limit>,
+}
+
+/// Makes a pseudonym: 128 bits of the hash of what names a principal. The borders of its parts count.
+fn pseudonym(parts: &[&str]) -> HeaderValue {
+    const DIGITS: usize = 32;
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+    }
+    let digits = hasher.finalize().to_hex();
+    HeaderValue::from_str(&digits[..DIGITS]).expect("hex is visible ASCII")
 }
 
 /// Who is let in.
@@ -148,5 +166,25 @@ impl Access {
                 .map_err(|error| Unauthenticated::invalid(&error.to_string())),
             None => Err(Unauthenticated::invalid("the key is unknown")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn principals_have_different_pseudonyms() {
+        let all = [
+            pseudonym(&["key", "ada"]),
+            pseudonym(&["key", "bob"]),
+            pseudonym(&["token", "i", "ada"]),
+            pseudonym(&["token", "ia", "da"]),
+        ];
+        for (at, one) in all.iter().enumerate() {
+            assert!(!all[at + 1..].contains(one));
+            assert_eq!(one.len(), 32);
+        }
+        assert_eq!(all[0], pseudonym(&["key", "ada"]));
     }
 }

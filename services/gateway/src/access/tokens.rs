@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tokio::sync::Notify;
 
 use super::jwks::KeySet;
-use super::{Permissions, Principal};
+use super::{Permissions, Principal, pseudonym};
 
 /// How far clocks may differ, in seconds.
 const LEEWAY_S: u64 = 30;
@@ -117,7 +117,9 @@ impl Tokens {
             .claims;
         let words = claims.scope.split(' ').chain(claims.permissions.iter().map(String::as_str));
         let permissions = Permissions::among(words);
-        let principal = Arc::new(Principal { name: claims.sub.into(), permissions, limit: None });
+        let pseudonym = pseudonym(&["token", &self.issuer, &claims.sub]);
+        let name = claims.sub.into();
+        let principal = Arc::new(Principal { name, pseudonym, permissions, limit: None });
         self.remember(hash, keys.generation, Arc::clone(&principal), claims.exp);
         Ok(principal)
     }

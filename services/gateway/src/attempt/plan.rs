@@ -6,6 +6,7 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Uri, Version};
 
+use crate::access::SHELF_PRINCIPAL;
 use crate::exchange::Exchange;
 use crate::headers::{join_cookies, set_forwarded, strip_hop};
 use crate::worker::Worker;
@@ -35,6 +36,10 @@ impl Plan {
         strip_hop(headers);
         join_cookies(headers);
         set_forwarded(headers, &exchange.peer);
+        match &exchange.principal {
+            Some(principal) => headers.insert(SHELF_PRINCIPAL, principal.pseudonym.clone()),
+            None => headers.remove(SHELF_PRINCIPAL),
+        };
         let target = head.uri.path_and_query().cloned();
         let streams = is_bulk(&head.method, head.uri.path(), headers.get(CONTENT_TYPE));
         let is_read = matches!(head.method, Method::GET | Method::HEAD);
