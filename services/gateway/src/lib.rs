@@ -19,6 +19,7 @@ mod exchange;
 mod gather;
 mod hash_key;
 mod headers;
+mod hex;
 mod metrics;
 mod overload;
 mod policy;
