@@ -193,7 +193,9 @@ impl Shelf {
     pub fn kill(mut self) -> Home {
         self.gateway.iter().for_each(Gateway::pause);
         self.process.kill();
-        self.gateway.take().map(Gateway::kill);
+        if let Some(gateway) = self.gateway.take() {
+            gateway.kill();
+        }
         self.home().clone()
     }
 }
