@@ -64,12 +64,9 @@ impl Invocation {
         for (flag, value) in &self.arguments {
             command.arg(flag).args(value);
         }
-        command.env_clear().envs(self.variables.iter().cloned()).current_dir(self.home.directory());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary can be run");
-        let (log, reader) = Log::read(child.stderr.take().expect("it is piped"));
-        let home = self.home.clone();
-        Process { name, child, home, log, reader: Some(reader), ended: false }
+        command.env_clear().envs(self.variables.iter().cloned());
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        Process::spawn(name, command, self.home.clone())
     }
 }
 
@@ -95,25 +92,49 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// Runs a command in `home`. `name` is what a failing test calls it.
+    pub(crate) fn spawn(name: &'static str, mut command: Command, home: Home) -> Self {
+        let child = command.current_dir(home.directory()).stderr(Stdio::piped()).spawn();
+        let mut child = child.expect("the binary can be run");
+        let (log, reader) = Log::read(child.stderr.take().expect("it is piped"));
+        Self { name, child, home, log, reader: Some(reader), ended: false }
+    }
+
     /// Waits until its log tells where it listens: an address in each of these fields of events.
     ///
     /// # Panics
     /// If it does not; its log says why.
     pub(crate) async fn addresses<const N: usize>(&mut self, fields: [&str; N]) -> [SocketAddr; N] {
-        let what = format!("the {} to listen", self.name);
-        eventually(&what, START_TIME_MAX, async || {
-            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
-                self.read_to_end();
-                panic!("the {} ended at its start, {status}:\n{}", self.name, self.log.text());
-            }
-            let events = self.log.events();
-            let found = fields.map(|field| {
+        self.shows("listen", |log| {
+            let events = log.events();
+            let find = |field: &str| {
                 events.iter().find_map(|event| event[field].as_str()?.parse::<SocketAddr>().ok())
-            });
-            found
-                .iter()
-                .all(Option::is_some)
-                .then(|| found.map(|found| found.expect("it is there")))
+            };
+            let found = fields.into_iter().map(find).collect::<Option<Vec<_>>>()?;
+            Some(found.try_into().expect("each field has an address"))
+        })
+        .await
+    }
+
+    /// Waits until `look` sees that it has come so far. `what` says what it is to do.
+    ///
+    /// # Panics
+    /// If it does not; its log says why.
+    pub(crate) async fn shows<T>(
+        &mut self,
+        what: &str,
+        mut look: impl FnMut(&Log) -> Option<T>,
+    ) -> T {
+        let what = format!("the {} to {what}", self.name);
+        eventually(&what, START_TIME_MAX, async || {
+            // What it has shown before its end counts, so its end is noticed first.
+            let ended = self.child.try_wait().expect("a child can be waited for");
+            let seen = look(&self.log);
+            if let (None, Some(status)) = (&seen, ended) {
+                self.read_to_end();
+                panic!("the {} has ended, {status}:\n{}", self.name, self.log.text());
+            }
+            seen
         })
         .await
     }
@@ -184,10 +205,13 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         let (name, was_ended) = (self.name, self.ended);
+        let by_itself = self.child.try_wait().ok().flatten().filter(|_| !was_ended);
         self.kill();
         if std::thread::panicking() {
             // The test's output; it is shown because the test fails.
-            eprintln!("--- log of the {name}\n{}\n---", self.log.text());
+            let end = by_itself.map(|status| format!(", which has ended, {status}"));
+            let end = end.unwrap_or_default();
+            eprintln!("--- log of the {name}{end}\n{}\n---", self.log.text());
         } else {
             // Without its end nobody would have looked at what it has to say.
             assert!(was_ended, "a test ends its {name} with `stop` or `kill`");

@@ -3,10 +3,10 @@
 use e2e::{Crowd, Request, Shelf};
 
 /// The kernel has told them that their connections stand, and they have sent their requests; the
-/// service has not looked yet.
+/// service has not looked yet. A gateway that comes between has a queue of its own.
 #[tokio::test]
 async fn who_waits_in_the_queue_is_served_before_the_end() {
-    let shelf = Shelf::start().setting("--connections-max", "10").spawn().await;
+    let shelf = Shelf::start().bare().setting("--connections-max", "10").spawn().await;
     shelf.pause();
     let mut waiting = Vec::new();
     for at in 0..200 {

@@ -82,3 +82,23 @@ async fn a_client_that_waits_to_be_asked_is_asked() {
     assert_eq!((got.body, got.head.contains("expect")), (b"{}".to_vec(), false));
     gateway.stop().await;
 }
+
+/// Who refuses a body may have done so before the end of it, and closes the connection then, at times
+/// without saying so. What passes through cannot be sent again, so it does not meet that end.
+#[tokio::test]
+async fn a_connection_whose_body_was_refused_is_not_used_again() {
+    let upstream = Upstream::start(|number, _| match number {
+        0 | 1 => Reaction::Answer(200, "{}"),
+        _ => Reaction::Answer(413, "{}"),
+    })
+    .await;
+    let start = Gateway::start().replica(upstream.address());
+    let gateway = start.setting("--workers", "1").spawn().await;
+    for _ in 0..4 {
+        gateway.send(Request::put("/items/a", vec![b' '; 100 << 10])).await;
+    }
+    let used: Vec<_> = upstream.received().iter().map(|got| got.connection).collect();
+    assert_eq!(used[..2], used[1..3], "an accepted one keeps it: {used:?}");
+    assert_ne!(used[2], used[3], "a refused one does not");
+    gateway.stop().await;
+}

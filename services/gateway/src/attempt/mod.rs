@@ -197,10 +197,13 @@ impl Attempts<'_> {
                 }
             };
             match sent {
-                Ok((answer, lease)) => {
+                Ok((answer, mut lease)) => {
                     in_flight.replica().answered(started, is_fault(&answer));
-                    // A replica that has not read the body ends its connection, so that the rest is
-                    // not taken for a request. It is the same here.
+                    // A replica that refuses a body and has not read it ends its connection, so that
+                    // the rest is not taken for a request. Mostly it says so, and it is the same here.
+                    if !answer.status().is_success() {
+                        lease.use_no_more();
+                    }
                     let is_unread = answer.headers().get(CONNECTION).is_some_and(|v| v == "close");
                     let mut reply = self.pass_on(Answered { answer, lease, in_flight });
                     reply.body_mut().keep(watch.clone());

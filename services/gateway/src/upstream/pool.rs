@@ -94,11 +94,17 @@ impl Pool {
 pub(crate) struct Lease {
     pool: Rc<Pool>,
     sender: Option<SendRequest<Sent>>,
+    is_last: bool,
 }
 
 impl Lease {
     pub(super) fn new(pool: Rc<Pool>, sender: SendRequest<Sent>) -> Self {
-        Self { pool, sender: Some(sender) }
+        Self { pool, sender: Some(sender), is_last: false }
+    }
+
+    /// Has the connection closed after this answer: the replica may do so without saying it.
+    pub(crate) fn use_no_more(&mut self) {
+        self.is_last = true;
     }
 
     /// Sends a request. A lease whose request failed, or whose future was dropped, closes its
@@ -128,7 +134,8 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(sender) = self.sender.take().filter(|sender| !sender.is_closed()) {
+        let sender = self.sender.take().filter(|sender| !self.is_last && !sender.is_closed());
+        if let Some(sender) = sender {
             self.pool.put(sender);
         }
     }
