@@ -11,13 +11,17 @@
 //!   every byte of the answers.
 //! - [`Workload`] lets clients work on the same items while a [`Nemesis`] disturbs a [`Stage`], and
 //!   [`history`] judges what they saw.
+//! - An [`Activated`] service is given its sockets, as systemd does it.
+//! - A [`Crowd`] never stops asking, and tells whether one of its requests was lost.
 //! - [`browser`] drives a real Chromium.
 //!
 //! Processes are ended by their id, also when a test panics; the log of the service is printed then.
 
+mod activated;
 mod backing;
 mod binary;
 pub mod browser;
+mod crowd;
 pub mod gateway;
 pub mod history;
 mod home;
@@ -26,6 +30,7 @@ mod log;
 pub mod nemesis;
 mod poll;
 mod problem;
+mod process;
 mod random;
 mod report;
 mod service;
@@ -35,18 +40,21 @@ mod stores;
 mod transcript;
 mod workload;
 
+pub use self::activated::Activated;
 pub use self::backing::Backing;
+pub use self::crowd::{Client, Crowd};
 pub use self::home::Home;
 pub use self::http::{Answer, Connection, Request};
 pub use self::log::Log;
 pub use self::nemesis::Nemesis;
 pub use self::poll::{eventually, within};
 pub use self::problem::{Place, Problem};
+pub use self::process::Refused;
 pub use self::random::Random;
 pub use self::report::Report;
 pub use self::service::Shelf;
 pub use self::stage::Stage;
-pub use self::start::{Refused, Start};
+pub use self::start::Start;
 pub use self::stores::{Store, on_every_store};
 pub use self::transcript::Transcript;
 pub use self::workload::{Figures, Workload};

@@ -1,23 +1,18 @@
 //! A service that runs.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use crate::home::Home;
 use crate::http::{Answer, Connection, Request};
 use crate::log::Log;
-use crate::poll::eventually;
+use crate::process::Process;
 use crate::report::Report;
-use crate::start::{Process, Start};
+use crate::start::{REPORT, Start};
 use crate::transcript::Transcript;
-
-/// Longest time from SIGTERM to the end: the default of `--drain-time-max`, and some for a busy
-/// machine.
-const STOP_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// A running item service. A test ends it with [`stop`](Self::stop) or [`kill`](Self::kill); when
 /// the test panics it is killed.
@@ -25,11 +20,8 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(20);
 pub struct Shelf {
     process: Process,
     address: SocketAddr,
-    home: Home,
-    report: PathBuf,
     faults_expected: bool,
     transcript: Arc<Mutex<Transcript>>,
-    ended: bool,
 }
 
 impl Shelf {
@@ -39,15 +31,8 @@ impl Shelf {
         Start::new()
     }
 
-    pub(crate) fn new(
-        process: Process,
-        address: SocketAddr,
-        home: Home,
-        report: PathBuf,
-        faults_expected: bool,
-    ) -> Self {
-        let transcript = Arc::default();
-        Self { process, address, home, report, faults_expected, transcript, ended: false }
+    pub(crate) fn new(process: Process, address: SocketAddr, faults_expected: bool) -> Self {
+        Self { process, address, faults_expected, transcript: Arc::default() }
     }
 
     /// Returns where it listens.
@@ -65,13 +50,13 @@ impl Shelf {
     /// Returns its log.
     #[must_use]
     pub fn log(&self) -> &Log {
-        &self.process.log
+        self.process.log()
     }
 
     /// Returns the directory it lives in.
     #[must_use]
     pub fn home(&self) -> &Home {
-        &self.home
+        self.process.home()
     }
 
     /// Opens a connection.
@@ -95,38 +80,33 @@ impl Shelf {
     /// Lets the next call to the store fail. The service was started [`faulty`](Start::faulty).
     pub fn rehearse(&self, fault: &str) {
         assert!(self.faults_expected, "start the service with `faulty()`");
-        self.home.write("faults/next", fault);
+        self.home().write("faults/next", fault);
     }
 
     /// Tells whether a fault still waits for a call to the store.
     #[must_use]
     pub fn fault_waits(&self) -> bool {
-        self.home.path("faults/next").exists()
+        self.home().path("faults/next").exists()
     }
 
     /// Takes back a fault that no call consumed.
     pub fn call_off(&self) {
-        let _ = std::fs::remove_file(self.home.path("faults/next"));
+        let _ = std::fs::remove_file(self.home().path("faults/next"));
     }
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
-        self.signal(Signal::TERM);
+        self.process.signal(Signal::TERM);
     }
 
     /// Stops it where it is (SIGSTOP): connections stay open and nothing is answered.
     pub fn pause(&self) {
-        self.signal(Signal::STOP);
+        self.process.signal(Signal::STOP);
     }
 
     /// Lets it go on (SIGCONT).
     pub fn resume(&self) {
-        self.signal(Signal::CONT);
-    }
-
-    fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.process.child.id()).ok().and_then(Pid::from_raw);
-        kill_process(id.expect("a child has an id"), signal).expect("it can be signalled");
+        self.process.signal(Signal::CONT);
     }
 
     /// Waits for the end after [`terminate`](Self::terminate): exit code 0, no fault in the log, and
@@ -135,15 +115,8 @@ impl Shelf {
     /// # Panics
     /// If it ends otherwise, or not in time.
     pub async fn ended(mut self) -> (Report, Duration) {
-        let since = Instant::now();
-        let status = eventually("the service to stop", STOP_TIME_MAX, async || {
-            self.process.child.try_wait().expect("a child can be waited for")
-        });
-        let status = status.await;
-        let took = since.elapsed();
-        self.ended = true;
-        self.process.read_to_end();
-        let report = Report::read(&self.report);
+        let (status, took) = self.process.ended().await;
+        let report = Report::read(&self.home().path(REPORT));
         assert!(report.undocumented.is_empty(), "undocumented answers: {:#?}", report.undocumented);
         assert_eq!(status.code(), Some(0), "it ended with {status}");
         if !self.faults_expected {
@@ -161,18 +134,7 @@ impl Shelf {
 
     /// Ends it at once, as `kill -9` does.
     pub fn kill(mut self) -> Home {
-        self.ended = true;
         self.process.kill();
-        self.home.clone()
-    }
-}
-
-impl Drop for Shelf {
-    fn drop(&mut self) {
-        // Without its end nobody would have looked at the report.
-        assert!(
-            self.ended || std::thread::panicking(),
-            "a test ends its service with `stop` or `kill`"
-        );
+        self.home().clone()
     }
 }

@@ -11,8 +11,9 @@ use std::env;
 use std::process::ExitCode;
 
 use e2e::nemesis::{
-    BlackHole, ETCD_LEADER_IS_KILLED, ETCD_LEADER_IS_PARTITIONED, ETCD_LEADER_IS_PAUSED, Kill,
-    LostAnswers, POSTGRES_IS_KILLED, POSTGRES_IS_PAUSED, POSTGRES_IS_RESTARTED, Pause, Resets,
+    ANSWERS_ARE_LOST, CONNECTIONS_ARE_RESET, ETCD_LEADER_IS_KILLED, ETCD_LEADER_IS_PARTITIONED,
+    ETCD_LEADER_IS_PAUSED, LINE_IS_DEAD, POSTGRES_IS_KILLED, POSTGRES_IS_PAUSED,
+    POSTGRES_IS_RESTARTED, SERVICE_IS_KILLED, SERVICE_IS_PAUSED,
 };
 use e2e::{Backing, Figures, Nemesis, Stage, Start, Store, Workload};
 use libtest_mimic::{Arguments, Completion, Trial};
@@ -27,13 +28,13 @@ type Fault = fn() -> Box<dyn Nemesis>;
 /// Returns the faults to which a store is put.
 fn faults_of(store: Store) -> Vec<Fault> {
     let mut faults: Vec<Fault> = vec![
-        || Box::new(Pause::default()),
-        || Box::new(Resets),
-        || Box::new(LostAnswers::default()),
-        || Box::new(BlackHole),
+        || Box::new(SERVICE_IS_PAUSED),
+        || Box::new(CONNECTIONS_ARE_RESET),
+        || Box::new(ANSWERS_ARE_LOST),
+        || Box::new(LINE_IS_DEAD),
     ];
     if store.outlives_the_service() {
-        faults.push(|| Box::new(Kill::default()));
+        faults.push(|| Box::new(SERVICE_IS_KILLED));
     }
     if store == Store::Postgres {
         faults.push(|| Box::new(POSTGRES_IS_KILLED));

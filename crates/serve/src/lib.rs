@@ -1,12 +1,44 @@
-//! What every service needs before its first request: sockets, settings, logs.
+//! What every service needs around its requests.
 //!
-//! - [`listen`] opens one listening socket a worker, all on one address.
+//! Before the first one:
 //! - [`settings`] reads flags, variables and a TOML file as one, and refuses bad values with their
 //!   place.
 //! - [`logs`] writes the log to standard error.
+//! - [`Sockets`] are where it listens, one for each worker: opened on one address, or [`Handed`] over.
+//!
+//! From the first to the last:
+//! - [`Workers`] are the threads that serve, one socket each; they end in [phases](Phase), on
+//!   [`Signals`].
+//! - [`Acceptor`] takes a worker's connections, and when the worker is to end loses none of them;
+//!   [`Farewell`] tells their clients.
+//! - [`notify`] tells systemd when it is ready.
+//! - [`Connection::protocol`] tells what a client speaks, and [`Http`] serves that by hyper; [`Alarm`]
+//!   is a timer for a connection's many deadlines.
 
+mod accept;
+mod alarm;
+mod executor;
+mod farewell;
+mod handed;
+mod http;
 mod listen;
 pub mod logs;
+pub mod notify;
+mod phase;
+mod protocol;
+mod queue;
 pub mod settings;
+mod signals;
+mod tick;
+mod workers;
 
-pub use listen::listen;
+pub use accept::{Acceptor, Connection};
+pub use alarm::Alarm;
+pub use farewell::{Farewell, Leaving};
+pub use handed::Handed;
+pub use http::{Http, Served};
+pub use listen::Sockets;
+pub use phase::Phase;
+pub use protocol::Protocol;
+pub use signals::Signals;
+pub use workers::{Limits, Workers, worker_count};

@@ -1,19 +1,61 @@
-//! Sockets: one for each worker, all on one address, so that the kernel spreads the connections.
+//! Sockets: one for each worker.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::handed::Handed;
+
 /// Connections that wait to be accepted. The kernel caps it at `net.core.somaxconn`, 4096 by
 /// default.
 const BACKLOG: i32 = 4096;
 
-/// Opens `workers` listening sockets on one address.
-///
-/// # Errors
-/// When another process listens there, even one that would share the address.
-pub fn listen(address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListener>> {
+/// Where a service listens: one socket for each worker.
+#[derive(Debug)]
+pub struct Sockets {
+    pub(crate) each: Vec<TcpListener>,
+    /// Others have them too, so that their queues outlive this process.
+    pub(crate) are_shared: bool,
+}
+
+impl Sockets {
+    /// Spreads the sockets that were handed over on the workers; when there are none, opens some on
+    /// `address`. There are at least `workers`, and one for each that was handed over.
+    ///
+    /// # Errors
+    /// When another process listens there, even one that would share the address.
+    pub fn new(handed: Handed, address: SocketAddr, workers: usize) -> io::Result<Self> {
+        let mut each: Vec<_> = handed.into_sockets().collect();
+        let count = each.len();
+        if count == 0 {
+            return Ok(Self { each: listen(address, workers)?, are_shared: false });
+        }
+        for at in count..workers {
+            each.push(each[at % count].try_clone()?);
+        }
+        tracing::info!(count, "sockets were handed over, so --listen is not used");
+        Ok(Self { each, are_shared: true })
+    }
+
+    /// Returns how many there are.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "there is one at least")]
+    pub fn len(&self) -> usize {
+        self.each.len()
+    }
+
+    /// Returns the address of the first one.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.each[0].local_addr()
+    }
+}
+
+/// Opens `workers` listening sockets on one address, so that the kernel spreads the connections.
+fn listen(address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListener>> {
     // With SO_REUSEPORT a second service would be given half of the first one's connections
     // without a word. A socket that does not share finds out.
     let probe = socket(address)?;

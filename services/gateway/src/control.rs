@@ -14,7 +14,7 @@ use crate::attempt::chain;
 use crate::balance::Replicas;
 use crate::check::check_replicas;
 use crate::clock;
-use crate::discover::discover;
+use crate::discover::{counted, discover};
 use crate::document;
 use crate::edge::Tls;
 use crate::rate::Limits;
@@ -138,7 +138,7 @@ async fn rediscover(settings: &Settings, replicas: &ArcSwap<Replicas>, watch: Wa
         Ok(origins) => {
             let count = origins.len();
             replicas.store(Arc::new(replicas.load().next(origins, clock::now())));
-            tracing::info!(replicas = count, "there are {count} replicas now");
+            tracing::info!(replicas = count, "in front of {} now", counted(count));
         }
         Err(error) => {
             let error = chain(&error);

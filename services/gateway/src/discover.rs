@@ -38,6 +38,11 @@ pub(crate) fn discover(settings: &Settings) -> Result<Vec<Origin>, InvalidReplic
     }
 }
 
+/// Says how many replicas there are, for the log.
+pub(crate) fn counted(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "replica" } else { "replicas" })
+}
+
 fn parse(path: &Path, text: &str) -> Result<Vec<Origin>, InvalidReplicas> {
     let lines = text
         .lines()

@@ -4,37 +4,35 @@ use std::net::IpAddr;
 
 use http::HeaderMap;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue,
-    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
+    CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, HeaderName, HeaderValue, VIA,
 };
 
 use crate::exchange::Peer;
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 /// This hop in `Via` (RFC 9110 §7.6.3): a pseudonym, because its address is nobody's business.
 const VIA_SHELF: HeaderValue = HeaderValue::from_static("1.1 shelf-gateway");
 
-/// Fields that are meant for one connection (RFC 9110 §7.6.1). `Expect` is among them because the
-/// gateway has already answered it.
-const OF_ONE_HOP: [HeaderName; 10] = [
-    CONNECTION,
-    KEEP_ALIVE,
-    PROXY_CONNECTION,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    HTTP2_SETTINGS,
-    EXPECT,
-];
+/// Tells whether a field is meant for one connection (RFC 9110 §7.6.1). `Expect` is among them because
+/// the gateway has already answered it.
+fn is_of_one_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "http2-settings"
+            | "expect"
+    )
+}
 
 /// Fields that `Connection` must not name, because a request without them is another request. Those
 /// that the gateway sets itself need no protection: they are set afterwards.
@@ -77,9 +75,15 @@ pub(crate) fn strip_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    // Most messages have none of them, and looking at the names costs less than ten removals.
-    if headers.keys().any(|name| OF_ONE_HOP.contains(name)) {
-        for name in OF_ONE_HOP {
+    remove(headers, is_of_one_hop);
+}
+
+/// Removes the fields with certain names. Most messages have none of them, and looking at the names
+/// costs less than a removal.
+fn remove(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) {
+    if headers.keys().any(&unwanted) {
+        let names: Vec<_> = headers.keys().filter(|name| unwanted(name)).cloned().collect();
+        for name in names {
             headers.remove(name);
         }
     }
@@ -90,15 +94,10 @@ pub(crate) fn strip_hop(headers: &mut HeaderMap) {
 /// which means the same as a comma (RFC 9110 §5.3).
 pub(crate) fn set_forwarded(headers: &mut HeaderMap, peer: &Peer) {
     if !peer.is_trusted() {
-        let claims = |name: &&HeaderName| {
-            **name == FORWARDED || **name == X_REAL_IP || name.as_str().starts_with("x-forwarded-")
-        };
-        if headers.keys().any(|name| claims(&name)) {
-            let claimed: Vec<_> = headers.keys().filter(claims).cloned().collect();
-            for name in claimed {
-                headers.remove(name);
-            }
-        }
+        remove(headers, |name| {
+            let name = name.as_str();
+            matches!(name, "forwarded" | "x-real-ip") || name.starts_with("x-forwarded-")
+        });
     }
     if let Some(host) = headers.get(HOST).cloned() {
         headers.append(FORWARDED, peer.forwarded(&host));

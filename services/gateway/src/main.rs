@@ -15,6 +15,7 @@ mod discover;
 mod document;
 mod edge;
 mod exchange;
+mod gather;
 mod hash_key;
 mod headers;
 mod metrics;
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
     if let Some(Command::HashKey { stdin }) = settings.command {
         return hash_key::run(stdin);
     }
-    serve::logs::start(settings.log_format, &settings.log_level);
+    serve::logs::start(settings.common.log_format, &settings.common.log_level);
     // Said before TLS is first used.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         unreachable!("nobody else chooses the cryptography");

@@ -5,15 +5,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 
 use arc_swap::ArcSwap;
 use contract::ContractError;
+use serve::{Acceptor, Handed, Signals, Sockets, Workers, worker_count};
 use tokio::net::TcpListener;
-use tokio::runtime::{self, Runtime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, Semaphore, watch};
-use tokio::task::LocalSet;
+use tokio::runtime;
+use tokio::sync::Notify;
 
 use crate::access::InvalidKeys;
 use crate::admin::{self, Admin};
@@ -21,7 +19,7 @@ use crate::balance::Replicas;
 use crate::cache;
 use crate::clock;
 use crate::control::{self, Watches};
-use crate::discover::{InvalidReplicas, discover};
+use crate::discover::{InvalidReplicas, counted, discover};
 use crate::document::{self, Documents, Record, Recorded};
 use crate::edge::{InvalidTls, Tls};
 use crate::metrics::Metrics;
@@ -29,16 +27,21 @@ use crate::overload::Overload;
 use crate::policy::stack;
 use crate::rate::Limits;
 use crate::settings::{Exposed, Settings, check_exposure};
-use crate::worker::{Phase, Shared, Terms, Worker, serve};
+use crate::worker::{self, Shared, Terms, Worker};
 
 /// The exit code of `--check-contract` when an answer was undocumented.
 const EXIT_UNDOCUMENTED: u8 = 3;
+
+/// The name of a socket that is handed over for operators; all others are for clients.
+const ADMIN_SOCKET: &str = "admin";
 
 /// Why the gateway could not start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error("cannot listen on {0} (set another address with --listen)")]
     Listen(SocketAddr, #[source] io::Error),
+    #[error("the sockets that were handed over cannot be used")]
+    Handed(#[source] io::Error),
     #[error("the system refuses a thread, a socket or a signal handler")]
     Runtime(#[source] io::Error),
     #[error("cannot listen on {0} for operators (set another address with --admin-listen)")]
@@ -59,7 +62,9 @@ pub(crate) enum Failure {
 
 /// Runs the gateway until SIGTERM or SIGINT.
 pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
-    check_exposure(settings)?;
+    let mut handed = Handed::take().map_err(Failure::Handed)?;
+    let admin_socket = handed.remove(ADMIN_SOCKET);
+    check_exposure(settings, &handed)?;
     let watches = Watches::of(settings);
     let origins = discover(settings)?;
     let count = origins.len();
@@ -92,46 +97,37 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         }
     };
     let refused = |error| Failure::Listen(settings.listen, error);
-    let workers =
-        settings.workers.or_else(|| thread::available_parallelism().ok()).map_or(1, usize::from);
-    let listeners = serve::listen(settings.listen, workers).map_err(refused)?;
-    let address = listeners[0].local_addr().map_err(refused)?;
-    let (phase, phases) = watch::channel(Phase::Serving);
-    let connections = Arc::new(Semaphore::new(settings.connections_max.get()));
-    // The handlers are there before anybody is told that the gateway is.
-    let signals = main.block_on(async {
-        Ok(Signals {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+    let workers = worker_count(settings.common.workers);
+    let sockets = Sockets::new(handed, settings.listen, workers).map_err(refused)?;
+    let (workers, address) = (sockets.len(), sockets.address().map_err(refused)?);
+    let mut signals = Signals::new(&main).map_err(Failure::Runtime)?;
+    let limits = serve::Limits {
+        connections_max: settings.connections_max,
+        silence_time_max: settings.idle_time_max,
+        drain_time_max: settings.common.drain_time_max,
+    };
+    let work = (0..workers).map(|_| {
+        let (terms, shared, record) = (terms(settings), shared.clone(), record.clone());
+        move |acceptor| work(acceptor, terms, shared, record)
     });
-    let mut signals = signals.map_err(Failure::Runtime)?;
-    let threads: Vec<_> = listeners
-        .into_iter()
-        .enumerate()
-        .map(|(number, listener)| {
-            let start = Start {
-                terms: terms(settings),
-                shared: shared.clone(),
-                connections: Arc::clone(&connections),
-                phase: phases.clone(),
-                record: record.clone(),
-            };
-            start.thread(number, listener)
-        })
-        .collect::<io::Result<_>>()
-        .map_err(Failure::Runtime)?;
+    let threads = Workers::start(sockets, limits, work).map_err(Failure::Runtime)?;
     let drain = Arc::new(Notify::new());
     let admin = Admin { shared: shared.clone(), drain: Arc::clone(&drain) };
     let admin = admin::dispatch(admin).map_err(Failure::Contract)?;
     let admin_refused = |error| Failure::AdminListen(settings.admin_listen, error);
-    let admin_listener =
-        main.block_on(TcpListener::bind(settings.admin_listen)).map_err(admin_refused)?;
+    let admin_listener = main.block_on(async {
+        match admin_socket {
+            Some(socket) => TcpListener::from_std(socket),
+            None => TcpListener::bind(settings.admin_listen).await,
+        }
+    });
+    let admin_listener = admin_listener.map_err(admin_refused)?;
     let admin_address = admin_listener.local_addr().map_err(admin_refused)?;
     tracing::info!(%admin_address, "operators look at http://{admin_address}");
     let scheme = if shared.tls.is_some() { "https" } else { "http" };
-    tracing::info!(%address, workers, replicas = count, version = env!("CARGO_PKG_VERSION"), "listening on {scheme}://{address}, in front of {count} replicas");
+    tracing::info!(%address, workers, replicas = count, version = env!("CARGO_PKG_VERSION"), "listening on {scheme}://{address}, in front of {}", counted(count));
 
+    serve::notify::ready();
     main.block_on(async {
         tokio::select! {
             never = control::run(settings, &shared, watches) => match never {},
@@ -140,12 +136,7 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
             () = signals.next() => {}
         }
     });
-    tracing::info!("stopping: no new connections, requests in progress are finished");
-    phase.send_replace(Phase::Draining);
-    let cut = end(&main, threads, signals, &phase);
-    if cut > 0 {
-        tracing::warn!(cut, "connections that did not end in time were cut: {cut}");
-    }
+    threads.end(&main, &mut signals);
     let undocumented = match record.zip(settings.check_contract.as_ref()) {
         Some((record, path)) => {
             report(&record, path).map_err(|error| Failure::Report(path.clone(), error))?
@@ -181,98 +172,20 @@ fn terms(settings: &Settings) -> Terms {
         hedge_after: settings.hedge_after,
         head_time_max: settings.head_time_max,
         idle_time_max: settings.idle_time_max,
-        drain_time_max: settings.drain_time_max,
         target_bytes_max: bytes(settings.target_max),
         headers_bytes_max: bytes(settings.headers_max),
         replica_requests_max: settings.replica_requests_max.get(),
         trusted: settings.trusted_proxy.clone().into(),
-        log_requests: settings.log_requests,
+        log_requests: settings.common.log_requests,
     }
 }
 
-/// The signals that end the gateway.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
-/// Waits for the workers; a second signal makes them cut what is not finished. Returns how many
-/// connections were cut.
-fn end(
-    main: &Runtime,
-    threads: Vec<JoinHandle<usize>>,
-    mut signals: Signals,
-    phase: &watch::Sender<Phase>,
-) -> usize {
-    main.block_on(async {
-        let mut joined = tokio::task::spawn_blocking(|| join(threads));
-        tokio::select! {
-            cut = &mut joined => cut,
-            () = signals.next() => {
-                phase.send_replace(Phase::Cutting);
-                joined.await
-            }
-        }
-        .unwrap_or_default()
-    })
-}
-
-/// Waits for the workers, and returns how many connections they had to cut.
-fn join(threads: Vec<JoinHandle<usize>>) -> usize {
-    let ended = threads.into_iter().map(|thread| {
-        thread.join().unwrap_or_else(|_| {
-            tracing::error!("a worker panicked");
-            0
-        })
-    });
-    ended.sum()
-}
-
-/// What a worker is started with.
-struct Start {
-    terms: Terms,
-    shared: Shared,
-    connections: Arc<Semaphore>,
-    phase: watch::Receiver<Phase>,
-    /// Where answers are recorded, if they are.
-    record: Option<Record>,
-}
-
-impl Start {
-    fn thread(
-        self,
-        number: usize,
-        listener: std::net::TcpListener,
-    ) -> io::Result<JoinHandle<usize>> {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
-            LocalSet::new().block_on(&runtime, async move {
-                let listener = match TcpListener::from_std(listener) {
-                    Ok(listener) => listener,
-                    Err(error) => {
-                        tracing::error!(%error, "a worker has no socket: {error}");
-                        return 0;
-                    }
-                };
-                let worker = Worker::new(self.terms, self.shared);
-                let service = stack(&worker);
-                match self.record {
-                    None => serve(worker, listener, service, self.connections, self.phase).await,
-                    Some(record) => {
-                        let service = Recorded::new(service, record);
-                        serve(worker, listener, service, self.connections, self.phase).await
-                    }
-                }
-            })
-        })
+/// What a worker does. Its answers are recorded in `record`, if there is one.
+async fn work(acceptor: Acceptor, terms: Terms, shared: Shared, record: Option<Record>) -> usize {
+    let worker = Worker::new(terms, shared);
+    let service = stack(&worker);
+    match record {
+        None => worker::serve(worker, acceptor, service).await,
+        Some(record) => worker::serve(worker, acceptor, Recorded::new(service, record)).await,
     }
 }

@@ -2,16 +2,16 @@
 //! replicas.
 
 use std::convert::Infallible;
-use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::timeout;
+use serve::{Acceptor, Connection, Farewell};
+use tokio::net::TcpStream;
+use tokio::time::{interval, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower::Service;
 use tower::retry::budget::TpsBudget;
 
@@ -21,16 +21,13 @@ use crate::balance::{Balance, Replicas};
 use crate::body::Reply;
 use crate::cache::{self, Flights};
 use crate::document::Documents;
-use crate::edge::{Http, Tls};
+use crate::edge::{Http, Tls, agreed};
 use crate::exchange::{Exchange, Peer};
 use crate::metrics::Metrics;
 use crate::overload::Overload;
 use crate::rate::Limits;
 use crate::settings::Trusted;
 use crate::upstream::Pools;
-
-/// Pause after a failed accept: too many open files do not go away at once.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How often idle connections to replicas are looked at.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -56,7 +53,6 @@ pub(crate) struct Terms {
     pub(crate) hedge_after: Option<HedgeAfter>,
     pub(crate) head_time_max: Duration,
     pub(crate) idle_time_max: Duration,
-    pub(crate) drain_time_max: Duration,
     pub(crate) target_bytes_max: usize,
     pub(crate) headers_bytes_max: usize,
     pub(crate) replica_requests_max: usize,
@@ -108,89 +104,61 @@ impl Worker {
     }
 }
 
-/// The phases of the gateway's life, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Phase {
-    /// Connections are accepted.
-    Serving,
-    /// None are accepted; requests in progress are finished.
-    Draining,
-    /// What is not finished is cut.
-    Cutting,
-}
-
-/// Accepts and serves connections until it is told to stop, and then until they have ended or the
-/// time for that is over. Returns how many had to be cut.
-pub(crate) async fn serve<S>(
-    worker: Rc<Worker>,
-    listener: TcpListener,
-    service: S,
-    connections: Arc<Semaphore>,
-    mut phase: watch::Receiver<Phase>,
-) -> usize
+/// Serves until the worker is told to stop and its connections have ended. Returns how many had to
+/// be cut.
+pub(crate) async fn serve<S>(worker: Rc<Worker>, acceptor: Acceptor, service: S) -> usize
 where
     S: Service<Box<Exchange>, Response = Reply, Error = Infallible> + Clone + 'static,
     S::Future: 'static,
 {
+    tokio::task::spawn_local(sweep(Rc::clone(&worker)));
     let terms = &worker.terms;
     let http = Http::new(terms.idle_time_max, terms.head_time_max);
-    let graceful = GracefulShutdown::new();
-    let mut sweep = tokio::time::interval(SWEEP_EVERY);
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            _ = phase.wait_for(|phase| *phase > Phase::Serving) => break,
-            accepted = accept(&listener, &connections) => accepted,
-            _ = sweep.tick() => {
-                worker.pools.sweep(&worker.shared.replicas.load());
-                continue;
-            }
-        };
-        let (stream, peer, permit) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted: {error}");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        let trusted = terms.trusted.iter().any(|trusted| trusted.contains(peer.ip()));
+    let service = Farewell::new(service, acceptor.leaving());
+    let serve = |mut connection: Connection| {
+        let address = connection.peer;
+        let trusted = terms.trusted.iter().any(|trusted| trusted.contains(address.ip()));
         let tls = worker.shared.tls.as_ref().map(|tls| tls.acceptor());
-        let peer = Peer::new(peer, trusted, if tls.is_some() { "https" } else { "http" });
-        let handshake_time_max = terms.head_time_max;
-        let (http, service, watcher) = (http.clone(), service.clone(), graceful.watcher());
-        tokio::task::spawn_local(async move {
+        let peer = Peer::new(address, trusted, if tls.is_some() { "https" } else { "http" });
+        let time_max = terms.head_time_max;
+        let (http, service) = (http.clone(), service.clone());
+        async move {
+            let Some(protocol) = connection.protocol().await else { return };
+            let Connection { stream, watcher, .. } = connection;
             match tls {
-                None => http.serve(stream, peer, service, watcher).await,
-                Some(tls) => match timeout(handshake_time_max, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => http.serve(stream, peer, service, watcher).await,
-                    // Scanners and clients that trust another certificate come and go.
-                    Ok(Err(error)) => {
-                        tracing::debug!(%error, "a connection could not be secured: {error}");
-                    }
-                    Err(_) => tracing::debug!("a connection was not secured in time"),
-                },
+                None => http.serve(protocol, stream, peer, service, watcher).await,
+                Some(tls) => {
+                    let Some(stream) = Box::pin(secure(tls, stream, time_max)).await else {
+                        return;
+                    };
+                    http.serve(agreed(&stream), *stream, peer, service, watcher).await;
+                }
             }
-            drop(permit);
-        });
-    }
-    drop(listener);
-    let open = graceful.count();
-    tokio::select! {
-        () = graceful.shutdown() => 0,
-        () = tokio::time::sleep(terms.drain_time_max) => open,
-        _ = phase.wait_for(|phase| *phase == Phase::Cutting) => open,
-    }
+        }
+    };
+    acceptor.run(serve).await
 }
 
-/// Waits for a free place among the connections, and then for a connection.
-async fn accept(
-    listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, std::net::SocketAddr, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(connections).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    // Answers are written whole, so waiting for more to send only delays them.
-    stream.set_nodelay(true)?;
-    Ok((stream, peer, permit))
+/// Does the handshake of TLS. Returns `None` when it fails: scanners and clients that trust another
+/// certificate come and go.
+async fn secure(
+    tls: TlsAcceptor,
+    stream: TcpStream,
+    time_max: Duration,
+) -> Option<Box<TlsStream<TcpStream>>> {
+    match timeout(time_max, tls.accept(stream)).await {
+        Ok(Ok(stream)) => return Some(Box::new(stream)),
+        Ok(Err(error)) => tracing::debug!(%error, "a connection could not be secured: {error}"),
+        Err(_) => tracing::debug!("a connection was not secured in time"),
+    }
+    None
+}
+
+/// Closes connections to replicas that nobody needs, for ever.
+async fn sweep(worker: Rc<Worker>) {
+    let mut sweeps = interval(SWEEP_EVERY);
+    loop {
+        sweeps.tick().await;
+        worker.pools.sweep(&worker.shared.replicas.load());
+    }
 }

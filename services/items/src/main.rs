@@ -1,6 +1,5 @@
 //! The item service: a durable upsert over HTTP. `items --help` explains the settings.
 
-mod alarm;
 mod collections;
 mod run;
 mod samples;
@@ -18,7 +17,7 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(error) => error.exit(),
     };
-    serve::logs::start(settings.log_format, &settings.log_level);
+    serve::logs::start(settings.common.log_format, &settings.common.log_level);
     match run::run(settings) {
         Ok(code) => code,
         Err(error) => {

@@ -7,25 +7,21 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 
 use api::{Edge, InvalidSetup, Limits, LogRequests, Metrics, Setup, Turns, router};
 use axum::body::Body;
 use contract::recorder::{Recorder, Recording, Violation};
 use contract::{Dispatch, Response};
 use http::Request;
+use serve::{Handed, Signals, Sockets, Workers, worker_count};
 use store::{OpenError, Options};
-use tokio::net::TcpListener;
 use tokio::runtime;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::LocalSet;
 use tower::Service;
 
 use crate::collections::{self, InvalidFile};
 use crate::samples;
 use crate::settings::Settings;
-use crate::worker::{self, Phase, Terms};
+use crate::worker;
 
 /// The exit code of `--check-contract` when an answer was undocumented.
 const EXIT_UNDOCUMENTED: u8 = 3;
@@ -40,6 +36,7 @@ pub(crate) enum Failure {
     Listen(SocketAddr, io::Error),
     Runtime(io::Error),
     Report(PathBuf, io::Error),
+    Handed(io::Error),
 }
 
 impl std::fmt::Display for Failure {
@@ -65,6 +62,10 @@ impl std::fmt::Display for Failure {
                 write!(f, "the report could not be written to {}: ", path.display())?;
                 error
             }
+            Self::Handed(error) => {
+                f.write_str("the sockets that were handed over cannot be used: ")?;
+                error
+            }
         };
         write!(f, "{cause}")?;
         let mut source = cause.source();
@@ -78,6 +79,7 @@ impl std::fmt::Display for Failure {
 
 /// Runs the service until SIGTERM or SIGINT.
 pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
+    let handed = Handed::take().map_err(Failure::Handed)?;
     let collections =
         collections::load(settings.collections.as_deref()).map_err(Failure::Collections)?;
     if let Some(path) = &settings.check_contract {
@@ -102,12 +104,12 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
         turns: Turns::default(),
     };
     let code = match &settings.check_contract {
-        None => serve(&main, &settings, &setup, |edge, _| edge)?,
+        None => serve(&main, &settings, handed, &setup, |edge, _| edge)?,
         Some(path) => {
             let (_, document) = router(&setup).map_err(Failure::Setup)?;
             let recording = Recording::new(&document, alarm);
             let recorded = |edge, dispatch| Recorder::new(edge, dispatch, recording.clone());
-            let code = serve(&main, &settings, &setup, recorded)?;
+            let code = serve(&main, &settings, handed, &setup, recorded)?;
             report(&recording, path)
                 .map_err(|error| Failure::Report(path.clone(), error))?
                 .unwrap_or(code)
@@ -138,6 +140,7 @@ fn limits(settings: &Settings) -> Limits {
 fn serve<S>(
     main: &runtime::Runtime,
     settings: &Settings,
+    handed: Handed,
     setup: &Setup,
     finish: impl Fn(Edge<Dispatch>, Dispatch) -> S,
 ) -> Result<ExitCode, Failure>
@@ -145,98 +148,32 @@ where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: 'static,
 {
-    let workers =
-        settings.workers.or_else(|| thread::available_parallelism().ok()).map_or(1, usize::from);
-    let log = if settings.log_requests { LogRequests::All } else { LogRequests::Faults };
+    let refused = |error| Failure::Listen(settings.listen, error);
+    let workers = worker_count(settings.common.workers);
+    let sockets = Sockets::new(handed, settings.listen, workers).map_err(refused)?;
+    let (workers, address) = (sockets.len(), sockets.address().map_err(refused)?);
+    let log = if settings.common.log_requests { LogRequests::All } else { LogRequests::Faults };
     let services = (0..workers).map(|_| {
         let (dispatch, _) = router(setup).map_err(Failure::Setup)?;
         Ok(finish(Edge::new(dispatch.clone(), log), dispatch))
     });
     let services: Vec<S> = services.collect::<Result<_, _>>()?;
-    let refused = |error| Failure::Listen(settings.listen, error);
-    let listeners = serve::listen(settings.listen, workers).map_err(refused)?;
-    let address = listeners[0].local_addr().map_err(refused)?;
-    let (phase, phases) = watch::channel(Phase::Serving);
-    let terms = Terms {
-        idle_time_max: settings.idle_time_max,
-        drain_time_max: settings.drain_time_max,
-        connections: Arc::new(Semaphore::new(settings.connections_max.get())),
-        phase: phases,
+    let mut signals = Signals::new(main).map_err(Failure::Runtime)?;
+    let limits = serve::Limits {
+        connections_max: settings.connections_max,
+        silence_time_max: settings.idle_time_max,
+        drain_time_max: settings.common.drain_time_max,
     };
-    // The handlers are there before anybody is told that the service is.
-    let signals = main.block_on(async {
-        Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
-    });
-    let (mut terminate, mut interrupt) = signals.map_err(Failure::Runtime)?;
-    let threads: Vec<_> = listeners
+    let idle_time_max = settings.idle_time_max;
+    let work = services
         .into_iter()
-        .zip(services)
-        .enumerate()
-        .map(|(number, (listener, service))| start(number, listener, service, terms.clone()))
-        .collect::<io::Result<_>>()
-        .map_err(Failure::Runtime)?;
+        .map(|service| move |acceptor| worker::serve(acceptor, service, idle_time_max));
+    let threads = Workers::start(sockets, limits, work).map_err(Failure::Runtime)?;
     tracing::info!(%address, workers, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}, try http://{address}/docs");
-
-    let mut signalled = async || {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    main.block_on(signalled());
-    tracing::info!("stopping: no new connections, requests in progress are finished");
-    phase.send_replace(Phase::Draining);
-    let cut = main.block_on(async {
-        let mut joined = tokio::task::spawn_blocking(|| join(threads));
-        tokio::select! {
-            cut = &mut joined => cut,
-            () = signalled() => {
-                phase.send_replace(Phase::Cutting);
-                joined.await
-            }
-        }
-    });
-    let cut = cut.unwrap_or_default();
-    if cut > 0 {
-        tracing::warn!(cut, "connections that did not end in time were cut: {cut}");
-    }
+    serve::notify::ready();
+    main.block_on(signals.next());
+    threads.end(main, &mut signals);
     Ok(ExitCode::SUCCESS)
-}
-
-/// Waits for the workers, and returns how many connections they had to cut.
-fn join(threads: Vec<JoinHandle<usize>>) -> usize {
-    let ended = threads.into_iter().map(|thread| {
-        thread.join().unwrap_or_else(|_| {
-            tracing::error!("a worker panicked");
-            0
-        })
-    });
-    ended.sum()
-}
-
-/// Starts a worker thread.
-fn start<S>(
-    number: usize,
-    listener: std::net::TcpListener,
-    service: S,
-    terms: Terms,
-) -> io::Result<JoinHandle<usize>>
-where
-    S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
-    S::Future: 'static,
-{
-    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
-        LocalSet::new().block_on(&runtime, async move {
-            match TcpListener::from_std(listener) {
-                Ok(listener) => worker::serve(listener, service, terms).await,
-                Err(error) => {
-                    tracing::error!(%error, "a worker has no socket: {error}");
-                    0
-                }
-            }
-        })
-    })
 }
 
 /// Logs an answer that the document does not promise.

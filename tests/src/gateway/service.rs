@@ -1,11 +1,9 @@
 //! A gateway that runs.
 
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::binary;
@@ -13,35 +11,24 @@ use crate::home::Home;
 use crate::http::{Answer, Connection, Request};
 use crate::log::Log;
 use crate::poll::eventually;
+use crate::process::{Invocation, Process, Refused};
 use crate::report::Report;
 
-/// Longest time until a gateway listens, on a machine that builds something beside the tests.
-const START_TIME_MAX: Duration = Duration::from_secs(30);
-
-/// Longest time from SIGTERM to the end.
-const STOP_TIME_MAX: Duration = Duration::from_secs(20);
+/// The report of what the gateway answered, in its home.
+const REPORT: &str = "gateway-report.json";
 
 /// How a gateway is to be started. It listens on free ports of 127.0.0.1; everything else is the
 /// binary's default.
 #[derive(Debug, Default)]
-pub struct StartGateway {
-    home: Home,
-    arguments: Vec<String>,
-    variables: Vec<(String, String)>,
-    own_listen: bool,
-}
+pub struct StartGateway(Invocation);
 
 /// A running gateway. A test ends it with [`stop`](Self::stop); when the test panics it is killed,
 /// and its log is printed.
 #[derive(Debug)]
 pub struct Gateway {
-    child: Child,
-    log: Log,
-    reader: Option<JoinHandle<()>>,
+    process: Process,
     address: SocketAddr,
     admin: SocketAddr,
-    home: Home,
-    ended: bool,
 }
 
 impl StartGateway {
@@ -54,22 +41,21 @@ impl StartGateway {
     /// Sets something.
     #[must_use]
     pub fn setting(mut self, flag: &str, value: impl Into<String>) -> Self {
-        self.own_listen |= flag == "--listen";
-        self.arguments.extend([flag.to_owned(), value.into()]);
+        self.0.set(flag, value);
         self
     }
 
     /// Switches something on.
     #[must_use]
     pub fn flag(mut self, flag: &str) -> Self {
-        self.arguments.push(flag.to_owned());
+        self.0.switch_on(flag);
         self
     }
 
     /// Sets a variable of the environment, which is empty otherwise.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.variables.push((name.to_owned(), value.into()));
+        self.0.set_variable(name, value);
         self
     }
 
@@ -77,14 +63,14 @@ impl StartGateway {
     /// [`Gateway::stop_with_report`].
     #[must_use]
     pub fn check_contract(self) -> Self {
-        let path = self.home.path("gateway-report.json").display().to_string();
+        let path = self.0.home.path(REPORT).display().to_string();
         self.setting("--check-contract", path)
     }
 
     /// Keeps its files in `home`.
     #[must_use]
     pub fn home(mut self, home: &Home) -> Self {
-        self.home = home.clone();
+        self.0.home = home.clone();
         self
     }
 
@@ -93,20 +79,9 @@ impl StartGateway {
     /// # Panics
     /// If it does not; its log says why.
     pub async fn spawn(self) -> Gateway {
-        let home = self.home.clone();
-        let (mut child, log, reader) = self.run();
-        let addresses = eventually("the gateway to listen", START_TIME_MAX, async || {
-            if let Some(status) = child.try_wait().expect("a child can be waited for") {
-                panic!("the gateway ended at its start, {status}:\n{}", log.text());
-            }
-            let events = log.events();
-            let find = |field: &str| {
-                events.iter().find_map(|event| event[field].as_str()?.parse::<SocketAddr>().ok())
-            };
-            Some((find("address")?, find("admin_address")?))
-        });
-        let (address, admin) = addresses.await;
-        Gateway { child, log, reader: Some(reader), address, admin, home, ended: false }
+        let mut process = self.run();
+        let [address, admin] = process.addresses(["address", "admin_address"]).await;
+        Gateway { process, address, admin }
     }
 
     /// Starts the gateway, and waits until it has refused to run. Returns its exit code and what it
@@ -115,27 +90,13 @@ impl StartGateway {
     /// # Panics
     /// If it runs.
     pub async fn refused(self) -> (Option<i32>, String) {
-        let (mut child, log, reader) = self.run();
-        let status = eventually("the gateway to refuse its start", START_TIME_MAX, async || {
-            child.try_wait().expect("a child can be waited for")
-        });
-        let code = status.await.code();
-        reader.join().expect("the reader of the log does not panic");
-        (code, log.text())
+        let Refused { code, message } = self.run().refused().await;
+        (code, message)
     }
 
-    fn run(self) -> (Child, Log, JoinHandle<()>) {
-        let mut command = Command::new(binary::gateway());
-        if !self.own_listen {
-            command.args(["--listen", "127.0.0.1:0"]);
-        }
-        command.args(["--admin-listen", "127.0.0.1:0", "--log-format", "json"]);
-        command.args(&self.arguments);
-        command.env_clear().envs(self.variables.iter().cloned()).current_dir(self.home.directory());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary can be run");
-        let (log, reader) = Log::read(child.stderr.take().expect("it is piped"));
-        (child, log, reader)
+    fn run(mut self) -> Process {
+        self.0.set("--admin-listen", "127.0.0.1:0");
+        self.0.run("gateway", binary::gateway())
     }
 }
 
@@ -167,13 +128,13 @@ impl Gateway {
     /// Returns its log.
     #[must_use]
     pub fn log(&self) -> &Log {
-        &self.log
+        self.process.log()
     }
 
     /// Returns the directory it lives in.
     #[must_use]
     pub fn home(&self) -> &Home {
-        &self.home
+        self.process.home()
     }
 
     /// Opens a connection.
@@ -214,8 +175,7 @@ impl Gateway {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
-        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        kill_process(id.expect("a child has an id"), Signal::TERM).expect("it can be signalled");
+        self.process.signal(Signal::TERM);
     }
 
     /// Waits for the end after [`terminate`](Self::terminate): exit code 0, and no panic and no
@@ -236,18 +196,9 @@ impl Gateway {
     /// # Panics
     /// If it ends otherwise, or not in time.
     pub async fn ended_with_faults(mut self) -> (Duration, Log) {
-        let since = Instant::now();
-        let status = eventually("the gateway to stop", STOP_TIME_MAX, async || {
-            self.child.try_wait().expect("a child can be waited for")
-        });
-        let status = status.await;
-        let took = since.elapsed();
-        self.ended = true;
-        if let Some(reader) = self.reader.take() {
-            reader.join().expect("the reader of the log does not panic");
-        }
+        let (status, took) = self.process.ended().await;
         assert_eq!(status.code(), Some(0), "it ended with {status}");
-        (took, self.log.clone())
+        (took, self.log().clone())
     }
 
     /// Stops it, and returns what it found when it checked its answers.
@@ -255,28 +206,15 @@ impl Gateway {
     /// # Panics
     /// If it was not started to [`check`](StartGateway::check_contract) them.
     pub async fn stop_with_report(self) -> Report {
-        let home = self.home.clone();
+        let home = self.home().clone();
         self.terminate();
         self.ended().await;
-        Report::read(&home.path("gateway-report.json"))
+        Report::read(&home.path(REPORT))
     }
 
     /// Stops it as an operator does.
     pub async fn stop(self) {
         self.terminate();
         self.ended().await;
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            eprintln!("--- log of the gateway\n{}\n---", self.log.text());
-        } else {
-            assert!(self.ended, "a test ends its gateway with `stop`");
-        }
     }
 }

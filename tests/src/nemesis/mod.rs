@@ -1,6 +1,5 @@
 //! What goes wrong while clients work.
 
-mod line;
 mod server;
 mod service;
 #[cfg(test)]
@@ -13,12 +12,14 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use testbed::NotPossible;
 
-pub use self::line::{BlackHole, LostAnswers, Resets};
 pub use self::server::{
     ETCD_LEADER_IS_KILLED, ETCD_LEADER_IS_PARTITIONED, ETCD_LEADER_IS_PAUSED, POSTGRES_IS_KILLED,
     POSTGRES_IS_PAUSED, POSTGRES_IS_RESTARTED, ServerFault,
 };
-pub use self::service::{Kill, Pause};
+pub use self::service::{
+    ANSWERS_ARE_LOST, CONNECTIONS_ARE_RESET, LINE_IS_DEAD, SERVICE_IS_KILLED, SERVICE_IS_PAUSED,
+    ServiceFault,
+};
 use crate::stage::Stage;
 
 /// Something that goes wrong, again and again: it is disturbed, and some time later it is healed.

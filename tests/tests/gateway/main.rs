@@ -3,7 +3,9 @@
 mod access;
 mod cache;
 mod document;
+mod drain;
 mod framing;
+mod handover;
 mod headers;
 mod hedge;
 mod page;

@@ -1,8 +1,10 @@
 //! Settings from flags, variables and a TOML file, in this order of precedence.
 //!
 //! There is one description of every setting, the [`Command`], and one parser of every value:
-//! variables are declared by `env`, and the file named by `--config` becomes the flags' defaults.
+//! variables are named after the flags, and the file named by `--config` becomes the flags' defaults.
+//! [`Common`] are those settings that every service has.
 
+mod common;
 mod file;
 mod reason;
 mod variables;
@@ -12,15 +14,19 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Command, Error};
 
+pub use common::Common;
+
 /// Reads the settings of a process that was started with `arguments`, its own name first.
 ///
 /// The command has a flag `--config` whose value is a [`PathBuf`]; the file it names holds settings
-/// by the flags' long names. A flag that can be repeated takes an array there.
+/// by the flags' long names. A flag that can be repeated takes an array there. A flag without a
+/// variable of its own has one that is named after it: `--body-max` is BODY_MAX behind `prefix`.
 ///
 /// # Errors
 /// clap's error for a flag, and one of the same form for a variable or a line of the file: it names
 /// the variable, or the line and the column.
-pub fn read(command: Command, arguments: &[OsString]) -> Result<ArgMatches, Error> {
+pub fn read(command: Command, prefix: &str, arguments: &[OsString]) -> Result<ArgMatches, Error> {
+    let command = variables::declare(command, prefix);
     variables::check_all(&command, |name| std::env::var(name).ok())?;
     let matches = command.clone().try_get_matches_from(arguments)?;
     match matches.get_one::<PathBuf>("config") {
@@ -50,7 +56,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let arguments = ["x".into(), "--config".into(), file.path().into()];
-        read(Settings::command(), &arguments).map_err(|error| error.to_string())
+        read(Settings::command(), "TEST_", &arguments).map_err(|error| error.to_string())
     }
 
     #[test]

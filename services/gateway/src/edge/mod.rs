@@ -6,4 +6,4 @@ mod tls;
 
 pub(crate) use connection::Http;
 pub(crate) use framing::{Fault, Refusals};
-pub(crate) use tls::{InvalidTls, Tls};
+pub(crate) use tls::{InvalidTls, Tls, agreed};

@@ -8,10 +8,21 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::ProducesTickets;
+use serve::Protocol;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// HTTP/2 as ALPN calls it (RFC 9113 §3.1).
+const HTTP2: &[u8] = b"h2";
 
 /// What is offered by ALPN (RFC 7301), the preferred one first.
-const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+const PROTOCOLS: [&[u8]; 2] = [HTTP2, b"http/1.1"];
+
+/// Returns the protocol that client and gateway have agreed on.
+pub(crate) fn agreed<T>(stream: &TlsStream<T>) -> Protocol {
+    let (_, session) = stream.get_ref();
+    if session.alpn_protocol() == Some(HTTP2) { Protocol::Http2 } else { Protocol::Http1 }
+}
 
 /// The certificate in force. Connections that were secured by a former one go on.
 pub(crate) struct Tls {

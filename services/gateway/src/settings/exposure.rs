@@ -1,5 +1,9 @@
 //! What may be served to whom.
 
+use std::net::TcpListener;
+
+use serve::Handed;
+
 use super::Settings;
 
 /// Why a gateway is not started as it is configured: somebody could do more than its operator may
@@ -21,11 +25,12 @@ pub(crate) enum Exposed {
 }
 
 /// Checks that whoever can reach the gateway has to say who they are, in secret, or that the
-/// operator has said otherwise.
+/// operator has said otherwise. It is reached at the sockets that were handed over or, without any,
+/// at the address of the settings.
 ///
 /// # Errors
 /// [`Exposed`] says what is open, and how to say that it is meant so.
-pub(crate) fn check_exposure(settings: &Settings) -> Result<(), Exposed> {
+pub(crate) fn check_exposure(settings: &Settings, handed: &Handed) -> Result<(), Exposed> {
     let tokens =
         [settings.jwks.is_some(), settings.jwt_issuer.is_some(), settings.jwt_audience.is_some()];
     if tokens.contains(&true) && tokens.contains(&false) {
@@ -34,7 +39,13 @@ pub(crate) fn check_exposure(settings: &Settings) -> Result<(), Exposed> {
     if settings.tls_certificate.is_some() != settings.tls_key.is_some() {
         return Err(Exposed::HalfACertificate);
     }
-    if settings.listen.ip().is_loopback() {
+    let is_loopback =
+        |socket: &TcpListener| socket.local_addr().is_ok_and(|address| address.ip().is_loopback());
+    let is_private = match handed.iter().len() {
+        0 => settings.listen.ip().is_loopback(),
+        _ => handed.iter().all(is_loopback),
+    };
+    if is_private {
         return Ok(());
     }
     if settings.keys.is_none() && settings.jwks.is_none() {
@@ -52,7 +63,7 @@ mod tests {
 
     fn check(arguments: &[&str]) -> Result<(), Exposed> {
         let arguments = ["gateway", "--replica", "a:1"].iter().chain(arguments);
-        check_exposure(&Settings::try_parse_from(arguments).unwrap())
+        check_exposure(&Settings::try_parse_from(arguments).unwrap(), &Handed::default())
     }
 
     #[test]

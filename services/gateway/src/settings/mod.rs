@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
-use serve::logs::LogFormat;
+use serve::settings::Common;
 
 use crate::access::Url;
 use crate::attempt::HedgeAfter;
@@ -30,9 +30,8 @@ pub(crate) use trusted::Trusted;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "gateway", version, max_term_width = 100, next_line_help = true)]
 pub(crate) struct Settings {
-    /// A TOML file with settings, named like the flags.
-    #[arg(long, env = "SHELF_GATEWAY_CONFIG", value_name = "FILE", hide_env_values = true)]
-    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) common: Common,
 
     /// The address to listen on. Port 0 lets the system choose; the log tells which.
     #[arg(
@@ -189,10 +188,6 @@ pub(crate) struct Settings {
     )]
     pub(crate) latency_target: Duration,
 
-    /// Threads that serve connections [default: one a core].
-    #[arg(long, env = "SHELF_GATEWAY_WORKERS", value_name = "NUMBER", hide_env_values = true)]
-    pub(crate) workers: Option<NonZeroUsize>,
-
     /// Largest body of a request; a larger one is answered 413. It bounds streams; replicas bound
     /// items.
     #[arg(
@@ -248,30 +243,6 @@ pub(crate) struct Settings {
     #[arg(long, env = "SHELF_GATEWAY_IDLE_TIME_MAX", value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration, hide_env_values = true)]
     pub(crate) idle_time_max: Duration,
 
-    /// Longest time that requests in progress are given when the gateway is told to stop.
-    #[arg(long, env = "SHELF_GATEWAY_DRAIN_TIME_MAX", value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration, hide_env_values = true)]
-    pub(crate) drain_time_max: Duration,
-
-    /// The form of the log, which goes to standard error.
-    #[arg(
-        long,
-        env = "SHELF_GATEWAY_LOG_FORMAT",
-        value_name = "FORMAT",
-        default_value = "human",
-        hide_env_values = true
-    )]
-    pub(crate) log_format: LogFormat,
-
-    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as
-    /// `info,gateway=debug`.
-    #[arg(long, env = "SHELF_GATEWAY_LOG_LEVEL", value_name = "FILTER", default_value = "info", value_parser = serve::logs::filter, hide_env_values = true)]
-    pub(crate) log_level: String,
-
-    /// Logs every request. Those that fail by the fault of the gateway or a replica are logged in
-    /// any case.
-    #[arg(long, env = "SHELF_GATEWAY_LOG_REQUESTS", hide_env_values = true)]
-    pub(crate) log_requests: bool,
-
     /// Checks every answer against the OpenAPI document, writes a report to FILE at the end, and
     /// exits with 3 if an answer was undocumented. For tests and rehearsals: it is slow, and waits
     /// for the first replica before it listens.
@@ -299,7 +270,11 @@ pub(crate) fn read() -> Result<Settings, Error> {
 }
 
 fn read_from(arguments: Vec<OsString>) -> Result<Settings, Error> {
-    Settings::from_arg_matches(&serve::settings::read(Settings::command(), &arguments)?)
+    Settings::from_arg_matches(&serve::settings::read(
+        Settings::command(),
+        "SHELF_GATEWAY_",
+        &arguments,
+    )?)
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::gather;
+
 /// A stream on which writing never fails.
 ///
 /// A replica that refuses a large body answers before it has read it, and may close the connection
@@ -63,7 +65,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
         if self.broken {
             return Poll::Ready(Ok(length));
         }
-        let written = ready!(Pin::new(&mut self.inner).poll_write_vectored(context, slices));
+        let written = ready!(gather::poll_write(Pin::new(&mut self.inner), context, slices));
         Poll::Ready(Ok(self.settle(written, length)))
     }
 

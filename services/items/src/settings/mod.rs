@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{CommandFactory, Error, FromArgMatches, Parser};
-use serve::logs::LogFormat;
+use serve::settings::Common;
 
 /// Keeps items: PUT creates or updates them, and says which.
 ///
@@ -17,9 +17,8 @@ use serve::logs::LogFormat;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "items", version, max_term_width = 100, next_line_help = true)]
 pub(crate) struct Settings {
-    /// A TOML file with settings, named like the flags.
-    #[arg(long, env = "SHELF_CONFIG", value_name = "FILE", hide_env_values = true)]
-    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) common: Common,
 
     /// The address to listen on. Port 0 lets the system choose; the log tells which.
     #[arg(
@@ -55,10 +54,6 @@ pub(crate) struct Settings {
     /// Loads two sample items, `foo` and `bar`, where they are absent.
     #[arg(long, env = "SHELF_SAMPLES", hide_env_values = true)]
     pub(crate) samples: bool,
-
-    /// Threads that serve connections [default: one a core].
-    #[arg(long, env = "SHELF_WORKERS", value_name = "NUMBER", hide_env_values = true)]
-    pub(crate) workers: Option<NonZeroUsize>,
 
     /// Largest body of a request; a larger one is answered 413.
     #[arg(
@@ -117,39 +112,9 @@ pub(crate) struct Settings {
     #[arg(long, env = "SHELF_IDLE_TIME_MAX", value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration, hide_env_values = true)]
     pub(crate) idle_time_max: Duration,
 
-    /// Longest time that requests in progress are given when the service is told to stop.
-    #[arg(long, env = "SHELF_DRAIN_TIME_MAX", value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration, hide_env_values = true)]
-    pub(crate) drain_time_max: Duration,
-
     /// Memory for blocks read from disk.
     #[arg(long, env = "SHELF_CACHE", value_name = "SIZE", default_value_t = ByteSize(store::CACHE_BYTES_DEFAULT), hide_env_values = true)]
     pub(crate) cache: ByteSize,
-
-    /// The form of the log, which goes to standard error.
-    #[arg(
-        long,
-        env = "SHELF_LOG_FORMAT",
-        value_name = "FORMAT",
-        default_value = "human",
-        hide_env_values = true
-    )]
-    pub(crate) log_format: LogFormat,
-
-    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as
-    /// `info,store=debug`.
-    #[arg(
-        long,
-        env = "SHELF_LOG_LEVEL",
-        value_name = "FILTER",
-        default_value = "info",
-        value_parser = serve::logs::filter,
-        hide_env_values = true
-    )]
-    pub(crate) log_level: String,
-
-    /// Logs every request. Requests that fail by the service's fault are logged in any case.
-    #[arg(long, env = "SHELF_LOG_REQUESTS", hide_env_values = true)]
-    pub(crate) log_requests: bool,
 
     /// Checks every answer against the OpenAPI document, writes a report to FILE at the end, and
     /// exits with 3 if an answer was undocumented. For tests and rehearsals: it is slow.
@@ -163,7 +128,7 @@ pub(crate) fn read() -> Result<Settings, Error> {
 }
 
 fn read_from(arguments: Vec<OsString>) -> Result<Settings, Error> {
-    Settings::from_arg_matches(&serve::settings::read(Settings::command(), &arguments)?)
+    Settings::from_arg_matches(&serve::settings::read(Settings::command(), "SHELF_", &arguments)?)
 }
 
 #[cfg(test)]
@@ -194,7 +159,7 @@ mod tests {
         let settings = read(&["--config", path, "--listen", "127.0.0.1:2"]).unwrap();
         assert_eq!(settings.listen.port(), 2);
         assert_eq!(settings.body_max, ByteSize::mib(2));
-        assert_eq!(settings.workers, NonZeroUsize::new(3));
+        assert_eq!(settings.common.workers, NonZeroUsize::new(3));
         assert!(settings.samples);
         assert_eq!(settings.target_max, ByteSize::b(8_000));
     }

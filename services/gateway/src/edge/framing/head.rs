@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use memchr::memchr;
+
 /// Most bytes of a head, from the request line to the empty line. The limits that are answered with
 /// the field's name (`--headers-max`, `--target-max`) are below it; this one bounds what is held
 /// before they can be looked at.
@@ -78,7 +80,7 @@ impl fmt::Display for Fault {
 /// [`Fault::BareLineEnd`] as soon as a line ends otherwise than with CR LF.
 pub(super) fn find_end(bytes: &[u8], from: usize) -> Result<Option<usize>, Fault> {
     let mut at = from;
-    while let Some(found) = bytes[at..].iter().position(|byte| *byte == b'\n') {
+    while let Some(found) = memchr(b'\n', &bytes[at..]) {
         let end = at + found;
         if end == 0 || bytes[end - 1] != b'\r' {
             return Err(Fault::BareLineEnd);
@@ -116,7 +118,7 @@ impl<'a> Iterator for Lines<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.0?;
-        match rest.iter().position(|byte| *byte == b'\n') {
+        match memchr(b'\n', rest) {
             Some(end) => {
                 self.0 = Some(&rest[end + 1..]);
                 Some(&rest[..end - 1])
@@ -128,25 +130,21 @@ impl<'a> Iterator for Lines<'a> {
 
 /// Checks the request line, and tells whether the version is 1.1.
 fn request_line(line: &[u8]) -> Result<bool, Fault> {
-    if line.contains(&b'\r') {
-        return Err(Fault::BareLineEnd);
-    }
-    let mut words = line.split(|byte| *byte == b' ');
-    let (Some(method), Some(target), Some(version), None) =
-        (words.next(), words.next(), words.next(), words.next())
-    else {
-        return Err(Fault::RequestLine);
-    };
+    // A word that ends elsewhere than at a space has a character that is not legal there.
+    let (method, rest) = split(line, is_token);
+    let (target, version) = split(rest.strip_prefix(b" ").unwrap_or_default(), is_target);
     let is_1_1 = match version {
-        b"HTTP/1.1" => true,
-        b"HTTP/1.0" => false,
+        b" HTTP/1.1" => true,
+        b" HTTP/1.0" => false,
+        _ if line.contains(&b'\r') => return Err(Fault::BareLineEnd),
         _ => return Err(Fault::RequestLine),
     };
-    let method_is_token = !method.is_empty() && method.iter().all(|byte| is_token(*byte));
-    // A fragment is never sent (RFC 9112 §3.2); a parser that drops it would forward another target.
-    let target_is_legal =
-        !target.is_empty() && target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#');
-    if method_is_token && target_is_legal { Ok(is_1_1) } else { Err(Fault::RequestLine) }
+    if method.is_empty() || target.is_empty() { Err(Fault::RequestLine) } else { Ok(is_1_1) }
+}
+
+/// Splits bytes before the first one that is not legal.
+fn split(bytes: &[u8], is_legal: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+    bytes.split_at(bytes.iter().position(|byte| !is_legal(*byte)).unwrap_or(bytes.len()))
 }
 
 /// What the fields say about framing.
@@ -167,16 +165,15 @@ impl Fields {
         if matches!(line.first(), Some(b' ' | b'\t')) {
             return Err(Fault::FoldedLine);
         }
-        let colon = line.iter().position(|byte| *byte == b':').ok_or(Fault::FieldLine)?;
-        let (name, value) = (&line[..colon], &line[colon + 1..]);
-        if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
+        let (name, rest) = split(line, is_token);
+        let value = rest.strip_prefix(b":").ok_or(Fault::FieldLine)?;
+        if name.is_empty() {
             return Err(Fault::FieldLine);
         }
-        if value.contains(&b'\r') {
-            return Err(Fault::BareLineEnd);
-        }
-        if !value.iter().all(|byte| is_field_content(*byte)) {
-            return Err(Fault::FieldLine);
+        // All of it is looked at whatever comes: that is many bytes at a time.
+        if !value.iter().fold(true, |legal, byte| legal & is_field_content(*byte)) {
+            let bare = value.contains(&b'\r');
+            return Err(if bare { Fault::BareLineEnd } else { Fault::FieldLine });
         }
         let value = value.trim_ascii();
         if name.eq_ignore_ascii_case(b"host") {
@@ -220,7 +217,30 @@ fn length(value: &[u8]) -> Result<u64, Fault> {
 
 /// `tchar` of RFC 9110 §5.6.2.
 fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    const TOKEN: [bool; 256] = table(b"!#$%&'*+-.^_`|~");
+    TOKEN[usize::from(byte)]
+}
+
+/// What a target consists of. A fragment is never sent (RFC 9112 §3.2): a parser that drops it would
+/// forward another target.
+fn is_target(byte: u8) -> bool {
+    byte.is_ascii_graphic() && byte != b'#'
+}
+
+/// Letters, digits, and what else is legal.
+const fn table(others: &[u8]) -> [bool; 256] {
+    let mut legal = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        legal[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < others.len() {
+        legal[others[at] as usize] = true;
+        at += 1;
+    }
+    legal
 }
 
 /// `field-content` of RFC 9110 §5.5, white space between included.

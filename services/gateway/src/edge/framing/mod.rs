@@ -10,9 +10,6 @@
 //! written, counted and logged like any other, and requests before it are answered in order. A fault
 //! in a body ends the body with an error: of a request whose body is malformed no replica gets the
 //! whole.
-//!
-//! HTTP/2 frames its messages itself; once the connection preface (RFC 9113 §3.4) was seen, bytes
-//! pass as they are.
 
 mod chunks;
 mod head;

@@ -17,7 +17,7 @@ use tokio::time::{Sleep as TokioSleep, sleep_until};
 
 /// The timer of one connection, for deadlines of which no two are waited for at once.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Alarm {
+pub struct Alarm {
     running: Arc<Mutex<Option<Pin<Box<TokioSleep>>>>>,
 }
 

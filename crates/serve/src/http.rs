@@ -1,0 +1,84 @@
+//! Connections by hyper.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::{http1, http2};
+use hyper::service::Service;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::Watcher;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::alarm::Alarm;
+use crate::executor::OnThisThread;
+
+/// Most requests at a time on one HTTP/2 connection: what RFC 9113 §6.5.2 recommends at least.
+const STREAMS_MAX: u32 = 100;
+
+/// A connection that is served, until it ends. It is in a box because connections last: each takes as
+/// much room as its protocol needs.
+pub type Served = Pin<Box<dyn Future<Output = ()>>>;
+
+/// How connections are served.
+#[derive(Clone, Debug)]
+pub struct Http {
+    http1: http1::Builder,
+    http2: http2::Builder<OnThisThread>,
+}
+
+impl Http {
+    /// `idle_time_max` is the longest time until the head of the next request is there, and between
+    /// pings over HTTP/2. `head_bytes_max` are the bytes of a head that hyper holds; a larger one it
+    /// answers by itself, without a body.
+    #[must_use]
+    pub fn new(idle_time_max: Duration, head_bytes_max: usize) -> Self {
+        let mut http1 = http1::Builder::new();
+        http1.header_read_timeout(idle_time_max).max_buf_size(head_bytes_max);
+        let mut http2 = http2::Builder::new(OnThisThread);
+        http2
+            .timer(TokioTimer::new())
+            .keep_alive_interval(Some(idle_time_max))
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(u32::try_from(head_bytes_max).unwrap_or(u32::MAX));
+        Self { http1, http2 }
+    }
+
+    /// Serves HTTP/1.1 and HTTP/1.0 until the connection ends.
+    pub fn serve_http1<T, S, B>(&self, stream: T, service: S, watcher: Watcher) -> Served
+    where
+        T: AsyncRead + AsyncWrite + Unpin + 'static,
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + 'static,
+        B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
+    {
+        // Each connection has an alarm of its own.
+        let mut http1 = self.http1.clone();
+        let connection =
+            http1.timer(Alarm::default()).serve_connection(TokioIo::new(stream), service);
+        Box::pin(watcher.watch(connection).map(ended))
+    }
+
+    /// Serves HTTP/2 until the connection ends.
+    pub fn serve_http2<T, S, B>(&self, stream: T, service: S, watcher: Watcher) -> Served
+    where
+        T: AsyncRead + AsyncWrite + Unpin + 'static,
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: 'static>
+            + 'static,
+        B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
+    {
+        let connection = self.http2.serve_connection(TokioIo::new(stream), service);
+        Box::pin(watcher.watch(connection).map(ended))
+    }
+}
+
+/// Clients hang up whenever they like: no event for the operator.
+fn ended(ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early: {error}");
+    }
+}

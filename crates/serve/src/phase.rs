@@ -1,0 +1,12 @@
+//! The life of a service.
+
+/// The phases of a service's life, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Connections are accepted.
+    Serving,
+    /// None are accepted; requests in progress are finished.
+    Draining,
+    /// What is not finished is cut.
+    Cutting,
+}

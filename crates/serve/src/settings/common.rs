@@ -1,0 +1,39 @@
+//! Settings that every service has.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::logs::{self, LogFormat};
+
+/// Settings that every service has, to be flattened into its own. Their variables are named by the
+/// prefix that is given to [`read`](super::read).
+#[derive(Args, Clone, Debug)]
+pub struct Common {
+    /// A TOML file with settings, named like the flags.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Threads that serve connections [default: one a core].
+    #[arg(long, value_name = "NUMBER")]
+    pub workers: Option<NonZeroUsize>,
+
+    /// Longest time that requests in progress are given when the service is told to stop.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub drain_time_max: Duration,
+
+    /// The form of the log, which goes to standard error.
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub log_format: LogFormat,
+
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as
+    /// `info,serve=debug`.
+    #[arg(long, value_name = "FILTER", default_value = "info", value_parser = logs::filter)]
+    pub log_level: String,
+
+    /// Logs every request. Those that fail by the service's fault are logged in any case.
+    #[arg(long)]
+    pub log_requests: bool,
+}
