@@ -10,7 +10,7 @@ default:
 run *arguments:
     cargo run --package items -- "$@"
 
-# Starts replicas and a gateway in front of them: `just up --store postgres://localhost/shelf`.
+# Starts replicas and a gateway in front of them, on PostgreSQL if it is there: `just up --help` tells more.
 up *arguments:
     scripts/up "$@"
 

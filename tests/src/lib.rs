@@ -11,6 +11,8 @@
 //!   every byte of the answers.
 //! - [`Workload`] lets clients work on the same items while a [`Nemesis`] disturbs a [`Stage`], and
 //!   [`history`] judges what they saw.
+//! - [`Load`] is as many requests as the service takes, of clients that know what the answers have to
+//!   be; [`Seen`] is what they saw, in figures.
 //! - An [`Activated`] service is given its sockets, as systemd does it.
 //! - A [`Crowd`] never stops asking, and tells whether one of its requests was lost.
 //! - [`browser`] drives a real Chromium.
@@ -27,6 +29,7 @@ pub mod gateway;
 pub mod history;
 mod home;
 mod http;
+mod load;
 mod log;
 pub mod nemesis;
 mod poll;
@@ -46,6 +49,7 @@ pub use self::backing::Backing;
 pub use self::crowd::{Client, Crowd};
 pub use self::home::Home;
 pub use self::http::{Answer, Connection, Request};
+pub use self::load::{Load, Running, Seen};
 pub use self::log::Log;
 pub use self::nemesis::Nemesis;
 pub use self::poll::{eventually, within};
@@ -58,4 +62,4 @@ pub use self::stage::Stage;
 pub use self::start::Start;
 pub use self::stores::{Store, on_every_store};
 pub use self::transcript::Transcript;
-pub use self::workload::{Figures, Workload};
+pub use self::workload::{Figures, Scene, Workload};

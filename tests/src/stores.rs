@@ -81,7 +81,7 @@ impl Store {
 }
 
 /// Returns the server that the tests of this process share, each with a database of its own.
-fn postgres() -> &'static Postgres {
+pub(crate) fn postgres() -> &'static Postgres {
     static SERVER: OnceLock<Postgres> = OnceLock::new();
     SERVER.get_or_init(|| Postgres::builder().setting("max_connections", CONNECTIONS_MAX).start())
 }

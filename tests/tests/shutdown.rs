@@ -98,6 +98,25 @@ async fn no_new_connections_are_taken_while_it_stops() {
 }
 
 #[tokio::test]
+async fn an_announced_end_is_told_and_everybody_is_served_meanwhile() {
+    let shelf = Shelf::start().setting("--drain-delay", "1s").spawn().await;
+    let mut open = shelf.connect().await;
+    open.send(&Request::get("/readyz")).await.expect(200);
+    shelf.terminate();
+    eventually("the service to say that it leaves", Duration::from_secs(10), async || {
+        shelf.log().text().contains("leaving").then_some(())
+    })
+    .await;
+    let answer = open.send(&Request::put("/items/late", "{}")).await;
+    answer.expect(201);
+    assert_eq!(answer.header("connection"), Some("close"), "{}", answer.shown());
+    let answer = shelf.send(Request::get("/readyz")).await;
+    assert_eq!(answer.expect_problem(503, "not-ready").detail, "The service is about to stop.");
+    let (_, took) = shelf.ended().await;
+    assert!(took < Duration::from_secs(5), "it took {took:?}");
+}
+
+#[tokio::test]
 async fn items_on_disk_are_there_after_a_restart() {
     let home = Home::new();
     let start = || Shelf::start().home(&home).on_disk();

@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 use tower::Service;
 use uuid::Uuid;
 
+use crate::leaving::Leaving;
+
 /// Longest request id that is taken over: room for a W3C `traceparent` or two UUIDs.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
@@ -53,6 +55,7 @@ pub struct Edge<S> {
     inner: S,
     ids: Arc<Ids>,
     log: LogRequests,
+    leaving: Leaving,
 }
 
 /// Makes request ids: a random half that is the process's own, and a count.
@@ -82,9 +85,9 @@ fn hex(number: u64, text: &mut [u8]) {
 impl<S> Edge<S> {
     /// Puts the edge in front of `inner`.
     #[must_use]
-    pub fn new(inner: S, log: LogRequests) -> Self {
+    pub fn new(inner: S, log: LogRequests, leaving: Leaving) -> Self {
         let (process, _) = Uuid::new_v4().as_u64_pair();
-        Self { inner, ids: Arc::new(Ids { process, next: AtomicU64::new(0) }), log }
+        Self { inner, ids: Arc::new(Ids { process, next: AtomicU64::new(0) }), log, leaving }
     }
 
     fn request_id(&self, request: &Request<Body>) -> HeaderValue {
@@ -117,6 +120,7 @@ where
             uri: request.uri().clone(),
             started: Instant::now(),
             log: self.log,
+            leaving: self.leaving.clone(),
             inner: self.inner.call(request),
         }
     }
@@ -130,6 +134,7 @@ pub struct Answering<F> {
     uri: Uri,
     started: Instant,
     log: LogRequests,
+    leaving: Leaving,
     inner: F,
 }
 
@@ -152,6 +157,11 @@ where
 }
 
 impl<F> Answering<F> {
+    /// Tells whether this answers a probe after the end was announced: then 503 is no failure.
+    fn says_goodbye(&self) -> bool {
+        self.leaving.is_announced() && self.uri.path() == "/readyz"
+    }
+
     fn write_log(&self, response: &mut Response) {
         let id = self.id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
         let (method, path, status) =
@@ -170,7 +180,7 @@ impl<F> Answering<F> {
                     "{method} {path} failed: {error}"
                 );
             }
-            None if response.status().is_server_error() => {
+            None if response.status().is_server_error() && !self.says_goodbye() => {
                 tracing::error!(
                     request_id = id,
                     method,

@@ -8,6 +8,7 @@ mod documented;
 mod edge;
 mod embed;
 mod items;
+mod leaving;
 mod metrics;
 mod pages;
 mod probes;
@@ -16,6 +17,7 @@ mod shelf;
 mod turns;
 
 pub use edge::{Edge, LogRequests};
+pub use leaving::Leaving;
 pub use metrics::Metrics;
 pub use router::{InvalidSetup, Limits, RESERVED_NAMES, Setup, router};
 pub use shelf::Shelf;

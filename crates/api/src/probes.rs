@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 use store::Store;
 
+use crate::leaving::Leaving;
 use crate::metrics::Metrics;
 
 /// The state of the operations of this module.
@@ -19,6 +20,7 @@ use crate::metrics::Metrics;
 pub(crate) struct Service {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) metrics: Metrics,
+    pub(crate) leaving: Leaving,
     /// Set once, when the document is made, which is after its operations are mounted.
     pub(crate) document: Arc<OnceLock<Bytes>>,
 }
@@ -61,12 +63,16 @@ pub(crate) enum Ready {
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(crate) enum NotReady {
-    /// The store cannot take writes at the moment.
+    /// The store cannot take writes at the moment, or the service is about to stop.
     NotReady(Problem, RetryAfter) = 503,
 }
 
 /// Tells whether requests should be sent here.
 pub(crate) async fn get_readyz(State(service): State<Service>) -> Result<Ready, NotReady> {
+    if service.leaving.is_announced() {
+        let problem = Problem::new("The service is about to stop.");
+        return Err(NotReady::NotReady(problem, RetryAfter(5)));
+    }
     match service.store.check().await {
         Result::Ok(()) => Result::Ok(Ready::Ready(Json(OK))),
         Err(error) => Err(NotReady::NotReady(Problem::default().caused_by(error), RetryAfter(5))),

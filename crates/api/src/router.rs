@@ -20,6 +20,7 @@ use crate::embed::embedded;
 use crate::items::{
     ITEM, PAGE, create_item, delete_item, get_item, list_items, page_schema, patch_item, put_item,
 };
+use crate::leaving::Leaving;
 use crate::metrics::Metrics;
 use crate::pages::{ProblemsPage, docs, docs_asset, problems, redoc, redoc_asset};
 use crate::probes::{Service, get_livez, get_metrics, get_openapi, get_readyz};
@@ -42,6 +43,8 @@ pub struct Setup {
     pub metrics: Metrics,
     /// Who patches what.
     pub turns: Turns,
+    /// Whether it is about to stop.
+    pub leaving: Leaving,
 }
 
 /// What a request may cost.
@@ -128,6 +131,7 @@ pub fn router(setup: &Setup) -> Result<(Dispatch, Document), InvalidSetup> {
     let service = Service {
         store: Arc::clone(&setup.store),
         metrics: metrics.clone(),
+        leaving: setup.leaving.clone(),
         document: Arc::new(OnceLock::new()),
     };
     mount_service(&mut api, service.clone(), limits);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use api::{Limits, Metrics, Setup, Turns, router};
+use api::{Leaving, Limits, Metrics, Setup, Turns, router};
 use domain::Collection;
 use store::Options;
 
@@ -16,6 +16,7 @@ fn the_committed_document_is_the_served_one() {
         limits: Limits::default(),
         metrics: Metrics::new(),
         turns: Turns::default(),
+        leaving: Leaving::default(),
     };
     let (_, document) = router(&setup).expect("the built-in collection can be served");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");

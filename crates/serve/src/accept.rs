@@ -91,9 +91,16 @@ impl Acceptor {
             count: Rc::new(()),
         };
         loop {
+            let next = if self.leaving.has_begun() { Phase::Draining } else { Phase::Leaving };
             let accepted = tokio::select! {
                 biased;
-                _ = self.phase.wait_for(|phase| *phase > Phase::Serving) => break,
+                reached = self.phase.wait_for(|phase| *phase >= next) => {
+                    self.leaving.begin();
+                    if reached.is_ok_and(|phase| *phase == Phase::Leaving) {
+                        continue;
+                    }
+                    break;
+                }
                 accepted = accept(&self.listener, &self.connections) => accepted,
             };
             match accepted {
@@ -111,7 +118,6 @@ impl Acceptor {
     where
         F: Future<Output = ()> + 'static,
     {
-        self.leaving.begin();
         let count = Rc::clone(&open.count);
         tokio::select! {
             () = end(self.listener, self.is_shared, open) => {}

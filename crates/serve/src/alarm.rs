@@ -6,7 +6,8 @@
 //! connection is later than the one before, one timer of tokio's a connection does: it is left
 //! running, and set to the latest deadline when it goes off too early.
 
-use std::future::Future;
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -19,6 +20,24 @@ use tokio::time::{Sleep as TokioSleep, sleep_until};
 #[derive(Clone, Debug, Default)]
 pub struct Alarm {
     running: Arc<Mutex<Option<Pin<Box<TokioSleep>>>>>,
+}
+
+impl Alarm {
+    /// Waits for a deadline.
+    pub fn poll_until(&self, deadline: Instant, context: &mut Context<'_>) -> Poll<()> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = running.get_or_insert_with(|| Box::pin(sleep_until(deadline.into())));
+        if running.deadline() > deadline.into() {
+            running.as_mut().reset(deadline.into());
+        }
+        loop {
+            ready!(running.as_mut().poll(context));
+            if Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+            running.as_mut().reset(deadline.into());
+        }
+    }
 }
 
 impl Timer for Alarm {
@@ -44,18 +63,42 @@ impl Future for Waiting {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let mut running = self.alarm.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let running = running.get_or_insert_with(|| Box::pin(sleep_until(self.deadline.into())));
-        if running.deadline() > self.deadline.into() {
-            running.as_mut().reset(self.deadline.into());
-        }
-        loop {
-            ready!(running.as_mut().poll(context));
-            if Instant::now() >= self.deadline {
-                return Poll::Ready(());
-            }
-            running.as_mut().reset(self.deadline.into());
-        }
+        self.alarm.poll_until(self.deadline, context)
+    }
+}
+
+/// Alarms of one thread for what waits for a while only: whoever has waited leaves the timer to the
+/// next one, running.
+#[derive(Debug, Default)]
+pub struct Alarms(RefCell<Vec<Alarm>>);
+
+impl Alarms {
+    /// Lends an alarm.
+    #[must_use]
+    pub fn lend(&self) -> Lent<'_> {
+        let alarm = self.0.borrow_mut().pop().unwrap_or_default();
+        Lent { alarm: Some(alarm), owner: self }
+    }
+}
+
+/// An alarm that is given back when this is dropped.
+#[derive(Debug)]
+pub struct Lent<'a> {
+    alarm: Option<Alarm>,
+    owner: &'a Alarms,
+}
+
+impl Lent<'_> {
+    /// Waits for a deadline.
+    pub async fn until(&self, deadline: Instant) {
+        let Some(alarm) = &self.alarm else { unreachable!("it is given back at the end") };
+        poll_fn(|context| alarm.poll_until(deadline, context)).await;
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.owner.0.borrow_mut().extend(self.alarm.take());
     }
 }
 
@@ -88,6 +131,20 @@ mod tests {
         waits(&alarm, SHORT * 3).await;
         give_up(alarm.sleep(Duration::from_secs(3_600))).await;
         timeout(Duration::from_secs(60), waits(&alarm, SHORT)).await.expect("it comes first");
+    }
+
+    #[tokio::test]
+    async fn a_lent_alarm_is_lent_again_and_waits_for_its_own_deadline() {
+        let alarms = Alarms::default();
+        for time in [SHORT * 2, SHORT, SHORT * 3] {
+            let begun = Instant::now();
+            alarms.lend().until(begun + time).await;
+            assert!(begun.elapsed() >= time);
+        }
+        assert_eq!(alarms.0.borrow().len(), 1);
+        let (first, second) = (alarms.lend(), alarms.lend());
+        drop((first, second));
+        assert_eq!(alarms.0.borrow().len(), 2);
     }
 
     /// Polls once, so that the timer runs, and drops.

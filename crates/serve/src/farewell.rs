@@ -20,6 +20,10 @@ impl Leaving {
     pub(crate) fn begin(&self) {
         self.0.set(true);
     }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.0.get()
+    }
 }
 
 /// A service whose answers carry `Connection: close` once the worker [is leaving](Leaving).
@@ -76,7 +80,7 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut answer = ready!(this.answer.poll(context))?;
-        if this.leaving.0.get() {
+        if this.leaving.has_begun() {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Poll::Ready(Ok(answer))

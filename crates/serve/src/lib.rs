@@ -33,7 +33,7 @@ mod tick;
 mod workers;
 
 pub use accept::{Acceptor, Connection};
-pub use alarm::Alarm;
+pub use alarm::{Alarm, Alarms, Lent};
 pub use farewell::{Farewell, Leaving};
 pub use handed::Handed;
 pub use http::{Http, Served};

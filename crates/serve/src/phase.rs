@@ -5,6 +5,8 @@
 pub enum Phase {
     /// Connections are accepted.
     Serving,
+    /// Connections are accepted, and every answer ends its connection.
+    Leaving,
     /// None are accepted; requests in progress are finished.
     Draining,
     /// What is not finished is cut.

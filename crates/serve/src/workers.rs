@@ -81,6 +81,20 @@ impl Workers {
         Ok(Self { threads, phase })
     }
 
+    /// Announces the end for as long as `time`, or until a further signal: the workers go on, and
+    /// every answer ends its connection.
+    pub async fn leave(&self, time: Duration, signals: &mut Signals) {
+        if time.is_zero() {
+            return;
+        }
+        tracing::info!(?time, "leaving: requests are taken for {time:?}, and /readyz says no");
+        self.phase.send_replace(Phase::Leaving);
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            () = signals.next() => {}
+        }
+    }
+
     /// Lets the workers end: no new connections, requests in progress are finished. A further signal
     /// makes them cut what is not.
     pub fn end(self, main: &Runtime, signals: &mut Signals) {

@@ -4,6 +4,7 @@
 //! - [`Etcd`] is an etcd cluster of Debian's packages: three nodes, or one.
 //! - Both can be killed, paused, restarted on their data; a node of an etcd cluster can be cut off
 //!   from its peers.
+//! - [`Port`] is one that stays free while its server is down.
 //! - [`Relay`] stands between clients and any server, and loses answers, resets connections or
 //!   swallows everything when it is told.
 //!
@@ -42,5 +43,6 @@ mod user;
 
 pub use self::etcd::Etcd;
 pub use self::network::NotPossible;
+pub use self::port::Port;
 pub use self::postgres::Postgres;
 pub use self::relay::Relay;

@@ -9,13 +9,18 @@ use crate::lock::Lock;
 /// and its restart.
 const PORTS: (u16, u16) = (20_000, 31_999);
 
-/// A port of 127.0.0.1 that no other user of this crate has.
+/// A port of 127.0.0.1 that no other user of this crate has, for as long as this lives: a server can
+/// be ended and started again on it.
 #[derive(Debug)]
-pub(crate) struct Port(Lock);
+pub struct Port(Lock);
 
 impl Port {
     /// Takes one on which nobody listens.
-    pub(crate) fn take() -> Self {
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn take() -> Self {
         let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
         Self(Lock::take("port", PORTS.0, PORTS.1, free))
     }
@@ -24,7 +29,9 @@ impl Port {
         self.0.number()
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// Returns the address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.number()).into()
     }
 }

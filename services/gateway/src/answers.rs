@@ -91,6 +91,11 @@ pub(crate) enum Excess {
     GatewayOverloaded(Problem, RetryAfter) = 503,
 }
 
+/// Says that there is enough to do, and when to come again.
+pub(crate) fn overloaded() -> Excess {
+    Excess::GatewayOverloaded(Problem::default(), RetryAfter(1))
+}
+
 /// A replica took the request and did not answer it.
 #[derive(Debug, Responses)]
 #[repr(u16)]

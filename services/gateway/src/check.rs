@@ -1,21 +1,24 @@
 //! Active checks: every replica is asked whether it can work.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use reqwest::Client;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::balance::{Replica, Replicas};
+use crate::balance::{Check, Replica, Replicas};
 use crate::clock;
 
 /// Longest time for a check. A replica that takes longer to say that it is ready is not.
 const CHECK_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// Checks all replicas again and again, all at once.
+/// Checks all replicas again and again. One that takes its time is asked again when it has answered,
+/// and keeps nobody from learning of the others.
 pub(crate) async fn check_replicas(
     client: &Client,
     replicas: &ArcSwap<Replicas>,
@@ -23,23 +26,37 @@ pub(crate) async fn check_replicas(
 ) -> Infallible {
     let mut rounds = interval(every);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut checks = FuturesUnordered::new();
+    let mut checked = HashSet::new();
     loop {
-        rounds.tick().await;
-        let round = replicas.load_full();
-        join_all(round.iter().map(|replica| check(client, replica))).await;
+        tokio::select! {
+            _ = rounds.tick() => {
+                for replica in replicas.load().iter() {
+                    if checked.insert(replica.number) {
+                        checks.push(check(client, Arc::clone(replica)));
+                    }
+                }
+            }
+            Some(number) = checks.next() => {
+                checked.remove(&number);
+            }
+        }
     }
 }
 
-async fn check(client: &Client, replica: &Arc<Replica>) {
+/// Asks one replica, and returns its number.
+async fn check(client: &Client, replica: Arc<Replica>) -> u64 {
     let url = format!("http://{}/readyz", replica.origin);
-    let passed = match client.get(url).timeout(CHECK_TIME_MAX).send().await {
-        Ok(answer) => answer.status().is_success(),
-        Err(_) => false,
+    let check = match client.get(url).timeout(CHECK_TIME_MAX).send().await {
+        Ok(answer) if answer.status().is_success() => Check::Ready,
+        Ok(answer) if answer.status() == http::StatusCode::SERVICE_UNAVAILABLE => Check::Unready,
+        Ok(_) | Err(_) => Check::Silent,
     };
     let origin = &replica.origin;
-    match replica.health.checked(passed, clock::now()) {
+    match replica.health.checked(check, clock::now()) {
         Some(true) => tracing::info!(replica = %origin, "{origin} is ready again"),
         Some(false) => tracing::warn!(replica = %origin, "{origin} is down: its checks fail"),
         None => {}
     }
+    replica.number
 }

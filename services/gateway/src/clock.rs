@@ -5,8 +5,14 @@ use std::time::{Duration, Instant};
 
 /// Returns the time since the process first asked. It never goes back.
 pub(crate) fn now() -> Duration {
+    at(Instant::now())
+}
+
+/// Returns the time from then until `instant`: to read the clock costs more than all that is done
+/// with it.
+pub(crate) fn at(instant: Instant) -> Duration {
     static START: OnceLock<Instant> = OnceLock::new();
-    START.get_or_init(Instant::now).elapsed()
+    instant.saturating_duration_since(*START.get_or_init(|| instant))
 }
 
 /// Returns a time as nanoseconds: enough for 584 years.

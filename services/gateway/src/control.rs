@@ -11,10 +11,8 @@ use tokio::time::interval;
 
 use crate::access::{Access, InvalidKeys, Keys, Tokens, refresh};
 use crate::attempt::chain;
-use crate::balance::Replicas;
 use crate::check::check_replicas;
-use crate::clock;
-use crate::discover::{counted, discover};
+use crate::discover::{Discovery, Dns};
 use crate::document;
 use crate::edge::Tls;
 use crate::rate::Limits;
@@ -69,7 +67,13 @@ pub(crate) fn plain_client() -> Client {
 }
 
 /// Does all of it, for ever.
-pub(crate) async fn run(settings: &Settings, shared: &Shared, watches: Watches) -> Infallible {
+pub(crate) async fn run(
+    settings: &Settings,
+    shared: &Shared,
+    watches: Watches,
+    discovery: &Discovery,
+    dns: Option<&Dns>,
+) -> Infallible {
     let client = plain_client();
     let mut tasks: Vec<BoxFuture<'_, Infallible>> = vec![
         Box::pin(check_replicas(&client, &shared.replicas, settings.check_every)),
@@ -85,7 +89,10 @@ pub(crate) async fn run(settings: &Settings, shared: &Shared, watches: Watches) 
         tasks.push(Box::pin(sweep(limits)));
     }
     if settings.replicas_file.is_some() {
-        tasks.push(Box::pin(rediscover(settings, &shared.replicas, watches.replicas)));
+        tasks.push(Box::pin(rediscover(settings, discovery, watches.replicas)));
+    }
+    if let Some(dns) = dns {
+        tasks.push(Box::pin(dns.follow(discovery)));
     }
     if let Some(tls) = &shared.tls {
         tasks.push(Box::pin(reload_certificate(tls, watches.certificate)));
@@ -132,15 +139,10 @@ async fn reload_certificate(tls: &Tls, watch: Watch) -> Infallible {
 }
 
 /// Looks again which replicas there are when the file that names them changes. A faulty file changes
-/// nothing. Requests that are under way to a replica that is gone are finished.
-async fn rediscover(settings: &Settings, replicas: &ArcSwap<Replicas>, watch: Watch) -> Infallible {
-    let look = || match discover(settings) {
-        Ok(origins) => {
-            let count = origins.len();
-            replicas.store(Arc::new(replicas.load().next(origins, clock::now())));
-            tracing::info!(replicas = count, "in front of {} now", counted(count));
-        }
-        Err(error) => {
+/// nothing.
+async fn rediscover(settings: &Settings, discovery: &Discovery, watch: Watch) -> Infallible {
+    let look = || {
+        if let Err(error) = discovery.configure(settings) {
             let error = chain(&error);
             tracing::error!(error, "{error}; the former replicas stay");
         }

@@ -64,6 +64,10 @@ pub(crate) fn protected_in_connection(headers: &HeaderMap) -> Option<&'static st
 
 /// Removes the fields of one hop: those that `Connection` names, and those that always are.
 pub(crate) fn strip_hop(headers: &mut HeaderMap) {
+    // Most messages have none of them, and looking at the names costs less than a search.
+    if !headers.keys().any(is_of_one_hop) {
+        return;
+    }
     if headers.contains_key(CONNECTION) {
         let named: Vec<HeaderName> = headers
             .get_all(CONNECTION)

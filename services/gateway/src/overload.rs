@@ -1,9 +1,12 @@
 //! How many requests may be under way at a time: as many as are answered in good time.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+
+use crate::clock;
 
 /// How long is looked before the limit is changed: long enough for a sound sample, short against
 /// the patience of clients.
@@ -27,7 +30,7 @@ const LIMIT_MIN: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Overload {
     target: Duration,
-    limit_max: usize,
+    limit_max: AtomicUsize,
     limit: AtomicUsize,
     in_flight: AtomicUsize,
     window: Mutex<Window>,
@@ -42,20 +45,46 @@ struct Window {
 }
 
 impl Overload {
-    pub(crate) fn new(target: Duration, limit_max: usize) -> Self {
+    /// Begins with the lowest limit; [`set_limit_max`](Self::set_limit_max) raises it.
+    pub(crate) fn new(target: Duration) -> Self {
         let latencies = Vec::with_capacity(SAMPLE_MAX);
         let window = Window { since: Duration::ZERO, latencies, full: false };
         Self {
             target,
-            limit_max: limit_max.max(LIMIT_MIN),
-            limit: AtomicUsize::new(limit_max.max(LIMIT_MIN)),
+            limit_max: AtomicUsize::new(LIMIT_MIN),
+            limit: AtomicUsize::new(LIMIT_MIN),
             in_flight: AtomicUsize::new(0),
             window: Mutex::new(window),
         }
     }
 
+    /// Sets the highest limit anew: there are more or fewer replicas than before. A limit that has
+    /// not shrunk follows at once.
+    pub(crate) fn set_limit_max(&self, limit_max: usize) {
+        let limit_max = limit_max.max(LIMIT_MIN);
+        let former = self.limit_max.swap(limit_max, Relaxed);
+        let limit = self.limit();
+        let next = if limit >= former { limit_max } else { limit.min(limit_max) };
+        self.limit.store(next, Relaxed);
+    }
+
+    /// Tells whether another request would be let in.
+    pub(crate) fn has_room(&self) -> bool {
+        let has_room = self.in_flight.load(Relaxed) < self.limit.load(Relaxed);
+        if !has_room {
+            self.window.lock().full = true;
+        }
+        has_room
+    }
+
+    /// Lets a request in, if there is room for it.
+    pub(crate) fn place(self: &Arc<Self>) -> Option<Place> {
+        let overload = Arc::clone(self);
+        self.enter().then(|| Place { overload, since: Instant::now(), answered: false })
+    }
+
     /// Lets a request in, if there is room for it. Whoever is let in has to [`leave`](Self::leave).
-    pub(crate) fn enter(&self) -> bool {
+    fn enter(&self) -> bool {
         let limit = self.limit.load(Relaxed);
         let entered = self
             .in_flight
@@ -67,7 +96,7 @@ impl Overload {
     }
 
     /// Takes a request out; `latency` is that of its answer, if it got one.
-    pub(crate) fn leave(&self, latency: Option<Duration>, now: Duration) {
+    fn leave(&self, latency: Option<Duration>, now: Duration) {
         self.in_flight.fetch_sub(1, Relaxed);
         let Some(latency) = latency else { return };
         // Two threads need not wait for each other: a sample more or less does not matter.
@@ -86,6 +115,7 @@ impl Overload {
 
     fn next(&self, window: &mut Window) -> usize {
         let limit = self.limit.load(Relaxed);
+        let limit_max = self.limit_max.load(Relaxed);
         let middle = window.latencies.len() / 2;
         let (_, median, _) = window.latencies.select_nth_unstable(middle);
         if *median > self.target {
@@ -93,15 +123,38 @@ impl Overload {
             let felt = limit.min(self.in_flight.load(Relaxed) + SAMPLE_MIN);
             ((felt as f64 * DECREASE) as usize).max(LIMIT_MIN)
         } else if window.full {
-            (limit + limit.isqrt()).min(self.limit_max)
+            (limit + limit.isqrt()).min(limit_max)
         } else {
-            (limit + 1).min(self.limit_max)
+            (limit + 1).min(limit_max)
         }
     }
 
     /// Returns the limit as it is.
     pub(crate) fn limit(&self) -> usize {
         self.limit.load(Relaxed)
+    }
+}
+
+/// A place among the requests that are under way. Whoever hangs up leaves it, too.
+#[derive(Debug)]
+pub(crate) struct Place {
+    overload: Arc<Overload>,
+    since: Instant,
+    answered: bool,
+}
+
+impl Place {
+    /// Leaves it with an answer, whose latency counts.
+    pub(crate) fn answered(mut self) {
+        self.answered = true;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        let latency = self.answered.then(|| now.duration_since(self.since));
+        self.overload.leave(latency, clock::at(now));
     }
 }
 
@@ -143,9 +196,15 @@ mod tests {
         (latencies, refused)
     }
 
+    fn overload() -> Overload {
+        let overload = Overload::new(TARGET);
+        overload.set_limit_max(1_000);
+        overload
+    }
+
     #[test]
     fn under_twice_the_load_those_let_in_keep_their_latency() {
-        let overload = Overload::new(TARGET, 1_000);
+        let overload = overload();
         let (latencies, refused) = play(&overload, 1_000.0, 2_000.0, 20.0);
         let (median, last) =
             (latencies[latencies.len() / 2], latencies[latencies.len() * 99 / 100]);
@@ -158,7 +217,7 @@ mod tests {
 
     #[test]
     fn below_its_capacity_nobody_is_refused() {
-        let overload = Overload::new(TARGET, 1_000);
+        let overload = overload();
         let (latencies, refused) = play(&overload, 1_000.0, 900.0, 20.0);
         assert_eq!(refused, 0);
         assert!(latencies.len() > 8_900);
@@ -167,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_limit_recovers() {
-        let overload = Overload::new(TARGET, 1_000);
+        let overload = overload();
         play(&overload, 100.0, 2_000.0, 20.0);
         assert!(overload.limit() < 50, "{}", overload.limit());
         // The next minute goes well.
@@ -181,5 +240,18 @@ mod tests {
             }
         }
         assert!(overload.limit() > 500, "{}", overload.limit());
+    }
+
+    #[test]
+    fn with_more_replicas_more_is_let_in() {
+        let overload = Overload::new(Duration::from_millis(10));
+        assert_eq!(overload.limit(), LIMIT_MIN);
+        overload.set_limit_max(200);
+        assert_eq!(overload.limit(), 200);
+        overload.limit.store(50, Relaxed);
+        overload.set_limit_max(300);
+        assert_eq!(overload.limit(), 50, "it has shrunk, and grows when answers are quick");
+        overload.set_limit_max(40);
+        assert_eq!(overload.limit(), 40);
     }
 }

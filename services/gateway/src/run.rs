@@ -1,10 +1,13 @@
 //! The life of the gateway: listen, serve, drain.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use arc_swap::ArcSwap;
 use contract::ContractError;
@@ -17,9 +20,8 @@ use crate::access::InvalidKeys;
 use crate::admin::{self, Admin};
 use crate::balance::Replicas;
 use crate::cache;
-use crate::clock;
 use crate::control::{self, Watches};
-use crate::discover::{InvalidReplicas, counted, discover};
+use crate::discover::{Discovery, Dns, InvalidDns, InvalidReplicas, counted};
 use crate::document::{self, Documents, Record, Recorded};
 use crate::edge::{InvalidTls, Tls};
 use crate::metrics::Metrics;
@@ -58,6 +60,8 @@ pub(crate) enum Failure {
     Report(PathBuf, #[source] io::Error),
     #[error(transparent)]
     Replicas(#[from] InvalidReplicas),
+    #[error("the names of replicas cannot be looked up")]
+    Dns(#[from] InvalidDns),
 }
 
 /// Runs the gateway until SIGTERM or SIGINT.
@@ -66,13 +70,12 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let admin_socket = handed.remove(ADMIN_SOCKET);
     check_exposure(settings, &handed)?;
     let watches = Watches::of(settings);
-    let origins = discover(settings)?;
-    let count = origins.len();
     let main =
         runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
-    let replicas = Replicas::default().next(origins, clock::now());
-    let replicas = Arc::new(ArcSwap::from_pointee(replicas));
-    let requests_max = settings.replica_requests_max.get().saturating_mul(count);
+    let replicas = Arc::<ArcSwap<Replicas>>::default();
+    let overload = Arc::new(Overload::new(settings.latency_target));
+    let discovery = Discovery::new(settings, Arc::clone(&replicas), Arc::clone(&overload))?;
+    let dns = Dns::new(settings)?;
     let access = control::access(settings)?;
     let limits = settings.rate_limit.map(|rate| Arc::new(Limits::new(rate)));
     let cache_bytes_max = settings.cache_max.map(|size| size.as_u64()).filter(|bytes| *bytes > 0);
@@ -81,18 +84,28 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         documents: Arc::new(Documents::new(access.as_ref(), limits.is_some(), cache.is_some())),
         replicas,
         metrics: Metrics::new(),
+        leaving: Arc::default(),
         access,
         limits,
         cache,
         tls: tls(settings)?,
-        overload: Arc::new(Overload::new(settings.latency_target, requests_max)),
+        overload,
     };
+    if let Some(dns) = &dns {
+        main.block_on(dns.look_first(&discovery));
+    }
     let record = match &settings.check_contract {
         None => None,
         Some(path) => {
             // Noticed now, not after a day of rehearsal.
             std::fs::write(path, "").map_err(|error| Failure::Report(path.clone(), error))?;
-            main.block_on(document::fetch_first(&control::plain_client(), &shared));
+            let client = control::plain_client();
+            main.block_on(async {
+                tokio::select! {
+                    () = document::fetch_first(&client, &shared) => {}
+                    never = follow(dns.as_ref(), &discovery) => match never {},
+                }
+            });
             Some(Record::new(&shared.documents))
         }
     };
@@ -124,16 +137,28 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let admin_listener = admin_listener.map_err(admin_refused)?;
     let admin_address = admin_listener.local_addr().map_err(admin_refused)?;
     tracing::info!(%admin_address, "operators look at http://{admin_address}");
+    let count = shared.replicas.load().iter().count();
     let scheme = if shared.tls.is_some() { "https" } else { "http" };
     tracing::info!(%address, workers, replicas = count, version = env!("CARGO_PKG_VERSION"), "listening on {scheme}://{address}, in front of {}", counted(count));
 
     serve::notify::ready();
     main.block_on(async {
+        let beside = async {
+            tokio::select! {
+                never = control::run(settings, &shared, watches, &discovery, dns.as_ref()) => never,
+                never = admin::serve(admin_listener, admin) => never,
+            }
+        };
+        let mut beside = pin!(beside);
         tokio::select! {
-            never = control::run(settings, &shared, watches) => match never {},
-            never = admin::serve(admin_listener, admin) => match never {},
+            never = &mut beside => match never {},
             () = drain.notified() => {}
             () = signals.next() => {}
+        }
+        shared.leaving.store(true, Relaxed);
+        tokio::select! {
+            never = &mut beside => match never {},
+            () = threads.leave(settings.common.drain_delay, &mut signals) => {}
         }
     });
     threads.end(&main, &mut signals);
@@ -145,6 +170,14 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     };
     tracing::info!("stopped");
     Ok(if undocumented { ExitCode::from(EXIT_UNDOCUMENTED) } else { ExitCode::SUCCESS })
+}
+
+/// Follows the names that stand for replicas, if there are any.
+async fn follow(dns: Option<&Dns>, discovery: &Discovery) -> Infallible {
+    match dns {
+        Some(dns) => dns.follow(discovery).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Writes the recorder's report. Returns whether an answer was undocumented.

@@ -4,10 +4,11 @@
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use serve::{Acceptor, Connection, Farewell};
+use serve::{Acceptor, Alarms, Connection, Farewell};
 use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -70,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Option<Arc<Limits>>,
     pub(crate) overload: Arc<Overload>,
     pub(crate) documents: Arc<Documents>,
+    /// Set when the gateway is about to stop, for whoever asks whether it is ready.
+    pub(crate) leaving: Arc<AtomicBool>,
     /// What was read before, if that is kept.
     pub(crate) cache: Option<Arc<cache::Store>>,
     /// How connections are secured, if they are.
@@ -84,6 +87,8 @@ pub(crate) struct Worker {
     pub(crate) pools: Rc<Pools>,
     pub(crate) budget: TpsBudget,
     pub(crate) keys: Keys,
+    /// For the attempts.
+    pub(crate) alarms: Alarms,
     /// Reads that others may share, if there is a cache.
     pub(crate) flights: Flights,
     /// How reads are hedged, if they are.
@@ -99,6 +104,7 @@ impl Worker {
             pools: Rc::default(),
             budget: TpsBudget::new(BUDGET_TIME, BUDGET_RESERVE, BUDGET_SHARE),
             keys: Keys::new(),
+            alarms: Alarms::default(),
             flights: Flights::default(),
         })
     }

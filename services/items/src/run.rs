@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use api::{Edge, InvalidSetup, Limits, LogRequests, Metrics, Setup, Turns, router};
+use api::{Edge, InvalidSetup, Leaving, Limits, LogRequests, Metrics, Setup, Turns, router};
 use axum::body::Body;
 use contract::recorder::{Recorder, Recording, Violation};
 use contract::{Dispatch, Response};
@@ -102,6 +102,7 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
         limits,
         metrics: Metrics::new(),
         turns: Turns::default(),
+        leaving: Leaving::default(),
     };
     let code = match &settings.check_contract {
         None => serve(&main, &settings, handed, &setup, |edge, _| edge)?,
@@ -155,7 +156,8 @@ where
     let log = if settings.common.log_requests { LogRequests::All } else { LogRequests::Faults };
     let services = (0..workers).map(|_| {
         let (dispatch, _) = router(setup).map_err(Failure::Setup)?;
-        Ok(finish(Edge::new(dispatch.clone(), log), dispatch))
+        let edge = Edge::new(dispatch.clone(), log, setup.leaving.clone());
+        Ok(finish(edge, dispatch))
     });
     let services: Vec<S> = services.collect::<Result<_, _>>()?;
     let mut signals = Signals::new(main).map_err(Failure::Runtime)?;
@@ -172,6 +174,8 @@ where
     tracing::info!(%address, workers, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}, try http://{address}/docs");
     serve::notify::ready();
     main.block_on(signals.next());
+    setup.leaving.announce();
+    main.block_on(threads.leave(settings.common.drain_delay, &mut signals));
     threads.end(main, &mut signals);
     Ok(ExitCode::SUCCESS)
 }

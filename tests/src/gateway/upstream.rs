@@ -1,12 +1,13 @@
 //! An upstream that does as it is told, and remembers what it was sent.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -56,6 +57,9 @@ impl Received {
     }
 }
 
+/// The system chooses the port.
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 type Script = dyn Fn(usize, &Received) -> Reaction + Send + Sync;
 
 /// An upstream. Checks by `/readyz` it answers by itself, and does not remember, unless they carry
@@ -75,6 +79,9 @@ struct Shared {
     broken: AtomicUsize,
     count: AtomicUsize,
     ready: AtomicBool,
+    /// How many requests are worked on at a time, and for how long each; no limit and no time for
+    /// `None`.
+    capacity: Option<(Semaphore, Duration)>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -89,19 +96,47 @@ impl Upstream {
         Self::start(|_, _| Reaction::Answer(200, "{}")).await
     }
 
+    /// Starts one that answers every request with 200 and `{}`, at this address.
+    pub async fn obedient_at(address: SocketAddr) -> Self {
+        Self::start_at(address, |_, _| Reaction::Answer(200, "{}")).await
+    }
+
     /// Starts an upstream that reacts as `script` says. The script is given how many requests came
     /// before, and the request.
     pub async fn start(
         script: impl Fn(usize, &Received) -> Reaction + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        Self::start_at(ANY_PORT, script).await
+    }
+
+    async fn start_at(
+        address: SocketAddr,
+        script: impl Fn(usize, &Received) -> Reaction + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(address, Box::new(script), None).await
+    }
+
+    /// Starts an upstream that works on so many requests at a time, and on each for `time`; others
+    /// wait for their turn. It answers all with 200 and `{}`.
+    pub async fn bounded(places: usize, time: Duration) -> Self {
+        let capacity = Some((Semaphore::new(places), time));
+        Self::with(ANY_PORT, Box::new(|_, _| Reaction::Answer(200, "{}")), capacity).await
+    }
+
+    async fn with(
+        address: SocketAddr,
+        script: Box<Script>,
+        capacity: Option<(Semaphore, Duration)>,
+    ) -> Self {
+        let listener = TcpListener::bind(address).await.expect("the port is free");
         let address = listener.local_addr().expect("it is bound");
         let shared = Arc::new(Shared {
-            script: Box::new(script),
+            script,
             received: Mutex::default(),
             broken: AtomicUsize::new(0),
             count: AtomicUsize::new(0),
             ready: AtomicBool::new(true),
+            capacity,
         });
         let sharing = Arc::clone(&shared);
         let accepting = tokio::spawn(async move {
@@ -159,6 +194,10 @@ async fn serve(shared: Arc<Shared>, mut stream: TcpStream, connection: usize) {
             let status = if shared.ready.load(Ordering::SeqCst) { 200 } else { 503 };
             let _ = stream.write_all(answer(status, "{\"status\":\"ok\"}").as_bytes()).await;
             continue;
+        }
+        if let Some((places, time)) = &shared.capacity {
+            let _place = places.acquire().await.expect("it is never closed");
+            tokio::time::sleep(*time).await;
         }
         let is_head = received.line().starts_with("HEAD ");
         // What a gateway asks by itself goes through no hop.

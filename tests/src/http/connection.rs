@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::{Answer, Request};
 use crate::poll::within;
@@ -40,6 +40,18 @@ impl Connection {
         Ok(Self { stream, unread: Vec::new() })
     }
 
+    /// Connects from an address of this machine.
+    ///
+    /// # Panics
+    /// If nobody listens.
+    pub async fn from(local: SocketAddr, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket can be made");
+        socket.bind(local).expect("the address is this machine's");
+        let stream = socket.connect(address).await.expect("the service accepts connections");
+        stream.set_nodelay(true).expect("it is connected");
+        Self { stream, unread: Vec::new() }
+    }
+
     /// Sends a request and waits for its answer.
     ///
     /// # Panics
@@ -61,6 +73,21 @@ impl Connection {
     pub async fn try_send(&mut self, request: &Request) -> io::Result<Answer> {
         self.stream.write_all(&request.to_bytes()).await?;
         self.try_read(request.method() == "HEAD").await
+    }
+
+    /// Tells whether nothing was read that no answer was made of: a request that failed here had not
+    /// begun to be answered.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.unread.is_empty()
+    }
+
+    /// Waits until something was read.
+    ///
+    /// # Errors
+    /// When the connection is closed.
+    pub async fn wait_for_more(&mut self) -> io::Result<()> {
+        self.fill().await
     }
 
     /// Writes bytes as they are.

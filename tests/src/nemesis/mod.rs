@@ -25,8 +25,8 @@ use crate::stage::Stage;
 /// Something that goes wrong, again and again: it is disturbed, and some time later it is healed.
 ///
 /// A workload calls the two in turns, and leaves nothing disturbed. A fault that is over in a
-/// moment has nothing to heal.
-pub trait Nemesis: Debug {
+/// moment has nothing to heal. `S` is what it is done to.
+pub trait Nemesis<S = Stage>: Debug {
     /// Returns a few words that say what goes wrong, for the name of a test: `service_is_killed`.
     fn name(&self) -> &'static str;
 
@@ -41,13 +41,10 @@ pub trait Nemesis: Debug {
     ///
     /// # Errors
     /// [`NotPossible`] where this machine cannot do that. Nothing was disturbed then.
-    fn disturb<'a>(
-        &'a mut self,
-        stage: &'a mut Stage,
-    ) -> LocalBoxFuture<'a, Result<(), NotPossible>>;
+    fn disturb<'a>(&'a mut self, stage: &'a mut S) -> LocalBoxFuture<'a, Result<(), NotPossible>>;
 
     /// Makes it good again.
-    fn heal<'a>(&'a mut self, stage: &'a mut Stage) -> LocalBoxFuture<'a, ()>;
+    fn heal<'a>(&'a mut self, stage: &'a mut S) -> LocalBoxFuture<'a, ()>;
 }
 
 /// Returns a range of times in milliseconds.

@@ -24,8 +24,10 @@ const REACH_TIME_MAX: Duration = Duration::from_secs(90);
 /// Values of one client; its number stands before them.
 const VALUES: Value = 1_000_000;
 
-/// What a client was told of a write that never happened. Any other 5xx leaves it open.
-const DID_NOTHING: [&str; 3] = ["store-unavailable", "overloaded", "storage-full"];
+/// What a client was told of a write that never happened: by the service, and by the gateway. Any
+/// other 5xx leaves it open.
+pub(crate) const DID_NOTHING: [&str; 5] =
+    ["store-unavailable", "overloaded", "storage-full", "no-replica", "gateway-overloaded"];
 
 #[derive(Debug)]
 pub(super) struct Client {

@@ -3,6 +3,7 @@
 mod client;
 mod figures;
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use futures_util::future::{join, join_all};
 use testbed::NotPossible;
 
 use self::client::Client;
+pub(crate) use self::client::DID_NOTHING;
 pub use self::figures::Figures;
 use crate::history::Recorder;
 use crate::nemesis::Nemesis;
@@ -48,6 +50,18 @@ struct Target {
     is_deleted: bool,
 }
 
+/// What clients work on, and a nemesis disturbs.
+pub trait Scene {
+    /// Returns where clients connect; they share the addresses.
+    fn addresses(&self) -> Vec<SocketAddr>;
+}
+
+impl Scene for Stage {
+    fn addresses(&self) -> Vec<SocketAddr> {
+        Self::addresses(self)
+    }
+}
+
 /// How far all clients are, together.
 type Progress = AtomicUsize;
 
@@ -56,15 +70,15 @@ impl Workload {
     ///
     /// # Errors
     /// [`NotPossible`] from the nemesis.
-    pub async fn run(
+    pub async fn run<S: Scene>(
         &self,
-        stage: &mut Stage,
-        mut nemesis: Option<&mut dyn Nemesis>,
+        scene: &mut S,
+        mut nemesis: Option<&mut dyn Nemesis<S>>,
     ) -> Result<Figures, NotPossible> {
         assert!(self.clients <= 8, "the checker would not come to an end");
         let mut random = Random::new();
         let recorder = Recorder::default();
-        let addresses = stage.addresses();
+        let addresses = scene.addresses();
         let client = |number: usize, random| {
             // Replicas share the clients.
             Client::new(number, addresses[number % addresses.len()], recorder.clone(), random)
@@ -82,7 +96,7 @@ impl Workload {
             let disturbing = async {
                 match &mut nemesis {
                     Some(nemesis) => {
-                        self.disturb(&mut **nemesis, stage, &mut random, &progress).await
+                        self.disturb(&mut **nemesis, scene, &mut random, &progress).await
                     }
                     None => Ok(Vec::new()),
                 }
@@ -98,10 +112,10 @@ impl Workload {
     }
 
     /// Disturbs and heals until the clients are nearly done, and returns when.
-    async fn disturb(
+    async fn disturb<S>(
         &self,
-        nemesis: &mut dyn Nemesis,
-        stage: &mut Stage,
+        nemesis: &mut dyn Nemesis<S>,
+        scene: &mut S,
         random: &mut Random,
         progress: &Progress,
     ) -> Result<Vec<Instant>, NotPossible> {
@@ -119,12 +133,12 @@ impl Workload {
                 (progress.load(Ordering::Relaxed) >= next).then_some(())
             })
             .await;
-            nemesis.disturb(stage).await?;
+            nemesis.disturb(scene).await?;
             disturbed.push(Instant::now());
             // This is no wait for something: how long it stays disturbed is the experiment.
             let lasts = nemesis.lasts();
             tokio::time::sleep(random.between(*lasts.start(), *lasts.end())).await;
-            nemesis.heal(stage).await;
+            nemesis.heal(scene).await;
         }
     }
 }

@@ -8,7 +8,7 @@ use e2e::gateway::{Gateway, Reaction, Upstream};
 use e2e::{Home, Request, eventually};
 
 /// Makes a certificate for localhost and its key.
-fn certify(home: &Home, name: &str) {
+pub(crate) fn certify(home: &Home, name: &str) {
     let path = |suffix: &str| home.path(&format!("{name}.{suffix}")).display().to_string();
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
@@ -21,7 +21,7 @@ fn certify(home: &Home, name: &str) {
 }
 
 /// Puts a certificate in force.
-fn install(home: &Home, name: &str) {
+pub(crate) fn install(home: &Home, name: &str) {
     for suffix in ["key", "pem"] {
         let text = std::fs::read(home.path(&format!("{name}.{suffix}"))).expect("it was made");
         home.write(&format!("current.{suffix}"), text);

@@ -35,8 +35,8 @@ impl<S: Sync> Extract<S> for SameSite {
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(super) enum Drain {
-    /// The gateway takes no new connections, finishes the requests in progress and ends, as after
-    /// SIGTERM.
+    /// The gateway ends as after SIGTERM: it goes on for `--drain-delay`, then takes no new
+    /// connections and finishes the requests in progress.
     Draining = 202,
 }
 

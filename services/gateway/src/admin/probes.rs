@@ -1,5 +1,7 @@
 //! Probes and metrics.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use axum::body::Body;
 use contract::extract::State;
 use contract::guard::RetryAfter;
@@ -43,14 +45,16 @@ pub(super) enum Ready {
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(super) enum NotReady {
-    /// No replica is ready.
+    /// No replica is ready, or the gateway is about to stop.
     NoReplicaReady(Problem, RetryAfter) = 503,
 }
 
 /// Tells whether requests should be sent here.
 pub(super) async fn get_readyz(State(admin): State<Admin>) -> Result<Ready, NotReady> {
     let now = clock::now();
-    let ready = admin.shared.replicas.load().iter().any(|replica| replica.health.is_available(now));
+    let leaving = admin.shared.leaving.load(Relaxed);
+    let ready = !leaving
+        && admin.shared.replicas.load().iter().any(|replica| replica.health.is_available(now));
     if ready {
         Ok(Ready::Ready(Json(OK)))
     } else {

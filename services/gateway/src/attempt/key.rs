@@ -5,6 +5,8 @@ use std::cell::Cell;
 use http::HeaderValue;
 use uuid::Uuid;
 
+use crate::hex;
+
 /// Makes keys that nobody makes again: 122 random bits that are the worker's own, and a count.
 #[derive(Debug)]
 pub(crate) struct Keys {
@@ -21,15 +23,10 @@ impl Keys {
     pub(crate) fn next(&self) -> HeaderValue {
         let number = self.next.get();
         self.next.set(number + 1);
-        let mut text = String::with_capacity(self.prefix.len() + 17);
-        text.push_str(&self.prefix);
-        let mut shift = 64;
-        while shift > 0 {
-            shift -= 4;
-            let digit = (number >> shift) as u32 & 15;
-            text.push(char::from_digit(digit, 16).unwrap_or('0'));
-        }
-        text.push('"');
+        let mut text = Vec::with_capacity(self.prefix.len() + 17);
+        text.extend_from_slice(self.prefix.as_bytes());
+        text.extend_from_slice(&hex::digits(number));
+        text.push(b'"');
         HeaderValue::try_from(text).expect("a key is visible ASCII")
     }
 }

@@ -16,6 +16,7 @@ mod hedge;
 mod intake;
 mod key;
 mod outcome;
+mod patience;
 mod plan;
 mod stream;
 mod tried;
@@ -28,10 +29,10 @@ use contract::Problem;
 use contract::guard::RetryAfter;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, Version};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tower::retry::budget::Budget;
 
-use crate::answers::{Excess, Unanswered, Unsent, Unserved, reply};
+use crate::answers::{Unanswered, Unsent, Unserved, overloaded, reply};
 use crate::balance::{InFlight, NoReplica};
 use crate::body::{Passed, Reply, ReplyBody, Sent};
 use crate::clock;
@@ -46,6 +47,7 @@ pub(crate) use stream::{Stream, Watch};
 
 use intake::{BodyFault, Intake, take};
 use outcome::{Answered, Failed, UnderWay};
+use patience::TimedOut;
 use plan::Plan;
 use tried::Tried;
 
@@ -70,6 +72,7 @@ pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) ->
         Ok(intake) => intake,
         Err(fault) => return refuse(fault, closes),
     };
+    let Some(place) = worker.shared.overload.place() else { return reply(overloaded()) };
     let (head, deadline) = (exchange.head, exchange.deadline);
     let mut attempts = Attempts { worker, plan: &plan, deadline, closes, hedge: None };
     match intake {
@@ -82,9 +85,13 @@ pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) ->
                 *request.headers_mut() = head.headers.clone();
                 request
             };
-            attempts.repeat(request).await.unwrap_or_else(reply)
+            let answer = attempts.repeat(request).await.unwrap_or_else(reply);
+            place.answered();
+            answer
         }
         Intake::Large(stream) => {
+            // How long it takes is up to the client, so its latency says nothing of the replicas; the
+            // place is left without one.
             let watch = stream.watch();
             let request = Request::from_parts(head, Sent::Stream(stream));
             let answer = attempts.pass(request, &watch).await;
@@ -185,13 +192,13 @@ impl Attempts<'_> {
             let sent = tokio::select! {
                 sent = sending => sent,
                 () = watch.stalled(self.worker.terms.request_time_max) => {
-                    in_flight.replica().failed(started.elapsed());
+                    in_flight.replica().failed(started);
                     return Err(timed_out(true));
                 }
             };
             match sent {
                 Ok((answer, mut lease)) => {
-                    in_flight.replica().answered(started.elapsed(), is_fault(&answer));
+                    in_flight.replica().answered(started, is_fault(&answer));
                     // A replica that refuses a body and has not read it ends its connection, so that
                     // the rest is not taken for a request. Mostly it says so, and it is the same here.
                     if !answer.status().is_success() {
@@ -206,7 +213,7 @@ impl Attempts<'_> {
                     return Ok(reply);
                 }
                 Err(Failure { fate: Fate::Unsent(unsent), cause }) => {
-                    in_flight.replica().failed(started.elapsed());
+                    in_flight.replica().failed(started);
                     request = Some(*unsent);
                     if tried.is_full() {
                         return Err(give_up(Failed { unsent: true, cause }));
@@ -214,7 +221,7 @@ impl Attempts<'_> {
                 }
                 Err(Failure { fate: Fate::MaybeSent, cause }) => {
                     if watch.fault().is_none() {
-                        in_flight.replica().failed(started.elapsed());
+                        in_flight.replica().failed(started);
                     }
                     return Err(give_up(Failed { unsent: false, cause }));
                 }
@@ -234,9 +241,7 @@ impl Attempts<'_> {
                     let problem = Problem::new("The gateway knows of no replica.");
                     Unsent::NoReplica(problem, RetryAfter(1)).into()
                 }
-                NoReplica::Full => {
-                    Excess::GatewayOverloaded(Problem::default(), RetryAfter(1)).into()
-                }
+                NoReplica::Full => overloaded().into(),
             }
         })
     }
@@ -257,23 +262,25 @@ impl Attempts<'_> {
         let terms = &self.worker.terms;
         let replica = Arc::clone(in_flight.replica());
         let under_way = UnderWay::start(in_flight);
-        let left = self.deadline.saturating_duration_since(under_way.started);
+        let _awaiting = replica.awaiting();
+        let started = under_way.started;
         let sending = send(&self.worker.pools, &replica, request, terms.connect_time_max);
-        let sent = timeout(left.min(terms.try_time_max), sending).await;
-        let (in_flight, took) = under_way.end();
+        let until = self.deadline.min(started + terms.try_time_max);
+        let sent = self.patiently(&replica, started, until, sending).await;
+        let in_flight = under_way.end();
         let failure = match sent {
             Ok(Ok((answer, lease))) => {
-                replica.answered(took, is_fault(&answer));
+                replica.answered(started, is_fault(&answer));
                 return Ok(Answered { answer, lease, in_flight });
             }
             Ok(Err(failure)) => failure,
-            Err(_) => Failure { fate: Fate::MaybeSent, cause: Cause::Timeout },
+            Err(TimedOut) => Failure { fate: Fate::MaybeSent, cause: Cause::Timeout },
         };
         let origin = &replica.origin;
         let unsent = matches!(failure.fate, Fate::Unsent(_));
         let error = chain(&failure.cause);
         tracing::debug!(replica = %origin, unsent, error, "an attempt at {origin} failed: {error}");
-        replica.failed(took);
+        replica.failed(started);
         Err(Failed { unsent, cause: failure.cause })
     }
 

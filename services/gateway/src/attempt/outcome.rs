@@ -1,6 +1,6 @@
 //! What comes of an attempt.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::Response;
 use hyper::body::Incoming;
@@ -41,17 +41,16 @@ impl UnderWay {
         Self { in_flight: Some(in_flight), started: Instant::now() }
     }
 
-    /// Returns the replica's request, and how long it took.
-    pub(super) fn end(mut self) -> (InFlight, Duration) {
-        let in_flight = self.in_flight.take().expect("an attempt ends once");
-        (in_flight, self.started.elapsed())
+    /// Returns the replica's request: it was not given up.
+    pub(super) fn end(mut self) -> InFlight {
+        self.in_flight.take().expect("an attempt ends once")
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
         if let Some(in_flight) = &self.in_flight {
-            in_flight.replica().given_up(self.started.elapsed());
+            in_flight.replica().given_up(self.started);
         }
     }
 }

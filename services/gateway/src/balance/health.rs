@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::clock::nanos;
 
-/// Failed checks in a row after which a replica is down: one lost packet is no outage.
-const CHECKS_FAILED_MAX: u32 = 2;
+/// Checks in a row without an answer after which a replica is down: one lost packet is no outage.
+const CHECKS_SILENT_MAX: u32 = 2;
 /// Failed requests in a row after which a replica is ejected without waiting for a check.
 const REQUESTS_FAILED_MAX: u32 = 5;
 /// The first ejection's time; it doubles with each that follows.
@@ -20,12 +20,23 @@ pub(crate) const SLOW_START: Duration = Duration::from_secs(10);
 /// The share of a full replica that one gets when it has just come back.
 const SLOW_START_SHARE: f64 = 0.1;
 
+/// What an active check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// The replica is ready.
+    Ready,
+    /// It says that it is not.
+    Unready,
+    /// It says nothing, or nothing that can be understood.
+    Silent,
+}
+
 /// The health of one replica. Reading it takes no lock; changes are rare.
 #[derive(Debug)]
 pub(crate) struct Health {
     /// What the active checks say. True until they have said something.
     checked: AtomicBool,
-    checks_failed: AtomicU32,
+    checks_silent: AtomicU32,
     requests_failed: AtomicU32,
     /// Ejections in a row.
     ejections: AtomicU32,
@@ -62,7 +73,7 @@ impl Health {
     pub(crate) fn new() -> Self {
         Self {
             checked: AtomicBool::new(true),
-            checks_failed: AtomicU32::new(0),
+            checks_silent: AtomicU32::new(0),
             requests_failed: AtomicU32::new(0),
             ejections: AtomicU32::new(0),
             ejected_until: AtomicU64::new(0),
@@ -92,6 +103,12 @@ impl Health {
         back.clamp(SLOW_START_SHARE, 1.0)
     }
 
+    /// Tells whether nobody is there any more who would answer a check. One that says that it is not
+    /// ready finishes what it has begun; this one may not.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.checks_silent.load(Relaxed) >= CHECKS_SILENT_MAX
+    }
+
     pub(crate) fn state(&self, now: Duration) -> State {
         if !self.checked.load(Relaxed) {
             State::Down
@@ -110,9 +127,12 @@ impl Health {
     }
 
     /// Takes the result of an active check. Returns the new verdict if it changed.
-    pub(crate) fn checked(&self, passed: bool, now: Duration) -> Option<bool> {
-        if passed {
-            self.checks_failed.store(0, Relaxed);
+    ///
+    /// A replica that says that it is not ready is believed at once: it is about to stop, or cannot
+    /// work.
+    pub(crate) fn checked(&self, check: Check, now: Duration) -> Option<bool> {
+        if check == Check::Ready {
+            self.checks_silent.store(0, Relaxed);
             if self.checked.swap(true, Relaxed) {
                 return None;
             }
@@ -122,8 +142,12 @@ impl Health {
             self.back_since.store(nanos(now).max(1), Relaxed);
             return Some(true);
         }
-        let failed = self.checks_failed.fetch_add(1, Relaxed) + 1;
-        (failed >= CHECKS_FAILED_MAX && self.checked.swap(false, Relaxed)).then_some(false)
+        match check {
+            Check::Silent => drop(self.checks_silent.fetch_add(1, Relaxed)),
+            _ => self.checks_silent.store(0, Relaxed),
+        }
+        let is_down = check == Check::Unready || self.is_silent();
+        (is_down && self.checked.swap(false, Relaxed)).then_some(false)
     }
 
     /// Takes a request that was answered.
@@ -166,18 +190,26 @@ mod tests {
     }
 
     #[test]
-    fn two_failed_checks_take_a_replica_out_and_one_brings_it_back_slowly() {
+    fn two_silent_checks_take_a_replica_out_and_one_brings_it_back_slowly() {
         let health = Health::new();
-        assert_eq!(health.checked(false, s(1)), None);
+        assert_eq!(health.checked(Check::Silent, s(1)), None);
         assert!(health.is_available(s(1)));
-        assert_eq!(health.checked(false, s(2)), Some(false));
-        assert_eq!(health.checked(false, s(3)), None);
+        assert_eq!(health.checked(Check::Silent, s(2)), Some(false));
+        assert_eq!(health.checked(Check::Silent, s(3)), None);
         assert_eq!((health.is_available(s(3)), health.state(s(3))), (false, State::Down));
-        assert_eq!(health.checked(true, s(4)), Some(true));
+        assert_eq!(health.checked(Check::Ready, s(4)), Some(true));
         assert_eq!((health.is_available(s(4)), health.state(s(4))), (true, State::Warming));
         assert_eq!(health.share(s(4)), 0.1);
         assert_eq!(health.share(s(9)), 0.5);
         assert_eq!((health.share(s(14)), health.state(s(14))), (1.0, State::Up));
+    }
+
+    #[test]
+    fn who_says_no_is_believed_at_once() {
+        let health = Health::new();
+        assert_eq!(health.checked(Check::Unready, s(1)), Some(false));
+        assert!(!health.is_available(s(1)) && !health.is_silent());
+        assert_eq!(health.checked(Check::Ready, s(2)), Some(true));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-pub(crate) use health::Health;
+pub(crate) use health::{Check, Health};
 pub(crate) use replica::{InFlight, Origin, Replica};
 
 /// How a replica is chosen.
@@ -144,6 +144,8 @@ impl<'a, 'b> Candidates<'a, 'b> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::health::State;
     use super::*;
 
@@ -155,8 +157,7 @@ mod tests {
     }
 
     fn down(replica: &Replica) {
-        let _ = replica.health.checked(false, NOW);
-        let _ = replica.health.checked(false, NOW);
+        let _ = replica.health.checked(Check::Unready, NOW);
     }
 
     fn choose(replicas: &Replicas, tried: &[u64], max: usize) -> Result<InFlight, NoReplica> {
@@ -168,7 +169,8 @@ mod tests {
         let replicas = replicas(3);
         let now = crate::clock::now();
         for (at, replica) in replicas.iter().enumerate() {
-            replica.answered(Duration::from_millis(if at == 0 { 50 } else { 5 }), false);
+            let latency = Duration::from_millis(if at == 0 { 50 } else { 5 });
+            replica.answered(Instant::now() - latency, false);
         }
         let mut counts = [0; 3];
         for _ in 0..1_000 {

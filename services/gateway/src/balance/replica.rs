@@ -1,16 +1,17 @@
 //! One replica: where it is, and what is known of it.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Uri;
 
 use super::ewma::PeakEwma;
 use super::health::Health;
-use crate::clock;
+use crate::clock::{self, nanos};
 
 /// Where a replica listens: `http://HOST:PORT`, written so or as `HOST:PORT`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,6 +24,16 @@ impl Origin {
     /// Returns what a socket is connected to.
     pub(crate) fn address(&self) -> (&str, u16) {
         (self.host.trim_start_matches('[').trim_end_matches(']'), self.port)
+    }
+}
+
+impl From<SocketAddr> for Origin {
+    fn from(address: SocketAddr) -> Self {
+        let host = match address.ip() {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        Self { host, port: address.port() }
     }
 }
 
@@ -63,6 +74,10 @@ pub(crate) struct Replica {
     pub(crate) health: Health,
     latency: PeakEwma,
     in_flight: AtomicUsize,
+    /// Attempts whose answer is waited for, and since when there was none: the last answer, or the
+    /// beginning of the first of them. Nanoseconds.
+    awaited: AtomicUsize,
+    silent_since: AtomicU64,
     answered: AtomicU64,
     failed: AtomicU64,
 }
@@ -76,6 +91,8 @@ impl Replica {
             health,
             latency: PeakEwma::new(clock::now()),
             in_flight: AtomicUsize::new(0),
+            awaited: AtomicUsize::new(0),
+            silent_since: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             failed: AtomicU64::new(0),
         })
@@ -83,9 +100,29 @@ impl Replica {
 
     /// Returns what another request would cost here: latency times the requests that share it. A
     /// replica that is warming up looks as many times more expensive as its share is smaller.
+    ///
+    /// What is still waited for counts as well: a replica that stands still gives no answer whose
+    /// latency could be measured, and would look as fast as it was.
     pub(crate) fn cost(&self, now: Duration) -> f64 {
         let requests = (self.in_flight.load(Relaxed) + 1) as f64;
-        self.latency.nanos(now) * requests / self.health.share(now)
+        let latency = self.latency.nanos(now).max(self.silence(now));
+        latency * requests / self.health.share(now)
+    }
+
+    /// Returns for how many nanoseconds nothing has come although something is waited for.
+    fn silence(&self, now: Duration) -> f64 {
+        if self.awaited.load(Relaxed) == 0 {
+            return 0.0;
+        }
+        nanos(now).saturating_sub(self.silent_since.load(Relaxed)) as f64
+    }
+
+    /// Begins to wait for an answer, until what this returns is dropped.
+    pub(crate) fn awaiting(&self) -> Awaiting<'_> {
+        if self.awaited.fetch_add(1, Relaxed) == 0 {
+            self.silent_since.store(nanos(clock::now()), Relaxed);
+        }
+        Awaiting(self)
     }
 
     pub(crate) fn in_flight(&self) -> usize {
@@ -102,9 +139,10 @@ impl Replica {
         Duration::from_nanos(self.latency.nanos(now) as u64)
     }
 
-    /// Takes an answer whose head came after `latency`.
-    pub(crate) fn answered(&self, latency: Duration, is_fault: bool) {
-        let now = clock::now();
+    /// Takes the head of an answer to a request that was sent at `since`.
+    pub(crate) fn answered(&self, since: Instant, is_fault: bool) {
+        let (latency, now) = Self::took(since);
+        self.silent_since.store(nanos(now), Relaxed);
         self.answered.fetch_add(1, Relaxed);
         if is_fault {
             self.latency.observe_failure(latency, now);
@@ -115,17 +153,24 @@ impl Replica {
         }
     }
 
-    /// Takes an attempt that got no answer.
-    pub(crate) fn failed(&self, after: Duration) {
-        let now = clock::now();
+    /// Takes an attempt since then that got no answer.
+    pub(crate) fn failed(&self, since: Instant) {
+        let (latency, now) = Self::took(since);
         self.failed.fetch_add(1, Relaxed);
-        self.latency.observe_failure(after, now);
+        self.latency.observe_failure(latency, now);
         self.note_failure(now);
     }
 
-    /// Takes an attempt that was given up while there was no answer yet.
-    pub(crate) fn given_up(&self, after: Duration) {
-        self.latency.observe_at_least(after, clock::now());
+    /// Takes an attempt since then that was given up while there was no answer yet.
+    pub(crate) fn given_up(&self, since: Instant) {
+        let (latency, now) = Self::took(since);
+        self.latency.observe_at_least(latency, now);
+    }
+
+    /// Returns the time since then, and what time it is.
+    fn took(since: Instant) -> (Duration, Duration) {
+        let now = Instant::now();
+        (now.duration_since(since), clock::at(now))
     }
 
     fn note_failure(&self, now: Duration) {
@@ -157,9 +202,32 @@ impl Drop for InFlight {
     }
 }
 
+/// An answer is waited for.
+#[derive(Debug)]
+pub(crate) struct Awaiting<'a>(&'a Replica);
+
+impl Drop for Awaiting<'_> {
+    fn drop(&mut self) {
+        self.0.awaited.fetch_sub(1, Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_replica_that_stands_still_gets_more_expensive() {
+        let replica = Replica::new("127.0.0.1:8000".parse().unwrap(), Health::new());
+        replica.answered(Instant::now() - Duration::from_millis(1), false);
+        let in_a_while = clock::now() + Duration::from_secs(1);
+        assert!(replica.cost(in_a_while) < 1e7, "nothing is waited for");
+        let awaiting = replica.awaiting();
+        assert!(replica.cost(in_a_while) > 9e8);
+        replica.answered(Instant::now() - Duration::from_millis(1), false);
+        drop(awaiting);
+        assert!(replica.cost(in_a_while) < 1e7, "it has answered");
+    }
 
     #[test]
     fn origins_are_read_and_shown() {
@@ -173,6 +241,10 @@ mod tests {
             assert_eq!(text.parse::<Origin>().unwrap().to_string(), shown);
         }
         assert_eq!("[::1]:8000".parse::<Origin>().unwrap().address(), ("::1", 8000));
+        for text in ["127.0.0.1:8000", "[::1]:8000"] {
+            let address: SocketAddr = text.parse().unwrap();
+            assert_eq!(Origin::from(address), text.parse().unwrap());
+        }
         for text in ["", "https://a:1", "http://a/b", "http://a?b", "http://u@a:1", "a:b:c"] {
             assert!(text.parse::<Origin>().is_err(), "{text}");
         }

@@ -36,8 +36,8 @@ use crate::worker::Worker;
 /// 5. **Limit** counts requests by who makes them, so it has to know that. Refused ones are not
 ///    counted in: who has no key cannot use up another's rate.
 /// 6. **Deadline** says when the answer has to be there, for everything further in.
-/// 7. **Shed** is innermost: only what would really be sent takes a place among the requests that
-///    are under way.
+/// 7. **Shed** is innermost: only what would really be sent is held against the requests that are
+///    under way.
 ///
 /// What is left is answered by the gateway if it is for the document, and passes the cache on its way
 /// to a replica if not: so each client is judged by itself, also when it shares an answer.

@@ -1,24 +1,20 @@
 //! Refuses at once what could not be answered in time.
 
 use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::task::{Context, Poll};
 
-use contract::Problem;
-use contract::guard::RetryAfter;
-use pin_project_lite::pin_project;
 use tower::Service;
 
-use crate::answers::{Excess, reply};
+use super::gate::Gate;
+use crate::answers::{overloaded, reply};
 use crate::body::Reply;
-use crate::clock;
 use crate::exchange::Exchange;
 use crate::overload::Overload;
 
-/// Lets in as many requests at a time as the [`Overload`] has found to be answered in good time.
+/// Refuses requests while as many are under way as the [`Overload`] has found to be answered in good
+/// time. One that is let pass takes its place when its body is there: who sends slowly keeps nobody
+/// out.
 #[derive(Clone, Debug)]
 pub(super) struct Shed<S> {
     inner: S,
@@ -36,60 +32,17 @@ impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Bo
 {
     type Response = Reply;
     type Error = Infallible;
-    type Future = Entered<S::Future>;
+    type Future = Gate<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, exchange: Box<Exchange>) -> Self::Future {
-        if self.overload.enter() {
-            let (overload, started) = (Arc::clone(&self.overload), exchange.started);
-            let place = Place { overload, started, answered: false };
-            Entered { inner: Some(self.inner.call(exchange)), place: Some(place) }
+        if self.overload.has_room() {
+            Gate::Passed { inner: self.inner.call(exchange) }
         } else {
-            Entered { inner: None, place: None }
+            Gate::refused(reply(overloaded()))
         }
-    }
-}
-
-/// A place among the requests that are under way. Whoever hangs up leaves it, too.
-#[derive(Debug)]
-struct Place {
-    overload: Arc<Overload>,
-    started: Instant,
-    answered: bool,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.overload.leave(self.answered.then(|| self.started.elapsed()), clock::now());
-    }
-}
-
-pin_project! {
-    /// A request that was let in, or was not.
-    #[derive(Debug)]
-    pub(super) struct Entered<F> {
-        #[pin]
-        inner: Option<F>,
-        place: Option<Place>,
-    }
-}
-
-impl<F: Future<Output = Result<Reply, Infallible>>> Future for Entered<F> {
-    type Output = Result<Reply, Infallible>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let Some(inner) = this.inner.as_pin_mut() else {
-            let excess = Excess::GatewayOverloaded(Problem::default(), RetryAfter(1));
-            return Poll::Ready(Ok(reply(excess)));
-        };
-        let answer = ready!(inner.poll(context));
-        if let Some(mut place) = this.place.take() {
-            place.answered = true;
-        }
-        Poll::Ready(answer)
     }
 }

@@ -17,6 +17,7 @@ use serve::settings::Common;
 use crate::access::Url;
 use crate::attempt::HedgeAfter;
 use crate::balance::{Balance, Origin};
+use crate::discover::{DnsServer, ServiceName};
 use crate::rate::Rate;
 
 pub(crate) use exposure::{Exposed, check_exposure};
@@ -68,6 +69,40 @@ pub(crate) struct Settings {
     /// it changes.
     #[arg(long, env = "SHELF_GATEWAY_REPLICAS_FILE", value_name = "FILE", hide_env_values = true)]
     pub(crate) replicas_file: Option<PathBuf>,
+
+    /// A name in the DNS whose addresses (A, AAAA) are replicas, as HOST:PORT, such as that of a
+    /// headless service of Kubernetes. It is looked up again as its records expire, every 30 s at
+    /// least; when that fails, the former replicas stay. Repeat it, or separate several by commas.
+    #[arg(
+        long,
+        env = "SHELF_GATEWAY_REPLICA_DNS",
+        value_name = "HOST:PORT",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub(crate) replica_dns: Vec<Origin>,
+
+    /// A name in the DNS whose services (SRV) are replicas, such as _http._tcp.items.example.org.
+    /// Repeat it, or separate several by commas.
+    #[arg(
+        long,
+        env = "SHELF_GATEWAY_REPLICA_SRV",
+        value_name = "NAME",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub(crate) replica_srv: Vec<ServiceName>,
+
+    /// The server that names of replicas are looked up at [default: those of /etc/resolv.conf, with
+    /// its search domains]. Repeat it, or separate several by commas.
+    #[arg(
+        long,
+        env = "SHELF_GATEWAY_DNS_SERVER",
+        value_name = "ADDRESS",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub(crate) dns_server: Vec<DnsServer>,
 
     /// How a replica is chosen: `least-latency` compares two, `by-id` sends all requests for an item
     /// to the same one.
@@ -313,6 +348,8 @@ mod tests {
             &["--replica", "a:1", "--trusted-proxy", "10.0.0.0/33"],
             &["--replica", "a:1", "--replica-requests-max", "0"],
             &["--replica", "a:1", "--rate-limit", "fast"],
+            &["--replica-srv", "items.example.org"],
+            &["--replica-dns", "a:1", "--dns-server", "localhost"],
             &["--replica", "a:1", "--hedge-after", "p20"],
         ] {
             assert!(read(arguments).is_err(), "{arguments:?}");

@@ -1,46 +1,27 @@
-//! Which replicas there are: those of the flags, and those of a file that can change.
+//! The replicas that are configured: those of the flags, and those of a file that can change.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::balance::{Origin, REPLICAS_MAX};
+use super::{InvalidReplicas, united};
+use crate::balance::Origin;
 use crate::settings::Settings;
-
-/// Why it is not known which replicas there are.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum InvalidReplicas {
-    #[error("{}: the file cannot be read", .0.display())]
-    Unreadable(PathBuf, #[source] std::io::Error),
-    #[error("{}:{line}: {text:?} is no replica: {why}", path.display())]
-    Line { path: PathBuf, line: usize, text: String, why: &'static str },
-    #[error("there is no replica to stand in front of: name one with --replica or --replicas-file")]
-    None,
-    #[error("there are more than {REPLICAS_MAX} replicas")]
-    Many,
-}
 
 /// Returns the replicas as they are configured now, each once.
 ///
 /// # Errors
-/// [`InvalidReplicas`] names the line of the file.
-pub(crate) fn discover(settings: &Settings) -> Result<Vec<Origin>, InvalidReplicas> {
+/// [`InvalidReplicas`] names the line of the file, or says that there are too many, or none and no name
+/// that could stand for some.
+pub(super) fn configured(settings: &Settings) -> Result<Vec<Origin>, InvalidReplicas> {
     let mut origins = settings.replica.clone();
     if let Some(path) = &settings.replicas_file {
         let text = std::fs::read_to_string(path)
             .map_err(|error| InvalidReplicas::Unreadable(path.clone(), error))?;
         origins.extend(parse(path, &text)?);
     }
-    let mut seen = std::collections::HashSet::new();
-    origins.retain(|origin| seen.insert(origin.clone()));
-    match origins.len() {
-        0 => Err(InvalidReplicas::None),
-        1..=REPLICAS_MAX => Ok(origins),
-        _ => Err(InvalidReplicas::Many),
+    if origins.is_empty() && settings.replica_dns.is_empty() && settings.replica_srv.is_empty() {
+        return Err(InvalidReplicas::None);
     }
-}
-
-/// Says how many replicas there are, for the log.
-pub(crate) fn counted(count: usize) -> String {
-    format!("{count} {}", if count == 1 { "replica" } else { "replicas" })
+    united([origins.as_slice()])
 }
 
 fn parse(path: &Path, text: &str) -> Result<Vec<Origin>, InvalidReplicas> {
@@ -64,15 +45,16 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::balance::REPLICAS_MAX;
 
-    fn discover_in(text: &str, flags: &[&str]) -> Result<Vec<String>, String> {
+    fn configured_in(text: &str, flags: &[&str]) -> Result<Vec<String>, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let path = file.path().to_str().unwrap();
         let arguments =
             ["gateway", "--replicas-file", path].into_iter().chain(flags.iter().copied());
         let settings = Settings::try_parse_from(arguments).unwrap();
-        match discover(&settings) {
+        match configured(&settings) {
             Ok(origins) => Ok(origins.iter().map(Origin::to_string).collect()),
             Err(error) => Err(error.to_string()),
         }
@@ -81,15 +63,16 @@ mod tests {
     #[test]
     fn flags_and_file_are_united() {
         let text = "# all of them\n\n http://a:1 # the old one\nb:2\na:1\n";
-        assert_eq!(discover_in(text, &["--replica", "c:3"]).unwrap(), ["c:3", "a:1", "b:2"]);
+        assert_eq!(configured_in(text, &["--replica", "c:3"]).unwrap(), ["c:3", "a:1", "b:2"]);
     }
 
     #[test]
     fn a_faulty_line_is_named() {
-        let error = discover_in("a:1\nhttps://b\n", &[]).unwrap_err();
+        let error = configured_in("a:1\nhttps://b\n", &[]).unwrap_err();
         assert!(error.contains(":2: \"https://b\" is no replica"), "{error}");
-        assert!(discover_in("# nobody\n", &[]).unwrap_err().contains("--replicas-file"));
+        assert!(configured_in("# nobody\n", &[]).unwrap_err().contains("--replicas-file"));
+        assert!(configured_in("# nobody\n", &["--replica-dns", "x:1"]).unwrap().is_empty());
         let many: String = (0..=REPLICAS_MAX).map(|at| format!("a:{at}\n")).collect();
-        assert!(discover_in(&many, &[]).is_err());
+        assert!(configured_in(&many, &[]).is_err());
     }
 }

@@ -1,0 +1,105 @@
+//! Ten thousand connections that want nothing.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use e2e::gateway::Gateway;
+use e2e::{Connection, Load, Request, Shelf};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Idle connections, where the system allows it.
+const CONNECTIONS: u64 = 10_000;
+
+/// Files that the test and the gateway have open beside the connections.
+const OTHER_FILES: u64 = 500;
+
+/// Most memory for an idle connection, in KiB: far above what it takes, far below what would hurt.
+const MEMORY_MAX_KIB: u64 = 64;
+
+/// Lets this process and those that it starts have as many files as the system allows. Returns for
+/// how many connections that is enough.
+fn raise_limit() -> u64 {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("it is allowed");
+    let connections = maximum.map_or(CONNECTIONS, |files| files.saturating_sub(OTHER_FILES));
+    connections.min(CONNECTIONS)
+}
+
+/// Returns the memory of a process that is in use, in KiB.
+fn memory_kib(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+/// Returns the gateway that was told of this replica.
+fn process_of(replica: SocketAddr) -> u32 {
+    let replica = replica.to_string();
+    let names_it = |process: &u32| {
+        let command = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        let mut words = command.split(|byte| *byte == 0);
+        words.any(|word| word == b"--replica") && words.next() == Some(replica.as_bytes())
+    };
+    let processes = fs::read_dir("/proc").expect("there is a /proc").flatten();
+    let mut numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers.find(names_it).expect("the gateway runs")
+}
+
+/// Opens a connection from an address that no other test connects from, so that its ports are left
+/// to the others.
+async fn open(address: SocketAddr) -> Connection {
+    Connection::from(([127, 0, 0, 9], 0).into(), address).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_idle_connections_are_held_and_keep_nobody_out() {
+    let connections = raise_limit();
+    if connections < CONNECTIONS {
+        println!("the system allows this process files for {connections} connections only");
+    }
+    assert!(connections >= 500, "with so few files nothing is shown: {connections}");
+    let shelf = Shelf::start().spawn().await;
+    let gateway = Gateway::start().replica(shelf.address()).spawn().await;
+    let alone = Load::on(gateway.address()).clients(2).begin();
+    alone.goes_on(500).await;
+    let alone = alone.end().await;
+    let process = process_of(shelf.address());
+    let before = memory_kib(process);
+
+    let opening = Instant::now();
+    let mut idle = Vec::new();
+    for at in 0..connections {
+        let mut connection = open(gateway.address()).await;
+        // Some have never asked for anything, and some have.
+        if at % 2 == 0 {
+            connection.send(&Request::get("/livez")).await.expect(200);
+        }
+        idle.push(connection);
+    }
+    let opened = opening.elapsed();
+    let each = (memory_kib(process) - before) as f64 / connections as f64;
+
+    let beside = Load::on(gateway.address()).clients(2).begin();
+    beside.goes_on(500).await;
+    let beside = beside.end().await;
+    println!("{connections} idle connections, opened in {opened:?}: {each:.1} KiB each");
+    println!("alone: {alone}");
+    println!("beside them: {beside}");
+    alone.expect_no_errors();
+    beside.expect_no_errors();
+    assert!(each < MEMORY_MAX_KIB as f64, "{each} KiB for a connection");
+
+    // All are there still: each is answered.
+    for connection in &mut idle {
+        connection.send(&Request::get("/livez")).await.expect(200);
+    }
+    drop(idle);
+    e2e::eventually("the connections to be given up", Duration::from_secs(10), async || {
+        let files = fs::read_dir(format!("/proc/{process}/fd")).expect("it runs").count();
+        (files < 1_000).then_some(())
+    })
+    .await;
+    gateway.stop().await;
+    shelf.stop().await;
+}
