@@ -20,6 +20,8 @@ pub(crate) struct Exchange {
     pub(crate) head: Parts,
     pub(crate) body: Incoming,
     pub(crate) peer: Rc<Peer>,
+    /// The name of the request, once it has one.
+    pub(crate) request_id: Option<HeaderValue>,
     /// Why the head was refused before it was parsed. Then `head` is not the client's.
     pub(crate) fault: Option<Fault>,
     /// Tells whether the body that is being read is malformed.

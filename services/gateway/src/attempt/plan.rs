@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderName};
 use http::uri::PathAndQuery;
-use http::{Method, Uri, Version};
+use http::{HeaderMap, Method, Uri, Version};
 
 use crate::access::SHELF_PRINCIPAL;
 use crate::exchange::Exchange;
@@ -41,13 +41,13 @@ impl Plan {
             None => headers.remove(SHELF_PRINCIPAL),
         };
         let target = head.uri.path_and_query().cloned();
-        let streams = is_bulk(&head.method, head.uri.path(), headers.get(CONTENT_TYPE));
+        let streams = is_bulk(&head.method, head.uri.path(), headers);
         let is_read = matches!(head.method, Method::GET | Method::HEAD);
         let is_safe = is_read || head.method == Method::OPTIONS;
         let is_write =
             matches!(head.method, Method::PUT | Method::POST | Method::PATCH | Method::DELETE);
-        if is_write && !streams && !headers.contains_key(IDEMPOTENCY_KEY) {
-            headers.insert(IDEMPOTENCY_KEY, worker.keys.next());
+        if is_write && !streams {
+            headers.entry(IDEMPOTENCY_KEY).or_insert_with(|| worker.keys.next());
         }
         // In front of a replica there is one form of target: a path (RFC 9112 §3.2.1).
         if let Some(target) = &target {
@@ -67,10 +67,10 @@ impl Plan {
 
 /// Tells whether a request is a bulk write: a stream of any length whose lines are answered while
 /// it arrives.
-fn is_bulk(method: &Method, path: &str, content_type: Option<&HeaderValue>) -> bool {
+fn is_bulk(method: &Method, path: &str, headers: &HeaderMap) -> bool {
     *method == Method::POST
         && (path.ends_with(":bulk")
-            || content_type.is_some_and(|value| {
+            || headers.get(CONTENT_TYPE).is_some_and(|value| {
                 value.as_bytes().to_ascii_lowercase().starts_with(b"application/x-ndjson")
             }))
 }
@@ -96,10 +96,11 @@ mod tests {
 
     #[test]
     fn a_bulk_write_is_known_by_path_or_type() {
-        let ndjson = HeaderValue::from_static("application/x-NDJSON; charset=utf-8");
-        assert!(is_bulk(&Method::POST, "/items:bulk", None));
-        assert!(is_bulk(&Method::POST, "/items", Some(&ndjson)));
-        assert!(!is_bulk(&Method::PUT, "/items/a:bulk", Some(&ndjson)));
-        assert!(!is_bulk(&Method::POST, "/items", Some(&HeaderValue::from_static("text/plain"))));
+        let of_type = |value: &str| HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]);
+        let ndjson = of_type("application/x-NDJSON; charset=utf-8");
+        assert!(is_bulk(&Method::POST, "/items:bulk", &HeaderMap::new()));
+        assert!(is_bulk(&Method::POST, "/items", &ndjson));
+        assert!(!is_bulk(&Method::PUT, "/items/a:bulk", &ndjson));
+        assert!(!is_bulk(&Method::POST, "/items", &of_type("text/plain")));
     }
 }

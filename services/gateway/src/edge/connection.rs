@@ -86,6 +86,7 @@ where
             head,
             body,
             peer: Rc::clone(&peer),
+            request_id: None,
             fault: refusals.next(),
             refusals: refusals.clone(),
             principal: None,

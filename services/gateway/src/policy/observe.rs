@@ -12,7 +12,6 @@ use http::{HeaderValue, Method, Uri};
 use pin_project_lite::pin_project;
 use tower::Service;
 
-use super::trace::REQUEST_ID;
 use crate::attempt::chain;
 use crate::body::Reply;
 use crate::exchange::Exchange;
@@ -44,7 +43,7 @@ impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Bo
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, exchange: Box<Exchange>) -> Self::Future {
+    fn call(&mut self, mut exchange: Box<Exchange>) -> Self::Future {
         Observed {
             metrics: self.metrics.clone(),
             log_requests: self.log_requests,
@@ -52,7 +51,7 @@ impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Bo
             client: exchange.peer.address(),
             method: exchange.head.method.clone(),
             uri: exchange.head.uri.clone(),
-            id: exchange.head.headers.get(REQUEST_ID).cloned(),
+            id: exchange.request_id.take(),
             inner: self.inner.call(exchange),
         }
     }

@@ -5,6 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
+use http::header::Entry;
 use http::{HeaderName, HeaderValue};
 use pin_project_lite::pin_project;
 use tower::Service;
@@ -55,15 +57,33 @@ impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Bo
             (1..=REQUEST_ID_BYTES_MAX).contains(&value.len())
                 && value.as_bytes().iter().all(u8::is_ascii_graphic)
         };
-        let id = headers.get(REQUEST_ID).filter(legal).cloned().unwrap_or_else(new_id);
-        // `insert` also takes the place of a second one.
-        headers.insert(REQUEST_ID, id.clone());
-        let mut parents = headers.get_all(TRACEPARENT).iter();
-        let sound = parents.next().is_some_and(is_traceparent) && parents.next().is_none();
-        if !sound {
-            headers.insert(TRACEPARENT, new_traceparent());
+        let (new_id, new_traceparent) = new_names();
+        let id = match headers.entry(REQUEST_ID) {
+            Entry::Vacant(entry) => entry.insert(new_id).clone(),
+            Entry::Occupied(mut entry) => {
+                let id = Some(entry.get()).filter(legal).cloned().unwrap_or(new_id);
+                // It also takes the place of a second one.
+                entry.insert(id.clone());
+                id
+            }
+        };
+        let is_sound = match headers.entry(TRACEPARENT) {
+            Entry::Vacant(entry) => {
+                entry.insert(new_traceparent);
+                false
+            }
+            Entry::Occupied(mut entry) => {
+                let is_sound = is_traceparent(entry.get()) && entry.iter().nth(1).is_none();
+                if !is_sound {
+                    entry.insert(new_traceparent);
+                }
+                is_sound
+            }
+        };
+        if !is_sound {
             headers.remove(TRACESTATE);
         }
+        exchange.request_id = Some(id.clone());
         Traced { inner: self.0.call(exchange), id: Some(id) }
     }
 }
@@ -102,18 +122,15 @@ fn is_traceparent(value: &HeaderValue) -> bool {
     lengths && hex(trace) && hex(parent) && hex(flags) && set(trace) && set(parent)
 }
 
-/// Begins a trace. Nobody is asked to sample it.
-fn new_traceparent() -> HeaderValue {
+/// Returns a new request id and a new `traceparent`. The trace has the request's id, so that one is
+/// found by the other; nobody is asked to sample it.
+fn new_names() -> (HeaderValue, HeaderValue) {
     let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
     fill(&mut text[3..35]);
     fill(&mut text[36..52]);
-    HeaderValue::from_bytes(&text).expect("hex is visible ASCII")
-}
-
-fn new_id() -> HeaderValue {
-    let mut text = [0; 32];
-    fill(&mut text);
-    HeaderValue::from_bytes(&text).expect("hex is visible ASCII")
+    let text = Bytes::copy_from_slice(&text);
+    let value = |bytes| HeaderValue::from_maybe_shared(bytes).expect("hex is visible ASCII");
+    (value(text.slice(3..35)), value(text))
 }
 
 /// Writes random digits. They are no secret: they only must not occur twice.
@@ -129,8 +146,10 @@ mod tests {
 
     #[test]
     fn a_new_traceparent_is_one() {
-        assert!(is_traceparent(&new_traceparent()));
-        assert_ne!(new_traceparent(), new_traceparent());
+        let (id, traceparent) = new_names();
+        assert!(is_traceparent(&traceparent));
+        assert_eq!(id.as_bytes(), &traceparent.as_bytes()[3..35]);
+        assert_ne!(new_names(), new_names());
     }
 
     #[test]

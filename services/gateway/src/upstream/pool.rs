@@ -1,7 +1,6 @@
 //! Idle connections, the last one used first.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -16,19 +15,23 @@ use crate::body::Sent;
 /// Most idle connections a worker keeps to one replica.
 const IDLE_MAX: usize = 256;
 
-/// How long a connection may idle: half of what a replica grants by default, so that a request
-/// rarely meets a replica that is closing the connection.
+/// How long a connection may idle, until the next sweep: half of what a replica grants by default, so
+/// that a request rarely meets a replica that is closing the connection.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// The pools of one worker, by replica. A worker's connections are its own: nothing is locked, and
 /// an answer is read by the thread that asked.
 #[derive(Debug, Default)]
-pub(crate) struct Pools(RefCell<HashMap<u64, Rc<Pool>>>);
+pub(crate) struct Pools(RefCell<Vec<(u64, Rc<Pool>)>>);
 
 /// The idle connections to one replica. Last in, first out: the hottest is taken, and those that are
 /// not needed grow old and are closed.
-#[derive(Debug, Default)]
-pub(crate) struct Pool(RefCell<Vec<Idle>>);
+#[derive(Debug)]
+pub(crate) struct Pool {
+    idle: RefCell<Vec<Idle>>,
+    /// What time it was at the last sweep. That is exact enough, and costs nothing on each request.
+    now: Cell<Instant>,
+}
 
 #[derive(Debug)]
 struct Idle {
@@ -39,38 +42,35 @@ struct Idle {
 impl Pools {
     /// Returns the pool of a replica.
     pub(super) fn of(&self, replica: &Replica) -> Rc<Pool> {
-        Rc::clone(self.0.borrow_mut().entry(replica.number).or_default())
+        let mut pools = self.0.borrow_mut();
+        // There are few: a search is faster than a hash.
+        if let Some((_, pool)) = pools.iter().find(|(number, _)| *number == replica.number) {
+            return Rc::clone(pool);
+        }
+        let pool = Rc::new(Pool { idle: RefCell::default(), now: Cell::new(Instant::now()) });
+        pools.push((replica.number, Rc::clone(&pool)));
+        pool
     }
 
     /// Closes what is old, and what belongs to replicas that are gone.
     pub(crate) fn sweep(&self, replicas: &Replicas) {
         let mut pools = self.0.borrow_mut();
-        pools.retain(|number, _| replicas.iter().any(|replica| replica.number == *number));
+        pools.retain(|(number, _)| replicas.iter().any(|replica| replica.number == *number));
         let now = Instant::now();
-        for pool in pools.values() {
-            pool.0.borrow_mut().retain(|idle| !idle.sender.is_closed() && idle.is_fresh(now));
+        for (_, pool) in &*pools {
+            pool.now.set(now);
+            let is_fresh = |idle: &Idle| now.duration_since(idle.since) < IDLE_TIME_MAX;
+            pool.idle.borrow_mut().retain(|idle| !idle.sender.is_closed() && is_fresh(idle));
         }
-    }
-}
-
-impl Idle {
-    fn is_fresh(&self, now: Instant) -> bool {
-        now.duration_since(self.since) < IDLE_TIME_MAX
     }
 }
 
 impl Pool {
     /// Takes the connection that was used last.
     pub(super) fn take(self: &Rc<Self>) -> Option<Lease> {
-        let mut idle = self.0.borrow_mut();
-        let now = Instant::now();
+        let mut idle = self.idle.borrow_mut();
         loop {
             let last = idle.pop()?;
-            if !last.is_fresh(now) {
-                // Those below are older still.
-                idle.clear();
-                return None;
-            }
             // One that is not ready carries the rest of an answer that nobody wanted.
             if last.sender.is_ready() {
                 drop(idle);
@@ -80,11 +80,11 @@ impl Pool {
     }
 
     fn put(&self, sender: SendRequest<Sent>) {
-        let mut idle = self.0.borrow_mut();
+        let mut idle = self.idle.borrow_mut();
         if idle.len() == IDLE_MAX {
             idle.remove(0);
         }
-        idle.push(Idle { sender, since: Instant::now() });
+        idle.push(Idle { sender, since: self.now.get() });
     }
 }
 
