@@ -38,6 +38,10 @@ docs:
 bench *arguments:
     bench/run "$@"
 
+# Measures the gateway beside other proxies: `just bench-gateway [ROUNDS] [SECONDS] [PROXY..]`.
+bench-gateway *arguments:
+    bench/gateway "$@"
+
 # Makes the vendored Redoc assets from the npm package; `--check` only compares.
 vendor-redoc *arguments:
     scripts/vendor-redoc "$@"
