@@ -97,9 +97,10 @@ async fn no_new_connections_are_taken_while_it_stops() {
     shelf.ended().await;
 }
 
+/// It is what is in front that is told; a gateway keeps it to itself.
 #[tokio::test]
 async fn an_announced_end_is_told_and_everybody_is_served_meanwhile() {
-    let shelf = Shelf::start().setting("--drain-delay", "1s").spawn().await;
+    let shelf = Shelf::start().bare().setting("--drain-delay", "1s").spawn().await;
     let mut open = shelf.connect().await;
     open.send(&Request::get("/readyz")).await.expect(200);
     shelf.terminate();
