@@ -35,253 +35,163 @@ pub(crate) struct Settings {
     pub(crate) common: Common,
 
     /// The address to listen on. Port 0 lets the system choose; the log tells which.
-    #[arg(
-        long,
-        env = "SHELF_GATEWAY_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8080",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
 
     /// The address for operators: probes, metrics, and a live page of the replicas. Keep it from
     /// clients.
-    #[arg(
-        long,
-        env = "SHELF_GATEWAY_ADMIN_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8081",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     pub(crate) admin_listen: SocketAddr,
 
     /// A replica, as http://HOST:PORT. Repeat it, or separate several by commas.
-    #[arg(
-        long,
-        env = "SHELF_GATEWAY_REPLICA",
-        value_name = "URL",
-        value_delimiter = ',',
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
     pub(crate) replica: Vec<Origin>,
 
     /// A file that names replicas, one a line; what follows a `#` is a remark. It is read again when
     /// it changes.
-    #[arg(long, env = "SHELF_GATEWAY_REPLICAS_FILE", value_name = "FILE", hide_env_values = true)]
+    #[arg(long, value_name = "FILE")]
     pub(crate) replicas_file: Option<PathBuf>,
 
     /// A name in the DNS whose addresses (A, AAAA) are replicas, as HOST:PORT, such as that of a
     /// headless service of Kubernetes. It is looked up again as its records expire, every 30 s at
     /// least; when that fails, the former replicas stay. Repeat it, or separate several by commas.
-    #[arg(
-        long,
-        env = "SHELF_GATEWAY_REPLICA_DNS",
-        value_name = "HOST:PORT",
-        value_delimiter = ',',
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
     pub(crate) replica_dns: Vec<Origin>,
 
     /// A name in the DNS whose services (SRV) are replicas, such as _http._tcp.items.example.org.
     /// Repeat it, or separate several by commas.
-    #[arg(
-        long,
-        env = "SHELF_GATEWAY_REPLICA_SRV",
-        value_name = "NAME",
-        value_delimiter = ',',
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) replica_srv: Vec<ServiceName>,
 
     /// The server that names of replicas are looked up at [default: those of /etc/resolv.conf, with
     /// its search domains]. Repeat it, or separate several by commas.
-    #[arg(
-        long,
-        env = "SHELF_GATEWAY_DNS_SERVER",
-        value_name = "ADDRESS",
-        value_delimiter = ',',
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
     pub(crate) dns_server: Vec<DnsServer>,
 
     /// How a replica is chosen: `least-latency` compares two, `by-id` sends all requests for an item
     /// to the same one.
-    #[arg(
-        long,
-        env = "SHELF_GATEWAY_BALANCE",
-        value_name = "WAY",
-        default_value = "least-latency",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "WAY", default_value = "least-latency")]
     pub(crate) balance: Balance,
 
     /// Most requests at a time to one replica; further ones are answered 503 at once.
-    #[arg(
-        long,
-        env = "SHELF_GATEWAY_REPLICA_REQUESTS_MAX",
-        value_name = "NUMBER",
-        default_value = "256",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "NUMBER", default_value = "256")]
     pub(crate) replica_requests_max: NonZeroUsize,
 
     /// How often every replica is asked for /readyz.
-    #[arg(long, env = "SHELF_GATEWAY_CHECK_EVERY", value_name = "TIME", default_value = "500ms", value_parser = humantime::parse_duration, hide_env_values = true)]
+    #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = humantime::parse_duration)]
     pub(crate) check_every: Duration,
 
     /// Longest time for a connection to a replica.
-    #[arg(long, env = "SHELF_GATEWAY_CONNECT_TIME_MAX", value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration)]
     pub(crate) connect_time_max: Duration,
 
     /// Longest time for one attempt at a replica; then another one is tried where that is safe.
-    #[arg(long, env = "SHELF_GATEWAY_TRY_TIME_MAX", value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     pub(crate) try_time_max: Duration,
 
     /// Longest time for a whole request, all attempts included; a slower one is answered 504. For a
     /// body that passes through: longest time in which nothing of it moves.
-    #[arg(long, env = "SHELF_GATEWAY_REQUEST_TIME_MAX", value_name = "TIME", default_value = "35s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    #[arg(long, value_name = "TIME", default_value = "35s", value_parser = humantime::parse_duration)]
     pub(crate) request_time_max: Duration,
 
     /// Sends a GET or HEAD that has no answer after this time to a second replica as well, and takes
     /// the first answer: a time such as 20ms, or p95 for that in which 95 of 100 reads are answered
     /// [default: off].
-    #[arg(long, env = "SHELF_GATEWAY_HEDGE_AFTER", value_name = "TIME", hide_env_values = true)]
+    #[arg(long, value_name = "TIME")]
     pub(crate) hedge_after: Option<HedgeAfter>,
 
     /// Keeps answers to GETs, up to so many bytes in all, and lets GETs for the same thing at the
     /// same time share an answer. What is kept is served only after a replica has said that it still
     /// holds, so that reads see every write as without it [default: off].
-    #[arg(long, env = "SHELF_GATEWAY_CACHE_MAX", value_name = "SIZE", hide_env_values = true)]
+    #[arg(long, value_name = "SIZE")]
     pub(crate) cache_max: Option<ByteSize>,
 
     /// A proxy in front of the gateway, as an address or a network such as 10.0.0.0/8, whose
     /// Forwarded and X-Forwarded-* are believed. Repeat it, or separate several by commas.
-    #[arg(
-        long,
-        env = "SHELF_GATEWAY_TRUSTED_PROXY",
-        value_name = "NETWORK",
-        value_delimiter = ',',
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
     pub(crate) trusted_proxy: Vec<Trusted>,
 
     /// A TOML file with the keys that are let in: `[[key]]` with `name`, `hash`, `allow` and, if it has
     /// one of its own, `rate`. `gateway hash-key` makes a key and its hash. The file is read again
     /// when it changes.
-    #[arg(long, env = "SHELF_GATEWAY_KEYS", value_name = "FILE", hide_env_values = true)]
+    #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<PathBuf>,
 
     /// Where the public keys of an identity provider are (a JWK set), whose tokens are let in.
-    #[arg(long, env = "SHELF_GATEWAY_JWKS", value_name = "URL", hide_env_values = true)]
+    #[arg(long, value_name = "URL")]
     pub(crate) jwks: Option<Url>,
 
     /// The issuer that a token has to be of (`iss`).
-    #[arg(long, env = "SHELF_GATEWAY_JWT_ISSUER", value_name = "TEXT", hide_env_values = true)]
+    #[arg(long, value_name = "TEXT")]
     pub(crate) jwt_issuer: Option<String>,
 
     /// The audience that a token has to be for (`aud`).
-    #[arg(long, env = "SHELF_GATEWAY_JWT_AUDIENCE", value_name = "TEXT", hide_env_values = true)]
+    #[arg(long, value_name = "TEXT")]
     pub(crate) jwt_audience: Option<String>,
 
     /// The certificate for TLS in PEM, followed by those that it was signed by. It is read again when
     /// it changes; connections go on.
-    #[arg(
-        long,
-        env = "SHELF_GATEWAY_TLS_CERTIFICATE",
-        value_name = "FILE",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "FILE")]
     pub(crate) tls_certificate: Option<PathBuf>,
 
     /// The private key of the certificate, in PEM.
-    #[arg(long, env = "SHELF_GATEWAY_TLS_KEY", value_name = "FILE", hide_env_values = true)]
+    #[arg(long, value_name = "FILE")]
     pub(crate) tls_key: Option<PathBuf>,
 
     /// Serves everybody, also on an address that others reach.
-    #[arg(long, env = "SHELF_GATEWAY_ALLOW_ANONYMOUS", hide_env_values = true)]
+    #[arg(long)]
     pub(crate) allow_anonymous: bool,
 
     /// Takes keys and tokens without TLS, also on an address that others reach: something in front
     /// of the gateway has ended it.
-    #[arg(long, env = "SHELF_GATEWAY_ALLOW_PLAIN_TEXT", hide_env_values = true)]
+    #[arg(long)]
     pub(crate) allow_plain_text: bool,
 
     /// Most requests of one principal or, of those who have not said who they are, of one address:
     /// 100/s, 600/m, 1000/h. Further ones are answered 429.
-    #[arg(long, env = "SHELF_GATEWAY_RATE_LIMIT", value_name = "RATE", hide_env_values = true)]
+    #[arg(long, value_name = "RATE")]
     pub(crate) rate_limit: Option<Rate>,
 
     /// What half of the answers have to come within. When they do not, fewer requests are let in at
     /// a time, and the excess is answered 503 at once.
-    #[arg(
-        long,
-        env = "SHELF_GATEWAY_LATENCY_TARGET",
-        value_name = "TIME",
-        default_value = "1s",
-        value_parser = humantime::parse_duration,
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration)]
     pub(crate) latency_target: Duration,
 
     /// Largest body of a request; a larger one is answered 413. It bounds streams; replicas bound
     /// items.
-    #[arg(
-        long,
-        env = "SHELF_GATEWAY_BODY_MAX",
-        value_name = "SIZE",
-        default_value = "16GiB",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "SIZE", default_value = "16GiB")]
     pub(crate) body_max: ByteSize,
 
     /// Longest time for a body of up to 64 KiB to arrive, and longest pause in a larger one; a
     /// slower one is answered 408.
-    #[arg(long, env = "SHELF_GATEWAY_BODY_TIME_MAX", value_name = "TIME", default_value = "20s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = humantime::parse_duration)]
     pub(crate) body_time_max: Duration,
 
     /// Largest path and query; a larger one is answered 414.
-    #[arg(
-        long,
-        env = "SHELF_GATEWAY_TARGET_MAX",
-        value_name = "SIZE",
-        default_value = "8000B",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "SIZE", default_value = "8000B")]
     pub(crate) target_max: ByteSize,
 
     /// Largest header section; a larger one is answered 431. Replicas get about 512 bytes more.
-    #[arg(
-        long,
-        env = "SHELF_GATEWAY_HEADERS_MAX",
-        value_name = "SIZE",
-        default_value = "15KiB",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "SIZE", default_value = "15KiB")]
     pub(crate) headers_max: ByteSize,
 
     /// Longest time for a request's head to arrive, from its first byte; a slower one is answered
     /// 408.
-    #[arg(long, env = "SHELF_GATEWAY_HEAD_TIME_MAX", value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     pub(crate) head_time_max: Duration,
 
     /// Most connections at a time; further ones wait to be accepted.
-    #[arg(
-        long,
-        env = "SHELF_GATEWAY_CONNECTIONS_MAX",
-        value_name = "NUMBER",
-        default_value = "20000",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "NUMBER", default_value = "20000")]
     pub(crate) connections_max: NonZeroUsize,
 
     /// Longest time a connection may be without a request; then it is closed.
-    #[arg(long, env = "SHELF_GATEWAY_IDLE_TIME_MAX", value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
     pub(crate) idle_time_max: Duration,
 
     /// Checks every answer against the OpenAPI document, writes a report to FILE at the end, and
     /// exits with 3 if an answer was undocumented. For tests and rehearsals: it is slow, and waits
     /// for the first replica before it listens.
-    #[arg(long, env = "SHELF_GATEWAY_CHECK_CONTRACT", value_name = "FILE", hide_env_values = true)]
+    #[arg(long, value_name = "FILE")]
     pub(crate) check_contract: Option<PathBuf>,
 
     #[command(subcommand)]

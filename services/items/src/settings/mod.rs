@@ -21,104 +21,68 @@ pub(crate) struct Settings {
     pub(crate) common: Common,
 
     /// The address to listen on. Port 0 lets the system choose; the log tells which.
-    #[arg(
-        long,
-        env = "SHELF_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8000",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
     pub(crate) listen: SocketAddr,
 
     /// Where items are kept: `file:DIRECTORY` on disk, `postgres://USER:PASSWORD@HOST/DATABASE`,
     /// `etcd://HOST,HOST,HOST` (`etcds:` with TLS), or `memory:` until the service ends.
-    #[arg(
-        long,
-        env = "SHELF_STORE",
-        value_name = "URL",
-        default_value = "file:./shelf-data",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "URL", default_value = "file:./shelf-data")]
     pub(crate) store: String,
 
     /// Uses a database also when its settings let it lose acknowledged writes.
-    #[arg(long, env = "SHELF_ALLOW_UNSAFE_STORE", hide_env_values = true)]
+    #[arg(long)]
     pub(crate) allow_unsafe_store: bool,
 
     /// A JSON file that declares collections beside the built-in `items`:
     /// {"books": {"schema": {..}, "require_precondition": true}}. `schema` is a JSON Schema
     /// (2020-12) or the path of a file that holds one.
-    #[arg(long, env = "SHELF_COLLECTIONS", value_name = "FILE", hide_env_values = true)]
+    #[arg(long, value_name = "FILE")]
     pub(crate) collections: Option<PathBuf>,
 
     /// Loads two sample items, `foo` and `bar`, where they are absent.
-    #[arg(long, env = "SHELF_SAMPLES", hide_env_values = true)]
+    #[arg(long)]
     pub(crate) samples: bool,
 
     /// Largest body of a request; a larger one is answered 413.
-    #[arg(
-        long,
-        env = "SHELF_BODY_MAX",
-        value_name = "SIZE",
-        default_value = "1MiB",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "SIZE", default_value = "1MiB")]
     pub(crate) body_max: ByteSize,
 
     /// Longest time for a body to arrive; a slower one is answered 408.
-    #[arg(long, env = "SHELF_BODY_TIME_MAX", value_name = "TIME", default_value = "20s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = humantime::parse_duration)]
     pub(crate) body_time_max: Duration,
 
     /// Longest time for a whole request; a slower one is answered 503.
-    #[arg(long, env = "SHELF_REQUEST_TIME_MAX", value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     pub(crate) request_time_max: Duration,
 
     /// Largest path and query; a larger one is answered 414.
-    #[arg(
-        long,
-        env = "SHELF_TARGET_MAX",
-        value_name = "SIZE",
-        default_value = "8000B",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "SIZE", default_value = "8000B")]
     pub(crate) target_max: ByteSize,
 
     /// Largest header section; a larger one is answered 431.
-    #[arg(
-        long,
-        env = "SHELF_HEADERS_MAX",
-        value_name = "SIZE",
-        default_value = "16KiB",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "SIZE", default_value = "16KiB")]
     pub(crate) headers_max: ByteSize,
 
     /// How long the answer of a request with an `Idempotency-Key` is remembered.
-    #[arg(long, env = "SHELF_IDEMPOTENCY_TIME", value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration, hide_env_values = true)]
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
     pub(crate) idempotency_time: Duration,
 
     /// Most connections at a time; further ones wait to be accepted.
-    #[arg(
-        long,
-        env = "SHELF_CONNECTIONS_MAX",
-        value_name = "NUMBER",
-        default_value = "10000",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "NUMBER", default_value = "10000")]
     pub(crate) connections_max: NonZeroUsize,
 
     /// Longest time for a request's head to arrive, idle time before it included; then the
     /// connection is closed.
-    #[arg(long, env = "SHELF_IDLE_TIME_MAX", value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration, hide_env_values = true)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
     pub(crate) idle_time_max: Duration,
 
     /// Memory for blocks read from disk.
-    #[arg(long, env = "SHELF_CACHE", value_name = "SIZE", default_value_t = ByteSize(store::CACHE_BYTES_DEFAULT), hide_env_values = true)]
+    #[arg(long, value_name = "SIZE", default_value_t = ByteSize(store::CACHE_BYTES_DEFAULT))]
     pub(crate) cache: ByteSize,
 
     /// Checks every answer against the OpenAPI document, writes a report to FILE at the end, and
     /// exits with 3 if an answer was undocumented. For tests and rehearsals: it is slow.
-    #[arg(long, env = "SHELF_CHECK_CONTRACT", value_name = "FILE", hide_env_values = true)]
+    #[arg(long, value_name = "FILE")]
     pub(crate) check_contract: Option<PathBuf>,
 }
 
