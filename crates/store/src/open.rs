@@ -84,7 +84,7 @@ pub enum OpenError {
     },
     /// The directory was written by another version.
     #[error(
-        "{} has the store format {found:?}, and this version reads only {known:?}; open it with the version that wrote it and export the items",
+        "{} has the store format {found:?}, and this version reads only {known:?}; start the version that wrote it on this directory, start this version on an empty one, and copy with scripts/copy-items",
         path.display()
     )]
     UnknownFormat {
@@ -144,7 +144,7 @@ pub enum OpenError {
 ///   `DIR/bug` that is there at the start plants a bug, for those who judge judges: `lost-update`,
 ///   `double-create`, `stale-read` or `dropped-write`.
 ///
-/// It blocks while it reads the disk; recovery after a crash replays at most a few hundred MiB.
+/// It blocks while it reads the disk; recovery after a crash replays about 100 MiB at most.
 ///
 /// # Errors
 /// [`OpenError`]; nothing was changed on disk when the directory is refused.

@@ -3,8 +3,8 @@
 //! ```text
 //! shelf.lock      locked while a process has the store open
 //! shelf.format    one line: the format, and whether creation was finished
-//! shelf.seal      checksums, there only while the store is closed in good order
-//! engine/         fjall's files
+//! journal/        what was written last
+//! trees/          table files of the items and of the remembered answers, and their manifests
 //! ```
 
 use std::fs::{self, File, TryLockError};
@@ -14,13 +14,14 @@ use std::path::{Path, PathBuf};
 use crate::open::OpenError;
 
 /// The format that this version reads and writes.
-const FORMAT: &str = "shelf-store 2";
+const FORMAT: &str = "shelf-store 3";
 /// What the format line ends with until creation was finished.
 const CREATING: &str = " (being created)";
 
 const LOCK_FILE: &str = "shelf.lock";
 const FORMAT_FILE: &str = "shelf.format";
-const ENGINE: &str = "engine";
+const JOURNAL: &str = "journal";
+const TREES: &str = "trees";
 
 /// A directory that this process has locked.
 #[derive(Debug)]
@@ -84,27 +85,36 @@ impl Directory {
         Ok((this, contents))
     }
 
-    /// Where fjall's files are.
-    pub(super) fn engine(&self) -> PathBuf {
-        self.path.join(ENGINE)
-    }
-
     /// The directory itself.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where the journal is.
+    pub(super) fn journal(&self) -> PathBuf {
+        self.path.join(JOURNAL)
+    }
+
+    /// Where the trees are.
+    pub(super) fn trees(&self) -> PathBuf {
+        self.path.join(TREES)
     }
 
     /// Prepares creation: from here on the directory is ours, and whatever a crash leaves in it
     /// is started over.
     pub(super) fn begin_creation(&self) -> Result<(), OpenError> {
         self.write_format(&format!("{FORMAT}{CREATING}\n"))?;
-        let engine = self.engine();
-        match fs::remove_dir_all(&engine) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(failed(&engine, "what an unfinished creation left could not be removed")(error))
+        for folder in [self.journal(), self.trees()] {
+            match fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    let what = "what an unfinished creation left could not be removed";
+                    return Err(failed(&folder, what)(error));
+                }
+                _ => {}
             }
-            _ => Ok(()),
+            create(&folder).map_err(failed(&folder, "the directory could not be created"))?;
         }
+        Ok(())
     }
 
     /// Ends creation: from here on the directory holds a store.

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use domain::{Item, Outcome, Remembered, ReplayKey, Verdict, Write, decide};
-use fjall::Slice;
+use lsm_tree::Slice;
 use tokio::sync::oneshot::Sender;
 
-use super::tree::Tree;
-use crate::codec::{KeyBytes, encode_item};
+use super::engine::{Engine, Entry, TreeName};
+use crate::codec::{KeyBytes, encode_item, encode_remembered};
 use crate::error::{Error, ErrorKind};
 use crate::size::write_bytes;
 
@@ -22,8 +22,8 @@ const GROUP_WRITES_MAX: usize = 4_096;
 /// Writes that were decided and not yet committed, and those who wait for them.
 #[derive(Debug, Default)]
 pub(super) struct Group {
-    /// The state that the group leaves behind, of each id that it changes. fjall gives all entries
-    /// of a batch one sequence number, so an id may be in a batch only once.
+    /// The state that the group leaves behind, of each id that it changes. All entries of a group
+    /// have one sequence number in the trees, so an id may be in it only once.
     changes: HashMap<Slice, Option<Item>>,
     /// What the group's writes leave to be remembered, by idempotency key.
     remembered: HashMap<ReplayKey, Remembered>,
@@ -52,18 +52,18 @@ impl Group {
     /// `may_grow` is false when the disk has no room: what would need some is refused then.
     pub(super) fn decide(
         &mut self,
-        tree: &Tree,
+        engine: &Engine,
         write: &Write,
         may_grow: bool,
     ) -> Result<Verdict, Error> {
         self.writes += 1;
         self.bytes += write_bytes(write);
         let key = KeyBytes::of(&write.key);
-        let remembered = write.idempotency.map(|own| self.recall(tree, &own.key)).transpose()?;
+        let remembered = write.idempotency.map(|own| self.recall(engine, &own.key)).transpose()?;
         let remembered = remembered.flatten();
         let verdict = match self.changes.get(key.as_ref()) {
             Some(changed) => decide(changed.as_ref(), remembered.as_ref(), write),
-            None => decide(tree.get_latest(key.as_ref())?.as_ref(), remembered.as_ref(), write),
+            None => decide(engine.get(&write.key)?.as_ref(), remembered.as_ref(), write),
         };
         let Ok(outcome) = &verdict else { return Ok(verdict) };
         let answer = write.idempotency.zip(write.remember(outcome));
@@ -84,10 +84,10 @@ impl Group {
         Ok(verdict)
     }
 
-    fn recall(&self, tree: &Tree, key: &ReplayKey) -> Result<Option<Remembered>, Error> {
+    fn recall(&self, engine: &Engine, key: &ReplayKey) -> Result<Option<Remembered>, Error> {
         match self.remembered.get(key) {
             Some(answer) => Ok(Some(answer.clone())),
-            None => tree.recall_latest(key),
+            None => engine.recall(key),
         }
     }
 
@@ -101,21 +101,27 @@ impl Group {
         self.answers.push(Answer { reply, results, own });
     }
 
-    /// Hands the changes to fjall.
-    pub(super) fn commit(&mut self, tree: &Tree) -> fjall::Result<()> {
-        let mut batch = tree.batch(self.changes.len() + self.remembered.len());
-        for (key, item) in self.changes.drain() {
-            tree.add(&mut batch, key, item.as_ref().map(|item| encode_item(item).into()));
-        }
-        for (key, answer) in self.remembered.drain() {
-            tree.add_answer(&mut batch, &key, &answer);
-        }
-        batch.commit()
+    /// Takes what the group leaves to be made durable.
+    pub(super) fn take_entries(&mut self) -> Vec<Entry> {
+        let changes = self.changes.drain().map(|(key, item)| {
+            let value = item.as_ref().map(|item| encode_item(item).into());
+            Entry { tree: TreeName::Items, key, value }
+        });
+        let remembered = self.remembered.drain().map(|(key, answer)| {
+            let value = Some(encode_remembered(&answer).into());
+            Entry { tree: TreeName::Answers, key: key.as_bytes().into(), value }
+        });
+        changes.chain(remembered).collect()
     }
 
     /// Tells whether there is anything to make durable.
     pub(super) fn is_unchanged(&self) -> bool {
         self.changes.is_empty() && self.remembered.is_empty()
+    }
+
+    /// Returns about how many bytes the group's writes hold.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Ends the group: tells everybody who waits how it went.

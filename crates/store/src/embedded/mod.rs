@@ -1,24 +1,23 @@
-//! The store in a directory: fjall, one writer thread, group commit.
+//! The store in a directory: a journal, trees, one writer thread, group commit.
 //!
 //! - [`Directory`](directory) says whose the directory is and keeps others out.
-//! - [`Tree`](tree) holds the items. Readers look at what was synced, from any thread, inline.
-//! - [`Writer`](writer) drains the [`Queue`](queue) in [`Group`](group)s, one sync for each.
+//! - [`Engine`](engine) holds the items in trees. Readers look at what is durable, from any thread,
+//!   inline.
+//! - [`Journal`](journal) makes each group of writes durable before it is answered.
+//! - [`Writer`](writer) drains the [`Queue`](queue) in [`Group`](group)s, one write to disk for each.
 //! - [`Disk`](disk) is the seam at which tests fail and delay what a real disk seldom does.
 
 mod directory;
 mod disk;
-mod error;
-mod forget;
+mod engine;
 mod group;
 mod journal;
 mod linger;
 mod queue;
 mod scans;
-mod seal;
 mod space;
 #[cfg(test)]
 mod tests;
-mod tree;
 mod writer;
 
 use std::fmt;
@@ -32,10 +31,10 @@ use tokio::sync::oneshot;
 
 use self::directory::{Contents, Directory};
 use self::disk::{Disk, RealDisk};
-use self::error::guarded;
+use self::engine::{Engine, Recovery, guarded};
+use self::journal::{Journal, SlotSizes};
 use self::queue::{Job, Queue};
 use self::scans::Scans;
-use self::tree::Tree;
 use self::writer::Writer;
 use crate::error::{Error, ErrorKind};
 use crate::open::{OpenError, Options};
@@ -48,10 +47,12 @@ use crate::store::Store;
 /// blocks for as long as that takes.
 pub(crate) struct Embedded {
     queue: Arc<Queue>,
-    writer: Option<JoinHandle<()>>,
+    writer: Option<JoinHandle<Writer>>,
+    /// The threads that write memtables out and merge files.
+    background: Vec<JoinHandle<()>>,
     scans: Arc<Scans>,
     /// `None` only while it is dropped.
-    tree: Option<Arc<Tree>>,
+    engine: Option<Arc<Engine>>,
     /// Released last.
     directory: Directory,
 }
@@ -59,50 +60,81 @@ pub(crate) struct Embedded {
 impl Embedded {
     /// Opens the store in `path`, or creates one when there is nothing.
     pub(crate) fn open(path: &Path, options: &Options) -> Result<Self, OpenError> {
-        Self::open_with(path, options, |directory| {
-            Box::new(RealDisk { directory: directory.to_owned() })
-        })
+        Self::open_with(path, options, |disk| Arc::new(disk))
     }
 
     fn open_with(
         path: &Path,
         options: &Options,
-        disk: impl FnOnce(&Path) -> Box<dyn Disk>,
+        disk: impl FnOnce(RealDisk) -> Arc<dyn Disk>,
     ) -> Result<Self, OpenError> {
         let (directory, contents) = Directory::lock(path)?;
-        let failed = |source| OpenError::Store { path: path.to_owned(), source };
-        let tree = match contents {
-            Contents::Store => {
-                if !seal::verify_and_break(directory.path()).map_err(failed)? {
-                    journal::verify(&directory.engine()).map_err(failed)?;
-                }
-                guarded(|| Tree::open(&directory.engine(), false, options)).map_err(failed)?
-            }
-            Contents::Nothing => {
-                directory.begin_creation()?;
-                let tree =
-                    guarded(|| Tree::open(&directory.engine(), true, options)).map_err(failed)?;
-                directory.end_creation()?;
-                tree
-            }
-        };
-        let (tree, queue) = (Arc::new(tree), Arc::new(Queue::default()));
-        let writer = Writer::new(Arc::clone(&tree), Arc::clone(&queue), disk(directory.path()));
-        let writer = thread::Builder::new()
-            .name("store-writer".to_owned())
-            .spawn(|| writer.run())
-            .map_err(directory::failed(path, "the writer thread could not be started"))?;
-        Ok(Self { queue, writer: Some(writer), scans: Arc::default(), tree: Some(tree), directory })
+        let disk = disk(RealDisk::new(directory.journal()));
+        let create = contents == Contents::Nothing;
+        if create {
+            directory.begin_creation()?;
+        }
+        let opened = guarded(|| {
+            let engine = Engine::open(&directory.trees(), create, options, Arc::clone(&disk))?;
+            let journal = if create {
+                Journal::create(Arc::clone(&disk), SlotSizes::default())?
+            } else {
+                let mut recovery = Recovery::new(&engine);
+                Journal::open(Arc::clone(&disk), SlotSizes::default(), &mut recovery)?
+            };
+            engine.start(journal.last());
+            Ok((Arc::new(engine), journal))
+        });
+        let (engine, journal) =
+            opened.map_err(|source| OpenError::Store { path: path.to_owned(), source })?;
+        if create {
+            directory.end_creation()?;
+        }
+        Self::start(directory, disk, engine, journal)
     }
 
-    fn tree(&self) -> &Arc<Tree> {
-        self.tree.as_ref().expect("it is taken only by drop")
+    /// Starts the threads of a store whose files are in order.
+    fn start(
+        directory: Directory,
+        disk: Arc<dyn Disk>,
+        engine: Arc<Engine>,
+        journal: Journal,
+    ) -> Result<Self, OpenError> {
+        let queue = Arc::new(Queue::default());
+        let writer = Writer::new(Arc::clone(&engine), Arc::clone(&queue), disk, journal);
+        let mut this = Self {
+            queue,
+            writer: None,
+            background: Vec::new(),
+            scans: Arc::default(),
+            engine: Some(Arc::clone(&engine)),
+            directory,
+        };
+        let flushes = Arc::clone(&engine);
+        this.background.push(this.spawn("store-flush", move || flushes.run_flushes())?);
+        this.background.push(this.spawn("store-merge", move || engine.run_merges())?);
+        this.writer = Some(this.spawn("store-writer", || writer.run())?);
+        Ok(this)
+    }
+
+    fn spawn<T: Send + 'static>(
+        &self,
+        name: &str,
+        run: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<JoinHandle<T>, OpenError> {
+        let what = "a thread of the store could not be started";
+        let failed = directory::failed(self.directory.path(), what);
+        thread::Builder::new().name(name.to_owned()).spawn(run).map_err(failed)
+    }
+
+    fn engine(&self) -> &Arc<Engine> {
+        self.engine.as_ref().expect("it is taken only by drop")
     }
 }
 
 impl Store for Embedded {
     fn get(&self, key: &Key) -> Reply<Result<Option<Item>, Error>> {
-        Reply::Ready(guarded(|| self.tree().get(key)))
+        Reply::Ready(guarded(|| self.engine().get(key)))
     }
 
     fn apply(&self, writes: Vec<Write>) -> Reply<Vec<Result<Verdict, Error>>> {
@@ -117,21 +149,21 @@ impl Store for Embedded {
     }
 
     fn recall(&self, key: &ReplayKey) -> Reply<Result<Option<Remembered>, Error>> {
-        Reply::Ready(guarded(|| self.tree().recall(key)))
+        Reply::Ready(guarded(|| self.engine().recall(key)))
     }
 
     /// Runs off the calling thread: a page of large items that are not cached reads the disk for
     /// milliseconds. Outside a runtime there is nobody to hold up, and it runs inline.
     fn list(&self, query: PageQuery) -> Reply<Result<Page, Error>> {
         let Ok(runtime) = Handle::try_current() else {
-            return Reply::Ready(guarded(|| self.tree().list(&query)));
+            return Reply::Ready(guarded(|| self.engine().list(&query)));
         };
-        let (scans, tree) = (Arc::clone(&self.scans), Arc::downgrade(self.tree()));
+        let (scans, engine) = (Arc::clone(&self.scans), Arc::downgrade(self.engine()));
         let scan = runtime.spawn_blocking(move || {
             let closed = || Error::new(ErrorKind::Unavailable, "the store is closed");
             let _running = scans.begin().ok_or_else(closed)?;
-            let tree = tree.upgrade().ok_or_else(closed)?;
-            guarded(|| tree.list(&query))
+            let engine = engine.upgrade().ok_or_else(closed)?;
+            guarded(|| engine.list(&query))
         });
         Reply::later(async move {
             let failed = |error| {
@@ -164,19 +196,21 @@ fn writer_gone() -> Error {
 impl Drop for Embedded {
     fn drop(&mut self) {
         self.queue.close();
-        if let Some(Err(_)) = self.writer.take().map(JoinHandle::join) {
-            tracing::error!("the writer thread panicked");
+        let writer = self.writer.take().map(JoinHandle::join);
+        if let Some(engine) = &self.engine {
+            engine.close();
+        }
+        for thread in self.background.drain(..) {
+            // It catches what panics, and says so when it gives up.
+            let _ = thread.join();
+        }
+        match writer {
+            Some(Ok(writer)) => writer.close(),
+            Some(Err(_)) => tracing::error!("the writer thread panicked"),
+            None => {}
         }
         self.scans.close();
-        // The engine is closed before its files are sealed.
-        self.tree = None;
-        if let Err(error) = seal::set(self.directory.path()) {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(
-                error,
-                "the closed store could not be sealed; it is as after a crash, and nothing is lost"
-            );
-        }
+        self.engine = None;
     }
 }
 

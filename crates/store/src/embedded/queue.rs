@@ -1,7 +1,7 @@
 //! What callers hand to the writer thread.
 
 use std::mem;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::{Verdict, Write};
 use parking_lot::{Condvar, Mutex};
@@ -43,6 +43,17 @@ impl Job {
             Self::Check { .. } => (0, 0),
         }
     }
+}
+
+/// What the writer got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// Jobs.
+    Jobs,
+    /// Nothing came in time.
+    Nothing,
+    /// Nothing waits and nothing will come.
+    Closed,
 }
 
 /// A bounded queue with one consumer.
@@ -115,10 +126,13 @@ impl Queue {
     }
 
     /// Takes everything that waits into `jobs`, which is empty. Waits for company as `wait` says,
-    /// and then for as long as there is nothing.
-    ///
-    /// Returns false when nothing waits and nothing will come: the queue is closed.
-    pub(super) fn take(&self, jobs: &mut Vec<Job>, wait: Option<Wait>) -> bool {
+    /// and then for as long as there is nothing, or until `idle_max` has passed.
+    pub(super) fn take(
+        &self,
+        jobs: &mut Vec<Job>,
+        wait: Option<Wait>,
+        idle_max: Option<Duration>,
+    ) -> Taken {
         let mut state = self.state.lock();
         if let Some(Wait { wanted, patience }) = wait {
             let until = Instant::now() + patience;
@@ -129,14 +143,23 @@ impl Queue {
                 }
             }
         }
+        let idle_until = idle_max.map(|idle_max| Instant::now() + idle_max);
         while state.open && state.jobs.is_empty() {
             state.wanted = 1;
-            self.wake_writer.wait(&mut state);
+            match idle_until {
+                None => self.wake_writer.wait(&mut state),
+                Some(until) if self.wake_writer.wait_until(&mut state, until).timed_out() => break,
+                Some(_) => {}
+            }
         }
         state.wanted = NONE_WANTED;
         (state.writes, state.bytes) = (0, 0);
         mem::swap(&mut state.jobs, jobs);
-        !jobs.is_empty()
+        match (jobs.is_empty(), state.open) {
+            (false, _) => Taken::Jobs,
+            (true, true) => Taken::Nothing,
+            (true, false) => Taken::Closed,
+        }
     }
 
     /// Returns how many jobs wait.
@@ -148,8 +171,6 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use domain::{Change, CollectionName, ItemId, Key};
-
-    use std::time::Duration;
 
     use tokio::sync::oneshot;
 
@@ -167,7 +188,7 @@ mod tests {
         let queue = Queue::default();
         queue.push(job(WRITES_MAX)).unwrap();
         assert_eq!(queue.push(job(1)).expect_err("it is full").kind(), ErrorKind::Overloaded);
-        assert!(queue.take(&mut Vec::new(), None));
+        assert_eq!(queue.take(&mut Vec::new(), None, None), Taken::Jobs);
         queue.push(job(1)).expect("there is room again");
     }
 
@@ -184,8 +205,8 @@ mod tests {
         queue.push(job(1)).unwrap();
         queue.close();
         assert_eq!(queue.push(job(1)).expect_err("it is closed").kind(), ErrorKind::Unavailable);
-        assert!(queue.take(&mut Vec::new(), None));
-        assert!(!queue.take(&mut Vec::new(), None));
+        assert_eq!(queue.take(&mut Vec::new(), None, None), Taken::Jobs);
+        assert_eq!(queue.take(&mut Vec::new(), None, None), Taken::Closed);
     }
 
     #[test]
@@ -193,9 +214,11 @@ mod tests {
         let queue = Queue::default();
         queue.push(job(1)).unwrap();
         let mut jobs = Vec::new();
-        assert!(
-            queue.take(&mut jobs, Some(Wait { wanted: 2, patience: Duration::from_millis(1) }))
-        );
+        let wait = Wait { wanted: 2, patience: Duration::from_millis(1) };
+        assert_eq!(queue.take(&mut jobs, Some(wait), None), Taken::Jobs);
         assert_eq!(jobs.len(), 1);
+        jobs.clear();
+        let idle_max = Some(Duration::from_millis(1));
+        assert_eq!(queue.take(&mut jobs, None, idle_max), Taken::Nothing);
     }
 }

@@ -1,43 +1,40 @@
 //! The thread that writes: group commit.
 //!
-//! It takes everything that waits, decides it write by write, commits the changes as one batch,
-//! syncs once, shows the result to readers, and then answers everybody.
+//! It takes everything that waits, decides it write by write, puts the changes into the journal as
+//! one frame, brings them into the trees, shows the result to readers, and then answers everybody.
 //!
 //! Nothing is answered on the strength of what could still be lost. What a write is decided
-//! against was synced before (there is no other writer, and a group is answered before the next
-//! one is decided) or is part of the same group and answered after the same sync. So a group that
-//! changes nothing needs no sync.
+//! against is durable (there is no other writer, and a group is answered before the next one is
+//! decided) or is part of the same group and answered after the same write to disk. So a group that
+//! changes nothing needs none.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::disk::Disk;
+use super::engine::{Blocked, Engine};
 use super::group::{Group, settle};
+use super::journal::{AppendError, Frame, Journal};
 use super::linger::Linger;
-use super::queue::{Job, Queue};
+use super::queue::{Job, Queue, Taken};
 use super::space::Space;
-use super::tree::Tree;
 use crate::error::{Error, ErrorKind};
 
-/// Memtables that wait to be written out before the writer waits for them. fjall itself waits at
-/// four, in a loop that never ends when its own threads have died; one earlier, and it never comes
-/// to that.
-const SEALED_MAX: usize = 2;
-
-/// Files that wait to be merged before the writer waits for them; fjall's endless loop begins at
-/// 30.
-const UNMERGED_MAX: usize = 27;
-
-/// How often the writer looks whether the engine has caught up.
-const BACKLOG_POLL: Duration = Duration::from_millis(1);
+/// After so much time without a write the journal gets an empty frame. It proves that the one
+/// before was durable: should that be damaged one day, it cannot be taken for a torn one.
+const IDLE: Duration = Duration::from_millis(10);
 
 /// The state of the writer thread.
 pub(super) struct Writer {
-    tree: Arc<Tree>,
+    engine: Arc<Engine>,
     queue: Arc<Queue>,
-    disk: Box<dyn Disk>,
+    disk: Arc<dyn Disk>,
+    journal: Journal,
+    /// Used again for each group.
+    frame: Frame,
+    /// Whether the journal's last frame holds writes.
+    unproven: bool,
     group: Group,
     linger: Linger,
     space: Space,
@@ -48,30 +45,60 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(tree: Arc<Tree>, queue: Arc<Queue>, disk: Box<dyn Disk>) -> Self {
-        let (group, linger, space) = (Group::default(), Linger::default(), Space::default());
-        Self { tree, queue, disk, group, linger, space, waiting: 0, poisoned: None }
+    pub(super) fn new(
+        engine: Arc<Engine>,
+        queue: Arc<Queue>,
+        disk: Arc<dyn Disk>,
+        journal: Journal,
+    ) -> Self {
+        Self {
+            engine,
+            queue,
+            disk,
+            journal,
+            frame: Frame::default(),
+            unproven: false,
+            group: Group::default(),
+            linger: Linger::default(),
+            space: Space::default(),
+            waiting: 0,
+            poisoned: None,
+        }
     }
 
     /// Works until the queue is closed and empty.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(mut self) -> Self {
         let mut jobs = Vec::new();
         loop {
             let wait = self.linger.wait();
-            if !self.queue.take(&mut jobs, wait) {
-                break;
+            let idle_max = self.unproven.then_some(IDLE);
+            match self.queue.take(&mut jobs, wait, idle_max) {
+                Taken::Jobs => {
+                    if let Some(wait) = wait {
+                        self.linger.waited(wait, jobs.len());
+                    }
+                    self.work(&mut jobs);
+                }
+                Taken::Nothing => self.prove_last(),
+                Taken::Closed => return self,
             }
-            if let Some(wait) = wait {
-                self.linger.waited(wait, jobs.len());
-            }
-            self.work(&mut jobs);
+        }
+    }
+
+    /// Closes the journal. Everything that could be written out is.
+    pub(super) fn close(mut self) {
+        // Also where nothing was written: the frame states the checkpoint, so that nothing is
+        // replayed at the next start.
+        if self.poisoned.is_none() && self.engine.checkpoint() < self.journal.last() {
+            self.prove_last();
         }
     }
 
     fn work(&mut self, jobs: &mut Vec<Job>) {
         let came = jobs.len();
-        // A panic comes from the engine, whose state is then unknown. Those whose jobs unwind away
-        // learn that the outcome is unknown; those who come later, that the store is poisoned.
+        // A panic comes from the trees or the disk, whose state is then unknown. Those whose jobs
+        // unwind away learn that the outcome is unknown; those who come later, that the store is
+        // poisoned.
         if catch_unwind(AssertUnwindSafe(|| self.decide_all(jobs))).is_err() {
             jobs.clear();
             self.group.abandon();
@@ -97,9 +124,9 @@ impl Writer {
                         results.push(match &self.poisoned {
                             Some(error) => Err(error.clone()),
                             None => self.group.decide(
-                                &self.tree,
+                                &self.engine,
                                 &write,
-                                self.space.has_room(&mut *self.disk),
+                                self.space.has_room(&*self.disk),
                             ),
                         });
                     }
@@ -114,8 +141,8 @@ impl Writer {
     fn end_group(&mut self) -> Result<(), Error> {
         let committed = if self.group.is_unchanged() { Ok(()) } else { self.commit() };
         match &committed {
-            Ok(()) => {}
-            Err(error) => self.poison(error),
+            Err(error) if !is_passing(error) => self.poison(error),
+            _ => {}
         }
         self.waiting = self.queue.len();
         self.group.end(&committed);
@@ -123,38 +150,58 @@ impl Writer {
     }
 
     fn commit(&mut self) -> Result<(), Error> {
-        let refused = |error| {
-            Error::with_source(
-                ErrorKind::Poisoned,
-                "the storage engine accepts no more writes",
-                error,
-            )
-        };
-        let unknown = |error| {
-            Error::with_source(ErrorKind::Unknown, "the write may not have reached the disk", error)
-        };
-        self.wait_for_engine().map_err(refused)?;
-        self.group.commit(&self.tree).map_err(|error| match error {
-            // fjall says so before it writes anything.
-            fjall::Error::Poisoned => refused(error),
-            _ => unknown(error),
-        })?;
+        self.engine.check()?;
+        self.engine.backlog().admit(self.group.bytes() as u64).map_err(
+            |blocked| match blocked {
+                Blocked::LacksRoom => no_room(),
+                Blocked::Behind => {
+                    Error::new(ErrorKind::Overloaded, "the disk is too slow for so many writes")
+                }
+            },
+        )?;
+        self.engine.check()?;
+        let entries = self.group.take_entries();
+        self.frame.clear();
+        entries.iter().for_each(|entry| entry.push_to(&mut self.frame));
+        let number = self.engine.next_number();
         let started = Instant::now();
-        self.disk.sync(&self.tree).map_err(unknown)?;
+        let frame = self.append(number).inspect_err(|_| self.engine.withdraw())?;
         self.linger.synced(started.elapsed());
-        self.tree.publish();
+        self.unproven = true;
+        self.engine.commit(entries, number, frame, self.frame.journal_bytes());
         Ok(())
     }
 
-    /// Waits while the engine is so far behind that its memory would grow.
-    fn wait_for_engine(&self) -> fjall::Result<()> {
-        loop {
-            let (sealed, unmerged) = self.tree.backlog();
-            if sealed <= SEALED_MAX && unmerged <= UNMERGED_MAX {
-                return Ok(());
+    fn append(&mut self, number: u64) -> Result<u64, Error> {
+        let checkpoint = self.engine.checkpoint();
+        self.journal.append(&mut self.frame, number, checkpoint).map_err(|error| match error {
+            AppendError::NoRoom(error) => {
+                // A higher checkpoint frees a part of the journal.
+                self.engine.seal();
+                Error::with_source(ErrorKind::Full, NO_ROOM, error)
             }
-            self.tree.accepts_writes()?;
-            thread::park_timeout(BACKLOG_POLL);
+            AppendError::Failed(error) => Error::with_source(
+                ErrorKind::Unknown,
+                "the write may not have reached the disk",
+                error,
+            ),
+        })
+    }
+
+    /// Writes an empty frame, which proves that the one before was durable and states the
+    /// checkpoint.
+    fn prove_last(&mut self) {
+        self.unproven = false;
+        if self.poisoned.is_some() {
+            return;
+        }
+        self.frame.clear();
+        let number = self.engine.next_number();
+        let appended = self.append(number);
+        self.engine.withdraw();
+        match appended {
+            Err(error) if !is_passing(&error) => self.poison(&error),
+            _ => {}
         }
     }
 
@@ -162,23 +209,13 @@ impl Writer {
         if let Some(error) = &self.poisoned {
             return Err(error.clone());
         }
-        self.tree.accepts_writes().map_err(|error| {
-            Error::with_source(
-                ErrorKind::Poisoned,
-                "the storage engine accepts no more writes",
-                error,
-            )
-        })?;
-        if self.space.has_room(&mut *self.disk) {
-            Ok(())
-        } else {
-            Err(Error::new(ErrorKind::Full, "the disk has no room left"))
-        }
+        self.engine.check()?;
+        if self.space.has_room(&*self.disk) { Ok(()) } else { Err(no_room()) }
     }
 
-    /// Accepts no more writes: after a failed sync nobody knows what of the last group is on disk,
-    /// and a later sync that succeeds would not tell (the kernel forgets pages that it failed to
-    /// write).
+    /// Accepts no more writes: after a failed write to disk nobody knows what of the last group is
+    /// there, and a later one that succeeds would not tell (the kernel forgets pages that it failed
+    /// to write).
     fn poison(&mut self, cause: &Error) {
         if self.poisoned.is_none() {
             tracing::error!(
@@ -190,4 +227,15 @@ impl Writer {
             self.poisoned = Some(Error::with_source(ErrorKind::Poisoned, message, cause.clone()));
         }
     }
+}
+
+const NO_ROOM: &str = "the disk has no room left";
+
+fn no_room() -> Error {
+    Error::new(ErrorKind::Full, NO_ROOM)
+}
+
+/// Tells whether a group failed before anything of it was submitted, for a reason that passes.
+fn is_passing(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Full | ErrorKind::Overloaded)
 }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::super::engine::{Entry, TreeName};
+use super::super::journal::BLOCK_BYTES;
 use super::lifetime::copy_folder;
 use super::*;
 use crate::error::ErrorKind;
@@ -23,7 +25,7 @@ fn right_or_refused(directory: &Path) -> Result<(), String> {
     }
     let query =
         domain::PageQuery { collection: key("0").collection, after: None, items_max: 1_000 };
-    match store.tree().list(&query) {
+    match store.engine().list(&query) {
         Ok(page) if page.items.len() != ITEMS => {
             Err(format!("{} items are listed", page.items.len()))
         }
@@ -52,7 +54,7 @@ fn flip_everywhere(filled: &Path) {
     let mut state = 42_u64;
     for path in paths {
         let name = path.strip_prefix(filled).unwrap();
-        // What fjall allocates in advance is zeros, which nobody reads.
+        // Most of the journal is zeroes.
         let used =
             fs::read(&path).unwrap().iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         for _ in 0..6.min(used) {
@@ -92,7 +94,7 @@ fn a_flipped_byte_in_a_closed_store_is_never_answered() {
 fn a_flipped_byte_in_a_closed_store_with_tables_is_never_answered() {
     let directory = filled();
     let store = open(&directory);
-    store.tree().write_out();
+    store.engine().write_out();
     drop(store);
     right_or_refused(directory.path()).unwrap();
     flip_everywhere(directory.path());
@@ -102,11 +104,10 @@ fn a_flipped_byte_in_a_closed_store_with_tables_is_never_answered() {
 fn a_value_that_shelf_did_not_write_is_corrupt() {
     let directory = filled();
     let store = open(&directory);
-    let tree = store.tree();
-    let mut batch = tree.batch(1);
-    tree.add(&mut batch, b"items\0short".into(), Some(b"short".into()));
-    batch.commit().unwrap();
-    tree.publish();
+    let key = b"items\0short".into();
+    let entry = Entry { tree: TreeName::Items, key, value: Some(b"short".into()) };
+    let number = store.engine().next_number();
+    store.engine().commit([entry], number, 1, 0);
     assert_eq!(get(&store, "short").expect_err("it is damaged").kind(), ErrorKind::Corrupt);
     assert_eq!(
         apply(&store, put("short", 1)).expect_err("it is damaged").kind(),
@@ -115,75 +116,80 @@ fn a_value_that_shelf_did_not_write_is_corrupt() {
     assert_eq!(get(&store, "1").unwrap(), Some(item(1)), "the others are not");
 }
 
-/// Fills a store and returns what a crash would leave of it, with the number of journal bytes that
-/// are written.
-fn crashed() -> (tempfile::TempDir, usize) {
+/// Fills a store and returns what a crash would leave of it, with the places of the blocks of the
+/// journal that hold frames.
+fn crashed() -> (tempfile::TempDir, Vec<usize>) {
     let (directory, copy) = (directory(), super::directory());
     let store = open(&directory);
     for n in 0..ITEMS {
         apply(&store, put(&n.to_string(), n)).unwrap().unwrap();
     }
     copy_folder(directory.path(), copy.path());
-    let journal = fs::read(copy.path().join("engine/0.jnl")).unwrap();
-    let written = journal.iter().rposition(|byte| *byte != 0).unwrap() + 1;
-    // Without what is allocated in advance a copy is quick.
-    fs::write(copy.path().join("engine/0.jnl"), &journal[..written]).unwrap();
-    (copy, written)
+    let journal = fs::read(copy.path().join(SEGMENT)).unwrap();
+    let blocks = journal.chunks_exact(BLOCK_BYTES).enumerate().skip(1);
+    let frames = blocks.filter(|(_, block)| block.iter().any(|byte| *byte != 0));
+    let frames = frames.map(|(place, _)| place * BLOCK_BYTES).collect();
+    (copy, frames)
 }
 
+const SEGMENT: &str = "journal/0.segment";
+
 #[test]
-fn a_journal_damaged_before_its_last_batch_is_not_taken_for_a_torn_one() {
-    let (crashed, written) = crashed();
-    let journal = fs::read(crashed.path().join("engine/0.jnl")).unwrap();
-    let last_batch = written * (ITEMS - 1) / ITEMS - 20;
-    for at in (0..last_batch).step_by(37) {
+fn a_journal_damaged_before_its_last_group_is_not_taken_for_a_torn_one() {
+    let (crashed, frames) = crashed();
+    let journal = fs::read(crashed.path().join(SEGMENT)).unwrap();
+    for at in (0..frames[frames.len() - 2]).step_by(1_037) {
         let damaged = directory();
         copy_folder(crashed.path(), damaged.path());
         let mut journal = journal.clone();
         journal[at] ^= 1 << (at % 8);
-        fs::write(damaged.path().join("engine/0.jnl"), journal).unwrap();
+        fs::write(damaged.path().join(SEGMENT), journal).unwrap();
         if let Err(wrong) = right_or_refused(damaged.path()) {
             panic!("with byte {at} of the journal flipped {wrong}");
         }
     }
 }
 
+/// The file system may have written a part of the last block only, in any order.
 #[test]
-fn a_torn_last_batch_is_forgotten_and_the_others_are_kept() {
-    let (crashed, written) = crashed();
-    let journal = fs::read(crashed.path().join("engine/0.jnl")).unwrap();
-    for cut in [1, 3, 4, 12, 40, 80] {
-        for padding in [0, 4_096] {
-            let torn = directory();
-            copy_folder(crashed.path(), torn.path());
-            let mut journal = journal[..written - cut].to_vec();
-            journal.resize(journal.len() + padding, 0);
-            fs::write(torn.path().join("engine/0.jnl"), journal).unwrap();
-            let store = open(&torn);
-            for n in 0..ITEMS - 1 {
-                assert_eq!(get(&store, &n.to_string()).unwrap(), Some(item(n)));
-            }
-            assert_eq!(
-                get(&store, &(ITEMS - 1).to_string()).unwrap(),
-                None,
-                "as if it had not been sent"
-            );
-            apply(&store, put("new", 1)).unwrap().unwrap();
-            drop(store);
-            assert_eq!(get(&open(&torn), "new").unwrap(), Some(item(1)));
+fn a_torn_last_group_is_left_out_and_the_others_are_kept() {
+    let (crashed, frames) = crashed();
+    // The very last frame may be the empty one that follows an idle moment.
+    let journal = fs::read(crashed.path().join(SEGMENT)).unwrap();
+    let last = frames[ITEMS - 1];
+    for wiped in [0..512, 0..BLOCK_BYTES, 40..60, BLOCK_BYTES - 100..BLOCK_BYTES, 512..BLOCK_BYTES]
+    {
+        let torn = directory();
+        copy_folder(crashed.path(), torn.path());
+        let mut journal = journal.clone();
+        journal[last + BLOCK_BYTES..].fill(0);
+        journal[last + wiped.start..last + wiped.end].fill(0);
+        // Where there were zeroes all is as before.
+        let is_torn = journal[last..last + BLOCK_BYTES]
+            != fs::read(crashed.path().join(SEGMENT)).unwrap()[last..last + BLOCK_BYTES];
+        fs::write(torn.path().join(SEGMENT), journal).unwrap();
+        let store = open(&torn);
+        for n in 0..ITEMS - 1 {
+            assert_eq!(get(&store, &n.to_string()).unwrap(), Some(item(n)));
         }
+        let left = get(&store, &(ITEMS - 1).to_string()).unwrap();
+        assert_eq!(left.is_none(), is_torn, "as if it had not been sent");
+        apply(&store, put("new", 1)).unwrap().unwrap();
+        drop(store);
+        assert_eq!(get(&open(&torn), "new").unwrap(), Some(item(1)));
     }
 }
 
-/// A disk writes the pages of a batch in any order: the end can be there without the middle.
 #[test]
-fn a_last_batch_with_a_hole_is_forgotten() {
-    let (crashed, written) = crashed();
-    let path = crashed.path().join("engine/0.jnl");
-    let mut journal = fs::read(&path).unwrap();
-    journal[written - 40..written - 20].fill(0);
-    fs::write(&path, journal).unwrap();
-    let store = open(&crashed);
-    assert_eq!(get(&store, &(ITEMS - 2).to_string()).unwrap(), Some(item(ITEMS - 2)));
-    assert_eq!(get(&store, &(ITEMS - 1).to_string()).unwrap(), None);
+fn a_segment_that_was_cut_off_is_refused_with_its_name() {
+    let (crashed, frames) = crashed();
+    for len in [0, 100, BLOCK_BYTES, frames[3], frames[ITEMS - 1]] {
+        let cut = directory();
+        copy_folder(crashed.path(), cut.path());
+        let segment = fs::File::options().write(true).open(cut.path().join(SEGMENT)).unwrap();
+        segment.set_len(len as u64).unwrap();
+        let error = Embedded::open(cut.path(), &Options::default()).expect_err("it is refused");
+        let cause = std::error::Error::source(&error).expect("there is a cause").to_string();
+        assert!(cause.contains("0.segment"), "{cause}");
+    }
 }

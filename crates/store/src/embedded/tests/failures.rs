@@ -1,5 +1,6 @@
 //! Disks that fail, are slow, or are full.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,21 +10,27 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use domain::{Change, Outcome, Refusal};
 use parking_lot::Mutex;
 
-use super::super::disk::Disk;
-use super::super::tree::Tree;
+use super::super::disk::{Disk, RealDisk, Slot};
 use super::*;
 use crate::error::{ErrorKind, Retry};
 use crate::reply::Reply;
 
-/// A disk that does what a test says.
+/// What a test says to a disk.
 #[derive(Clone, Debug)]
 struct Switches {
     fails: Arc<AtomicBool>,
     panics: Arc<AtomicBool>,
     free: Arc<AtomicU64>,
-    syncs: Arc<AtomicUsize>,
-    /// Each sync waits for a message, while there is a receiver.
+    writes: Arc<AtomicUsize>,
+    /// Each write waits for a message, while there is a receiver.
     gate: Arc<Mutex<Option<Receiver<()>>>>,
+}
+
+/// A disk that does what a test says.
+#[derive(Debug)]
+struct SwitchedDisk {
+    switches: Switches,
+    disk: RealDisk,
 }
 
 impl Switches {
@@ -32,14 +39,17 @@ impl Switches {
             fails: Arc::default(),
             panics: Arc::default(),
             free: Arc::new(AtomicU64::new(u64::MAX)),
-            syncs: Arc::default(),
+            writes: Arc::default(),
             gate: Arc::default(),
         }
     }
 
     fn open(&self, path: &Path) -> Embedded {
-        let disk = Box::new(self.clone());
-        Embedded::open_with(path, &Options::default(), |_| disk).unwrap()
+        let switches = self.clone();
+        Embedded::open_with(path, &Options::default(), |disk| {
+            Arc::new(SwitchedDisk { switches, disk })
+        })
+        .unwrap()
     }
 
     fn close_gate(&self) -> Sender<()> {
@@ -47,23 +57,42 @@ impl Switches {
         *self.gate.lock() = Some(receiver);
         sender
     }
+
+    /// Waits until the journal was idle: the last write is followed by an empty one.
+    fn wait_until_idle(&self, after: usize) {
+        while self.writes.load(Ordering::Relaxed) < after {
+            std::thread::yield_now();
+        }
+    }
 }
 
-impl Disk for Switches {
-    fn sync(&mut self, tree: &Tree) -> fjall::Result<()> {
-        self.syncs.fetch_add(1, Ordering::Relaxed);
-        if let Some(gate) = &*self.gate.lock() {
-            let _ = gate.recv();
-        }
-        assert!(!self.panics.load(Ordering::Relaxed), "the disk panics as it was told");
-        if self.fails.load(Ordering::Relaxed) {
-            return Err(fjall::Error::Io(io::Error::other("the disk fails as it was told")));
-        }
-        tree.sync()
+impl Disk for SwitchedDisk {
+    fn slots(&self) -> io::Result<BTreeMap<Slot, u64>> {
+        self.disk.slots()
     }
 
-    fn free_bytes(&mut self) -> io::Result<u64> {
-        Ok(self.free.load(Ordering::Relaxed))
+    fn create(&self, slot: Slot, blocks: u32) -> io::Result<()> {
+        self.disk.create(slot, blocks)
+    }
+
+    fn read(&self, slot: Slot, at: u32, bytes: &mut [u8]) -> io::Result<()> {
+        self.disk.read(slot, at, bytes)
+    }
+
+    fn write(&self, slot: Slot, at: u32, bytes: &[u8]) -> io::Result<()> {
+        self.switches.writes.fetch_add(1, Ordering::Relaxed);
+        if let Some(gate) = &*self.switches.gate.lock() {
+            let _ = gate.recv();
+        }
+        assert!(!self.switches.panics.load(Ordering::Relaxed), "the disk panics as it was told");
+        if self.switches.fails.load(Ordering::Relaxed) {
+            return Err(io::Error::other("the disk fails as it was told"));
+        }
+        self.disk.write(slot, at, bytes)
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        Ok(self.switches.free.load(Ordering::Relaxed))
     }
 }
 
@@ -119,11 +148,13 @@ fn a_panic_in_the_engine_poisons_the_store() {
 fn a_write_is_seen_only_after_its_sync() {
     let (directory, disk) = (directory(), Switches::new());
     let store = disk.open(directory.path());
+    let before = disk.writes.load(Ordering::Relaxed);
     apply(&store, put("a", 1)).unwrap().unwrap();
+    disk.wait_until_idle(before + 2);
     let gate = disk.close_gate();
-    let before = disk.syncs.load(Ordering::Relaxed);
+    let before = disk.writes.load(Ordering::Relaxed);
     let reply = store.apply(vec![put("a", 2)]);
-    while disk.syncs.load(Ordering::Relaxed) == before {
+    while disk.writes.load(Ordering::Relaxed) == before {
         std::thread::yield_now();
     }
     assert_eq!(get(&store, "a").unwrap(), Some(item(1)), "it could still be lost");
@@ -137,9 +168,9 @@ fn writes_that_come_during_a_sync_share_the_next_one() {
     let (directory, disk) = (directory(), Switches::new());
     let store = disk.open(directory.path());
     let gate = disk.close_gate();
-    let before = disk.syncs.load(Ordering::Relaxed);
+    let before = disk.writes.load(Ordering::Relaxed);
     let mut replies = vec![store.apply(vec![put("first", 0)])];
-    while disk.syncs.load(Ordering::Relaxed) == before {
+    while disk.writes.load(Ordering::Relaxed) == before {
         std::thread::yield_now();
     }
     replies.extend((0..100).map(|n| store.apply(vec![put(&n.to_string(), n)])));
@@ -148,21 +179,23 @@ fn writes_that_come_during_a_sync_share_the_next_one() {
     for reply in replies {
         assert!(matches!(runtime().block_on(reply)[0], Ok(Ok(Outcome::Created(_)))));
     }
-    assert_eq!(disk.syncs.load(Ordering::Relaxed) - before, 2);
+    assert_eq!(disk.writes.load(Ordering::Relaxed) - before, 2);
 }
 
 #[test]
 fn what_changes_nothing_needs_no_sync() {
     let (directory, disk) = (directory(), Switches::new());
     let store = disk.open(directory.path());
+    let before = disk.writes.load(Ordering::Relaxed);
     apply(&store, put("a", 1)).unwrap().unwrap();
-    let before = disk.syncs.load(Ordering::Relaxed);
+    disk.wait_until_idle(before + 2);
+    let before = disk.writes.load(Ordering::Relaxed);
     assert!(matches!(apply(&store, put("a", 1)), Ok(Ok(Outcome::Unchanged(_)))));
     assert_eq!(
         apply(&store, Write { change: Change::Delete, ..put("b", 1) }).unwrap(),
         Err(Refusal::NotFound)
     );
-    assert_eq!(disk.syncs.load(Ordering::Relaxed), before);
+    assert_eq!(disk.writes.load(Ordering::Relaxed), before);
 }
 
 #[test]

@@ -29,13 +29,13 @@ fn everything_survives_being_written_out_and_merged() {
     let directory = directory();
     for round in 0..3 {
         let store = open(&directory);
-        // Enough files for fjall to merge them, over the same ids.
+        // Enough files for some to be merged, over the same ids.
         for part in 0..4 {
             let writes =
                 (0..ITEMS).filter(|n| n % 4 == part).map(|n| put(&n.to_string(), n + round));
             let results = runtime().block_on(store.apply(writes.collect()));
             assert!(results.into_iter().all(|result| result.unwrap().is_ok()));
-            store.tree().write_out();
+            store.engine().write_out();
         }
         for n in 0..ITEMS {
             assert_eq!(get(&store, &n.to_string()).unwrap(), Some(item(n + round)), "{n}");
@@ -86,7 +86,7 @@ async fn a_scan_in_flight_does_not_keep_the_directory_open() {
 
 #[test]
 fn a_copy_of_an_open_store_opens_with_everything_acknowledged() {
-    // What a crash leaves: files that nobody closed, without a seal.
+    // What a crash leaves: files that nobody closed.
     let (directory, copy) = (directory(), super::directory());
     let store = open(&directory);
     for n in 0..200 {
@@ -133,7 +133,7 @@ fn what_is_remembered_is_there_after_reopening() {
             let outcome = apply(&store, keyed(n, u64::MAX)).unwrap().unwrap();
             assert_eq!(matches!(outcome, Outcome::Replayed(_)), round > 0, "{n} in round {round}");
         }
-        store.tree().write_out();
+        store.engine().write_out();
     }
 }
 
@@ -146,10 +146,8 @@ fn what_is_over_is_forgotten_when_files_are_merged() {
     let places: Vec<_> = writes.iter().map(|write| write.idempotency.unwrap().key).collect();
     let results = runtime().block_on(store.apply(writes));
     assert!(results.into_iter().all(|result| result.unwrap().is_ok()));
-    store.tree().write_out();
-    store.tree().merge();
-    // Readers look at the files of the latest group.
-    apply(&store, put("after", 0)).unwrap().unwrap();
+    store.engine().write_out();
+    store.engine().merge_everything();
     for (n, place) in places.iter().enumerate() {
         let remembered = runtime().block_on(store.recall(place)).unwrap();
         assert_eq!(remembered.is_some(), n % 2 == 1, "{n}");

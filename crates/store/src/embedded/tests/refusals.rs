@@ -44,9 +44,10 @@ fn another_process_cannot_open_the_directory() {
 fn an_unknown_format_is_refused_with_both_named() {
     let directory = directory();
     drop(open(&directory));
-    fs::write(directory.path().join("shelf.format"), "shelf-store 3\n").unwrap();
+    fs::write(directory.path().join("shelf.format"), "shelf-store 2\n").unwrap();
     let message = refusal(directory.path()).to_string();
-    assert!(message.contains("shelf-store 3") && message.contains("shelf-store 2"), "{message}");
+    assert!(message.contains("shelf-store 2") && message.contains("shelf-store 3"), "{message}");
+    assert!(message.contains("scripts/copy-items"), "{message}");
 }
 
 #[test]
@@ -81,7 +82,7 @@ fn creation_that_a_crash_cut_off_is_started_over() {
     let format = directory.path().join("shelf.format");
     let line = fs::read_to_string(&format).unwrap();
     fs::write(&format, format!("{} (being created)\n", line.trim_end())).unwrap();
-    fs::remove_file(directory.path().join("engine/version")).unwrap();
+    fs::remove_file(directory.path().join("trees/items/current")).unwrap();
     assert_eq!(get(&open(&directory), "a").unwrap(), None);
     // Even before the format was written for the first time.
     let directory = super::directory();
@@ -92,14 +93,19 @@ fn creation_that_a_crash_cut_off_is_started_over() {
 
 #[test]
 fn a_store_whose_data_is_missing_is_damaged_and_not_empty() {
-    let directory = directory();
-    drop(open(&directory));
-    fs::remove_dir_all(directory.path().join("engine")).unwrap();
-    for file in ["shelf.seal", "nothing"] {
+    for missing in
+        ["journal", "trees", "trees/items", "trees/answers/current", "trees/items/tables"]
+    {
+        let directory = directory();
+        let store = open(&directory);
+        apply(&store, put("a", 1)).unwrap().unwrap();
+        store.engine().write_out();
+        drop(store);
+        let path = directory.path().join(missing);
+        if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
         let OpenError::Store { source, .. } = refusal(directory.path()) else {
             panic!("it is the store's fault")
         };
-        assert_eq!(source.kind(), crate::ErrorKind::Corrupt, "{source}");
-        let _ = fs::remove_file(directory.path().join(file));
+        assert_eq!(source.kind(), crate::ErrorKind::Corrupt, "without {missing}: {source}");
     }
 }

@@ -6,9 +6,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::Moment;
-use fjall::compaction::filter::{
-    CompactionFilter, CompactionFilterResult, Context, Factory, ItemAccessor, Verdict,
-};
+use lsm_tree::compaction::filter::{CompactionFilter, Context, Factory, ItemAccessor, Verdict};
 
 use crate::codec::remembered_until;
 
@@ -33,7 +31,7 @@ struct Filter {
 }
 
 impl CompactionFilter for Filter {
-    fn filter_item(&mut self, answer: ItemAccessor<'_>, _: &Context) -> CompactionFilterResult {
+    fn filter_item(&mut self, answer: ItemAccessor<'_>, _: &Context) -> lsm_tree::Result<Verdict> {
         // What cannot be read is left to whoever asks for it.
         let over = remembered_until(&answer.value()?).is_some_and(|until| until <= self.now);
         Ok(if over { Verdict::Remove } else { Verdict::Keep })

@@ -1,0 +1,292 @@
+//! The trees on disk: `lsm-tree`, and what it leaves to its user.
+//!
+//! - [`tree`] opens a tree with the settings of this store, [`manifest`] verifies its files first.
+//! - [`snapshot`] is what readers look through.
+//! - [`flush`] writes memtables out and moves the checkpoint, [`compact`] merges files, each on
+//!   a thread of its own; [`backlog`] is what waits for them, and slows writers down.
+//! - [`entry`] is the form of a change in the journal, [`replay`] brings it back.
+//!
+//! What is relied on in `lsm-tree` 3.1.10 beyond its documentation:
+//! - A flush or merge takes a number from the shared counter; readers at or below it go on with
+//!   the version before (`version/super_version.rs`). It panics for a reader below the
+//!   watermark, so the watermark is the oldest snapshot that is looked through.
+//! - `flush` writes out all memtables that were sealed when it began (`abstract_tree.rs`).
+//! - Table files and manifests are synced, with their directories, before they are referred to
+//!   (`table/writer`, `version/persist.rs`). A flush that fails leaves a file behind, which opening removes.
+
+mod backlog;
+mod compact;
+mod entry;
+mod error;
+mod flush;
+mod forget;
+mod manifest;
+mod replay;
+mod snapshot;
+mod tree;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey};
+use lsm_tree::{AbstractTree as _, AnyTree, Cache, SequenceNumberCounter, Slice};
+use parking_lot::Mutex;
+
+use self::backlog::Backlog;
+pub(super) use self::backlog::Blocked;
+pub(super) use self::entry::{Entry, TreeName};
+pub(super) use self::error::guarded;
+use self::error::read_failed;
+pub(super) use self::replay::Recovery;
+use self::snapshot::{Snapshot, Snapshots};
+use super::disk::Disk;
+use crate::codec::{KeyBytes, decode_id, decode_item, decode_remembered};
+use crate::error::{Error, ErrorKind};
+use crate::open::Options;
+
+/// Writes are collected in memory up to this size, both trees together, and then become files:
+/// 32 MiB are about 100,000 small items. At most three of these exist at a time (one that grows, two
+/// that wait to be written out), which bounds what writes cost in memory.
+const MEMTABLE_BYTES: u64 = 32 << 20;
+
+/// The journal grows by at most this much before its writes become files: a group of one small
+/// write takes a block of 4 KiB. Recovery reads at most three times as much.
+const JOURNAL_BYTES: u64 = 32 << 20;
+
+/// The trees, and what is known of them.
+pub(super) struct Engine {
+    trees: [AnyTree; 2],
+    /// Gives each group of writes its number, and each flush and merge.
+    numbers: SequenceNumberCounter,
+    snapshots: Snapshots,
+    written: Mutex<Written>,
+    backlog: Backlog,
+    /// The last frame of the journal of which every effect is in the trees' files.
+    checkpoint: AtomicU64,
+    /// Why a background thread gave up.
+    failure: OnceLock<Error>,
+    disk: Arc<dyn Disk>,
+}
+
+/// What was written since the memtables were sealed.
+#[derive(Debug, Default)]
+struct Written {
+    /// The journal's last frame that is in the trees.
+    frame: u64,
+    /// The number of a group that is on its way into the journal: no reader may have a snapshot
+    /// above it yet.
+    pending: Option<u64>,
+    memtable_bytes: u64,
+    journal_bytes: u64,
+    removals: u64,
+}
+
+impl Engine {
+    /// Opens the trees in the folder `path`; `create` tells whether there are none yet.
+    pub(super) fn open(
+        path: &Path,
+        create: bool,
+        options: &Options,
+        disk: Arc<dyn Disk>,
+    ) -> Result<Self, Error> {
+        let numbers = SequenceNumberCounter::new(1);
+        let cache = Arc::new(Cache::with_capacity_bytes(options.cache_bytes));
+        let open = |name: TreeName| {
+            let path = path.join(name.folder());
+            if !create {
+                manifest::verify(&path)?;
+            }
+            tree::open(&path, name, &cache, &numbers)
+        };
+        let trees = [open(TreeName::Items)?, open(TreeName::Answers)?];
+        let highest = trees.iter().filter_map(|tree| tree.get_highest_persisted_seqno()).max();
+        numbers.fetch_max(highest.unwrap_or(0) + 1);
+        let snapshots = Snapshots::new(numbers.get());
+        Ok(Self {
+            trees,
+            numbers,
+            snapshots,
+            written: Mutex::default(),
+            backlog: Backlog::default(),
+            checkpoint: AtomicU64::new(0),
+            failure: OnceLock::new(),
+            disk,
+        })
+    }
+
+    /// Begins to serve: everything up to the journal's frame `frame` is in the trees' files.
+    pub(super) fn start(&self, frame: u64) {
+        self.written.lock().frame = frame;
+        self.checkpoint.store(frame, Ordering::Release);
+        self.refresh();
+    }
+
+    /// Returns an item.
+    pub(super) fn get(&self, key: &Key) -> Result<Option<Item>, Error> {
+        let value = self.look_up(TreeName::Items, KeyBytes::of(key).as_ref())?;
+        value.map(|value| decode_item(&value.into())).transpose()
+    }
+
+    /// Returns a remembered answer.
+    pub(super) fn recall(&self, key: &ReplayKey) -> Result<Option<Remembered>, Error> {
+        let value = self.look_up(TreeName::Answers, key.as_bytes())?;
+        value.map(|value| decode_remembered(&value.into())).transpose()
+    }
+
+    fn look_up(&self, tree: TreeName, key: &[u8]) -> Result<Option<Slice>, Error> {
+        let snapshot = self.snapshots.load();
+        self.tree(tree).get(key, snapshot.number()).map_err(read_failed)
+    }
+
+    /// Returns a page of items.
+    pub(super) fn list(&self, query: &PageQuery) -> Result<Page, Error> {
+        use std::ops::Bound::{Excluded, Included};
+        let PageQuery { collection, after, items_max } = query;
+        let first = match after {
+            None => Included(KeyBytes::edge(collection, 0)),
+            Some(id) => {
+                Excluded(KeyBytes::of(&Key { collection: collection.clone(), id: id.clone() }))
+            }
+        };
+        let last = Excluded(KeyBytes::edge(collection, 1));
+        let snapshot: Arc<Snapshot> = self.snapshots.hold();
+        let entries = self.tree(TreeName::Items).range((first, last), snapshot.number(), None);
+        let entries = entries.map(|entry| {
+            let (key, value) = lsm_tree::Guard::into_inner(entry).map_err(read_failed)?;
+            Ok((decode_id(&key, collection)?, decode_item(&value.into())?))
+        });
+        Page::collect(entries, *items_max)
+    }
+
+    fn tree(&self, name: TreeName) -> &AnyTree {
+        &self.trees[name as usize]
+    }
+
+    /// Returns the number for the next group of writes, which is about to be made durable.
+    /// [`commit`](Self::commit) or [`withdraw`](Self::withdraw) follows.
+    pub(super) fn next_number(&self) -> u64 {
+        let mut written = self.written.lock();
+        let number = self.numbers.next();
+        written.pending = Some(number);
+        number
+    }
+
+    /// Gives up a number whose group was not submitted.
+    pub(super) fn withdraw(&self) {
+        self.written.lock().pending = None;
+    }
+
+    /// Brings a durable group of writes into the trees, and shows it to readers.
+    ///
+    /// `frame` is its frame in the journal, which took `journal_bytes`.
+    pub(super) fn commit(
+        &self,
+        entries: impl IntoIterator<Item = Entry>,
+        number: u64,
+        frame: u64,
+        journal_bytes: u64,
+    ) {
+        let mut written = self.written.lock();
+        for entry in entries {
+            written.removals += u64::from(entry.value.is_none());
+            written.memtable_bytes += self.insert(entry, number);
+        }
+        (written.frame, written.pending) = (frame, None);
+        written.journal_bytes += journal_bytes;
+        self.snapshots.publish(self.numbers.get());
+        if written.memtable_bytes >= MEMTABLE_BYTES || written.journal_bytes >= JOURNAL_BYTES {
+            self.seal_written(&mut written);
+        }
+        self.backlog.set_fill(written.memtable_bytes as f32 / MEMTABLE_BYTES as f32);
+    }
+
+    /// Inserts without showing. Returns how many bytes the memtable grew by.
+    fn insert(&self, entry: Entry, number: u64) -> u64 {
+        let tree = self.tree(entry.tree);
+        match entry.value {
+            Some(value) => tree.insert(entry.key, value, number).0,
+            None => tree.remove(entry.key, number).0,
+        }
+    }
+
+    /// Has everything that is in memory written out to files.
+    pub(super) fn seal(&self) {
+        self.seal_written(&mut self.written.lock());
+    }
+
+    /// Seals the memtables of all trees at the same frame, so that they stay together.
+    fn seal_written(&self, written: &mut Written) {
+        if written.memtable_bytes > 0 {
+            for tree in &self.trees {
+                tree.rotate_memtable();
+            }
+            self.backlog.push(written.frame, written.memtable_bytes);
+            (written.memtable_bytes, written.journal_bytes, written.removals) = (0, 0, 0);
+        }
+    }
+
+    /// Shows readers the latest files, and lets go what these replace and no reader looks at.
+    fn refresh(&self) {
+        let written = self.written.lock();
+        self.snapshots.publish(written.pending.unwrap_or_else(|| self.numbers.get()));
+        drop(written);
+        for tree in &self.trees {
+            let mut versions = tree.get_version_history_lock();
+            if let Err(error) =
+                versions.maintenance(&tree.tree_config().path, self.snapshots.oldest())
+            {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(
+                    error,
+                    "an old manifest could not be removed; the next start does it"
+                );
+            }
+        }
+    }
+
+    /// Returns the last frame of the journal of which every effect is in the trees' files.
+    pub(super) fn checkpoint(&self) -> u64 {
+        self.checkpoint.load(Ordering::Acquire)
+    }
+
+    /// Writes everything that is in memory out to table files, and waits for it.
+    #[cfg(test)]
+    pub(super) fn write_out(&self) {
+        self.seal();
+        while self.backlog.is_waiting() {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Merges all table files.
+    #[cfg(test)]
+    pub(super) fn merge_everything(&self) {
+        for tree in &self.trees {
+            tree.major_compact(u64::MAX, self.snapshots.oldest()).unwrap();
+        }
+        self.refresh();
+    }
+
+    /// What waits for the background threads.
+    pub(super) fn backlog(&self) -> &Backlog {
+        &self.backlog
+    }
+
+    /// Tells whether a background thread gave up.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.failure.get().map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    /// Notes that a background thread gives up, and wakes those who wait for it.
+    fn fail(&self, what: &'static str, error: Error) {
+        let error = Error::with_source(ErrorKind::Poisoned, what, error);
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "{what}; no more writes are accepted"
+        );
+        // The first failure is the one to be told.
+        let _ = self.failure.set(error);
+        self.backlog.fail();
+    }
+}
