@@ -37,7 +37,8 @@ mod reply;
 mod size;
 mod store;
 
+pub use embedded::BackupError;
 pub use error::{Error, ErrorKind, Retry};
-pub use open::{CACHE_BYTES_DEFAULT, OpenError, Options, open};
+pub use open::{CACHE_BYTES_DEFAULT, OpenError, Options, backup, open};
 pub use reply::Reply;
 pub use store::Store;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::embedded::Embedded;
+use crate::embedded::{self, BackupError, Embedded};
 use crate::error::{Error, ErrorKind};
 use crate::etcd;
 use crate::faulty::Faulty;
@@ -172,6 +172,18 @@ pub fn open(url: &str, options: &Options) -> Result<Arc<dyn Store>, OpenError> {
         // Behind the scheme there can be a password.
         _ => Err(OpenError::UnknownScheme { url: format!("{scheme}:") }),
     }
+}
+
+/// Copies the store that `url` names, `file:PATH`, to the directory `to`, which does not exist or is
+/// empty. The store may be in use, by this process or another one: the copy holds every write that
+/// was acknowledged before, and none in part. It shares table files with the store where both are
+/// on one file system (hard links; table files are never changed).
+///
+/// # Errors
+/// [`BackupError`]; nothing is left in `to` then.
+pub fn backup(url: &str, to: &Path) -> Result<(), BackupError> {
+    let path = url.strip_prefix("file:").and_then(|rest| file_path(rest).ok());
+    embedded::backup(path.ok_or(BackupError::NotADirectory)?, to)
 }
 
 /// Takes the path out of the part of a URL that follows the scheme (RFC 8089 §2).

@@ -8,6 +8,8 @@ mod worker;
 
 use std::process::ExitCode;
 
+use crate::settings::Task;
+
 /// Faster than the system's allocator under many small allocations from several threads.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -18,7 +20,11 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     serve::logs::start(settings.common.log_format, &settings.common.log_level);
-    match run::run(settings) {
+    let ended = match &settings.task {
+        None => run::run(settings),
+        Some(Task::Backup { directory }) => run::backup(&settings.store, directory),
+    };
+    match ended {
         Ok(code) => code,
         Err(error) => {
             // The log may be filtered or in JSON; this is for whoever started the service.

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use contract::recorder::{Recorder, Recording, Violation};
 use contract::{Dispatch, Response};
 use http::Request;
 use serve::{Handed, Signals, Sockets, Workers, worker_count};
-use store::{OpenError, Options};
+use store::{BackupError, OpenError, Options};
 use tokio::runtime;
 use tower::Service;
 
@@ -32,6 +32,7 @@ pub(crate) enum Failure {
     Collections(InvalidFile),
     Setup(InvalidSetup),
     Store(OpenError),
+    Backup(BackupError),
     Samples(store::Error),
     Listen(SocketAddr, io::Error),
     Runtime(io::Error),
@@ -46,6 +47,7 @@ impl std::fmt::Display for Failure {
             Self::Collections(error) => error,
             Self::Setup(error) => error,
             Self::Store(error) => error,
+            Self::Backup(error) => error,
             Self::Samples(error) => {
                 f.write_str("the samples could not be written: ")?;
                 error
@@ -75,6 +77,16 @@ impl std::fmt::Display for Failure {
         }
         Ok(())
     }
+}
+
+/// Copies the store to a directory.
+pub(crate) fn backup(store: &str, to: &Path) -> Result<ExitCode, Failure> {
+    store::backup(store, to).map_err(Failure::Backup)?;
+    println!(
+        "The backup is in {}. Start a service on it, or on a copy of it, to restore it.",
+        to.display()
+    );
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Runs the service until SIGTERM or SIGINT.

@@ -3,6 +3,7 @@
 //! ```text
 //! shelf.lock      locked while a process has the store open
 //! shelf.format    one line: the format, and whether creation was finished
+//! shelf.sock      takes requests for backups while a process has the store open
 //! journal/        what was written last
 //! trees/          table files of the items and of the remembered answers, and their manifests
 //! ```
@@ -38,6 +39,19 @@ impl Drop for Directory {
         if let Err(error) = self.lock.unlock() {
             tracing::warn!(%error, "the lock of the store's directory could not be released: {error}");
         }
+    }
+}
+
+/// Where a store's files are.
+#[derive(Debug)]
+pub(super) struct Folders {
+    pub(super) journal: PathBuf,
+    pub(super) trees: PathBuf,
+}
+
+impl Folders {
+    pub(super) fn below(directory: &Path) -> Self {
+        Self { journal: directory.join(JOURNAL), trees: directory.join(TREES) }
     }
 }
 
@@ -90,21 +104,22 @@ impl Directory {
         &self.path
     }
 
-    /// Where the journal is.
-    pub(super) fn journal(&self) -> PathBuf {
-        self.path.join(JOURNAL)
+    /// Where its files are.
+    pub(super) fn folders(&self) -> Folders {
+        Folders::below(&self.path)
     }
 
-    /// Where the trees are.
-    pub(super) fn trees(&self) -> PathBuf {
-        self.path.join(TREES)
+    /// Tells whether `path` is the directory of a store, in whatever format.
+    pub(super) fn holds_store(path: &Path) -> bool {
+        path.join(FORMAT_FILE).is_file()
     }
 
     /// Prepares creation: from here on the directory is ours, and whatever a crash leaves in it
     /// is started over.
     pub(super) fn begin_creation(&self) -> Result<(), OpenError> {
         self.write_format(&format!("{FORMAT}{CREATING}\n"))?;
-        for folder in [self.journal(), self.trees()] {
+        let Folders { journal, trees } = self.folders();
+        for folder in [journal, trees] {
             match fs::remove_dir_all(&folder) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     let what = "what an unfinished creation left could not be removed";
@@ -147,6 +162,24 @@ impl Directory {
         replace_file(&path, line.as_bytes())
             .map_err(failed(&path, "the format file could not be written"))
     }
+}
+
+/// Makes a directory whose files are in place that of a store.
+pub(super) fn declare(path: &Path) -> io::Result<()> {
+    replace_file(&path.join(FORMAT_FILE), format!("{FORMAT}\n").as_bytes())
+}
+
+/// Removes what is in a directory.
+pub(super) fn clear(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Replaces a file so that a crash leaves the old one or the new one, whole.

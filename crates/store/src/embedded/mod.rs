@@ -5,8 +5,10 @@
 //!   inline.
 //! - [`Journal`](journal) makes each group of writes durable before it is answered.
 //! - [`Writer`](writer) drains the [`Queue`](queue) in [`Group`](group)s, one write to disk for each.
+//! - [`backup`] copies a store while it runs.
 //! - [`Disk`](disk) is the seam at which tests fail and delay what a real disk seldom does.
 
+mod backup;
 mod directory;
 mod disk;
 mod engine;
@@ -29,6 +31,9 @@ use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+pub use self::backup::BackupError;
+use self::backup::Backups;
+pub(crate) use self::backup::backup;
 use self::directory::{Contents, Directory};
 use self::disk::{Disk, RealDisk};
 use self::engine::{Engine, Recovery, guarded};
@@ -69,15 +74,16 @@ impl Embedded {
         disk: impl FnOnce(RealDisk) -> Arc<dyn Disk>,
     ) -> Result<Self, OpenError> {
         let (directory, contents) = Directory::lock(path)?;
-        let disk = disk(RealDisk::new(directory.journal()));
+        let folders = directory.folders();
+        let disk = disk(RealDisk::new(folders.journal));
         let create = contents == Contents::Nothing;
         if create {
             directory.begin_creation()?;
         }
         let opened = guarded(|| {
-            let engine = Engine::open(&directory.trees(), create, options, Arc::clone(&disk))?;
+            let engine = Engine::open(&folders.trees, create, options, Arc::clone(&disk))?;
             let journal = if create {
-                Journal::create(Arc::clone(&disk), SlotSizes::default())?
+                Journal::create(Arc::clone(&disk), SlotSizes::default(), 0)?
             } else {
                 let mut recovery = Recovery::new(&engine);
                 Journal::open(Arc::clone(&disk), SlotSizes::default(), &mut recovery)?
@@ -112,7 +118,12 @@ impl Embedded {
         };
         let flushes = Arc::clone(&engine);
         this.background.push(this.spawn("store-flush", move || flushes.run_flushes())?);
-        this.background.push(this.spawn("store-merge", move || engine.run_merges())?);
+        let backups = Backups::listen(this.directory.path()).map_err(directory::failed(
+            this.directory.path(),
+            "the socket for backups could not be made",
+        ))?;
+        let merges = move || engine.run_merges(|engine| backups.serve(engine));
+        this.background.push(this.spawn("store-merge", merges)?);
         this.writer = Some(this.spawn("store-writer", || writer.run())?);
         Ok(this)
     }

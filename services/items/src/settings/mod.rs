@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::{CommandFactory, Error, FromArgMatches, Parser};
+use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 use serve::settings::Common;
 
 /// Keeps items: PUT creates or updates them, and says which.
@@ -17,6 +17,10 @@ use serve::settings::Common;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "items", version, max_term_width = 100, next_line_help = true)]
 pub(crate) struct Settings {
+    /// What is done in place of serving.
+    #[command(subcommand)]
+    pub(crate) task: Option<Task>,
+
     #[command(flatten)]
     pub(crate) common: Common,
 
@@ -26,7 +30,7 @@ pub(crate) struct Settings {
 
     /// Where items are kept: `file:DIRECTORY` on disk, `postgres://USER:PASSWORD@HOST/DATABASE`,
     /// `etcd://HOST,HOST,HOST` (`etcds:` with TLS), or `memory:` until the service ends.
-    #[arg(long, value_name = "URL", default_value = "file:./shelf-data")]
+    #[arg(long, global = true, value_name = "URL", default_value = "file:./shelf-data")]
     pub(crate) store: String,
 
     /// Uses a database also when its settings let it lose acknowledged writes.
@@ -86,6 +90,20 @@ pub(crate) struct Settings {
     pub(crate) check_contract: Option<PathBuf>,
 }
 
+/// What the program does in place of serving.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum Task {
+    /// Copies the store of --store to a new directory, also while a service uses it.
+    ///
+    /// The copy holds every write that was acknowledged before. To restore it, start a service on it,
+    /// or on a copy of it. Where both directories are on one file system they share files, and the
+    /// copy takes hardly any time or room; to survive the loss of the disk, copy it to another one.
+    Backup {
+        /// The directory for the copy. It does not exist, or is empty.
+        directory: PathBuf,
+    },
+}
+
 /// Reads the settings of this process.
 pub(crate) fn read() -> Result<Settings, Error> {
     read_from(std::env::args_os().collect())
@@ -126,6 +144,19 @@ mod tests {
         assert_eq!(settings.common.workers, NonZeroUsize::new(3));
         assert!(settings.samples);
         assert_eq!(settings.target_max, ByteSize::b(8_000));
+    }
+
+    #[test]
+    fn a_backup_is_asked_for_by_a_subcommand() {
+        for arguments in
+            [["--store", "file:a", "backup", "b"], ["backup", "b", "--store", "file:a"]]
+        {
+            let settings = read(&arguments).unwrap();
+            assert_eq!(settings.store, "file:a");
+            assert_eq!(settings.task, Some(Task::Backup { directory: "b".into() }));
+        }
+        assert!(read(&["backup"]).unwrap_err().contains("<DIRECTORY>"));
+        assert_eq!(read(&[]).unwrap().task, None);
     }
 
     #[test]

@@ -44,6 +44,8 @@ struct State {
     unmerged: bool,
     /// The flush waits for room on the disk.
     lacks_room: bool,
+    /// The last merge failed for lack of room.
+    merges_lack_room: bool,
     /// No more memtables are sealed.
     closed: bool,
     failed: bool,
@@ -73,7 +75,7 @@ impl Backlog {
         let mut state = self.state.lock();
         let until = Instant::now() + WAIT_MAX;
         while state.is_full() && !state.failed {
-            if state.lacks_room {
+            if state.lacks_room || state.merges_lack_room {
                 return Err(Blocked::LacksRoom);
             }
             if self.changed.wait_until(&mut state, until).timed_out() {
@@ -148,6 +150,12 @@ impl Backlog {
             self.changed.wait_for(&mut state, moment);
         }
         !state.closed && !state.failed
+    }
+
+    /// Notes whether merges have room.
+    pub(super) fn set_merges_lack_room(&self, lack_room: bool) {
+        self.state.lock().merges_lack_room = lack_room;
+        self.changed.notify_all();
     }
 
     /// Waits until files have changed, for a moment at most. Returns false when the store is closed.

@@ -53,13 +53,17 @@ impl Contents {
 }
 
 impl Engine {
-    /// Merges files, until the store is closed.
-    pub(in crate::embedded) fn run_merges(&self) {
+    /// Merges files, until the store is closed. Calls `between` about every second, when none are
+    /// being merged.
+    pub(in crate::embedded) fn run_merges(&self, mut between: impl FnMut(&Self)) {
         while self.backlog.wait_for_files(LOOK) {
+            between(self);
             match guarded(|| self.merge_all()) {
-                Ok(()) => {}
+                Ok(()) => self.backlog.set_merges_lack_room(false),
                 // The next look tells whether there is room.
-                Err(error) if error.kind() == ErrorKind::Full => {}
+                Err(error) if error.kind() == ErrorKind::Full => {
+                    self.backlog.set_merges_lack_room(true);
+                }
                 Err(error) => {
                     self.fail("files could not be merged", error);
                     break;

@@ -40,6 +40,12 @@ impl Engine {
     /// A flush that fails for lack of room leaves a file behind that takes more of it, so none is
     /// begun where there is not enough.
     fn flush(&self, sealed: Sealed) -> Result<(), Error> {
+        let _files = self.files.lock();
+        self.flush_with_files(sealed)
+    }
+
+    /// Writes out all memtables that are sealed, for a caller who holds the files.
+    pub(super) fn flush_with_files(&self, sealed: Sealed) -> Result<(), Error> {
         let needed = sealed.bytes + FLUSH_EXTRA_BYTES;
         if self.disk.free_bytes().is_ok_and(|free| free < needed) {
             return Err(Error::new(ErrorKind::Full, "the disk has no room for what is in memory"));
@@ -48,7 +54,7 @@ impl Engine {
             let lock = tree.get_flush_lock();
             tree.flush(&lock, self.snapshots.oldest()).map_err(write_failed)?;
         }
-        self.checkpoint.store(sealed.frame, Ordering::Release);
+        self.checkpoint.fetch_max(sealed.frame, Ordering::AcqRel);
         self.refresh();
         self.backlog.flushed(sealed.frame);
         Ok(())

@@ -14,23 +14,30 @@ use crate::error::{Error, ErrorKind};
 
 /// Verifies the manifest of the tree in `path`.
 pub(super) fn verify(path: &Path) -> Result<(), Error> {
-    let current = read(&path.join("current"))?;
-    let damaged = |file: &str| {
-        let message =
-            format!("{} is damaged; restore the store from a backup", path.join(file).display());
-        Error::new(ErrorKind::Corrupt, message)
-    };
-    let Some((number, rest)) = current.split_first_chunk() else { return Err(damaged("current")) };
-    let Some((checksum, [0])) = rest.split_first_chunk() else { return Err(damaged("current")) };
-    let name = format!("v{}", u64::from_le_bytes(*number));
-    if xxh3_128(&read(&path.join(&name))?) == u128::from_le_bytes(*checksum) {
-        Ok(())
-    } else {
-        Err(damaged(&name))
-    }
+    read(path).map(drop)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
+/// Returns the names and the contents of `current` and of the manifest that it names.
+pub(super) fn read(path: &Path) -> Result<[(String, Vec<u8>); 2], Error> {
+    let current = read_file(&path.join(CURRENT))?;
+    let damaged = |file: &str| {
+        let file = path.join(file);
+        let message = format!("{} is damaged; restore the store from a backup", file.display());
+        Error::new(ErrorKind::Corrupt, message)
+    };
+    let Some((number, rest)) = current.split_first_chunk() else { return Err(damaged(CURRENT)) };
+    let Some((checksum, [0])) = rest.split_first_chunk() else { return Err(damaged(CURRENT)) };
+    let name = format!("v{}", u64::from_le_bytes(*number));
+    let manifest = read_file(&path.join(&name))?;
+    if xxh3_128(&manifest) != u128::from_le_bytes(*checksum) {
+        return Err(damaged(&name));
+    }
+    Ok([(CURRENT.to_owned(), current), (name, manifest)])
+}
+
+const CURRENT: &str = "current";
+
+fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     fs::read(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             let message = format!("{} is missing; restore the store from a backup", path.display());

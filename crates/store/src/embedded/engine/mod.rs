@@ -4,6 +4,7 @@
 //! - [`snapshot`] is what readers look through.
 //! - [`flush`] writes memtables out and moves the checkpoint, [`compact`] merges files, each on
 //!   a thread of its own; [`backlog`] is what waits for them, and slows writers down.
+//! - [`pin`] keeps table files together for a backup.
 //! - [`entry`] is the form of a change in the journal, [`replay`] brings it back.
 //!
 //! What is relied on in `lsm-tree` 3.1.10 beyond its documentation:
@@ -21,6 +22,7 @@ mod error;
 mod flush;
 mod forget;
 mod manifest;
+mod pin;
 mod replay;
 mod snapshot;
 mod tree;
@@ -38,6 +40,7 @@ pub(super) use self::backlog::Blocked;
 pub(super) use self::entry::{Entry, TreeName};
 pub(super) use self::error::guarded;
 use self::error::read_failed;
+pub(super) use self::pin::PinnedTree;
 pub(super) use self::replay::Recovery;
 use self::snapshot::{Snapshot, Snapshots};
 use super::disk::Disk;
@@ -64,6 +67,8 @@ pub(super) struct Engine {
     backlog: Backlog,
     /// The last frame of the journal of which every effect is in the trees' files.
     checkpoint: AtomicU64,
+    /// Held while memtables are written out, or table files are pinned.
+    files: Mutex<()>,
     /// Why a background thread gave up.
     failure: OnceLock<Error>,
     disk: Arc<dyn Disk>,
@@ -80,6 +85,8 @@ struct Written {
     memtable_bytes: u64,
     journal_bytes: u64,
     removals: u64,
+    /// Memtables are not sealed while their files are pinned.
+    holds_seals: bool,
 }
 
 impl Engine {
@@ -110,6 +117,7 @@ impl Engine {
             written: Mutex::default(),
             backlog: Backlog::default(),
             checkpoint: AtomicU64::new(0),
+            files: Mutex::default(),
             failure: OnceLock::new(),
             disk,
         })
@@ -217,7 +225,7 @@ impl Engine {
 
     /// Seals the memtables of all trees at the same frame, so that they stay together.
     fn seal_written(&self, written: &mut Written) {
-        if written.memtable_bytes > 0 {
+        if written.memtable_bytes > 0 && !written.holds_seals {
             for tree in &self.trees {
                 tree.rotate_memtable();
             }

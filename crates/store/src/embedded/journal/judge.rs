@@ -89,7 +89,10 @@ pub(super) fn judge(scans: &[Scan]) -> Result<Judgement, JournalError> {
     let Some((latest, header)) = latest(scans) else {
         return Err(JournalError::Damaged("none of its segments has a header".to_owned()));
     };
-    let missing = (0..header.slots).find(|slot| scans.iter().all(|scan| scan.slot != *slot));
+    // Slots are numbered without gaps, and a header counts them.
+    let highest = scans.iter().map(|scan| scan.slot).max().unwrap_or(0);
+    let missing =
+        (0..header.slots.max(highest)).find(|slot| scans.iter().all(|scan| scan.slot != *slot));
     if let Some(slot) = missing {
         return Err(JournalError::Damaged(format!("{slot}.segment is missing")));
     }

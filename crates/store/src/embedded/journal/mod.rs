@@ -111,10 +111,16 @@ pub(super) enum AppendError {
 }
 
 impl Journal {
-    /// Creates a journal in a folder that has none.
-    pub(super) fn create(disk: Arc<dyn Disk>, sizes: SlotSizes) -> Result<Self, JournalError> {
+    /// Creates a journal in a folder that has none. Everything up to the frame `last` is in the trees'
+    /// files.
+    pub(super) fn create(
+        disk: Arc<dyn Disk>,
+        sizes: SlotSizes,
+        last: u64,
+    ) -> Result<Self, JournalError> {
         let mut this = Self::new(disk, sizes, BTreeMap::new(), Header::default());
-        this.begin_segment(1, 0).map_err(JournalError::unwritable)?;
+        this.last = last;
+        this.begin_segment(1, last).map_err(JournalError::unwritable)?;
         Ok(this)
     }
 

@@ -106,14 +106,14 @@ pub(super) fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
             copy_folder(&entry.path(), &target);
-        } else {
+        } else if entry.file_type().unwrap().is_file() {
             fs::copy(entry.path(), target).unwrap();
         }
     }
 }
 
 /// A put that is remembered until a moment, in milliseconds since 1970.
-fn keyed(n: usize, until: u64) -> Write {
+pub(super) fn keyed(n: usize, until: u64) -> Write {
     let write = put(&n.to_string(), n);
     let idempotency = Idempotency {
         key: ReplayKey::of_item(&write.key, "", "k"),

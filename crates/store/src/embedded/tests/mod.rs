@@ -1,5 +1,6 @@
 //! What only the embedded store promises.
 
+mod backup;
 mod corruption;
 mod failures;
 mod lifetime;

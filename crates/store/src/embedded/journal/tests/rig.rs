@@ -94,7 +94,7 @@ impl Rig {
     /// A new journal.
     pub(super) fn new(seed: u64) -> Self {
         let disk = Arc::new(SimulatedDisk::new(seed));
-        let journal = Journal::create(disk.clone(), SIZES).expect("there is no trouble yet");
+        let journal = Journal::create(disk.clone(), SIZES, 0).expect("there is no trouble yet");
         Self {
             disk,
             trees: Trees::default(),
