@@ -11,7 +11,7 @@ use lsm_tree::{AnyTree, Cache, CompressionType, Config, SequenceNumberCounter};
 use super::entry::TreeName;
 use super::error::kind;
 use super::forget::Forget;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// Opens the tree in `path`. There it is created when there is none.
 pub(super) fn open(
@@ -41,5 +41,15 @@ pub(super) fn open(
             TreeName::Answers => Some(Arc::new(Forget)),
         })
         .open()
-        .map_err(|error| Error::with_source(kind(&error), "the trees could not be opened", error))
+        .map_err(|error| {
+            let kind = kind(&error);
+            let advice = match kind {
+                ErrorKind::Corrupt => {
+                    ": a table file is missing, cut off or damaged; restore the store from a backup"
+                }
+                _ => "",
+            };
+            let message = format!("{} could not be opened{advice}", path.display());
+            Error::with_source(kind, message, error)
+        })
 }
