@@ -1,0 +1,181 @@
+"""Damaged files: flipped bits, zeroed sectors and blocks, truncated ends.
+
+A damaged store may refuse to start, with a message that names the place; it may answer 500 for what
+is damaged; or it may give only right answers. One thing is doubtful: damage to the last write before
+a kill looks like a write that the kill has torn. It is counted apart.
+"""
+
+import copy as copies
+import os
+import random
+import re
+import shutil
+import time
+
+from blocks import BLOCK, Snapshot
+from client import ConnectionLost
+from compare import compare
+from ledger import Ledger
+from load import Load
+from machine import copy, files_below
+from service import Refused, Service
+
+IDS = 200
+ROUNDS_OF_A_STORE = 20
+LAST_BYTES = 2 << 20
+"""Where the last write can be: that far before the last block that was written. It holds a write of
+every connection."""
+TRIES_MAX = 200
+
+
+def run(rig):
+    """Runs all rounds: a store is made, and copies of it are damaged."""
+    choose, original = random.Random(rig.seed), None
+    for at in range(rig.rounds):
+        rig.tally.begin_round()
+        if at % ROUNDS_OF_A_STORE == 0:
+            if original:
+                shutil.rmtree(original.data)
+            ended = ("stopped", "killed")[at // ROUNDS_OF_A_STORE % 2]
+            original = Original(rig, choose, f"{rig.work}/original-{at}", ended)
+        damage(rig, choose, original, f"{rig.work}/damaged")
+
+
+class Original:
+    """A store that is whole, and what has to be in it."""
+
+    def __init__(self, rig, choose, data, ended):
+        self.data, self.ended = data, ended
+        self.connections = choose.choice((1, 16))
+        self.ledger = Ledger(IDS)
+        service = Service(rig.binary, data, f"{data}.log")
+        rig.cleanup.callback(service.kill)
+        # Starts make tables of what the journal holds, so that there are files of every kind.
+        for turn, seconds in enumerate((1.0, 1.0, 0.5)):
+            service.start()
+            before = Snapshot(data)
+            seed = f"{rig.seed} {data} {turn}"
+            load = Load(service.address, self.ledger, rig.tally, seed, self.connections)
+            time.sleep(seconds)
+            if ended == "killed":
+                service.kill()
+                load.stop()
+            else:
+                load.stop()
+                service.stop()
+        rig.tally.add("acknowledged", self.ledger.acknowledged())
+        after = Snapshot(data)
+        self.last_file, written = after.journal_written_since(before)
+        self.last_block = written[-1]
+
+    def is_last(self, path, places):
+        """Tells whether damage hit what may be the last write before the kill."""
+        if self.ended != "killed" or path != self.last_file:
+            return False
+        end = (self.last_block + 1) * BLOCK
+        return places.start < end and places.stop > end - LAST_BYTES
+
+
+def damage(rig, choose, original, data):
+    """Damages a copy in one place, starts it and compares."""
+    shutil.rmtree(data, ignore_errors=True)
+    copy(original.data, data)
+    path, what, places = injure(choose, data)
+    name = f"{original.ended} store, {path}: {what} at {places.start}"
+    rig.tally.add(what)
+    service = Service(rig.binary, data, f"{rig.work}/damaged.log")
+    try:
+        service.start()
+    except Refused as why:
+        judge_refusal(rig, original, data, str(why), name)
+        return
+    finally:
+        rig.cleanup.callback(service.kill)
+    ledger = copies.deepcopy(original.ledger)
+    try:
+        findings = compare(service.address, ledger, may_fail=True)
+    except ConnectionLost as error:
+        findings = [("wrong", f"the service is gone: {error}; {service.last_words()}")]
+    service.kill()
+    faults = [finding for finding in findings if finding[0] != "damaged"]
+    if not findings:
+        rig.tally.add("all right")
+    elif not faults:
+        rig.tally.add("answered 500")
+    elif is_doubtful(original, ledger, faults, path, places):
+        rig.tally.add("doubtful")
+    else:
+        rig.tally.find_all((kind, f"{text} ({name})") for kind, text in faults)
+        rig.tally.keep_evidence(original.data, data, service.log)
+
+
+def judge_refusal(rig, original, data, why, name):
+    """Checks that the message of a store that does not open names a file, or the format."""
+    message = why.replace(data, "")
+    names = {"format"}
+    for path in files_below(original.data):
+        names |= {os.path.relpath(path, original.data), os.path.basename(path)}
+    names = {name for name in names if len(name) > 2}
+    if any(name in message for name in names):
+        rig.tally.add("refused with a place")
+    else:
+        rig.tally.find("refused without a place", f"{why} ({name})")
+
+
+def is_doubtful(original, ledger, faults, path, places):
+    """Tells whether only the last writes before a kill are missing, and these were hit."""
+    if not original.is_last(path, places) or any(kind != "lost" for kind, _ in faults):
+        return False
+    # A connection waits for its answer, so the last group holds one write of each at most. Answers
+    # of two groups can be noted in another order than that in which they came.
+    missing = [
+        entry.order
+        for entry, now in zip(original.ledger.entries, ledger.entries)
+        if entry.judge(now.known)
+    ]
+    last = original.ledger.acknowledged()
+    count = original.connections
+    return len(missing) <= count and min(missing) > last - 2 * count
+
+
+def injure(choose, data):
+    """Damages one place of one file; every kind of file has the same chance.
+
+    Returns the file, what was done, and the range of bytes.
+    """
+    kinds = {}
+    for path in files_below(data):
+        if os.path.getsize(path):
+            relative = os.path.relpath(path, data)
+            kinds.setdefault(re.sub(r"\d+", "N", relative), []).append(relative)
+    for _ in range(TRIES_MAX):
+        path = choose.choice(kinds[choose.choice(sorted(kinds))])
+        what = choose.choice(("bit flipped", "sector zeroed", "block zeroed", "truncated"))
+        if places := injure_file(choose, f"{data}/{path}", what):
+            return path, what, places
+    raise RuntimeError("no place was found to damage")
+
+
+def injure_file(choose, path, what):
+    """Damages a place that holds something; returns it, or None if nothing would have changed."""
+    size = os.path.getsize(path)
+    at = choose.randrange(size)
+    with open(path, "r+b") as file:
+        if what == "truncated":
+            file.seek(at)
+            if not any(file.read(64 << 20)):
+                return None
+            file.truncate(at)
+            return range(at, size)
+        length = {"bit flipped": 1, "sector zeroed": 512, "block zeroed": BLOCK}[what]
+        at -= at % length
+        file.seek(at)
+        old = file.read(length)
+        if not any(old):
+            return None
+        file.seek(at)
+        if what == "bit flipped":
+            file.write(bytes((old[0] ^ 1 << choose.randrange(8),)))
+        else:
+            file.write(bytes(len(old)))
+        return range(at, at + len(old))

@@ -1,0 +1,56 @@
+"""Power cuts under load."""
+
+import random
+import time
+
+from compare import compare, replay
+from ledger import Ledger
+from load import Load
+from machine import Disk
+from service import Refused, Service
+
+IDS = 600
+DISK_MEGABYTES = 900
+ROUNDS_OF_A_STORE = 25
+
+
+def run(rig):
+    """Runs all rounds."""
+    choose = random.Random(rig.seed)
+    disk = Disk(rig, DISK_MEGABYTES)
+    service = Service(rig.binary, f"{disk.path}/data", f"{rig.work}/log")
+    rig.cleanup.callback(service.kill)
+    ledger = None
+    for at in range(rig.rounds):
+        rig.tally.begin_round()
+        if ledger is None or at % ROUNDS_OF_A_STORE == 0:
+            service.kill()
+            disk.empty()
+            ledger = Ledger(IDS)
+            service.start()
+        if not cut(rig, choose, disk, service, ledger, f"{rig.seed} {at}"):
+            ledger = None
+
+
+def cut(rig, choose, disk, service, ledger, seed):
+    """Runs one round; returns whether the store can still be used."""
+    before = ledger.acknowledged()
+    load = Load(service.address, ledger, rig.tally, seed, choose.choice((1, 16, 64)))
+    time.sleep(choose.uniform(0.2, 1.0))
+    service.freeze()
+    disk.cut_power()
+    service.kill()
+    load.stop()
+    rig.tally.add("acknowledged", ledger.acknowledged() - before)
+    disk.unmount()
+    disk.mount()
+    try:
+        service.start()
+    except Refused as why:
+        rig.tally.find("refused", str(why))
+        rig.tally.keep_evidence(service.data, service.log)
+        return False
+    rig.tally.find_all(compare(service.address, ledger))
+    rig.tally.find_all(replay(service.address, ledger))
+    rig.tally.keep_evidence(service.data, service.log)
+    return True
