@@ -7,7 +7,7 @@ import time
 
 from client import Client, target
 from load import representation
-from machine import Disk
+from disk import Disk
 from service import Refused, Service
 
 DISK_MEGABYTES = 640

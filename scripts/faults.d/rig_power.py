@@ -1,4 +1,7 @@
-"""Power cuts under load."""
+"""Power cuts under load.
+
+In turns ext4 loses what it has not written, and the disk loses what it has not flushed.
+"""
 
 import random
 import time
@@ -6,7 +9,7 @@ import time
 from compare import compare, replay
 from ledger import Ledger
 from load import Load
-from machine import Disk
+from disk import FaultyDisk
 from service import Refused, Service
 
 IDS = 600
@@ -17,7 +20,7 @@ ROUNDS_OF_A_STORE = 25
 def run(rig):
     """Runs all rounds."""
     choose = random.Random(rig.seed)
-    disk = Disk(rig, DISK_MEGABYTES)
+    disk = FaultyDisk(rig, DISK_MEGABYTES)
     service = Service(rig.binary, f"{disk.path}/data", f"{rig.work}/log")
     rig.cleanup.callback(service.kill)
     ledger = None
@@ -37,12 +40,20 @@ def cut(rig, choose, disk, service, ledger, seed):
     before = ledger.acknowledged()
     load = Load(service.address, ledger, rig.tally, seed, choose.choice((1, 16, 64)))
     time.sleep(choose.uniform(0.2, 1.0))
-    service.freeze()
-    disk.cut_power()
+    way = choose.choice(("all", "none", "some", "later", "of ext4"))
+    rig.tally.add(f"losses {way}")
+    if way == "of ext4":
+        service.freeze()
+        disk.shut_down()
+    else:
+        # The service may run on: nothing is flushed any more, and it is told so.
+        disk.cut_power()
     service.kill()
     load.stop()
     rig.tally.add("acknowledged", ledger.acknowledged() - before)
     disk.unmount()
+    if way != "of ext4":
+        rig.tally.add("unflushed writes", disk.power(seed, way))
     disk.mount()
     try:
         service.start()
