@@ -141,10 +141,13 @@ class FaultyDisk(Disk):
         self.server.stdin.flush()
         return json.loads(self.server.stdout.readline())
 
-    def fail(self):
-        """From now on writes of data fail. The file system's own blocks can still be written: after
-        an error there it refuses everything, until it is mounted again."""
-        self.order(do="fail", ranges=self.data)
+    def fail(self, seed, share=1.0):
+        """From now on writes of data fail: all of them, or those to a share of the disk.
+
+        The file system's own blocks can still be written: after an error there it refuses
+        everything, until it is mounted again.
+        """
+        self.order(do="fail", ranges=self.data, seed=seed, share=share)
 
     def work_again(self):
         """From now on writes are done."""

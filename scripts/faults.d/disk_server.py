@@ -7,7 +7,9 @@ The contents are in IMAGE. MOUNTED_FILE is where the disk shows; a loop device m
 it. As a real disk does, it has a volatile cache: a write is safe only after the next flush. Commands
 come as lines of JSON on standard input, and each is answered with a line:
 
-  {"do": "fail", "ranges": [[first, end], ..]}  writes that touch these bytes fail from now on
+  {"do": "fail", "ranges": [[first, end], ..], "seed": "..", "share": 1.0}
+                                                writes that touch these bytes fail from now on, or a
+                                                share of them: some pieces fail always, others never
   {"do": "work"}                                they are done again
   {"do": "cut"}                                 nothing is done any more
   {"do": "power", "seed": "..", "way": ".."}    what was not flushed is lost in one of the ways of
@@ -24,6 +26,8 @@ import sys
 import threading
 
 SECTOR = 512
+PIECE_BYTES = 32 << 10
+"""When a disk fails in part, a piece of this size fails or does not."""
 WRITE_BYTES_MAX = 1 << 20
 BUFFER_BYTES = WRITE_BYTES_MAX + 4096
 
@@ -52,7 +56,7 @@ class Disk:
         self.file = os.open(image, os.O_RDWR)
         self.bytes = os.fstat(self.file).st_size
         self.lock = threading.Lock()
-        self.failing = []
+        self.failing, self.seed, self.share = [], "", 1.0
         self.is_on = True
         self.cached = []
         """Writes since the last flush: where, what was there before, what is there now."""
@@ -67,11 +71,17 @@ class Disk:
     def write(self, at, data):
         """Writes all of it or nothing."""
         with self.lock:
-            end = at + len(data)
-            if not self.is_on or any(first < end and at < last for first, last in self.failing):
+            if not self.is_on or self.fails(at, at + len(data)):
                 raise OSError(errno.EIO, "failing")
             self.cached.append((at, os.pread(self.file, len(data), at), data))
             os.pwrite(self.file, data, at)
+
+    def fails(self, at, end):
+        """Tells whether a write to a range fails."""
+        if not any(first < end and at < last for first, last in self.failing):
+            return False
+        pieces = range(at // PIECE_BYTES, -(-end // PIECE_BYTES))
+        return any(random.Random(f"{self.seed} {piece}").random() < self.share for piece in pieces)
 
     def flush(self):
         """Makes all writes before it safe."""
@@ -206,7 +216,8 @@ def obey(disk):
         order, lost = json.loads(line), 0
         match order["do"]:
             case "fail":
-                disk.failing = order["ranges"]
+                disk.failing, disk.seed = order["ranges"], order["seed"]
+                disk.share = order["share"]
             case "work":
                 disk.failing = []
             case "cut":

@@ -13,6 +13,7 @@ TEXT = base64.b64encode(random.Random(1).randbytes(300_000)).decode().replace("/
 """Text that hardly compresses."""
 
 TEXT_BYTES_MAX = 100_000
+READ_SHARE = 0.1
 PAUSE_SECONDS = 0.02
 """Between a write that failed and the next one."""
 
@@ -36,8 +37,8 @@ def representation(choose, number, text_bytes=None):
 class Load:
     """Connections that write until they are stopped, or until the service is gone."""
 
-    def __init__(self, address, ledger, tally, seed, connections):
-        self.ledger, self.tally = ledger, tally
+    def __init__(self, address, ledger, tally, seed, connections, make=representation):
+        self.ledger, self.tally, self.make = ledger, tally, make
         self.over = threading.Event()
         self.threads = [
             threading.Thread(
@@ -63,19 +64,36 @@ class Load:
     def work(self, client, entries, choose):
         """Writes over one connection to ids that only it writes to."""
         while not self.over.is_set():
-            # Until the service was started again, a write of unknown outcome may still happen.
-            free = [entry for entry in entries if entry.is_settled()]
-            if not free:
-                break
+            entry = choose.choice(entries)
             try:
-                self.write(client, choose.choice(free), choose)
+                if choose.random() < READ_SHARE or not entry.is_settled():
+                    self.read(client, entry)
+                else:
+                    self.write(client, entry, choose)
             except ConnectionLost:
                 break
         client.close()
 
+    def read(self, client, entry):
+        """Reads an item that only this connection writes to.
+
+        If it shows a write of unknown outcome, that write has to stay; if it does not, the write may
+        still happen, until the service was started again.
+        """
+        answer = client.request("GET", target(entry.id))
+        if answer.status not in (200, 404):
+            self.tally.add("failed")
+            time.sleep(PAUSE_SECONDS)
+            return
+        observed = digest(answer.body) if answer.status == 200 else ABSENT
+        if fault := entry.judge(observed):
+            self.tally.find(fault[0], f"while the service runs: {fault[1]}")
+        if observed != entry.known:
+            entry.settle(observed)
+
     def write(self, client, entry, choose):
         """Sends one write and notes its outcome."""
-        fields, body, value = {}, representation(choose, next(self.ledger.numbers)), ABSENT
+        fields, body, value = {}, self.make(choose, next(self.ledger.numbers)), ABSENT
         kind = choose.choices(("put", "delete", "keyed", "precondition", "schema"), (80, 9, 5, 3, 3))[0]
         key = "".join(choose.choices(string.ascii_letters, k=24))
         if kind == "keyed":

@@ -54,7 +54,7 @@ class Original:
         for turn, seconds in enumerate((1.0, 1.0, 0.5)):
             service.start()
             before = Snapshot(data)
-            seed = f"{rig.seed} {data} {turn}"
+            seed = f"{rig.seed} {os.path.basename(data)} {turn}"
             load = Load(service.address, self.ledger, rig.tally, seed, self.connections)
             time.sleep(seconds)
             if ended == "killed":

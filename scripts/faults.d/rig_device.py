@@ -50,15 +50,17 @@ def round_(rig, choose, disk, service, ledger, seed):
 
 
 def fail(rig, choose, disk, service, ledger, seed):
-    """Lets the disk fail under load, and ends the service when it works again."""
+    """Lets the disk fail under load, and ends the service."""
     load = Load(service.address, ledger, rig.tally, seed, choose.choice((1, 16, 64)))
     time.sleep(choose.uniform(0.2, 0.6))
     disk.sync()
     time.sleep(choose.uniform(0.0, 0.2))
-    disk.fail()
+    disk.fail(seed, choose.choice((1.0, 1.0, 0.3)))
     time.sleep(choose.uniform(*FAILS_SECONDS))
-    disk.work_again()
     rig.tally.add("rounds that saw the fault", any(not entry.is_settled() for entry in ledger.entries))
+    if choose.random() < 0.25:
+        start_on_failing_disk(rig, choose, service)
+    disk.work_again()
     time.sleep(choose.uniform(0.0, 0.3))
     if choose.random() < 0.3:
         service.kill()
@@ -69,6 +71,14 @@ def fail(rig, choose, disk, service, ledger, seed):
         rig.tally.add("remounted")
         disk.unmount()
         disk.mount()
+
+
+def start_on_failing_disk(rig, choose, service):
+    """Restarts the service too early. It may refuse that, but must not make anything worse."""
+    service.stop()
+    service.launch()
+    time.sleep(choose.uniform(0.0, 0.3))
+    rig.tally.add("started on the failing disk")
 
 
 def check(rig, service, ledger):

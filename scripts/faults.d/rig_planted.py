@@ -16,60 +16,89 @@ from service import Refused, Service
 
 IDS = 60
 TORN_BYTES = 100
+KILLS = 20
 SECTOR = 512
 
 
 def run(rig):
-    """Runs all rounds: in turns with a planted item, with one that is harmless, and with others."""
+    """Runs all rounds: in turns with a planted item, with one that is harmless, with others, and with
+    planted items only, whose writes a kill interrupts."""
     for at in range(rig.rounds):
         rig.tally.begin_round()
         choose = random.Random(f"{rig.seed} {at}")
-        what = ("trailer", "harmless", "any", "any")[at % 4]
-        tear = choose.choice((last_bytes, last_sectors, last_block, some_blocks))
-        if at < 2:
-            tear = last_bytes
-        Round(rig, at, choose).run(what, tear)
+        this = Round(rig, at, choose)
+        if at % 4 == 3:
+            this.kill_under_load()
+        else:
+            tear = choose.choice((last_bytes, last_sectors, last_block, some_blocks))
+            this.tear(("trailer", "harmless", "any")[at % 4], last_bytes if at < 2 else tear)
+        this.end()
 
 
 class Round:
-    """One store, one last item, one torn end."""
+    """One store."""
 
     def __init__(self, rig, number, choose):
         self.tally, self.choose, self.seed = rig.tally, choose, f"{rig.seed} {number}"
         self.data = f"{rig.work}/planted-{number}"
+        self.before = f"{self.data}-before"
         self.service = Service(rig.binary, self.data, f"{self.data}.log")
         rig.cleanup.callback(self.service.kill)
         self.ledger = Ledger(IDS)
+        self.service.start()
 
-    def run(self, what, tear):
-        """Writes, kills, tears, starts again and compares."""
-        service, ledger = self.service, self.ledger
-        service.start()
-        load = Load(service.address, ledger, self.tally, self.seed, 4)
+    def tear(self, what, tear):
+        """Puts one last item, kills, and tears what was written."""
+        load = Load(self.service.address, self.ledger, self.tally, self.seed, 4)
         time.sleep(0.3)
         load.stop()
         # Until the store has nothing to do in the background any more.
         time.sleep(0.2)
-        before = f"{self.data}-before"
-        copy(self.data, before)
+        copy(self.data, self.before)
         self.put_last(what)
         if self.choose.random() < 0.5:
             time.sleep(self.choose.uniform(0.0, 0.1))
-        service.kill()
-        self.tally.add("acknowledged", ledger.acknowledged())
-        path, written = Snapshot(self.data).journal_written_since(Snapshot(before))
-        place = tear(self.choose, f"{self.data}/{path}", f"{before}/{path}", written)
-        name = f"last item: {what}, torn: {tear.__name__} in {path} at {place}"
+        self.service.kill()
+        path, written = Snapshot(self.data).journal_written_since(Snapshot(self.before))
+        place = tear(self.choose, f"{self.data}/{path}", f"{self.before}/{path}", written)
         self.tally.add(f"torn {tear.__name__}")
+        self.start(f"last item: {what}, torn: {tear.__name__} in {path} at {place}")
+
+    def kill_under_load(self):
+        """Kills several times while planted items are written, in large groups."""
+
+        texts = [planted_text("FJL", self.choose, 2000) for _ in range(20)]
+
+        def make(choose, number):
+            return item_of(choose.choice(texts), number)
+
+        for turn in range(KILLS):
+            seed = f"{self.seed} {turn}"
+            load = Load(self.service.address, self.ledger, self.tally, seed, IDS, make)
+            time.sleep(self.choose.uniform(0.1, 0.3))
+            self.service.kill()
+            load.stop()
+            if not self.start("planted items under load"):
+                break
+
+    def start(self, name):
+        """Starts the store and compares; returns whether it started."""
         try:
-            service.start()
-            self.tally.find_all((kind, f"{text} ({name})") for kind, text in compare(service.address, ledger))
+            self.service.start()
         except Refused as why:
             self.tally.find("refused", f"{why} ({name})")
-        service.kill()
-        self.tally.keep_evidence(self.data, before, service.log)
-        shutil.rmtree(self.data)
-        shutil.rmtree(before)
+            return False
+        findings = compare(self.service.address, self.ledger)
+        self.tally.find_all((kind, f"{text} ({name})") for kind, text in findings)
+        return True
+
+    def end(self):
+        """Counts, and removes everything."""
+        self.service.kill()
+        self.tally.add("acknowledged", self.ledger.acknowledged())
+        self.tally.keep_evidence(self.data, self.before, self.service.log)
+        for path in (self.data, self.before):
+            shutil.rmtree(path, ignore_errors=True)
 
     def put_last(self, what):
         """Puts the item that is torn. It was acknowledged, but a torn disk may have lost it."""
@@ -77,7 +106,8 @@ class Round:
         if what == "any":
             body = representation(self.choose, next(self.ledger.numbers))
         else:
-            body = planted("FJL" if what == "trailer" else "ABC", self.choose)
+            text = planted_text("FJL" if what == "trailer" else "ABC", self.choose, 200)
+            body = item_of(text, next(self.ledger.numbers))
         client = Client(self.service.address)
         answer = client.request("PUT", target(entry.id), body)
         client.close()
@@ -86,17 +116,23 @@ class Round:
         entry.doubtful.add(digest(body))
 
 
-def planted(word, choose):
-    """Makes an item of 7 KB whose compressed bytes hold `word` and then 3 and 1.
+def planted_text(word, choose, repetitions):
+    """Makes a text whose compressed bytes hold `word` and then 3 and 1. With 200 repetitions it has
+    7 KB.
 
     LZ4 writes text that is new, and then the distance of a repetition: 259 is 03 01. `FJL` 03 is what
     ended a batch in the journal of format 2.
     """
     text = letters(choose, 300)
-    for _ in range(200):
+    for _ in range(repetitions):
         text += letters(choose, 20) + word
         text += text[len(text) - 259 :][:12]
-    return b'{"name":"%s","size":null}' % text.encode()
+    return text
+
+
+def item_of(text, number):
+    """Makes an item with a text."""
+    return b'{"name":"%s","size":%d}' % (text.encode(), number)
 
 
 def letters(choose, count):

@@ -40,21 +40,15 @@ def cut(rig, choose, disk, service, ledger, seed):
     before = ledger.acknowledged()
     load = Load(service.address, ledger, rig.tally, seed, choose.choice((1, 16, 64)))
     time.sleep(choose.uniform(0.2, 1.0))
-    way = choose.choice(("all", "none", "some", "later", "of ext4"))
-    rig.tally.add(f"losses {way}")
-    if way == "of ext4":
-        service.freeze()
-        disk.shut_down()
-    else:
-        # The service may run on: nothing is flushed any more, and it is told so.
-        disk.cut_power()
-    service.kill()
+    lose(rig, choose, disk, service, seed)
     load.stop()
     rig.tally.add("acknowledged", ledger.acknowledged() - before)
-    disk.unmount()
-    if way != "of ext4":
-        rig.tally.add("unflushed writes", disk.power(seed, way))
-    disk.mount()
+    while choose.random() < 0.2:
+        # The power fails again while the store recovers.
+        service.launch()
+        time.sleep(choose.uniform(0.0, 0.1))
+        lose(rig, choose, disk, service, f"{seed} again")
+        rig.tally.add("cut starts")
     try:
         service.start()
     except Refused as why:
@@ -65,3 +59,20 @@ def cut(rig, choose, disk, service, ledger, seed):
     rig.tally.find_all(replay(service.address, ledger))
     rig.tally.keep_evidence(service.data, service.log)
     return True
+
+
+def lose(rig, choose, disk, service, seed):
+    """Cuts the power, and mounts what is left."""
+    way = choose.choice(("all", "none", "some", "later", "of ext4"))
+    rig.tally.add(f"losses {way}")
+    if way == "of ext4":
+        service.freeze()
+        disk.shut_down()
+    else:
+        # The service may run on: nothing is written any more, and it is told so.
+        disk.cut_power()
+    service.kill()
+    disk.unmount()
+    if way != "of ext4":
+        rig.tally.add("unflushed writes", disk.power(seed, way))
+    disk.mount()
