@@ -31,6 +31,7 @@ TRIES_MAX = 200
 def run(rig):
     """Runs all rounds: a store is made, and copies of it are damaged."""
     choose, original = random.Random(rig.seed), None
+    service = Service(rig, f"{rig.work}/damaged")
     for at in range(rig.rounds):
         rig.tally.begin_round()
         if at % ROUNDS_OF_A_STORE == 0:
@@ -38,7 +39,7 @@ def run(rig):
                 shutil.rmtree(original.data)
             ended = ("stopped", "killed")[at // ROUNDS_OF_A_STORE % 2]
             original = Original(rig, choose, f"{rig.work}/original-{at}", ended)
-        damage(rig, choose, original, f"{rig.work}/damaged")
+        damage(rig, choose, original, service)
 
 
 class Original:
@@ -48,8 +49,7 @@ class Original:
         self.data, self.ended = data, ended
         self.connections = choose.choice((1, 16))
         self.ledger = Ledger(IDS)
-        service = Service(rig.binary, data, f"{data}.log")
-        rig.cleanup.callback(service.kill)
+        service = Service(rig, data)
         # Starts make tables of what the journal holds, so that there are files of every kind.
         for turn, seconds in enumerate((1.0, 1.0, 0.5)):
             service.start()
@@ -76,21 +76,19 @@ class Original:
         return places.start < end and places.stop > end - LAST_BYTES
 
 
-def damage(rig, choose, original, data):
+def damage(rig, choose, original, service):
     """Damages a copy in one place, starts it and compares."""
+    data = service.data
     shutil.rmtree(data, ignore_errors=True)
     copy(original.data, data)
     path, what, places = injure(choose, data)
     name = f"{original.ended} store, {path}: {what} at {places.start}"
     rig.tally.add(what)
-    service = Service(rig.binary, data, f"{rig.work}/damaged.log")
     try:
         service.start()
     except Refused as why:
         judge_refusal(rig, original, data, str(why), name)
         return
-    finally:
-        rig.cleanup.callback(service.kill)
     ledger = copies.deepcopy(original.ledger)
     try:
         findings = compare(service.address, ledger, may_fail=True)

@@ -1,14 +1,14 @@
-"""A disk that fails for a short while, the restart that the documentation asks for, and then a
-reboot, lost caches or a power cut."""
+"""A disk that fails for a short while, the restart that the documentation asks for, new writes, and
+then a reboot, lost caches or a power cut."""
 
 import random
 import time
 
-from compare import compare, replay
+from disk import FaultyDisk
 from ledger import Ledger
 from load import Load
-from disk import FaultyDisk
-from service import Refused, Service
+from restart import start_and_compare
+from service import Service
 
 IDS = 600
 DISK_MEGABYTES = 700
@@ -19,34 +19,29 @@ def run(rig):
     """Runs all rounds, each with a new store."""
     choose = random.Random(rig.seed)
     disk = FaultyDisk(rig, DISK_MEGABYTES)
-    service = Service(rig.binary, f"{disk.path}/data", f"{rig.work}/log")
-    rig.cleanup.callback(service.kill)
+    service = Service(rig, f"{disk.path}/data")
     for at in range(rig.rounds):
         rig.tally.begin_round()
         disk.empty()
         ledger = Ledger(IDS)
         service.start()
-        try:
-            round_(rig, choose, disk, service, ledger, f"{rig.seed} {at}")
-        except Refused as why:
-            rig.tally.find("refused", str(why))
+        fail_and_go_on(rig, choose, disk, service, ledger, f"{rig.seed} {at}")
         rig.tally.add("acknowledged", ledger.acknowledged())
-        rig.tally.keep_evidence(service.data, service.log)
         service.kill()
 
 
-def round_(rig, choose, disk, service, ledger, seed):
-    """Fails, restarts, goes on, loses the caches one way or another, and compares."""
+def fail_and_go_on(rig, choose, disk, service, ledger, seed):
+    """Runs one round."""
     fail(rig, choose, disk, service, ledger, seed)
-    service.start()
-    check(rig, service, ledger)
+    if not start_and_compare(rig, service, ledger):
+        return
     load = Load(service.address, ledger, rig.tally, f"{seed} again", choose.choice((1, 16)))
     time.sleep(choose.uniform(0.1, 0.5))
-    way = choose.choice((reboot, forget, cut))
-    rig.tally.add(way.__name__)
-    way(disk, service, load)
-    service.start()
-    check(rig, service, ledger)
+    way = choose.choice((reboot, lose_caches, cut_power))
+    rig.tally.add(f"then {way.__name__}")
+    way(disk, service)
+    load.stop()
+    start_and_compare(rig, service, ledger)
 
 
 def fail(rig, choose, disk, service, ledger, seed):
@@ -57,7 +52,7 @@ def fail(rig, choose, disk, service, ledger, seed):
     time.sleep(choose.uniform(0.0, 0.2))
     disk.fail(seed, choose.choice((1.0, 1.0, 0.3)))
     time.sleep(choose.uniform(*FAILS_SECONDS))
-    rig.tally.add("rounds that saw the fault", any(not entry.is_settled() for entry in ledger.entries))
+    rig.tally.add("saw the fault", any(not entry.is_settled() for entry in ledger.entries))
     if choose.random() < 0.25:
         start_on_failing_disk(rig, choose, service)
     disk.work_again()
@@ -81,32 +76,23 @@ def start_on_failing_disk(rig, choose, service):
     rig.tally.add("started on the failing disk")
 
 
-def check(rig, service, ledger):
-    """Compares."""
-    rig.tally.find_all(compare(service.address, ledger))
-    rig.tally.find_all(replay(service.address, ledger))
-
-
-def reboot(disk, service, load):
+def reboot(disk, service):
     """Stops in good order, and mounts again."""
     service.stop()
-    load.stop()
     disk.unmount()
     disk.mount()
 
 
-def forget(disk, service, load):
+def lose_caches(disk, service):
     """Kills the service, and makes the kernel forget its caches."""
     service.kill()
-    load.stop()
     disk.drop_caches()
 
 
-def cut(disk, service, load):
-    """Cuts the power."""
+def cut_power(disk, service):
+    """Lets ext4 lose what it has not written."""
     service.freeze()
     disk.shut_down()
     service.kill()
-    load.stop()
     disk.unmount()
     disk.mount()

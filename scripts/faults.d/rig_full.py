@@ -21,8 +21,7 @@ FILL_SECONDS_MAX = 300
 def run(rig):
     """Fills and empties a new store: with a restart in between in every second round."""
     disk = Disk(rig, DISK_MEGABYTES)
-    service = Service(rig.binary, f"{disk.path}/data", f"{rig.work}/log")
-    rig.cleanup.callback(service.kill)
+    service = Service(rig, f"{disk.path}/data")
     for at in range(rig.rounds):
         rig.tally.begin_round()
         disk.empty()

@@ -30,7 +30,7 @@ def run(rig):
         if at % 4 == 3:
             this.kill_under_load()
         else:
-            tear = choose.choice((last_bytes, last_sectors, last_block, some_blocks))
+            tear = choose.choice(TEARS)
             this.tear(("trailer", "harmless", "any")[at % 4], last_bytes if at < 2 else tear)
         this.end()
 
@@ -42,8 +42,7 @@ class Round:
         self.tally, self.choose, self.seed = rig.tally, choose, f"{rig.seed} {number}"
         self.data = f"{rig.work}/planted-{number}"
         self.before = f"{self.data}-before"
-        self.service = Service(rig.binary, self.data, f"{self.data}.log")
-        rig.cleanup.callback(self.service.kill)
+        self.service = Service(rig, self.data)
         self.ledger = Ledger(IDS)
         self.service.start()
 
@@ -60,6 +59,8 @@ class Round:
             time.sleep(self.choose.uniform(0.0, 0.1))
         self.service.kill()
         path, written = Snapshot(self.data).journal_written_since(Snapshot(self.before))
+        # A file's first block can be its header, which was safe before anything that follows.
+        written = [block for block in written if block > 0] or written
         place = tear(self.choose, f"{self.data}/{path}", f"{self.before}/{path}", written)
         self.tally.add(f"torn {tear.__name__}")
         self.start(f"last item: {what}, torn: {tear.__name__} in {path} at {place}")
@@ -179,3 +180,6 @@ def take_back(path, before, at, length):
             file.seek(at)
             old = file.read(length)
     overwrite(path, at, old.ljust(length, b"\0"))
+
+
+TEARS = (last_bytes, last_sectors, last_block, some_blocks)

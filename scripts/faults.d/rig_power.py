@@ -1,28 +1,28 @@
-"""Power cuts under load.
+"""Power cuts under load, and sometimes while the service starts.
 
-In turns ext4 loses what it has not written, and the disk loses what it has not flushed.
+The disk loses what it has not flushed, in different ways, or ext4 loses what it has not written.
 """
 
 import random
 import time
 
-from compare import compare, replay
+from disk import FaultyDisk
 from ledger import Ledger
 from load import Load
-from disk import FaultyDisk
-from service import Refused, Service
+from restart import start_and_compare
+from service import Service
 
 IDS = 600
 DISK_MEGABYTES = 900
 ROUNDS_OF_A_STORE = 25
+LOSSES = ("all", "none", "some", "later", "of ext4")
 
 
 def run(rig):
     """Runs all rounds."""
     choose = random.Random(rig.seed)
     disk = FaultyDisk(rig, DISK_MEGABYTES)
-    service = Service(rig.binary, f"{disk.path}/data", f"{rig.work}/log")
-    rig.cleanup.callback(service.kill)
+    service = Service(rig, f"{disk.path}/data")
     ledger = None
     for at in range(rig.rounds):
         rig.tally.begin_round()
@@ -49,21 +49,12 @@ def cut(rig, choose, disk, service, ledger, seed):
         time.sleep(choose.uniform(0.0, 0.1))
         lose(rig, choose, disk, service, f"{seed} again")
         rig.tally.add("cut starts")
-    try:
-        service.start()
-    except Refused as why:
-        rig.tally.find("refused", str(why))
-        rig.tally.keep_evidence(service.data, service.log)
-        return False
-    rig.tally.find_all(compare(service.address, ledger))
-    rig.tally.find_all(replay(service.address, ledger))
-    rig.tally.keep_evidence(service.data, service.log)
-    return True
+    return start_and_compare(rig, service, ledger)
 
 
 def lose(rig, choose, disk, service, seed):
     """Cuts the power, and mounts what is left."""
-    way = choose.choice(("all", "none", "some", "later", "of ext4"))
+    way = choose.choice(LOSSES)
     rig.tally.add(f"losses {way}")
     if way == "of ext4":
         service.freeze()
