@@ -4,7 +4,7 @@
   power    power cuts: what was not flushed is lost, in part or whole
   device   the disk fails for a short while; then a restart, and a reboot or a power cut
   planted  items that look like the journal's own bytes, and torn ends of the journal
-  damage   flipped bits, zeroed sectors and blocks, and truncated files
+  damage   flipped bits, zeroed sectors and blocks, truncated and removed files
   full     a full disk that is emptied by deletions
 
 The binary is ITEMS_BIN, or target/release/items. Exits with 0 if everything held, with 1 if not, and

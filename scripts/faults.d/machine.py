@@ -19,7 +19,7 @@ def command(*words):
     return done.stdout
 
 
-def copy(source, place):
+def copy_files(source, place):
     """Copies a file or a directory with everything below; holes stay holes."""
     command("cp", "--archive", "--sparse=always", source, place)
 

@@ -1,11 +1,11 @@
-"""Damaged files: flipped bits, zeroed sectors and blocks, truncated ends.
+"""Damaged files: flipped bits, zeroed sectors and blocks, truncated ends, files that are gone.
 
 A damaged store may refuse to start, with a message that names the place; it may answer 500 for what
 is damaged; or it may give only right answers. One thing is doubtful: damage to the last write before
 a kill looks like a write that the kill has torn. It is counted apart.
 """
 
-import copy as copies
+import copy
 import os
 import random
 import re
@@ -17,7 +17,7 @@ from client import ConnectionLost
 from compare import compare
 from ledger import Ledger
 from load import Load
-from machine import copy, files_below
+from machine import copy_files, files_below
 from service import Refused, Service
 
 IDS = 200
@@ -25,6 +25,10 @@ ROUNDS_OF_A_STORE = 20
 LAST_BYTES = 2 << 20
 """Where the last write can be: that far before the last block that was written. It holds a write of
 every connection."""
+SECTOR = 512
+LAST_SHARE = 0.2
+"""How often the damage is near the last write on purpose."""
+LAST_NEAR_BYTES = 64 << 10
 TRIES_MAX = 200
 
 
@@ -73,15 +77,15 @@ class Original:
         if self.ended != "killed" or path != self.last_file:
             return False
         end = (self.last_block + 1) * BLOCK
-        return places.start < end and places.stop > end - LAST_BYTES
+        return end - LAST_BYTES <= places.start < end
 
 
 def damage(rig, choose, original, service):
     """Damages a copy in one place, starts it and compares."""
     data = service.data
     shutil.rmtree(data, ignore_errors=True)
-    copy(original.data, data)
-    path, what, places = injure(choose, data)
+    copy_files(original.data, data)
+    path, what, places = injure(choose, original, data)
     name = f"{original.ended} store, {path}: {what} at {places.start}"
     rig.tally.add(what)
     try:
@@ -89,7 +93,7 @@ def damage(rig, choose, original, service):
     except Refused as why:
         judge_refusal(rig, original, data, str(why), name)
         return
-    ledger = copies.deepcopy(original.ledger)
+    ledger = copy.deepcopy(original.ledger)
     try:
         findings = compare(service.address, ledger, may_fail=True)
     except ConnectionLost as error:
@@ -136,8 +140,9 @@ def is_doubtful(original, ledger, faults, path, places):
     return len(missing) <= count and min(missing) > last - 2 * count
 
 
-def injure(choose, data):
-    """Damages one place of one file; every kind of file has the same chance.
+def injure(choose, original, data):
+    """Damages one place of one file. Every kind of file has the same chance, and the last writes have
+    a share of their own.
 
     Returns the file, what was done, and the range of bytes.
     """
@@ -148,32 +153,64 @@ def injure(choose, data):
             kinds.setdefault(re.sub(r"\d+", "N", relative), []).append(relative)
     for _ in range(TRIES_MAX):
         path = choose.choice(kinds[choose.choice(sorted(kinds))])
-        what = choose.choice(("bit flipped", "sector zeroed", "block zeroed", "truncated"))
-        if places := injure_file(choose, f"{data}/{path}", what):
+        at = choose.randrange(os.path.getsize(f"{data}/{path}"))
+        what = choose.choice(tuple(INJURIES))
+        if choose.random() < LAST_SHARE:
+            path = original.last_file
+            at = max(0, (original.last_block + 1) * BLOCK - choose.randrange(LAST_NEAR_BYTES) - 1)
+        if places := INJURIES[what](choose, f"{data}/{path}", at):
             return path, what, places
     raise RuntimeError("no place was found to damage")
 
 
-def injure_file(choose, path, what):
-    """Damages a place that holds something; returns it, or None if nothing would have changed."""
-    size = os.path.getsize(path)
-    at = choose.randrange(size)
+def flip(choose, path, at):
+    """Flips a bit."""
+    return change(path, at, 1, lambda old: bytes((old[0] ^ 1 << choose.randrange(8),)))
+
+
+def zero_sector(_choose, path, at):
+    """Zeroes a sector."""
+    return change(path, at - at % SECTOR, SECTOR, lambda old: bytes(len(old)))
+
+
+def zero_block(_choose, path, at):
+    """Zeroes a block."""
+    return change(path, at - at % BLOCK, BLOCK, lambda old: bytes(len(old)))
+
+
+def change(path, at, length, damaged):
+    """Damages a place that holds something. Returns it, or None if it is empty."""
     with open(path, "r+b") as file:
-        if what == "truncated":
-            file.seek(at)
-            if not any(file.read(64 << 20)):
-                return None
-            file.truncate(at)
-            return range(at, size)
-        length = {"bit flipped": 1, "sector zeroed": 512, "block zeroed": BLOCK}[what]
-        at -= at % length
         file.seek(at)
         old = file.read(length)
         if not any(old):
             return None
         file.seek(at)
-        if what == "bit flipped":
-            file.write(bytes((old[0] ^ 1 << choose.randrange(8),)))
-        else:
-            file.write(bytes(len(old)))
-        return range(at, at + len(old))
+        file.write(damaged(old))
+    return range(at, at + len(old))
+
+
+def truncate(_choose, path, at):
+    """Cuts off a part that holds something. Returns it, or None if it is empty."""
+    with open(path, "r+b") as file:
+        file.seek(at)
+        if not any(file.read()):
+            return None
+        file.truncate(at)
+    return range(at, at + 1)
+
+
+def remove(_choose, path, _at):
+    """Removes a file."""
+    size = os.path.getsize(path)
+    os.remove(path)
+    return range(0, size)
+
+
+INJURIES = {
+    "bit flipped": flip,
+    "sector zeroed": zero_sector,
+    "block zeroed": zero_block,
+    "truncated": truncate,
+    "removed": remove,
+}

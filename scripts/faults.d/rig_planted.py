@@ -11,7 +11,7 @@ from client import Client, target
 from compare import compare
 from ledger import Ledger, digest
 from load import Load, representation
-from machine import copy
+from machine import copy_files
 from service import Refused, Service
 
 IDS = 60
@@ -53,7 +53,7 @@ class Round:
         load.stop()
         # Until the store has nothing to do in the background any more.
         time.sleep(0.2)
-        copy(self.data, self.before)
+        copy_files(self.data, self.before)
         self.put_last(what)
         if self.choose.random() < 0.5:
             time.sleep(self.choose.uniform(0.0, 0.1))
