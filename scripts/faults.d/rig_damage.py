@@ -71,6 +71,7 @@ class Original:
         after = Snapshot(data)
         self.last_file, written = after.journal_written_since(before)
         self.last_block = written[-1]
+        self.places = places_of(data)
 
     def is_last(self, path, places):
         """Tells whether damage hit what may be the last write before the kill."""
@@ -78,6 +79,18 @@ class Original:
             return False
         end = (self.last_block + 1) * BLOCK
         return end - LAST_BYTES <= places.start < end
+
+
+def places_of(data):
+    """Returns what a message can name: the format, files, and folders (one at the top in quotes)."""
+    places = {"format"}
+    for file in files_below(data):
+        path = os.path.relpath(file, data)
+        places |= {path, os.path.basename(path)}
+        while path := os.path.dirname(path):
+            places.add(path if "/" in path else f'"{path}"')
+    # A table is named by a number of one digit, which is in any message.
+    return {place for place in places if len(place) > 2}
 
 
 def damage(rig, choose, original, service):
@@ -91,7 +104,7 @@ def damage(rig, choose, original, service):
     try:
         service.start()
     except Refused as why:
-        judge_refusal(rig, original, data, str(why), name)
+        judge_refusal(rig, original, str(why), name)
         return
     ledger = copy.deepcopy(original.ledger)
     try:
@@ -111,14 +124,10 @@ def damage(rig, choose, original, service):
         rig.tally.keep_evidence(original.data, data, service.log)
 
 
-def judge_refusal(rig, original, data, why, name):
-    """Checks that the message of a store that does not open names a file, or the format."""
-    message = why.replace(data, "")
-    names = {"format"}
-    for path in files_below(original.data):
-        names |= {os.path.relpath(path, original.data), os.path.basename(path)}
-    names = {name for name in names if len(name) > 2}
-    if any(name in message for name in names):
+def judge_refusal(rig, original, why, name):
+    """Checks that the message of a store that does not open names a place."""
+    # The directory itself is in every message, and its name is no place in it.
+    if any(place in why for place in original.places):
         rig.tally.add("refused with a place")
     else:
         rig.tally.find("refused without a place", f"{why} ({name})")

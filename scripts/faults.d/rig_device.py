@@ -28,6 +28,8 @@ def run(rig):
         fail_and_go_on(rig, choose, disk, service, ledger, f"{rig.seed} {at}")
         rig.tally.add("acknowledged", ledger.acknowledged())
         service.kill()
+    if not rig.tally.counts["saw the fault"]:
+        rig.tally.find("wrong", "no write had an unknown outcome: the disk did not fail")
 
 
 def fail_and_go_on(rig, choose, disk, service, ledger, seed):

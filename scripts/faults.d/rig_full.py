@@ -4,10 +4,11 @@ import itertools
 import random
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
-from client import Client, target
-from load import representation
+from client import Client, ConnectionLost, target
 from disk import Disk
+from load import representation
 from service import Refused, Service
 
 DISK_MEGABYTES = 640
@@ -30,6 +31,8 @@ def run(rig):
             fill_and_empty(rig, service, random.Random(f"{rig.seed} {at}"), restart=at % 2 == 1)
         except Refused as why:
             rig.tally.find("refused", str(why))
+        except ConnectionLost as error:
+            rig.tally.find("wrong", f"a request is not answered: {error}; {service.last_words()}")
         rig.tally.keep_evidence(service.log)
         service.kill()
 
@@ -110,9 +113,6 @@ def delete(rig, service, ids):
 
 
 def in_threads(work, shares):
-    """Runs `work` for each share in a thread of its own."""
-    threads = [threading.Thread(target=work, args=(share,), daemon=True) for share in shares]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    """Runs `work` for each share in a thread of its own. Raises what one of them raised."""
+    with ThreadPoolExecutor(CLIENTS) as threads:
+        list(threads.map(work, shares))

@@ -66,8 +66,8 @@ class Tally:
         print(f"round {self.round}: its files are in {place}", flush=True)
 
     def is_good(self):
-        """Tells whether everything held."""
-        return not any(self.counts[kind] for kind in FAULTS)
+        """Tells whether everything held, and there was something to hold."""
+        return self.counts["acknowledged"] > 0 and not any(self.counts[kind] for kind in FAULTS)
 
     def summary(self):
         """Returns the line at the end."""
