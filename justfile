@@ -34,6 +34,11 @@ demo:
 docs:
     cargo doc --workspace --no-deps --open
 
+# Injures the service (root): `just faults`, or one rig for long: `just faults device -n 100`.
+faults *arguments:
+    cargo build --locked --release --package items
+    scripts/faults "$@"
+
 # Measures the service beside a bare echo server: `just bench [ROUNDS] [SECONDS]`; needs wrk.
 bench *arguments:
     bench/run "$@"
