@@ -15,7 +15,7 @@ use serde_json::Value;
 ///
 /// # Panics
 /// If it cannot be built; Cargo's output says why.
-pub(crate) fn items() -> &'static Path {
+pub fn items() -> &'static Path {
     static ITEMS: OnceLock<PathBuf> = OnceLock::new();
     ITEMS.get_or_init(|| named_or_built("SHELF_E2E_ITEMS", "items"))
 }

@@ -46,6 +46,7 @@ mod workload;
 
 pub use self::activated::Activated;
 pub use self::backing::Backing;
+pub use self::binary::items;
 pub use self::crowd::{Client, Crowd};
 pub use self::home::Home;
 pub use self::http::{Answer, Connection, Request};

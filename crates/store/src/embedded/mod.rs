@@ -118,11 +118,18 @@ impl Embedded {
         };
         let flushes = Arc::clone(&engine);
         this.background.push(this.spawn("store-flush", move || flushes.run_flushes())?);
-        let backups = Backups::listen(this.directory.path()).map_err(directory::failed(
-            this.directory.path(),
-            "the socket for backups could not be made",
-        ))?;
-        let merges = move || engine.run_merges(|engine| backups.serve(engine));
+        let backups = Backups::listen(this.directory.path())
+            .inspect_err(|error| {
+                let error = error as &dyn std::error::Error;
+                tracing::warn!(
+                    error,
+                    "backups cannot be made while the store is open: no socket here"
+                );
+            })
+            .ok();
+        let merges = move || {
+            engine.run_merges(|engine| backups.iter().for_each(|backups| backups.serve(engine)));
+        };
         this.background.push(this.spawn("store-merge", merges)?);
         this.writer = Some(this.spawn("store-writer", || writer.run())?);
         Ok(this)

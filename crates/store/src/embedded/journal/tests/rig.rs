@@ -131,10 +131,20 @@ impl Rig {
         keys: &[u8],
         padding: usize,
     ) -> Result<u64, AppendError> {
+        self.append_with(group, keys, &vec![0x55; padding])
+    }
+
+    /// Writes a group: its number, the keys, and what a client sent.
+    pub(super) fn append_with(
+        &mut self,
+        group: u64,
+        keys: &[u8],
+        sent: &[u8],
+    ) -> Result<u64, AppendError> {
         let mut payload = group.to_le_bytes().to_vec();
         payload.push(u8::try_from(keys.len()).expect("few keys"));
         payload.extend_from_slice(keys);
-        payload.resize(payload.len() + padding, 0x55);
+        payload.extend_from_slice(sent);
         self.frame.clear();
         self.frame.push(&payload);
         self.sequence += 1;
