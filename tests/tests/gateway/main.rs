@@ -11,6 +11,7 @@ mod framing;
 mod handover;
 mod headers;
 mod hedge;
+mod hops;
 mod idle;
 mod overload;
 mod page;

@@ -8,21 +8,24 @@ use tower::Service;
 
 use super::gate::Gate;
 use crate::access::Access;
-use crate::answers::reply;
+use crate::answers::{WrongMethod, reply};
 use crate::body::Reply;
+use crate::document::Documents;
 use crate::exchange::Exchange;
 
 /// Refuses requests whose client has not shown who it is, or may not make them. Without an
-/// [`Access`] everybody may.
+/// [`Access`] everybody may. A method that the path does not take is told first: whoever asks, it would
+/// not be done.
 #[derive(Clone, Debug)]
 pub(super) struct Authenticate<S> {
     inner: S,
     access: Option<Arc<Access>>,
+    documents: Arc<Documents>,
 }
 
 impl<S> Authenticate<S> {
-    pub(super) fn new(inner: S, access: Option<Arc<Access>>) -> Self {
-        Self { inner, access }
+    pub(super) fn new(inner: S, access: Option<Arc<Access>>, documents: Arc<Documents>) -> Self {
+        Self { inner, access, documents }
     }
 }
 
@@ -41,7 +44,14 @@ impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Bo
         if let Some(access) = &self.access {
             match access.admit(&mut exchange.head) {
                 Ok(principal) => exchange.principal = principal,
-                Err(denied) => return Gate::refused(reply(denied)),
+                Err(denied) => {
+                    let Exchange { head, .. } = &*exchange;
+                    let refusing = self.documents.refusing(&head.method, head.uri.path());
+                    return Gate::refused(match refusing {
+                        Some(allow) => reply(WrongMethod::new(allow)),
+                        None => reply(denied),
+                    });
+                }
             }
         }
         Gate::Passed { inner: self.inner.call(exchange) }
