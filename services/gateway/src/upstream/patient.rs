@@ -1,7 +1,9 @@
 //! A connection whose answer is heard although it takes no more of the request.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -18,11 +20,26 @@ use crate::gather;
 pub(super) struct Patient<T> {
     inner: T,
     broken: bool,
+    heard: Heard,
+}
+
+/// Whether a byte has come from a connection since this was reset.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Heard(Rc<Cell<bool>>);
+
+impl Heard {
+    pub(super) fn reset(&self) {
+        self.0.set(false);
+    }
+
+    pub(super) fn get(&self) -> bool {
+        self.0.get()
+    }
 }
 
 impl<T> Patient<T> {
-    pub(super) fn new(inner: T) -> Self {
-        Self { inner, broken: false }
+    pub(super) fn new(inner: T, heard: Heard) -> Self {
+        Self { inner, broken: false, heard }
     }
 
     fn settle(&mut self, written: io::Result<usize>, length: usize) -> usize {
@@ -39,7 +56,12 @@ impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.inner).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.heard.0.set(true);
+        }
+        polled
     }
 }
 
@@ -95,12 +117,15 @@ mod tests {
     #[tokio::test]
     async fn what_was_answered_is_read_after_a_failed_write() {
         let (client, mut server) = duplex(64);
-        let mut patient = Patient::new(client);
+        let heard = Heard::default();
+        let mut patient = Patient::new(client, heard.clone());
         server.write_all(b"answer").await.unwrap();
         drop(server);
         patient.write_all(&[0; 1_000]).await.unwrap();
+        assert!(!heard.get(), "nothing was read");
         let mut answer = String::new();
         patient.read_to_string(&mut answer).await.unwrap();
         assert_eq!(answer, "answer");
+        assert!(heard.get());
     }
 }
