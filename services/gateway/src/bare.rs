@@ -98,7 +98,7 @@ impl Forward {
         strip_hop(&mut head.headers);
         let body = body.collect().await.map_err(|_| failed())?.to_bytes();
         let request = Request::from_parts(head, Sent::Whole((!body.is_empty()).then_some(body)));
-        let sent = send(pools, replica, request, Reuse::Allowed, TIME_MAX).await;
+        let sent = send(pools, replica, request, Reuse::Allowed, TIME_MAX, None).await;
         let (answer, lease) = sent.map_err(|_| failed())?;
         let (mut head, body) = answer.into_parts();
         strip_answer(&mut head.headers);

@@ -104,3 +104,61 @@ async fn a_client_that_has_closed_its_side_gets_its_answer() {
     connection.read().await.expect(400);
     gateway.stop().await;
 }
+
+/// Clients get interim answers as they come, before the answer (RFC 9110 §15.2). `100 Continue` is
+/// between the gateway and its client.
+#[tokio::test]
+async fn interim_answers_are_passed_on() {
+    const HINTS: &str =
+        "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nKeep-Alive: x\r\n\r\n";
+    const PROCESSING: &str = "HTTP/1.1 102 Processing\r\n\r\n";
+    let text = format!(
+        "HTTP/1.1 100 Continue\r\n\r\n{HINTS}{PROCESSING}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{{}}"
+    );
+    let upstream = Upstream::start(move |_, _| Reaction::Write(text.clone())).await;
+    let gateway = Gateway::start().replica(upstream.address()).spawn().await;
+    let mut connection = gateway.connect().await;
+    for request in [
+        Request::get("/items/a"),
+        Request::put("/items/a", "{}"),
+        Request::get("/items/a"),
+        Request::put("/items/a", vec![b' '; 100_000]),
+    ] {
+        let answer = connection.send(&request).await;
+        assert_eq!((answer.status, answer.text().as_str()), (200, "{}"));
+        assert_eq!(answer.interim, [103, 102], "{request:?}");
+    }
+    // All at once: each answer has its own.
+    let get = Request::get("/items/a").to_bytes();
+    connection.write(get.repeat(5)).await;
+    for _ in 0..5 {
+        let answer = connection.read().await;
+        assert_eq!((answer.status, answer.interim), (200, vec![103, 102]));
+    }
+    connection.write("GET /items/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    let bytes = String::from_utf8_lossy(&connection.rest().await).into_owned();
+    let hints = "HTTP/1.1 103 Early Hints\r\nlink: </a>; rel=preload\r\n\r\n";
+    assert!(bytes.starts_with(&format!("{hints}{PROCESSING}HTTP/1.1 200 OK\r\n")), "{bytes}");
+
+    // HTTP/1.0 knows none.
+    let mut connection = gateway.connect().await;
+    connection.write("GET /items/a HTTP/1.0\r\n\r\n").await;
+    let answer = connection.read().await;
+    assert_eq!((answer.status, answer.interim), (200, Vec::<u16>::new()));
+    gateway.stop().await;
+}
+
+/// They come when they come, and not with the answer.
+#[tokio::test]
+async fn an_interim_answer_does_not_wait_for_the_answer() {
+    let upstream =
+        Upstream::start(|_, _| Reaction::WriteAndStall("HTTP/1.1 103 Early Hints\r\n\r\n".into()))
+            .await;
+    let gateway = Gateway::start().replica(upstream.address()).spawn().await;
+    let mut connection = gateway.connect().await;
+    connection.write(Request::put("/items/a", "{}").to_bytes()).await;
+    connection.wait_for_interim(103).await;
+    drop(connection);
+    gateway.terminate();
+    gateway.ended().await;
+}

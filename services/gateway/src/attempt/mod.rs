@@ -42,6 +42,7 @@ use crate::answers::{Unanswered, Unsent, Unserved, overloaded, reply};
 use crate::balance::{InFlight, NoReplica, Replica};
 use crate::body::{Passed, Reply, ReplyBody, Sent};
 use crate::clock;
+use crate::edge::Interims;
 use crate::exchange::Exchange;
 use crate::headers::strip_answer;
 use crate::upstream::{Cause, Failure, Fate, Lease, Reuse, reach, send};
@@ -74,7 +75,15 @@ pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) ->
     let closes = exchange.head.version < Version::HTTP_2;
     let plan = Plan::of(&mut exchange, worker);
     let (terms, deadline) = (&worker.terms, exchange.deadline);
-    let mut attempts = Attempts::new(worker, &plan, deadline, closes);
+    let mut attempts = Attempts {
+        worker,
+        plan: &plan,
+        deadline,
+        hedge: None,
+        closes,
+        interims: exchange.interims,
+        next: Cell::new(Attempt::FIRST),
+    };
     // Reading the body tells the client to send it, so somebody has to be there to take it.
     if plan.expects
         && let Err(unserved) = attempts.reach().await
@@ -144,15 +153,12 @@ struct Attempts<'a> {
     hedge: Option<&'a Hedge>,
     /// Whether the client's connection can be ended: over HTTP/2 only the stream is.
     closes: bool,
+    interims: Option<Interims>,
     /// The attempt that is sent next.
     next: Cell<Attempt>,
 }
 
-impl<'a> Attempts<'a> {
-    fn new(worker: &'a Rc<Worker>, plan: &'a Plan, deadline: Instant, closes: bool) -> Self {
-        Self { worker, plan, deadline, hedge: None, closes, next: Cell::new(Attempt::FIRST) }
-    }
-
+impl Attempts<'_> {
     /// Makes sure that a replica can be reached.
     async fn reach(&self) -> Result<(), Unserved> {
         let mut tried = Tried::default();
@@ -231,6 +237,7 @@ impl<'a> Attempts<'a> {
                 // What passes through cannot be sent again if the connection turns out to be stale.
                 Reuse::IfKept,
                 self.worker.terms.connect_time_max,
+                self.interims.as_ref(),
             );
             // A body may take as long as it likes to arrive; what is bounded is the time in which
             // nothing at all happens.
@@ -346,12 +353,15 @@ impl<'a> Attempts<'a> {
         request: &impl Fn(Attempt) -> Request<Sent>,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
         let (pools, time_max) = (&self.worker.pools, self.worker.terms.connect_time_max);
-        let sent = send(pools, replica, request(self.next.get()), Reuse::Allowed, time_max).await;
-        match sent {
+        let send = |reuse| {
+            let request = request(self.next.get());
+            send(pools, replica, request, reuse, time_max, self.interims.as_ref())
+        };
+        match send(Reuse::Allowed).await {
             Err(Failure { fate: Fate::Stale, cause }) if self.plan.repeatable => {
                 self.note_sent(&cause);
                 self.worker.shared.metrics.retried();
-                send(pools, replica, request(self.next.get()), Reuse::Never, time_max).await
+                send(Reuse::Never).await
             }
             sent => sent,
         }

@@ -1,5 +1,6 @@
 //! Connections to replicas.
 
+mod arrivals;
 mod patient;
 mod pool;
 
@@ -16,8 +17,10 @@ use tokio::time::timeout;
 
 use crate::balance::Replica;
 use crate::body::Sent;
+use crate::edge::Interims;
 
-use patient::{Heard, Patient};
+use arrivals::Arrivals;
+use patient::Patient;
 use pool::Pool;
 pub(crate) use pool::{Lease, Pools};
 
@@ -72,7 +75,7 @@ pub(crate) enum Cause {
     Switched,
 }
 
-/// Sends a request to a replica.
+/// Sends a request to a replica. Interim answers go to `interims`.
 ///
 /// # Cancel safety
 /// Dropping the future closes the connection if the request was sent on it.
@@ -82,6 +85,7 @@ pub(crate) async fn send(
     request: Request<Sent>,
     reuse: Reuse,
     connect_time_max: Duration,
+    interims: Option<&Interims>,
 ) -> Result<(Response<Incoming>, Lease), Failure> {
     let pool = pools.of(replica);
     let mut request = request;
@@ -93,7 +97,7 @@ pub(crate) async fn send(
         Reuse::Never => false,
     };
     while may_reuse && let Some(mut lease) = pool.take() {
-        match lease.send(request).await {
+        match lease.send(request, interims).await {
             Ok(response) => return Ok((response, lease)),
             Err(Failure { fate, cause }) => {
                 pool.note_end();
@@ -108,7 +112,7 @@ pub(crate) async fn send(
         Ok(lease) => lease,
         Err(cause) => return Err(Failure { fate: Fate::Unsent(Box::new(request)), cause }),
     };
-    lease.send(request).await.map(|response| (response, lease))
+    lease.send(request, interims).await.map(|response| (response, lease))
 }
 
 /// Makes sure that a replica can be reached: there is a connection to it when this succeeds.
@@ -135,20 +139,20 @@ async fn open(
     connect_time_max: Duration,
 ) -> Result<Lease, Cause> {
     match timeout(connect_time_max, connect(replica)).await {
-        Ok(Ok((sender, heard))) => Ok(Lease::new(pool, sender, heard)),
+        Ok(Ok((sender, arrivals))) => Ok(Lease::new(pool, sender, arrivals)),
         Ok(Err(error)) => Err(Cause::Connect(error)),
         Err(_) => Err(Cause::ConnectTimeout),
     }
 }
 
-async fn connect(replica: &Replica) -> io::Result<(http1::SendRequest<Sent>, Heard)> {
+async fn connect(replica: &Replica) -> io::Result<(http1::SendRequest<Sent>, Arrivals)> {
     let stream = TcpStream::connect(replica.origin.address()).await?;
     // Requests are written whole, so waiting for more to send only delays them.
     stream.set_nodelay(true)?;
-    let heard = Heard::default();
+    let arrivals = Arrivals::default();
     let (sender, connection) = http1::Builder::new()
         .max_buf_size(ANSWER_HEAD_BYTES_MAX)
-        .handshake(TokioIo::new(Patient::new(stream, heard.clone())))
+        .handshake(TokioIo::new(Patient::new(stream, arrivals.clone())))
         .await
         .map_err(io::Error::other)?;
     tokio::task::spawn_local(async move {
@@ -157,5 +161,5 @@ async fn connect(replica: &Replica) -> io::Result<(http1::SendRequest<Sent>, Hea
             tracing::debug!(error = %error, "a connection to a replica ended: {error}");
         }
     });
-    Ok((sender, heard))
+    Ok((sender, arrivals))
 }

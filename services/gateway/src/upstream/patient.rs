@@ -1,13 +1,12 @@
 //! A connection whose answer is heard although it takes no more of the request.
 
-use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::arrivals::Arrivals;
 use crate::gather;
 
 /// A stream on which writing never fails.
@@ -20,26 +19,12 @@ use crate::gather;
 pub(super) struct Patient<T> {
     inner: T,
     broken: bool,
-    heard: Heard,
-}
-
-/// Whether a byte has come from a connection since this was reset.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Heard(Rc<Cell<bool>>);
-
-impl Heard {
-    pub(super) fn reset(&self) {
-        self.0.set(false);
-    }
-
-    pub(super) fn get(&self) -> bool {
-        self.0.get()
-    }
+    arrivals: Arrivals,
 }
 
 impl<T> Patient<T> {
-    pub(super) fn new(inner: T, heard: Heard) -> Self {
-        Self { inner, broken: false, heard }
+    pub(super) fn new(inner: T, arrivals: Arrivals) -> Self {
+        Self { inner, broken: false, arrivals }
     }
 
     fn settle(&mut self, written: io::Result<usize>, length: usize) -> usize {
@@ -58,9 +43,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.inner).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.heard.0.set(true);
-        }
+        self.arrivals.note(&buffer.filled()[before..]);
         polled
     }
 }
@@ -117,15 +100,15 @@ mod tests {
     #[tokio::test]
     async fn what_was_answered_is_read_after_a_failed_write() {
         let (client, mut server) = duplex(64);
-        let heard = Heard::default();
-        let mut patient = Patient::new(client, heard.clone());
+        let arrivals = Arrivals::default();
+        let mut patient = Patient::new(client, arrivals.clone());
         server.write_all(b"answer").await.unwrap();
         drop(server);
         patient.write_all(&[0; 1_000]).await.unwrap();
-        assert!(!heard.get(), "nothing was read");
+        assert!(!arrivals.any(), "nothing was read");
         let mut answer = String::new();
         patient.read_to_string(&mut answer).await.unwrap();
         assert_eq!(answer, "answer");
-        assert!(heard.get());
+        assert!(arrivals.any());
     }
 }

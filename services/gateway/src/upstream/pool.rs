@@ -9,10 +9,11 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 
-use super::patient::Heard;
+use super::arrivals::Arrivals;
 use super::{Cause, Failure, Fate};
 use crate::balance::{Replica, Replicas};
 use crate::body::Sent;
+use crate::edge::Interims;
 
 /// Most idle connections a worker keeps to one replica.
 const IDLE_MAX: usize = 256;
@@ -43,7 +44,7 @@ pub(crate) struct Pool {
 #[derive(Debug)]
 struct Idle {
     sender: SendRequest<Sent>,
-    heard: Heard,
+    arrivals: Arrivals,
     since: Instant,
 }
 
@@ -90,7 +91,7 @@ impl Pool {
             // One that is not ready carries the rest of an answer that nobody wanted.
             if last.sender.is_ready() {
                 drop(idle);
-                let mut lease = Lease::new(Rc::clone(self), last.sender, last.heard);
+                let mut lease = Lease::new(Rc::clone(self), last.sender, last.arrivals);
                 lease.is_reused = true;
                 return Some(lease);
             }
@@ -107,12 +108,12 @@ impl Pool {
         self.ended.get().is_none_or(|ended| ended.elapsed() > ENDS_TIME)
     }
 
-    fn put(&self, sender: SendRequest<Sent>, heard: Heard) {
+    fn put(&self, sender: SendRequest<Sent>, arrivals: Arrivals) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() == IDLE_MAX {
             idle.remove(0);
         }
-        idle.push(Idle { sender, heard, since: self.now.get() });
+        idle.push(Idle { sender, arrivals, since: self.now.get() });
     }
 }
 
@@ -121,14 +122,14 @@ impl Pool {
 #[derive(Debug)]
 pub(crate) struct Lease {
     pool: Rc<Pool>,
-    connection: Option<(SendRequest<Sent>, Heard)>,
+    connection: Option<(SendRequest<Sent>, Arrivals)>,
     is_reused: bool,
     is_last: bool,
 }
 
 impl Lease {
-    pub(super) fn new(pool: Rc<Pool>, sender: SendRequest<Sent>, heard: Heard) -> Self {
-        Self { pool, connection: Some((sender, heard)), is_reused: false, is_last: false }
+    pub(super) fn new(pool: Rc<Pool>, sender: SendRequest<Sent>, arrivals: Arrivals) -> Self {
+        Self { pool, connection: Some((sender, arrivals)), is_reused: false, is_last: false }
     }
 
     /// Has the connection closed after this answer: the replica may do so without saying it.
@@ -136,28 +137,29 @@ impl Lease {
         self.is_last = true;
     }
 
-    /// Sends a request. A lease whose request failed, or whose future was dropped, closes its
+    /// Sends a request; what is answered before the answer goes to `interims`. A lease whose request failed, or whose future was dropped, closes its
     /// connection: an answer may still be on its way there.
     pub(super) async fn send(
         &mut self,
         request: Request<Sent>,
+        interims: Option<&Interims>,
     ) -> Result<Response<Incoming>, Failure> {
-        let Some((mut sender, heard)) = self.connection.take() else {
+        let Some((mut sender, arrivals)) = self.connection.take() else {
             unreachable!("a lease sends one request, and has its connection until then")
         };
-        heard.reset();
+        arrivals.reset(interims);
         match sender.try_send_request(request).await {
             Ok(response) => match refused(&response) {
                 Some(cause) => Err(Failure { fate: Fate::MaybeSent, cause }),
                 None => {
-                    self.connection = Some((sender, heard));
+                    self.connection = Some((sender, arrivals));
                     Ok(response)
                 }
             },
             Err(mut failed) => {
                 let fate = match failed.take_message() {
                     Some(request) => Fate::Unsent(Box::new(request)),
-                    None if self.is_reused && !heard.get() => Fate::Stale,
+                    None if self.is_reused && !arrivals.any() => Fate::Stale,
                     None => Fate::MaybeSent,
                 };
                 Err(Failure { fate, cause: Cause::Connection(failed.into_error()) })
@@ -170,8 +172,8 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let connection = self.connection.take();
         let usable = connection.filter(|(sender, _)| !self.is_last && !sender.is_closed());
-        if let Some((sender, heard)) = usable {
-            self.pool.put(sender, heard);
+        if let Some((sender, arrivals)) = usable {
+            self.pool.put(sender, arrivals);
         }
     }
 }
