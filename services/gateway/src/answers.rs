@@ -37,6 +37,10 @@ impl Unsound {
         Self::UnsoundFraming(Problem::new(why))
     }
 
+    pub(crate) fn target(why: &str) -> Self {
+        Self::new(format!("The request's target is refused: {why}."))
+    }
+
     pub(crate) fn field(name: &HeaderName, why: &str) -> Self {
         let problem = Problem::new(format!("The header field {name} is refused: {why}."));
         Self::UnsoundFraming(problem.at(Place::header(name.as_str(), why)))

@@ -99,7 +99,7 @@ async fn a_client_that_has_closed_its_side_gets_its_answer() {
     }
     // What the gateway answers itself is no different.
     let mut connection = gateway.connect().await;
-    connection.write("GET //items HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    connection.write("GET * HTTP/1.1\r\nHost: x\r\n\r\n").await;
     connection.close_writing().await;
     connection.read().await.expect(400);
     gateway.stop().await;

@@ -46,6 +46,7 @@ fn requests() -> Vec<Request> {
         Request::new("PUT", FOO).body("text/plain", "{}"),
         Request::new("PUT", FOO).bare_body("{}"),
         Request::put("/items/%00", "{}"),
+        Request::get("/items/../x"),
         // Answered before the body is read.
         Request::put(FOO, large.clone()),
         Request::put(FOO, large.clone()).chunked(),
@@ -55,6 +56,7 @@ fn requests() -> Vec<Request> {
         Request::new("OPTIONS", "/items"),
         Request::new("DELETE", "/items"),
         Request::get("/none"),
+        Request::get("//items"),
         Request::get(format!("{FOO}?{}", "x".repeat(8_001))),
         Request::get("/livez"),
         Request::head("/readyz"),

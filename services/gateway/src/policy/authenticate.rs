@@ -7,14 +7,16 @@ use std::task::{Context, Poll};
 use tower::Service;
 
 use super::gate::Gate;
+use super::{close_after, target};
 use crate::access::Access;
-use crate::answers::{WrongMethod, reply};
+use crate::answers::{Unsound, WrongMethod, reply};
 use crate::body::Reply;
 use crate::document::Documents;
 use crate::exchange::Exchange;
 
 /// Refuses requests whose client has not shown who it is, or may not make them. Without an
-/// [`Access`] everybody may. A method that the path does not take is told first: whoever asks, it would
+/// [`Access`] everybody may. A path that can be read as another one is refused before it is judged. A
+/// method that the path does not take is told first: whoever asks, it would
 /// not be done.
 #[derive(Clone, Debug)]
 pub(super) struct Authenticate<S> {
@@ -42,6 +44,11 @@ impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Bo
 
     fn call(&mut self, mut exchange: Box<Exchange>) -> Self::Future {
         if let Some(access) = &self.access {
+            if let Some(why) = target::second_reading(exchange.head.uri.path()) {
+                let mut reply = reply(Unsound::target(why));
+                close_after(&exchange.head, &mut reply);
+                return Gate::refused(reply);
+            }
             match access.admit(&mut exchange.head) {
                 Ok(principal) => exchange.principal = principal,
                 Err(denied) => {

@@ -18,6 +18,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http::Version;
+use http::header::{CONNECTION, HeaderValue};
+use http::request::Parts;
 use tower::layer::layer_fn;
 use tower::{Service, ServiceBuilder};
 
@@ -69,6 +72,14 @@ pub(crate) fn stack(
         .layer(layer_fn(move |inner| deadline::Deadline::new(inner, request_time_max)))
         .layer(layer_fn(move |inner| shed::Shed::new(inner, Arc::clone(&overload))))
         .service(Serve(Rc::clone(worker)))
+}
+
+/// Ends the client's connection after an answer: whatever else the client has sent is not looked at.
+/// Over HTTP/2 each request is framed by itself, and there is nothing to end.
+fn close_after(head: &Parts, reply: &mut Reply) {
+    if head.version < Version::HTTP_2 {
+        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
 }
 
 /// The innermost service.

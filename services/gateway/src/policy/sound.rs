@@ -13,7 +13,7 @@ use http::{HeaderMap, Method, Version};
 use tower::Service;
 
 use super::gate::Gate;
-use super::target;
+use super::{close_after, target};
 use crate::answers::{Refusal, SlowHead, Unsound, reply};
 use crate::body::Reply;
 use crate::edge::Fault;
@@ -46,8 +46,8 @@ impl<S> Sound<S> {
         if head.method == Method::CONNECT {
             return Err(Unsound::new("This is no proxy: CONNECT has nothing to connect to.").into());
         }
-        if let Some(why) = target::fault(&head.method, &head.uri) {
-            return Err(Unsound::new(format!("The request's target is refused: {why}.")).into());
+        if let Some(why) = target::form_fault(&head.method, &head.uri) {
+            return Err(Unsound::target(why).into());
         }
         settle_host(head).map_err(|why| Unsound::field(&HOST, why).into())
     }
@@ -175,9 +175,8 @@ impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Bo
             Err(refusal) => {
                 let closes = matches!(refusal, Refusal::Unsound(_));
                 let mut reply = reply(refusal);
-                // Whatever else the client has sent is not looked at.
-                if closes && exchange.head.version < Version::HTTP_2 {
-                    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                if closes {
+                    close_after(&exchange.head, &mut reply);
                 }
                 Gate::refused(reply)
             }
