@@ -109,9 +109,9 @@ mod tests {
         assert_eq!(forward(&["00"]), (false, some("00")));
         assert_eq!(forward(&["1"]), (true, some("0")));
         assert_eq!(forward(&["10"]), (true, some("9")));
-        assert_eq!(forward(&["99999999999999999999"]).0, true);
+        assert!(forward(&["99999999999999999999"]).0);
         assert_eq!(forward(&["-1"]), (true, some("-1")));
-        assert_eq!(forward(&["", "0"]).0, true);
+        assert!(forward(&["", "0"]).0);
         assert_eq!(forward(&[]), (true, None));
     }
 }
