@@ -66,7 +66,7 @@ async fn a_key_opens_what_it_permits_and_nothing_else() {
     }
     let twice = bearer(bearer(Request::put("/items/a", "{}"), KEY), KEY);
     gateway.send(twice).await.expect_problem(401, "unauthenticated");
-    // Who speaks of something else has shown no token that could be invalid.
+    // A client of another scheme has shown no token that could be invalid.
     let basic = |request: Request| request.header("Authorization", "Basic YTpi");
     let answer = gateway.send(basic(Request::put("/items/a", "{}"))).await;
     answer.expect_problem(401, "unauthenticated");
@@ -153,7 +153,7 @@ async fn no_target_with_a_second_reading_is_judged_open() {
     gateway.stop().await;
 }
 
-/// A method that a path does not take is not done for anybody: it is told so whoever asks.
+/// A method that a path does not take is done for no client, so permissions do not matter.
 #[tokio::test]
 async fn a_wrong_method_is_told_before_a_missing_permission() {
     const DOCUMENT: &str = r#"{"openapi":"3.1.0","paths":{"/items":{"get":{},"head":{}},"/items/{id}":{"get":{},"put":{},"delete":{}}}}"#;

@@ -56,9 +56,9 @@ async fn a_switch_of_protocols_is_a_502() {
     gateway.stop().await;
 }
 
-/// A client that waits for `100 Continue` sends its body when somebody is there to take it.
+/// A client that waits for `100 Continue` sends its body when a replica is there to take it.
 #[tokio::test]
-async fn nobody_is_told_to_go_on_without_a_replica() {
+async fn no_client_is_told_to_go_on_without_a_replica() {
     let dead = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
         listener.local_addr().expect("it is bound")

@@ -52,7 +52,7 @@ async fn writes_are_repeated_under_one_mark() {
     ] {
         let upstream = cutting(2).await;
         let gateway = Gateway::start().replica(upstream.address()).spawn().await;
-        // Nobody but a gateway marks attempts.
+        // Only a gateway marks attempts.
         let spoofed = request.header("Shelf-Attempt", "mine; n=9; time=86400");
         gateway.send(spoofed.clone()).await.expect(200);
         let received = upstream.received();

@@ -38,7 +38,7 @@ impl Attempt {
     pub(crate) const FIRST: Self = Self { number: 1, may_stray: false };
 }
 
-/// Makes marks that nobody makes again: 122 random bits that are the worker's own, and a count.
+/// Makes marks that are unique: 122 random bits that are the worker's own, and a count.
 #[derive(Debug)]
 pub(crate) struct Marks {
     prefix: String,

@@ -84,7 +84,7 @@ pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) ->
         interims: exchange.interims,
         next: Cell::new(Attempt::FIRST),
     };
-    // Reading the body tells the client to send it, so somebody has to be there to take it.
+    // Reading the body tells the client to send it, so a replica has to be there to take it.
     if plan.expects
         && let Err(unserved) = attempts.reach().await
     {

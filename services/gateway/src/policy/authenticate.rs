@@ -15,9 +15,8 @@ use crate::document::Documents;
 use crate::exchange::Exchange;
 
 /// Refuses requests whose client has not shown who it is, or may not make them. Without an
-/// [`Access`] everybody may. A path that can be read as another one is refused before it is judged. A
-/// method that the path does not take is told first: whoever asks, it would
-/// not be done.
+/// [`Access`] every client may. A path that can be read as another one is refused before it is judged. A
+/// method that the path does not take is answered 405 before 401 and 403.
 #[derive(Clone, Debug)]
 pub(super) struct Authenticate<S> {
     inner: S,

@@ -41,7 +41,7 @@ impl<S> Hops<S> {
             return None;
         }
         let allow = self.worker.shared.documents.allow(path).unwrap_or(Allow::any());
-        // Nobody is shown what a request looks like here: it has credentials.
+        // TRACE is never done: the request that it would show has credentials.
         Some(if is_options {
             reply(Options::Methods(allow))
         } else {
