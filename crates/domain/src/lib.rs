@@ -32,4 +32,4 @@ pub use patch::{
     InvalidPatch, PATCH_OPERATIONS_MAX, PATCH_STEPS_MAX, Patch, PatchFailed, PatchFailedKind,
 };
 pub use precondition::{Precondition, Tags};
-pub use write::{Change, Outcome, Refusal, Verdict, Write};
+pub use write::{Change, Outcome, Refusal, RememberWhen, Verdict, Write};

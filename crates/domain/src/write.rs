@@ -15,23 +15,48 @@ pub struct Write {
     pub precondition: Precondition,
     /// What to do to it.
     pub change: Change,
-    /// What makes it safe to repeat, if the client sent an idempotency key.
+    /// What makes it safe to repeat, if the client sent an idempotency key or a proxy marked it.
     pub idempotency: Option<Idempotency>,
+    /// Which outcomes are remembered under that idempotency.
+    pub remember_when: RememberWhen,
+}
+
+/// Which outcomes of a write with an [`Idempotency`] are remembered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RememberWhen {
+    /// All of them. A repetition does nothing, also when the item has changed since.
+    #[default]
+    Always,
+    /// Those that changed the item. An unchanged one leaves nothing, so it costs nothing: a
+    /// repetition is decided anew, as if the first request had not been made.
+    Changed,
 }
 
 impl Write {
     /// Makes a write without a precondition and without an idempotency key.
     #[must_use]
     pub fn new(key: Key, change: Change) -> Self {
-        Self { key, precondition: Precondition::default(), change, idempotency: None }
+        Self {
+            key,
+            precondition: Precondition::default(),
+            change,
+            idempotency: None,
+            remember_when: RememberWhen::Always,
+        }
     }
 
     /// Returns what is to be remembered of this write once it did `outcome`: nothing unless it
-    /// carries a key, and nothing when it was answered from memory.
+    /// carries a key, nothing when it was answered from memory, and nothing of an outcome that
+    /// [`remember_when`](Self::remember_when) leaves out.
     #[must_use]
     pub fn remember(&self, outcome: &Outcome) -> Option<Remembered> {
         let Idempotency { fingerprint, until, .. } = self.idempotency?;
-        if matches!(outcome, Outcome::Replayed(_)) {
+        let is_remembered = match outcome {
+            Outcome::Replayed(_) => false,
+            Outcome::Unchanged(_) => self.remember_when == RememberWhen::Always,
+            Outcome::Created(_) | Outcome::Updated(_) | Outcome::Deleted => true,
+        };
+        if !is_remembered {
             return None;
         }
         Some(Remembered { fingerprint, until, id: self.key.id.clone(), outcome: outcome.clone() })

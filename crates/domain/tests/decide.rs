@@ -4,7 +4,7 @@
 
 use domain::{
     Change, CollectionName, ETag, Fingerprint, Idempotency, Item, ItemId, Key, Moment, Outcome,
-    Precondition, Refusal, ReplayKey, Tags, Verdict, Write, decide, json,
+    Precondition, Refusal, RememberWhen, ReplayKey, Tags, Verdict, Write, decide, json,
 };
 use proptest::prelude::*;
 
@@ -260,6 +260,23 @@ proptest! {
             prop_assert_eq!(&remembered.outcome, outcome);
             let other = keyed(first, 2, 1_000 + passed);
             prop_assert_eq!(decide(later.as_ref(), Some(&remembered), &other), Err(Refusal::KeyReused));
+        }
+    }
+
+    #[test]
+    fn an_attempt_is_remembered_when_it_changed_something(
+        before in prop::option::of(any_item()),
+        precondition in any_precondition(),
+        change in any_change(),
+    ) {
+        let keyed = keyed(write(precondition, change), 1, 1_000);
+        let attempt = Write { remember_when: RememberWhen::Changed, ..keyed.clone() };
+        let verdict = decide(before.as_ref(), None, &attempt);
+        prop_assert_eq!(&verdict, &decide(before.as_ref(), None, &keyed), "it does the same");
+        if let Ok(outcome) = verdict {
+            let changed = !matches!(outcome, Outcome::Unchanged(_));
+            let expected = keyed.remember(&outcome).filter(|_| changed);
+            prop_assert_eq!(attempt.remember(&outcome), expected);
         }
     }
 

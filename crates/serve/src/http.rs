@@ -40,6 +40,9 @@ impl Http {
     pub fn new(idle_time_max: Duration, head_bytes_max: usize) -> Self {
         let mut http1 = http1::Builder::new();
         http1.header_read_timeout(idle_time_max).max_buf_size(head_bytes_max);
+        // A client that has said all it has to say may close its side and wait for the answer
+        // (RFC 9112 §9.6).
+        http1.half_close(true);
         // A buffer may turn out larger than it is asked to be, and hold a larger head.
         http1.max_header_size(head_bytes_max);
         let mut http2 = http2::Builder::new(OnThisThread);

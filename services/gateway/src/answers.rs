@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use axum::response::IntoResponse;
 use contract::guard::{HeadTooLarge, RetryAfter};
-use contract::{Place, Problem, Responses};
-use http::HeaderName;
+use contract::{Header, Place, Problem, Responses};
+use http::header::{ALLOW, HeaderName, HeaderValue};
 
 use crate::body::{Reply, ReplyBody};
 
@@ -19,8 +19,8 @@ pub(crate) fn reply(answer: impl IntoResponse) -> Reply {
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(crate) enum Unsound {
-    /// The request is framed in a way that can be read differently behind the gateway. The
-    /// connection is closed.
+    /// The request is framed or addressed in a way that can be read differently behind the gateway.
+    /// The connection is closed.
     UnsoundFraming(Problem) = 400,
 }
 
@@ -37,6 +37,10 @@ impl Unsound {
         Self::UnsoundFraming(Problem::new(why))
     }
 
+    pub(crate) fn target(why: &str) -> Self {
+        Self::new(format!("The request's target is refused: {why}."))
+    }
+
     pub(crate) fn field(name: &HeaderName, why: &str) -> Self {
         let problem = Problem::new(format!("The header field {name} is refused: {why}."));
         Self::UnsoundFraming(problem.at(Place::header(name.as_str(), why)))
@@ -50,6 +54,48 @@ pub(crate) enum Refusal {
     Unsound(Unsound),
     Slow(SlowHead),
     Large(HeadTooLarge),
+}
+
+/// `Allow`: the methods that a path takes (RFC 9110 §10.2.1).
+#[derive(Clone, Debug)]
+pub(crate) struct Allow(pub(crate) HeaderValue);
+
+impl Allow {
+    /// Returns the methods that some path takes.
+    pub(crate) const fn any() -> Self {
+        Self(HeaderValue::from_static("DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"))
+    }
+}
+
+impl Header for Allow {
+    const NAME: HeaderName = ALLOW;
+    const DESCRIPTION: &'static str = "The methods that this path takes.";
+
+    fn value(self) -> HeaderValue {
+        self.0
+    }
+}
+
+/// What OPTIONS answers when the request ends at the gateway.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum Options {
+    /// `Allow` lists the methods that this path takes.
+    Methods(Allow) = 204,
+}
+
+/// A request whose path does not take its method, as the replicas answer it.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum WrongMethod {
+    /// This path does not take that method. `Allow` lists those it takes.
+    MethodNotAllowed(Problem, Allow) = 405,
+}
+
+impl WrongMethod {
+    pub(crate) fn new(allow: Allow) -> Self {
+        Self::MethodNotAllowed(Problem::default(), allow)
+    }
 }
 
 /// A body that did not arrive as announced, or is too large for the gateway.

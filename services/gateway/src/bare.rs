@@ -24,8 +24,8 @@ use crate::balance::{Health, InFlight, Replica};
 use crate::body::{Passed, Reply, ReplyBody, Sent};
 use crate::edge::Http;
 use crate::exchange::{Exchange, Peer};
-use crate::headers::strip_hop;
-use crate::upstream::{Pools, send};
+use crate::headers::{strip_answer, strip_hop};
+use crate::upstream::{Pools, Reuse, send};
 
 /// Longest time for whatever takes time.
 const TIME_MAX: Duration = Duration::from_secs(10);
@@ -98,10 +98,10 @@ impl Forward {
         strip_hop(&mut head.headers);
         let body = body.collect().await.map_err(|_| failed())?.to_bytes();
         let request = Request::from_parts(head, Sent::Whole((!body.is_empty()).then_some(body)));
-        let sent = send(pools, replica, request, TIME_MAX).await;
+        let sent = send(pools, replica, request, Reuse::Allowed, TIME_MAX, None).await;
         let (answer, lease) = sent.map_err(|_| failed())?;
         let (mut head, body) = answer.into_parts();
-        strip_hop(&mut head.headers);
+        strip_answer(&mut head.headers);
         let passed = Passed::new(body, lease, InFlight::new(Arc::clone(replica)), TIME_MAX);
         Ok(Reply::from_parts(head, ReplyBody::Passed(passed)))
     }

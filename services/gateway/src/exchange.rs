@@ -11,7 +11,7 @@ use http::request::Parts;
 use hyper::body::Incoming;
 
 use crate::access::Principal;
-use crate::edge::{Fault, Refusals};
+use crate::edge::{Fault, Interims, Refusals};
 
 /// A request with all that is known about it. It is boxed once: every step of the policy hands it
 /// to the next, and would copy it otherwise.
@@ -28,6 +28,8 @@ pub(crate) struct Exchange {
     pub(crate) refusals: Refusals,
     /// Who asks, once that is known.
     pub(crate) principal: Option<Arc<Principal>>,
+    /// Where interim answers go, if the client can take any.
+    pub(crate) interims: Option<Interims>,
     pub(crate) started: Instant,
     /// When the client has to have its answer.
     pub(crate) deadline: Instant,

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use http::HeaderMap;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, HeaderName, HeaderValue, VIA,
+    CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, HeaderName, HeaderValue,
+    TRANSFER_ENCODING, VIA,
 };
 
 use crate::exchange::Peer;
@@ -80,6 +81,15 @@ pub(crate) fn strip_hop(headers: &mut HeaderMap) {
         }
     }
     remove(headers, is_of_one_hop);
+}
+
+/// Makes the fields of a replica's answer those of the gateway's: without those of one hop, and
+/// without a length that a transfer coding overrides (RFC 9112 §6.3).
+pub(crate) fn strip_answer(headers: &mut HeaderMap) {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+    }
+    strip_hop(headers);
 }
 
 /// Removes the fields with certain names. Most messages have none of them, and looking at the names
@@ -184,6 +194,16 @@ mod tests {
         ]);
         strip_hop(&mut headers);
         assert_eq!(headers.keys().collect::<Vec<_>>(), ["x-third"]);
+    }
+
+    #[test]
+    fn a_coding_overrides_a_length() {
+        let mut headers = map(&[("transfer-encoding", "chunked"), ("content-length", "5")]);
+        strip_answer(&mut headers);
+        assert!(headers.is_empty(), "{headers:?}");
+        let mut headers = map(&[("content-length", "5")]);
+        strip_answer(&mut headers);
+        assert_eq!(all(&headers, "content-length"), ["5"]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use tower::Service;
 use tower::retry::budget::TpsBudget;
 
 use crate::access::Access;
-use crate::attempt::{Hedge, HedgeAfter, Keys};
+use crate::attempt::{Hedge, HedgeAfter, Marks};
 use crate::balance::{Balance, Replicas};
 use crate::body::Reply;
 use crate::cache::{self, Flights};
@@ -86,7 +86,8 @@ pub(crate) struct Worker {
     pub(crate) shared: Shared,
     pub(crate) pools: Rc<Pools>,
     pub(crate) budget: TpsBudget,
-    pub(crate) keys: Keys,
+    /// Marks for the attempts of writes.
+    pub(crate) marks: Marks,
     /// For the attempts.
     pub(crate) alarms: Alarms,
     /// Reads that others may share, if there is a cache.
@@ -99,11 +100,11 @@ impl Worker {
     pub(crate) fn new(terms: Terms, shared: Shared) -> Rc<Self> {
         Rc::new(Self {
             hedge: terms.hedge_after.map(Hedge::new),
+            marks: Marks::new(terms.request_time_max),
             terms,
             shared,
             pools: Rc::default(),
             budget: TpsBudget::new(BUDGET_TIME, BUDGET_RESERVE, BUDGET_SHARE),
-            keys: Keys::new(),
             alarms: Alarms::default(),
             flights: Flights::default(),
         })

@@ -26,6 +26,8 @@ pub enum Reaction {
     WriteAndCut(String),
     /// Answers nothing, and keeps the connection open.
     Stall,
+    /// Writes these bytes and nothing else, and keeps the connection open.
+    WriteAndStall(String),
 }
 
 /// A request as it arrived.
@@ -219,7 +221,10 @@ async fn serve(shared: Arc<Shared>, mut stream: TcpStream, connection: usize) {
             }
             Reaction::Cut => return,
             Reaction::WriteAndCut(text) => (text, true),
-            Reaction::Stall => {
+            Reaction::Stall | Reaction::WriteAndStall(_) => {
+                if let Reaction::WriteAndStall(text) = reaction {
+                    let _ = stream.write_all(text.as_bytes()).await;
+                }
                 // Until the other end gives up.
                 let _ = stream.read(&mut [0]).await;
                 return;

@@ -66,8 +66,11 @@ async fn a_key_opens_what_it_permits_and_nothing_else() {
     }
     let twice = bearer(bearer(Request::put("/items/a", "{}"), KEY), KEY);
     gateway.send(twice).await.expect_problem(401, "unauthenticated");
-    let basic = Request::put("/items/a", "{}").header("Authorization", "Basic YTpi");
-    gateway.send(basic).await.expect_problem(401, "unauthenticated");
+    // A client of another scheme has shown no token that could be invalid.
+    let basic = |request: Request| request.header("Authorization", "Basic YTpi");
+    let answer = gateway.send(basic(Request::put("/items/a", "{}"))).await;
+    answer.expect_problem(401, "unauthenticated");
+    assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"shelf\""));
     assert!(upstream.received().is_empty(), "nothing has left");
 
     for (request, status) in [
@@ -82,6 +85,11 @@ async fn a_key_opens_what_it_permits_and_nothing_else() {
         answer.expect(status);
         if status == 403 {
             answer.expect_problem(403, "forbidden");
+            let challenge = answer.required("www-authenticate");
+            let error = "Bearer realm=\"shelf\", error=\"insufficient_scope\"";
+            assert!(challenge.starts_with(error), "{challenge}");
+            let scope = challenge.contains("scope=\"delete:items\"");
+            assert_eq!(scope, request.method() == "DELETE", "{challenge}");
         }
     }
     let received = upstream.received();
@@ -89,6 +97,9 @@ async fn a_key_opens_what_it_permits_and_nothing_else() {
     assert!(received.iter().all(|got| !got.head.contains(KEY)), "no replica sees a key");
     // What holds nobody's data is open.
     gateway.send(Request::get("/docs")).await.expect(200);
+    gateway.send(basic(Request::get("/docs"))).await.expect(200);
+    let got = upstream.received().pop().expect("it arrived");
+    assert!(got.header("authorization").is_empty(), "{}", got.head);
     gateway.send(Request::get("/metrics")).await.expect_problem(401, "unauthenticated");
 
     // A faulty file changes nothing; one without the key ends it.
@@ -107,6 +118,79 @@ async fn a_key_opens_what_it_permits_and_nothing_else() {
     assert!(!gateway.log().text().contains(KEY));
     gateway.terminate();
     gateway.ended_with_faults().await;
+}
+
+/// What is open is open as it is written. What can be read as another path is refused before it is
+/// asked whether it is open.
+#[tokio::test]
+async fn no_target_with_a_second_reading_is_judged_open() {
+    let home = Home::new();
+    let file = home.write("keys.toml", "");
+    let upstream = Upstream::obedient().await;
+    let start = Gateway::start().home(&home).replica(upstream.address());
+    let gateway = start.setting("--keys", file.display().to_string()).spawn().await;
+    for target in [
+        "//items/x",
+        "/docs/../items/x",
+        "/docs/%2e%2e/items/x",
+        "/docs/%2E%2E%2Fitems/x",
+        "/docs/..%2fitems/x",
+        "/docs//../items/x",
+        "/docs/..%5Citems/x",
+        "http://shelf.test//items/x",
+        "shelf.test:80",
+        "*",
+    ] {
+        for method in ["GET", "HEAD"] {
+            let answer = gateway.send(Request::new(method, target)).await;
+            answer.expect(400);
+            assert_eq!(answer.header("connection"), Some("close"), "{target}");
+        }
+    }
+    assert!(upstream.received().is_empty(), "{:?}", upstream.received());
+    gateway.send(Request::get("/docs/a..b")).await.expect(200);
+    gateway.send(Request::get("/items/a%2Fb")).await.expect_problem(401, "unauthenticated");
+    gateway.stop().await;
+}
+
+/// A method that a path does not take is done for no client, so permissions do not matter.
+#[tokio::test]
+async fn a_wrong_method_is_told_before_a_missing_permission() {
+    const DOCUMENT: &str = r#"{"openapi":"3.1.0","paths":{"/items":{"get":{},"head":{}},"/items/{id}":{"get":{},"put":{},"delete":{}}}}"#;
+    let home = Home::new();
+    let entry = format!("[[key]]\nname = \"a\"\nhash = \"{HASH}\"\nallow = [\"read:*\"]\n");
+    let file = home.write("keys.toml", keys(&entry));
+    let upstream = Upstream::start(|number, _| match number {
+        usize::MAX => Reaction::Answer(200, DOCUMENT),
+        _ => Reaction::Answer(200, "{}"),
+    })
+    .await;
+    let start = Gateway::start().home(&home).replica(upstream.address());
+    let gateway = start.setting("--keys", file.display().to_string()).spawn().await;
+    eventually("the document to be known", Duration::from_secs(5), async || {
+        (gateway.send(Request::get("/openapi.json")).await.status == 200).then_some(())
+    })
+    .await;
+    for (method, target, allow) in [
+        ("TRACE", "/items/a", "DELETE, GET, OPTIONS, PUT"),
+        ("BREW", "/items/a", "DELETE, GET, OPTIONS, PUT"),
+        ("PATCH", "/items/a", "DELETE, GET, OPTIONS, PUT"),
+        ("DELETE", "/items", "GET, HEAD, OPTIONS"),
+    ] {
+        for request in [Request::new(method, target), bearer(Request::new(method, target), KEY)] {
+            let answer = gateway.send(request).await;
+            answer.expect_problem(405, "method-not-allowed");
+            assert_eq!(answer.header("allow"), Some(allow), "{method} {target}");
+        }
+    }
+    gateway.send(Request::delete("/items/a")).await.expect_problem(401, "unauthenticated");
+    let answer = gateway.send(bearer(Request::delete("/items/a"), KEY)).await;
+    answer.expect_problem(403, "forbidden");
+    // Of a path that is in no document nothing is said without a permission.
+    let unknown = Request::new("TRACE", "/books/a");
+    gateway.send(bearer(unknown, KEY)).await.expect_problem(403, "forbidden");
+    assert!(upstream.received().is_empty(), "{:?}", upstream.received());
+    gateway.stop().await;
 }
 
 /// Ed25519, as in the unit tests: `{"sub":"ada","iss":"i","aud":"shelf","exp":4102444800,"scope":"write:items"}`.

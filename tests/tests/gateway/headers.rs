@@ -132,3 +132,20 @@ async fn heads_that_are_too_large_or_too_slow_are_answered() {
     assert!(upstream.received().is_empty());
     gateway.stop().await;
 }
+
+/// The item service refuses a part of a representation (RFC 9110 §14.5); the gateway does not hide it.
+#[tokio::test]
+async fn a_content_range_is_for_the_service_to_judge() {
+    let upstream = Upstream::obedient().await;
+    let gateway = Gateway::start().replica(upstream.address()).spawn().await;
+    for request in [
+        Request::put("/items/a", "{}"),
+        Request::merge_patch("/items/a", "{}"),
+        Request::post("/items", "{}"),
+    ] {
+        let request = request.header("Content-Range", "bytes 0-1/2");
+        let got = sent(&gateway, &upstream, request).await;
+        assert_eq!(got.header("content-range"), ["bytes 0-1/2"]);
+    }
+    gateway.stop().await;
+}

@@ -1,6 +1,7 @@
 //! The gateway: black box, over real sockets.
 
 mod access;
+mod answers;
 mod cache;
 mod changes;
 mod chaos;
@@ -11,7 +12,9 @@ mod framing;
 mod handover;
 mod headers;
 mod hedge;
+mod hops;
 mod idle;
+mod marks;
 mod overload;
 mod page;
 mod principals;

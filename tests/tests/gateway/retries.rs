@@ -1,10 +1,21 @@
 //! Which requests are sent again, and which never are.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use e2e::gateway::{Gateway, Reaction, Relay, Upstream};
+use e2e::gateway::{Gateway, Reaction, Received, Relay, Upstream};
 use e2e::{Request, Shelf};
+
+/// Returns the mark of an attempt, its number, and how long it is to be remembered.
+fn attempt(got: &Received) -> (String, usize, String) {
+    let field = got.header("shelf-attempt").join(", ");
+    let parsed = field.split_once("; n=").and_then(|(mark, rest)| {
+        let (number, time) = rest.split_once("; time=")?;
+        Some((mark.to_owned(), number.parse().ok()?, time.to_owned()))
+    });
+    parsed.unwrap_or_else(|| panic!("{field:?} marks no attempt: {}", got.head))
+}
 
 /// Starts an upstream that cuts the first `cuts` requests without an answer.
 async fn cutting(cuts: usize) -> Upstream {
@@ -25,14 +36,14 @@ async fn reads_are_repeated_when_a_connection_breaks() {
         let answer = connection.send(&Request::new(method, "/items/a")).await;
         answer.expect(200);
         assert_eq!(upstream.received().len(), 3);
-        assert!(upstream.received()[0].header("idempotency-key").is_empty());
+        assert!(upstream.received()[0].header("shelf-attempt").is_empty());
         assert_eq!(gateway.metric("shelf_gateway_retries_total").await, 2.0);
         gateway.stop().await;
     }
 }
 
 #[tokio::test]
-async fn writes_are_repeated_under_one_key() {
+async fn writes_are_repeated_under_one_mark() {
     for request in [
         Request::put("/items/a", "{\"size\":1}"),
         Request::post("/items", "{\"size\":1}"),
@@ -41,19 +52,40 @@ async fn writes_are_repeated_under_one_key() {
     ] {
         let upstream = cutting(2).await;
         let gateway = Gateway::start().replica(upstream.address()).spawn().await;
-        gateway.send(request.clone()).await.expect(200);
+        // Only a gateway marks attempts.
+        let spoofed = request.header("Shelf-Attempt", "mine; n=9; time=86400");
+        gateway.send(spoofed.clone()).await.expect(200);
         let received = upstream.received();
-        assert_eq!(received.len(), 3, "{request:?}");
-        let keys: Vec<_> = received.iter().map(|got| got.header("idempotency-key")).collect();
-        assert_eq!(keys[0].len(), 1, "{request:?}");
-        assert!(keys[0][0].starts_with('"') && keys[0][0].ends_with('"'), "{keys:?}");
-        assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+        assert_eq!(received.len(), 3, "{spoofed:?}");
+        let marks: Vec<_> = received.iter().map(attempt).collect();
+        for (at, (mark, number, time)) in marks.iter().enumerate() {
+            assert_eq!((mark, *number, &**time), (&marks[0].0, at + 1, "60"), "{marks:?}");
+        }
+        assert!(received.iter().all(|got| got.header("idempotency-key").is_empty()));
         assert!(received.iter().all(|got| got.body == received[0].body), "{received:?}");
         // The next request is another one.
-        gateway.send(request).await.expect(200);
-        assert_ne!(upstream.received()[3].header("idempotency-key"), keys[0]);
+        gateway.send(spoofed).await.expect(200);
+        let (mark, number, _) = attempt(&upstream.received()[3]);
+        assert!(mark != marks[0].0 && mark != "mine" && number == 1, "{mark} {marks:?}");
         gateway.stop().await;
     }
+}
+
+/// A replica that stands still has the request, and may go on at any time.
+#[tokio::test]
+async fn after_an_attempt_that_was_given_up_the_next_one_is_remembered_for_a_day() {
+    let upstream = Upstream::start(|number, _| match number {
+        0 => Reaction::Stall,
+        _ => Reaction::Answer(200, "{}"),
+    })
+    .await;
+    let start = Gateway::start().replica(upstream.address());
+    let gateway = start.setting("--try-time-max", "200ms").spawn().await;
+    gateway.send(Request::put("/items/a", "{}")).await.expect(200);
+    let received = upstream.received();
+    let times: Vec<_> = received.iter().map(attempt).map(|(_, n, time)| (n, time)).collect();
+    assert_eq!(times, [(1, "60".to_owned()), (2, "86400".to_owned())]);
+    gateway.stop().await;
 }
 
 #[tokio::test]
@@ -64,6 +96,7 @@ async fn the_key_of_a_client_stays() {
     gateway.send(request).await.expect(200);
     for got in upstream.received() {
         assert_eq!(got.header("idempotency-key"), ["\"mine\""]);
+        assert!(got.header("shelf-attempt").is_empty(), "one means of recognition is enough");
     }
     gateway.stop().await;
 }
@@ -78,7 +111,7 @@ async fn a_large_write_that_may_have_arrived_is_not_repeated() {
         gateway.send(request).await.expect_problem(502, "replica-failed");
         assert_eq!(upstream.received().len(), at + 1);
     }
-    assert!(upstream.received()[2].header("idempotency-key").is_empty(), "a bulk write has none");
+    assert!(upstream.received().iter().all(|got| got.header("shelf-attempt").is_empty()));
     gateway.stop().await;
 }
 
@@ -144,13 +177,12 @@ async fn an_answered_request_is_not_repeated() {
 /// others.
 #[tokio::test]
 async fn retries_have_a_budget() {
-    let upstream =
-        Upstream::start(
-            |number, _| {
-                if number % 2 == 0 { Reaction::Cut } else { Reaction::Answer(200, "{}") }
-            },
-        )
-        .await;
+    let upstream = Upstream::start(|number, _| {
+        // A replica that has begun to answer was not gone before.
+        let cut = Reaction::WriteAndCut("HTTP/1.1 2".into());
+        if number % 2 == 0 { cut } else { Reaction::Answer(200, "{}") }
+    })
+    .await;
     let gateway =
         Gateway::start().replica(upstream.address()).setting("--workers", "1").spawn().await;
     let mut connection = gateway.connect().await;
@@ -190,6 +222,8 @@ async fn a_write_whose_answer_was_cut_is_answered_as_the_first_time() {
         let answer = gateway.send(request).await;
         assert_eq!(relay.cuts_left(), 0);
         answer.expect(status);
+        // The client has sent one request, and no key.
+        assert_eq!(answer.header("idempotent-replayed"), None, "{}", answer.shown());
     }
     gateway.stop().await;
     let list = shelf.send(Request::get("/items")).await.json();
@@ -228,5 +262,63 @@ async fn stale_connections_are_noticed() {
     for _ in 0..50 {
         connection.send(&Request::get("/items/a")).await.expect(200);
     }
+    gateway.stop().await;
+}
+
+/// Starts an upstream that answers the first request of every connection, and ends the connection when
+/// the next one comes.
+async fn ending_every_connection() -> Upstream {
+    let used = Mutex::new(HashSet::new());
+    Upstream::start(move |_, got| {
+        match used.lock().expect("no script panics").insert(got.connection) {
+            true => Reaction::Answer(200, "{}"),
+            false => Reaction::Cut,
+        }
+    })
+    .await
+}
+
+/// The gateway learns that a connection is gone when it has sent a request on it. However often that
+/// happens, the request is sent again, and the replica has not failed.
+#[tokio::test]
+async fn connections_that_were_gone_before_cost_no_budget() {
+    let upstream = ending_every_connection().await;
+    let start = Gateway::start().replica(upstream.address());
+    let gateway = start.setting("--workers", "1").spawn().await;
+    let mut connection = gateway.connect().await;
+    for _ in 0..100 {
+        for request in [
+            Request::get("/items/a"),
+            Request::put("/items/a", "{}"),
+            Request::post("/items", "{}"),
+            Request::put("/items/a", vec![b' '; 100_000]),
+        ] {
+            connection.send(&request).await.expect(200);
+        }
+    }
+    let replica = gateway.replicas().await.remove(0);
+    assert_eq!((&replica["state"], &replica["failed"]), (&"up".into(), &0.into()), "{replica}");
+    for got in upstream.received().iter().filter(|got| got.body.len() > 1_000) {
+        let sharing = upstream.received().iter().filter(|o| o.connection == got.connection).count();
+        assert!(sharing <= 2, "what cannot be sent again is the first of its connection");
+    }
+    gateway.stop().await;
+}
+
+/// The connection breaks again and again, and a request that may have arrived is a failure then.
+#[tokio::test]
+async fn a_new_connection_that_breaks_is_a_failure() {
+    let upstream = Upstream::start(|number, _| match number {
+        0 => Reaction::Answer(200, "{}"),
+        _ => Reaction::Cut,
+    })
+    .await;
+    let gateway = Gateway::start().replica(upstream.address()).spawn().await;
+    let mut connection = gateway.connect().await;
+    connection.send(&Request::put("/items/a", "{}")).await.expect(200);
+    let answer = connection.send(&Request::put("/items/a", "{}")).await;
+    answer.expect_problem(502, "replica-failed");
+    let replica = gateway.replicas().await.remove(0);
+    assert!(replica["failed"].as_u64() >= Some(1), "{replica}");
     gateway.stop().await;
 }

@@ -56,12 +56,13 @@ pub(crate) async fn create_item(
     let item = shelf.read(&payload.bytes)?;
     let id = ItemId::new(&Uuid::now_v7().to_string()).expect("a UUID is a legal id");
     let idempotency = keyed.creation(&shelf, &payload.bytes);
-    let change = Change::Put(item);
-    let write = Write { precondition, idempotency, ..Write::new(shelf.key(id.clone()), change) };
+    let remember_when = keyed.remember_when();
+    let write = Write::new(shelf.key(id.clone()), Change::Put(item));
+    let write = Write { precondition, idempotency, remember_when, ..write };
     match shelf.apply::<ItemStoreFailure>(write).await? {
         Ok(applied) => {
             let path = shelf.path(applied.replayed.as_ref().unwrap_or(&id));
-            Ok(CreateItem::new(applied, path, prefer))
+            Ok(CreateItem::new(keyed.told(applied), path, prefer))
         }
         Err(Refusal::KeyReused) => Err(KeyReused::new().into()),
         Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),

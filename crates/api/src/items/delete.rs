@@ -42,9 +42,12 @@ pub(crate) async fn delete_item(
     shelf.demand(&precondition)?;
     let key = shelf.key(id);
     let idempotency = keyed.item(&shelf, &key, b"");
-    let write = Write { precondition, idempotency, ..Write::new(key, Change::Delete) };
+    let remember_when = keyed.remember_when();
+    let write =
+        Write { precondition, idempotency, remember_when, ..Write::new(key, Change::Delete) };
     match shelf.apply::<WriteStoreFailure>(write).await? {
         Ok(applied) => {
+            let applied = keyed.told(applied);
             let replayed = applied.replayed.map(|_| Replayed);
             Ok(DeleteItem::Deleted(Did::of(&applied.outcome), replayed))
         }

@@ -1,15 +1,17 @@
-//! Requests with an `Idempotency-Key`.
+//! Requests that are recognised when they come again: by the `Idempotency-Key` of a client, or by
+//! the mark of a gateway.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract::extract::{Extract, IdempotencyKey, InvalidHeader};
 use contract::{Header, Inbound, OperationDoc, Place, Problem, Responses};
-use domain::{Fingerprint, Idempotency, Key, Moment, ReplayKey};
+use domain::{Fingerprint, Idempotency, Key, Moment, RememberWhen, ReplayKey};
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use serde_json::{Value, json};
 
-use crate::shelf::Shelf;
+use super::attempt::{Attempt, ShelfAttempt};
+use crate::shelf::{Applied, Shelf};
 
 /// `Shelf-Principal`: who asks, as a gateway has found out. It drops what clients send of it. The
 /// service believes it, as it believes everybody: who can reach it can do everything.
@@ -18,13 +20,16 @@ static SHELF_PRINCIPAL: HeaderName = HeaderName::from_static("shelf-principal");
 /// Most characters of a principal. The gateway sends 32.
 const PRINCIPAL_CHARACTERS_MAX: usize = 255;
 
-/// A request's key with its principal and a hash of its head; nothing if it has no key.
+/// A request's key or mark with its principal and a hash of its head; nothing if it has neither.
 #[derive(Debug)]
 pub(crate) struct Keyed(Option<Scoped>);
 
 #[derive(Debug)]
 struct Scoped {
+    /// The client's key, or the mark of the attempts, which is the text of no key.
     key: String,
+    /// Which attempt of a gateway it is, if it has no key of its client's.
+    attempt: Option<Attempt>,
     /// Whose key it is. Those of whom nobody says who they are share one space of keys, as they share
     /// the items.
     principal: String,
@@ -36,9 +41,15 @@ impl<S: Sync> Extract<S> for Keyed {
 
     async fn extract(inbound: &mut Inbound, state: &S) -> Result<Self, InvalidHeader> {
         let IdempotencyKey(key) = IdempotencyKey::extract(inbound, state).await?;
-        let Some(key) = key else { return Ok(Self(None)) };
+        let (key, attempt) = match key {
+            Some(key) => (key, None),
+            None => match ShelfAttempt::read(inbound.headers())? {
+                Some(ShelfAttempt { mark, attempt }) => (mark, Some(attempt)),
+                None => return Ok(Self(None)),
+            },
+        };
         let principal = principal(inbound.headers())?;
-        Ok(Self(Some(Scoped { key, principal, head: head(inbound) })))
+        Ok(Self(Some(Scoped { key, attempt, principal, head: head(inbound) })))
     }
 
     fn describe(operation: &mut OperationDoc<'_>) {
@@ -89,6 +100,27 @@ impl Keyed {
         self.request(body, shelf.remembered_for(), place)
     }
 
+    /// Returns which outcomes are remembered.
+    pub(crate) fn remember_when(&self) -> RememberWhen {
+        match self.attempt() {
+            Some(attempt) if attempt.is_first => RememberWhen::Changed,
+            _ => RememberWhen::Always,
+        }
+    }
+
+    /// Prepares an answer for the client: one that sent no key is not told of a replay, because it
+    /// has sent one request.
+    pub(crate) fn told(&self, applied: Applied) -> Applied {
+        match self.attempt() {
+            Some(_) => Applied { replayed: None, ..applied },
+            None => applied,
+        }
+    }
+
+    fn attempt(&self) -> Option<Attempt> {
+        self.0.as_ref().and_then(|scoped| scoped.attempt)
+    }
+
     fn request(
         &self,
         body: &[u8],
@@ -96,6 +128,7 @@ impl Keyed {
         place: impl FnOnce(&Scoped) -> ReplayKey,
     ) -> Option<Idempotency> {
         let scoped = self.0.as_ref()?;
+        let keep = scoped.attempt.map_or(keep, |attempt| keep.min(attempt.time));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Some(Idempotency {

@@ -1,5 +1,6 @@
 //! The operations on items, one a file.
 
+mod attempt;
 mod body;
 mod create;
 mod delete;

@@ -93,17 +93,19 @@ pub(crate) async fn patch_item(
         if let Some(own) = &idempotency
             && let Some(replayed) = shelf.replay(own).await?
         {
-            return settled(replayed, path, prefer);
+            return settled(&keyed, replayed, path, prefer);
         }
         let current = current.ok_or_else(Missing::item)?;
         let item = patched(&shelf, &patch, &current)?;
         shelf.demand(&precondition)?;
         let change = Change::Replace { basis: current.etag(), item };
         let precondition = precondition.clone();
-        let write = Write { precondition, idempotency, ..Write::new(key.clone(), change) };
+        let remember_when = keyed.remember_when();
+        let write = Write::new(key.clone(), change);
+        let write = Write { precondition, idempotency, remember_when, ..write };
         match shelf.apply::<ItemStoreFailure>(write).await? {
             Err(Refusal::Moved) => {}
-            verdict => return settled(verdict, path, prefer),
+            verdict => return settled(&keyed, verdict, path, prefer),
         }
     }
     Err(Contended::Contended(Problem::default(), RetryAfter(1)).into())
@@ -111,12 +113,13 @@ pub(crate) async fn patch_item(
 
 /// Answers what the store said, other than that the item has moved.
 fn settled(
+    keyed: &Keyed,
     verdict: Result<Applied, Refusal>,
     path: String,
     prefer: Prefer,
 ) -> Result<PatchItem, PatchFailure> {
     match verdict {
-        Ok(applied) => Ok(PatchItem::new(applied, path, prefer)),
+        Ok(applied) => Ok(PatchItem::new(keyed.told(applied), path, prefer)),
         Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),
         Err(Refusal::KeyReused) => Err(KeyReused::new().into()),
         Err(Refusal::NotFound | Refusal::Moved) => Err(Missing::item().into()),

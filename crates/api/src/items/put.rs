@@ -59,9 +59,11 @@ pub(crate) async fn put_item(
     let path = shelf.path(&id);
     let key = shelf.key(id);
     let idempotency = keyed.item(&shelf, &key, &payload.bytes);
-    let write = Write { precondition, idempotency, ..Write::new(key, Change::Put(item)) };
+    let remember_when = keyed.remember_when();
+    let write =
+        Write { precondition, idempotency, remember_when, ..Write::new(key, Change::Put(item)) };
     match shelf.apply::<ItemStoreFailure>(write).await? {
-        Ok(applied) => Ok(PutItem::new(applied, path, prefer)),
+        Ok(applied) => Ok(PutItem::new(keyed.told(applied), path, prefer)),
         Err(Refusal::KeyReused) => Err(KeyReused::new().into()),
         Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),
         Err(Refusal::NotFound | Refusal::Moved) => unreachable!("a put needs no item to be there"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Change, Outcome, Refusal, ReplayKey, Verdict, Write};
+use domain::{Change, Outcome, Refusal, RememberWhen, ReplayKey, Verdict, Write};
 use futures_util::future::join_all;
 
 use super::kit::*;
@@ -13,6 +13,11 @@ const DAY: u64 = 86_400_000;
 fn under(text: &str, request: u8, write: Write) -> Write {
     let place = ReplayKey::of_item(&write.key, "", text);
     keyed(write, place, request, soon(), DAY)
+}
+
+/// Gives a write the mark of a proxy's attempt, of which only a change is remembered.
+fn attempt(text: &str, write: Write) -> Write {
+    Write { remember_when: RememberWhen::Changed, ..under(text, 0, write) }
 }
 
 /// Takes the first answer out of a replay.
@@ -202,4 +207,58 @@ pub(crate) async fn an_answer_of_one_mebibyte_is_remembered(store: Subject) {
     let write = under("k", 0, put("foo", &sent));
     assert!(one(&store, write.clone()).await == Ok(Outcome::Created(sent.clone())));
     assert!(replayed(one(&store, write).await) == Outcome::Created(sent));
+}
+
+pub(crate) async fn an_attempt_that_changed_something_is_remembered(store: Subject) {
+    let (first, second) = (numbered(1), numbered(2));
+    let writes = [
+        put("foo", &first),
+        put("foo", &second),
+        replace("foo", second.etag(), &first),
+        delete("foo"),
+    ];
+    for (at, write) in writes.into_iter().enumerate() {
+        let write = attempt(&at.to_string(), write);
+        let outcome = one(&store, write.clone()).await.expect("it is accepted");
+        assert_eq!(replayed(one(&store, write.clone()).await), outcome);
+        // The request may be sent again as one whose every outcome is remembered.
+        let again = Write { remember_when: RememberWhen::Always, ..write };
+        assert_eq!(replayed(one(&store, again).await), outcome);
+    }
+    assert_eq!(get(&store, "foo").await, None);
+}
+
+pub(crate) async fn an_attempt_that_changed_nothing_leaves_nothing(store: Subject) {
+    let (first, second) = (numbered(1), numbered(2));
+    one(&store, put("foo", &first)).await.unwrap();
+    let unchanged = [
+        attempt("put", put("foo", &first)),
+        attempt("replace", replace("foo", first.etag(), &first)),
+        attempt("condition", if_match(put("foo", &first), &[second.etag()])),
+    ];
+    for write in &unchanged {
+        let place = write.idempotency.unwrap().key;
+        assert_eq!(one(&store, write.clone()).await, Ok(Outcome::Unchanged(first.clone())));
+        assert_eq!(recall(&store, &place).await, None);
+    }
+    let together = all(&store, unchanged.to_vec()).await;
+    assert_eq!(together, vec![Ok(Outcome::Unchanged(first.clone())); 3]);
+    // The same request is decided by what is there when it comes again.
+    one(&store, put("foo", &second)).await.unwrap();
+    let again = one(&store, unchanged[0].clone()).await;
+    assert_eq!(again, Ok(Outcome::Updated(first.clone())));
+    assert_eq!(replayed(one(&store, unchanged[0].clone()).await), Outcome::Updated(first));
+}
+
+pub(crate) async fn of_many_attempts_one_acts(store: Subject) {
+    const TIMES: usize = 16;
+    for round in 0..10 {
+        let (name, sent) = (round.to_string(), numbered(round));
+        let put = attempt("put", put(&name, &sent));
+        let (acted, replays) = at_once(&store, vec![put; TIMES]).await;
+        assert_eq!((acted, replays), (vec![Outcome::Created(sent)], TIMES - 1));
+        let delete = attempt("delete", delete(&name));
+        let (acted, replays) = at_once(&store, vec![delete; TIMES]).await;
+        assert_eq!((acted, replays), (vec![Outcome::Deleted], TIMES - 1));
+    }
 }

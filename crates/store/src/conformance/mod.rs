@@ -49,6 +49,9 @@ macro_rules! conformance {
             idempotency: of_many_creations_under_one_key_one_acts;
             idempotency: repetitions_in_one_call_act_once;
             idempotency: an_answer_of_one_mebibyte_is_remembered;
+            idempotency: an_attempt_that_changed_something_is_remembered;
+            idempotency: an_attempt_that_changed_nothing_leaves_nothing;
+            idempotency: of_many_attempts_one_acts;
             ids: every_allowed_character_is_kept;
             ids: ids_are_compared_byte_for_byte;
             ids: collections_do_not_mix;

@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use domain::{
-    Change, ETag, Item, ItemId, Outcome, Page, Precondition, Remembered, ReplayKey, Tags, Verdict,
-    Write, decide,
+    Change, ETag, Item, ItemId, Outcome, Page, Precondition, RememberWhen, Remembered, ReplayKey,
+    Tags, Verdict, Write, decide,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -28,6 +28,8 @@ enum Operation {
 struct Request {
     key: u8,
     fingerprint: u8,
+    /// Whether it is remembered whatever it did.
+    always: bool,
 }
 
 /// For how many operations an answer is remembered.
@@ -96,8 +98,8 @@ fn some_change() -> impl Strategy<Value = Change> {
 
 /// Two keys an item, and two requests for each.
 fn some_request() -> impl Strategy<Value = Option<Request>> {
-    let keyed =
-        (0..2_u8, 0..2_u8).prop_map(|(key, fingerprint)| Some(Request { key, fingerprint }));
+    let keyed = (0..2_u8, 0..2_u8, any::<bool>())
+        .prop_map(|(key, fingerprint, always)| Some(Request { key, fingerprint, always }));
     prop_oneof![3 => Just(None), 2 => keyed]
 }
 
@@ -132,9 +134,12 @@ async fn play(store: &Subject, operations: Vec<Operation>, clock: &Cell<u64>) {
             Operation::Apply(writes) => {
                 let at = |(write, request): (Write, Option<Request>)| match request {
                     None => write,
-                    Some(Request { key, fingerprint }) => {
+                    Some(Request { key, fingerprint, always }) => {
                         let place = ReplayKey::of_item(&write.key, &player, &key.to_string());
-                        keyed(write, place, fingerprint, clock.get(), REMEMBERED_FOR)
+                        let write = keyed(write, place, fingerprint, clock.get(), REMEMBERED_FOR);
+                        let remember_when =
+                            if always { RememberWhen::Always } else { RememberWhen::Changed };
+                        Write { remember_when, ..write }
                     }
                 };
                 let writes: Vec<_> = writes.into_iter().map(at).collect();

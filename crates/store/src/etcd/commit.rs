@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::cluster::{Cluster, look, ranges};
 use super::failure::{Cause, Effect, Failure};
-use super::leases::Leases;
+use super::leases::{Leases, Term};
 use super::message::{Compare, Op, PutRequest, RangeResponse, Txn};
 
 /// How many comparisons and operations of each branch a [`Batch`] may have: the mark takes one more.
@@ -84,9 +84,14 @@ impl Committer {
         Self { cluster, leases: Leases::default(), mark: None }
     }
 
-    /// Returns a lease for `keys` keys that are to be there until a moment at least.
-    pub(super) async fn lease(&mut self, until: Moment, keys: usize) -> Result<i64, Failure> {
-        self.leases.until(&self.cluster.transport, until, keys).await
+    /// Returns a lease for `keys` keys of a term that are to be there until a moment at least.
+    pub(super) async fn lease(
+        &mut self,
+        term: Term,
+        until: Moment,
+        keys: usize,
+    ) -> Result<i64, Failure> {
+        self.leases.until(&self.cluster.transport, term, until, keys).await
     }
 
     /// Carries out a batch.
@@ -98,7 +103,8 @@ impl Committer {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let lease = self.lease(Moment(0), 0).await.map_err(Failure::without_effect)?;
+            let lease =
+                self.lease(Term::Long, Moment(0), 0).await.map_err(Failure::without_effect)?;
             let mut mark = match self.mark.take() {
                 Some(mark) => mark,
                 None => match self.make_mark(lease).await {

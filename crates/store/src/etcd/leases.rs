@@ -1,9 +1,12 @@
 //! Leases: what is remembered for a time only, ends with one.
 //!
 //! A lease of its own for every answer would cost a round trip each, so a lane attaches its answers
-//! to one lease until that is an hour old or has many. It is made so long that an answer of its last
-//! minute is remembered long enough; one of its first is kept for an hour more, and its own
-//! [`until`](domain::Remembered::until) says that it counts no more.
+//! to one lease until that is old or has many. It is made so long that an answer of its last moment
+//! is remembered long enough; one of its first is kept for longer than it counts, and its own
+//! [`until`](domain::Remembered::until) says so.
+//!
+//! Answers that are remembered for minutes have another lease than those that are remembered for a
+//! day: each [`Term`] has one.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,8 +16,9 @@ use tokio::time::Instant;
 use super::failure::Failure;
 use super::transport::Transport;
 
-/// How long a lease is used for new keys.
-const WINDOW: Duration = Duration::from_secs(3600);
+/// What is remembered for no longer than this is of the [short](Term::Short) term: what a proxy
+/// remembers of an attempt lasts for about a minute.
+const SHORT_TIME_MAX: Duration = Duration::from_secs(300);
 
 /// How many keys a lease may have. etcd deletes all of them with one transaction, during which it
 /// does nothing else; so many take it a few hundredths of a second.
@@ -24,9 +28,43 @@ const KEYS_MAX: usize = 10_000;
 /// hundred.
 const LENGTH_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// The lease that a lane uses, and what is known of leases to come.
+/// For how long something is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Term {
+    /// For minutes.
+    Short,
+    /// For longer, or as long as the lane lives.
+    Long,
+}
+
+impl Term {
+    pub(super) const ALL: [Self; 2] = [Self::Short, Self::Long];
+
+    /// Returns the term of what is remembered until a moment.
+    pub(super) fn of(until: Moment) -> Self {
+        let left = until.0.saturating_sub(now().0);
+        if left > 0 && left <= millis(SHORT_TIME_MAX) { Self::Short } else { Self::Long }
+    }
+
+    /// Returns how long a lease is used for new keys.
+    const fn window(self) -> Duration {
+        match self {
+            Self::Short => Duration::from_secs(60),
+            Self::Long => Duration::from_secs(3600),
+        }
+    }
+}
+
+/// The leases that a lane uses, one for each term.
 #[derive(Debug, Default)]
 pub(super) struct Leases {
+    short: Lease,
+    long: Lease,
+}
+
+/// A lease, and what is known of those to come.
+#[derive(Debug, Default)]
+struct Lease {
     held: Option<Held>,
     /// The longest time for which something was to be remembered.
     length: Duration,
@@ -42,10 +80,33 @@ struct Held {
 }
 
 impl Leases {
-    /// Returns a lease that lives until a moment at least, for so many keys.
+    /// Returns a lease of a term that lives until a moment at least, for so many keys.
     pub(super) async fn until(
         &mut self,
         transport: &Transport,
+        term: Term,
+        until: Moment,
+        keys: usize,
+    ) -> Result<i64, Failure> {
+        let lease = match term {
+            Term::Short => &mut self.short,
+            Term::Long => &mut self.long,
+        };
+        lease.until(transport, term.window(), until, keys).await
+    }
+
+    /// Uses the leases no more: etcd does not know one of them.
+    pub(super) fn forget(&mut self) {
+        self.short.held = None;
+        self.long.held = None;
+    }
+}
+
+impl Lease {
+    async fn until(
+        &mut self,
+        transport: &Transport,
+        window: Duration,
         until: Moment,
         keys: usize,
     ) -> Result<i64, Failure> {
@@ -54,24 +115,19 @@ impl Leases {
         let until = until.min(longest);
         if let Some(held) = &mut self.held
             && held.until >= until
-            && held.granted.elapsed() < WINDOW
+            && held.granted.elapsed() < window
             && held.keys + keys <= KEYS_MAX
         {
             held.keys += keys;
             return Ok(held.id);
         }
         self.length = self.length.max(Duration::from_millis(until.0.saturating_sub(now.0)));
-        let length = self.length + WINDOW;
+        let length = self.length + window;
         let granted = Instant::now();
         let id = transport.lease_grant(length).await?.id;
         let until = Moment(now.0.saturating_add(millis(length)));
         self.held = Some(Held { id, granted, until, keys });
         Ok(id)
-    }
-
-    /// Uses the lease no more: etcd does not know it.
-    pub(super) fn forget(&mut self) {
-        self.held = None;
     }
 }
 

@@ -14,6 +14,7 @@ use super::cluster::{Cluster, look};
 use super::commit::{BATCH_BYTES_MAX, BATCH_OPS_MAX, Batch, Committed, Committer};
 use super::failure::{Cause, Effect, Failure};
 use super::keys::Keys;
+use super::leases::Term;
 use super::message::{Compare, DeleteRequest, Op, PutRequest, RangeRequest, RangeResponse, Txn};
 use super::value::{self, INLINE_BYTES_MAX};
 use crate::codec::encode_remembered;
@@ -67,6 +68,8 @@ struct Left {
     key: Bytes,
     value: Bytes,
     until: Moment,
+    /// Which lease it ends with.
+    term: Term,
     /// What does not fit into the value, and its digest.
     body: Option<([u8; 16], Bytes)>,
 }
@@ -102,7 +105,8 @@ impl Prepared {
             let (value, digest) = value::of_answer(&answer.key, &form);
             bytes += OP_BYTES + 3 * key.len() + value.len();
             let body = digest.map(|digest| (digest, form));
-            answers.push(Left { key, value, until: answer.remembered.until, body });
+            let until = answer.remembered.until;
+            answers.push(Left { key, value, until, term: Term::of(until), body });
         }
         Self { at, demands, change, answers, bytes }
     }
@@ -209,7 +213,7 @@ async fn swap_chunk(
             return Ok(());
         }
         let committed = if unmarked {
-            committer.commit_unmarked(&batch(&open, 0)).await
+            committer.commit_unmarked(&batch(&open, [0; Term::ALL.len()])).await
         } else {
             commit(cluster, committer, &open).await
         };
@@ -249,30 +253,30 @@ async fn commit(
     committer: &mut Committer,
     open: &[Prepared],
 ) -> Result<Committed, Failure> {
-    let left = || open.iter().flat_map(|one| &one.answers);
-    let lease = match left().map(|left| left.until).max() {
-        None => 0,
-        Some(until) => {
-            // A body is a key too.
-            let keys = left().map(|left| 1 + usize::from(left.body.is_some())).sum();
-            let lease = committer.lease(until, keys).await.map_err(Failure::without_effect)?;
-            let bodies = left().filter_map(|left| left.body.as_ref());
-            for bodies in chunks(bodies, |(_, form)| (1, form.len() + OP_BYTES)) {
-                let puts = bodies.into_iter().map(|(digest, form)| {
-                    let (key, value) = (cluster.keys.body(digest, lease), form.clone());
-                    Op::Put(PutRequest { key, value, lease })
-                });
-                // Whatever becomes of it, it says nothing before an answer refers to it.
-                let txn = Txn { success: puts.collect(), ..Txn::default() };
-                cluster.write(&txn).await.map_err(Failure::without_effect)?;
-            }
-            lease
+    let mut leases = [0; Term::ALL.len()];
+    for (lease, term) in leases.iter_mut().zip(Term::ALL) {
+        let left = || open.iter().flat_map(|one| &one.answers).filter(|left| left.term == term);
+        let Some(until) = left().map(|left| left.until).max() else { continue };
+        // A body is a key too.
+        let keys = left().map(|left| 1 + usize::from(left.body.is_some())).sum();
+        *lease = committer.lease(term, until, keys).await.map_err(Failure::without_effect)?;
+        let bodies = left().filter_map(|left| left.body.as_ref());
+        for bodies in chunks(bodies, |(_, form)| (1, form.len() + OP_BYTES)) {
+            let puts = bodies.into_iter().map(|(digest, form)| {
+                let (key, value) = (cluster.keys.body(digest, *lease), form.clone());
+                Op::Put(PutRequest { key, value, lease: *lease })
+            });
+            // Whatever becomes of it, it says nothing before an answer refers to it.
+            let txn = Txn { success: puts.collect(), ..Txn::default() };
+            cluster.write(&txn).await.map_err(Failure::without_effect)?;
         }
-    };
-    committer.commit(&batch(open, lease)).await
+    }
+    committer.commit(&batch(open, leases)).await
 }
 
-fn batch(open: &[Prepared], lease: i64) -> Batch {
+/// Makes a batch whose answers are attached to the leases of their terms, in the order of
+/// [`Term::ALL`].
+fn batch(open: &[Prepared], leases: [i64; Term::ALL.len()]) -> Batch {
     let mut batch = Batch::default();
     for one in open {
         batch.compare.extend(one.demands.iter().map(Demand::compare));
@@ -280,7 +284,7 @@ fn batch(open: &[Prepared], lease: i64) -> Batch {
         batch.success.extend(one.change.clone());
         batch.success.extend(one.answers.iter().map(|left| {
             let (key, value) = (left.key.clone(), left.value.clone());
-            Op::Put(PutRequest { key, value, lease })
+            Op::Put(PutRequest { key, value, lease: leases[left.term as usize] })
         }));
     }
     batch

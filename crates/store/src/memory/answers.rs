@@ -1,6 +1,6 @@
 //! The answers that are remembered for requests with an idempotency key.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 
 use domain::{Idempotency, Moment, Remembered, ReplayKey};
 
@@ -9,8 +9,8 @@ use domain::{Idempotency, Moment, Remembered, ReplayKey};
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     kept: HashMap<ReplayKey, Remembered>,
-    /// In the order in which they came. All are kept for the same time, so they also end in it.
-    ends: VecDeque<(Moment, ReplayKey)>,
+    /// In the order in which they end: some are kept for a day, others for a minute.
+    ends: BTreeSet<(Moment, ReplayKey)>,
 }
 
 /// Most that are forgotten for each one that comes: two, so that the number sinks after a burst.
@@ -24,17 +24,18 @@ impl Answers {
     /// Keeps the answer of a request.
     pub(super) fn keep(&mut self, request: Idempotency, answer: Remembered) {
         for _ in 0..FORGOTTEN_MAX {
-            let Some((until, key)) = self.ends.pop_front_if(|(until, _)| *until <= request.now)
-            else {
+            let Some((until, key)) = self.ends.first().copied() else { break };
+            if until > request.now {
                 break;
-            };
-            // The key may have been used again since.
-            if self.kept.get(&key).is_some_and(|answer| answer.until == until) {
-                self.kept.remove(&key);
             }
+            self.ends.remove(&(until, key));
+            self.kept.remove(&key);
         }
-        self.ends.push_back((answer.until, request.key));
-        self.kept.insert(request.key, answer);
+        let until = answer.until;
+        if let Some(former) = self.kept.insert(request.key, answer) {
+            self.ends.remove(&(former.until, request.key));
+        }
+        self.ends.insert((until, request.key));
     }
 }
 
@@ -45,11 +46,15 @@ mod tests {
     use super::*;
 
     fn keep(answers: &mut Answers, key: u8, now: u64) {
+        keep_for(answers, key, now, 10);
+    }
+
+    fn keep_for(answers: &mut Answers, key: u8, now: u64, time: u64) {
         let request = Idempotency {
             key: ReplayKey::from_bytes([key; 16]),
             fingerprint: Fingerprint::from_bytes([0; 16]),
             now: Moment(now),
-            until: Moment(now + 10),
+            until: Moment(now + time),
         };
         let answer = Remembered {
             fingerprint: request.fingerprint,
@@ -65,10 +70,21 @@ mod tests {
         let mut answers = Answers::default();
         (0..100).for_each(|key| keep(&mut answers, key, 0));
         keep(&mut answers, 0, 10);
-        assert_eq!(answers.kept.len(), 99, "one of two was used again");
+        assert_eq!(answers.kept.len(), 99, "one of two came again");
         (100..150).for_each(|key| keep(&mut answers, key, 15));
         assert_eq!(answers.kept.len(), 51);
         assert!(answers.get(&ReplayKey::from_bytes([0; 16])).is_some());
         assert_eq!(answers.ends.len(), answers.kept.len());
+    }
+
+    #[test]
+    fn an_answer_that_is_kept_for_long_keeps_no_others() {
+        let mut answers = Answers::default();
+        keep_for(&mut answers, 255, 0, 1_000);
+        for round in 0..100 {
+            keep(&mut answers, round, u64::from(round) * 10);
+        }
+        assert_eq!(answers.kept.len(), 2, "the last, and the one that is kept for long");
+        assert!(answers.get(&ReplayKey::from_bytes([255; 16])).is_some());
     }
 }

@@ -135,7 +135,7 @@ impl<V: Clone + PartialEq> Chain<V> {
     /// Returns the first write, if it is a put without a precondition and without a key.
     pub(super) fn as_put(&self, token: Token) -> Option<Put<'_>> {
         match &self.writes.front()?.1 {
-            Write { key, precondition, change: Change::Put(item), idempotency: None }
+            Write { key, precondition, change: Change::Put(item), idempotency: None, .. }
                 if precondition.is_empty() =>
             {
                 Some(Put { key, item, token })

@@ -25,9 +25,10 @@ const GROUP_BYTES_MAX: usize = 4 << 20;
 /// Most reads that are answered together.
 const READS_MAX: usize = 256;
 
-/// How often remembered answers are looked through for those whose time is over. They are kept for
-/// a day, so this adds little to what is there.
-const FORGET_EVERY: Duration = Duration::from_secs(600);
+/// How often remembered answers are looked through for those whose time is over. Through a gateway
+/// there is one for each change, which counts for about a minute; looking as often keeps few that
+/// count no more.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
 
 /// How soon that goes on when there was more to remove than there was time for: most of the time is
 /// left to others.

@@ -21,8 +21,8 @@ pub(super) struct Plan<V> {
 /// The plan ends before a write that would delete an item that the plan creates: the engine has no
 /// version to compare where there was nothing and shall be nothing, and yet something to remember.
 /// It also ends before an answer that would replace one of the plan's own, and behind a change before
-/// a write with a key that is refused: that nothing is remembered under its key is known as of the
-/// read, and the swap does not make sure of it.
+/// a write with a key that leaves no answer, because it is refused or changes nothing: that nothing
+/// is remembered under its key is known as of the read, and the swap does not make sure of it.
 pub(super) fn plan<'a, V: Clone>(
     key: &Key,
     writes: impl IntoIterator<Item = &'a Write>,
@@ -43,8 +43,8 @@ pub(super) fn plan<'a, V: Clone>(
         let answer = verdict.as_ref().ok().and_then(|outcome| place.zip(write.remember(outcome)));
         let vanishes = state.stored.is_none() && matches!(verdict, Ok(Outcome::Deleted));
         let replaces = answer.as_ref().is_some_and(|(place, _)| own.contains_key(place));
-        // What is refused leaves no answer, which would be in the way of one that others leave.
-        let unguarded = place.is_some() && replay.is_none() && verdict.is_err();
+        // Without an answer of its own nothing is in the way of one that others leave.
+        let unguarded = place.is_some() && replay.is_none() && answer.is_none();
         if vanishes || replaces || unguarded && (changed || !answers.is_empty()) {
             break;
         }
@@ -80,7 +80,8 @@ pub(super) fn plan<'a, V: Clone>(
 #[cfg(test)]
 mod tests {
     use domain::{
-        Change, CollectionName, Fingerprint, Idempotency, ItemId, Moment, Refusal, ReplayKey,
+        Change, CollectionName, Fingerprint, Idempotency, ItemId, Moment, Refusal, RememberWhen,
+        ReplayKey,
     };
 
     use super::super::session::Stored;
@@ -171,6 +172,18 @@ mod tests {
         let writes = [missing, delete(), refused()];
         let plan = plan(&key(), &writes, &stored(1), TOKEN);
         assert_eq!(plan.verdicts, [Err(Refusal::Moved), Ok(Outcome::Deleted)]);
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_change_alone_needs_no_swap_where_nothing_changes() {
+        let attempt = |text| Write { remember_when: RememberWhen::Changed, ..keyed(put(1), text) };
+        let unchanged = plan(&key(), &[attempt("k"), attempt("l")], &stored(1), TOKEN);
+        assert_eq!(unchanged.verdicts.len(), 2);
+        assert!(unchanged.swap.is_none());
+        let changed = plan(&key(), &[attempt("k"), attempt("l")], &stored(0), TOKEN);
+        // Whether the second was answered elsewhere is read again.
+        assert_eq!(changed.verdicts, [Ok(Outcome::Updated(item(1)))]);
+        assert_eq!(changed.swap.unwrap().answers.len(), 1);
     }
 
     #[test]

@@ -99,6 +99,8 @@ fn claims_are_checked() {
         (with("iss", Value::Null), InvalidToken::Claims),
         (with("sub", Value::Null), InvalidToken::Claims),
         (with("exp", json!("never")), InvalidToken::Claims),
+        (with("iss", json!(["https://issuer.test"])), InvalidToken::Claims),
+        (with("scope", json!(1)), InvalidToken::Permissions),
     ] {
         for (algorithm, kid) in KINDS {
             let verdict = tokens.verify(&sign(algorithm, kid, &claims)).map(|_| ());
@@ -224,6 +226,32 @@ fn a_key_that_is_withdrawn_ends_its_tokens() {
     tokens.keys.store(Arc::new(KeySet::parse(set.to_string().as_bytes(), 2).unwrap()));
     assert_eq!(tokens.verify(&token).map(|_| ()), Err(InvalidToken::Key));
     assert!(tokens.verify(&sign(Algorithm::ES256, "p256", &claims())).is_ok());
+}
+
+/// What a key is for is said by its set, in two ways (RFC 7517 §4.2, §4.3).
+#[test]
+fn a_key_is_used_for_what_it_is_for() {
+    for (members, is_used) in [
+        (json!({ "key_ops": ["verify"] }), true),
+        (json!({ "key_ops": ["verify", "sign"], "use": "sig" }), true),
+        (json!({}), true),
+        (json!({ "key_ops": ["encrypt", "wrapKey"] }), false),
+        (json!({ "key_ops": ["sign"] }), false),
+        (json!({ "key_ops": [] }), false),
+        (json!({ "key_ops": "verify" }), false),
+        (json!({ "key_ops": ["verify"], "use": "enc" }), false),
+        (json!({ "key_ops": ["encrypt"], "use": "sig" }), false),
+        (json!({ "use": "other" }), false),
+    ] {
+        let mut set: Value = serde_json::from_slice(JWKS).unwrap();
+        let key = set["keys"][2].as_object_mut().unwrap();
+        key.extend(members.as_object().unwrap().clone());
+        let tokens = tokens();
+        tokens.keys.store(Arc::new(KeySet::parse(set.to_string().as_bytes(), 2).unwrap()));
+        let verdict = tokens.verify(&sign(Algorithm::EdDSA, "ed25519", &claims())).map(|_| ());
+        let expected = if is_used { Ok(()) } else { Err(InvalidToken::Key) };
+        assert_eq!(verdict, expected, "{members}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
@@ -46,7 +46,7 @@ impl std::fmt::Debug for Key {
 }
 
 impl KeySet {
-    /// Reads a set. Keys that are not for signatures, have no id, or are of another kind than RSA,
+    /// Reads a set. Keys that are not for verifying signatures, have no id, or are of another kind than RSA,
     /// P-256 and Ed25519 are passed over: a provider has keys for others, too. A symmetric key is
     /// never taken, so none can be confused with a public one.
     ///
@@ -74,7 +74,16 @@ impl KeySet {
 
 impl Key {
     fn of(jwk: &Jwk) -> Option<Self> {
-        if jwk.common.public_key_use.as_ref().is_some_and(|used| *used != PublicKeyUse::Signature) {
+        // Both say what a key is for (RFC 7517 §4.2, §4.3). One that is not for this is not used,
+        // whatever else it says.
+        let common = &jwk.common;
+        let is_for_signatures =
+            common.public_key_use.as_ref().is_none_or(|used| *used == PublicKeyUse::Signature);
+        let verifies = common
+            .key_operations
+            .as_ref()
+            .is_none_or(|operations| operations.contains(&KeyOperations::Verify));
+        if !(is_for_signatures && verifies) {
             return None;
         }
         let algorithm = match &jwk.algorithm {

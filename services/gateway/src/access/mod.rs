@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod attacks;
+mod claims;
 mod fetch;
 mod jwks;
 mod keys;
@@ -79,7 +80,7 @@ pub(crate) enum Unauthenticated {
 #[repr(u16)]
 pub(crate) enum Forbidden {
     /// The credentials are valid, and do not permit this.
-    Forbidden(Problem) = 403,
+    Forbidden(Problem, Challenge) = 403,
 }
 
 /// A request that is not let in.
@@ -91,12 +92,14 @@ pub(crate) enum Denied {
 }
 
 /// `WWW-Authenticate`: how to show who one is (RFC 6750 §3).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Challenge {
-    /// Nothing was shown.
+    /// Nothing was shown, or nothing that this service takes.
     Missing,
     /// What was shown is not valid, or no longer.
     Invalid,
+    /// What was shown does not permit this; the permission that would, if there is one.
+    Insufficient(Option<String>),
 }
 
 impl Header for Challenge {
@@ -107,8 +110,21 @@ impl Header for Challenge {
         HeaderValue::from_static(match self {
             Self::Missing => "Bearer realm=\"shelf\"",
             Self::Invalid => "Bearer realm=\"shelf\", error=\"invalid_token\"",
+            Self::Insufficient(scope) => {
+                const ERROR: &str = "Bearer realm=\"shelf\", error=\"insufficient_scope\"";
+                let with_scope = scope.filter(|scope| scope.bytes().all(is_scope_character));
+                let text = with_scope.map(|scope| format!("{ERROR}, scope=\"{scope}\""));
+                return text
+                    .and_then(|text| HeaderValue::try_from(text).ok())
+                    .unwrap_or(const { HeaderValue::from_static(ERROR) });
+            }
         })
     }
+}
+
+/// What a scope consists of (RFC 6749 §3.3).
+fn is_scope_character(byte: u8) -> bool {
+    byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
 }
 
 impl Unauthenticated {
@@ -130,30 +146,31 @@ impl Access {
     pub(crate) fn admit(&self, head: &mut Parts) -> Result<Option<Arc<Principal>>, Denied> {
         let need = Need::of(&head.method, head.uri.path());
         let mut shown = head.headers.get_all(AUTHORIZATION).iter();
-        let principal = match (shown.next(), shown.next(), &need) {
-            (None, _, Need::Nothing) => return Ok(None),
-            (None, _, _) => return Err(Unauthenticated::missing().into()),
-            (Some(_), Some(_), _) => {
+        let credential = match (shown.next(), shown.next()) {
+            (None, _) => None,
+            (Some(_), Some(_)) => {
                 return Err(Unauthenticated::invalid("`Authorization` stands there twice").into());
             }
-            (Some(value), None, _) => self.identify(value)?,
+            (Some(value), None) => bearer(value),
+        };
+        let principal = match (credential, &need) {
+            (Some(credential), _) => Some(self.identify(credential)?),
+            (None, Need::Nothing) => None,
+            (None, _) => return Err(Unauthenticated::missing().into()),
         };
         head.headers.remove(AUTHORIZATION);
+        let Some(principal) = principal else { return Ok(None) };
         if principal.permissions.allow(&need) {
             return Ok(Some(principal));
         }
         let detail = format!("`{}` has no permission `{need}`.", principal.name);
-        Err(Forbidden::Forbidden(Problem::new(detail)).into())
+        let scope = matches!(need, Need::Permission(..)).then(|| need.to_string());
+        Err(Forbidden::Forbidden(Problem::new(detail), Challenge::Insufficient(scope)).into())
     }
 
-    fn identify(&self, value: &HeaderValue) -> Result<Arc<Principal>, Unauthenticated> {
-        let form = || Unauthenticated::invalid("write `Bearer` and a key or a token");
-        let (scheme, credential) =
-            value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(form)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(form());
-        }
-        let credential = credential.trim_matches(' ');
+    fn identify(&self, credential: &[u8]) -> Result<Arc<Principal>, Unauthenticated> {
+        let credential = std::str::from_utf8(credential)
+            .map_err(|_| Unauthenticated::invalid("it is neither a key nor a token"))?;
         if credential.starts_with(KEY_PREFIX) {
             let keys = self.keys.load();
             return keys
@@ -169,9 +186,45 @@ impl Access {
     }
 }
 
+/// Returns the credential of a client that speaks of one by `Bearer`. Others have shown nothing that
+/// this service takes (RFC 6750 §3.1).
+fn bearer(value: &HeaderValue) -> Option<&[u8]> {
+    const SCHEME: &[u8] = b"bearer";
+    let (scheme, credential) = value.as_bytes().split_at_checked(SCHEME.len())?;
+    let is_alone = credential.first().is_none_or(|byte| *byte == b' ');
+    (is_alone && scheme.eq_ignore_ascii_case(SCHEME)).then(|| credential.trim_ascii())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bearer_is_told_from_others() {
+        let bearer =
+            |text: &'static str| bearer(&HeaderValue::from_static(text)).map(<[u8]>::to_vec);
+        for (text, credential) in [
+            ("Bearer x", Some("x")),
+            ("bEARER  x ", Some("x")),
+            ("Bearer", Some("")),
+            ("Bearer a b", Some("a b")),
+            ("Basic YTpi", None),
+            ("Bearerx", None),
+            ("Digest", None),
+            ("", None),
+        ] {
+            assert_eq!(bearer(text), credential.map(|text| text.as_bytes().to_vec()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_challenge_names_the_permission_that_is_missing() {
+        let value = |scope: Option<&str>| Challenge::Insufficient(scope.map(str::to_owned)).value();
+        let error = "Bearer realm=\"shelf\", error=\"insufficient_scope\"";
+        assert_eq!(value(None), error);
+        assert_eq!(value(Some("write:items")), format!("{error}, scope=\"write:items\""));
+        assert_eq!(value(Some("write:\"items")), error);
+    }
 
     #[test]
     fn principals_have_different_pseudonyms() {

@@ -17,6 +17,7 @@ use tokio::time::sleep;
 use tower::retry::budget::Budget;
 
 use super::Attempts;
+use super::mark::Attempt;
 use super::outcome::{Answered, Failed};
 use super::tried::Tried;
 use crate::balance::InFlight;
@@ -100,7 +101,7 @@ impl Attempts<'_> {
         &self,
         hedge: &Hedge,
         in_flight: InFlight,
-        request: impl Fn() -> Request<Sent>,
+        request: &impl Fn(Attempt) -> Request<Sent>,
         tried: &mut Tried,
     ) -> Result<Answered, Failed> {
         let metrics = &self.worker.shared.metrics;
@@ -112,9 +113,9 @@ impl Attempts<'_> {
             hedge.observe(Duration::MAX);
             let in_flight = self.other(tried)?;
             metrics.hedged();
-            Some(self.once(in_flight, request()))
+            Some(self.once(in_flight, request))
         };
-        let outcome = race(self.once(in_flight, request()), hedge.delay(), second).await;
+        let outcome = race(self.once(in_flight, request), hedge.delay(), second).await;
         if outcome.is_ok() && !is_late {
             hedge.observe(started.elapsed());
         }

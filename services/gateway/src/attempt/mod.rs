@@ -3,9 +3,13 @@
 //! Every attempt that brings no answer leaves the request *unsent* or *maybe sent*
 //! ([`Fate`]). An unsent request can go to another replica whatever it asks
 //! for. One that was maybe sent can have taken effect: it is repeated only if that is harmless (GET,
-//! HEAD, OPTIONS), or if it carries an `Idempotency-Key`, by which the replicas recognise it and
-//! give the first answer again. A write without a key gets one from the gateway, so a create that
-//! was answered into a broken connection is still answered 201.
+//! HEAD, OPTIONS), or if the replicas recognise it, by the client's `Idempotency-Key` or by the
+//! gateway's own [mark], and give the first answer again. So a create that was answered into a broken
+//! connection is still answered 201.
+//!
+//! A connection that was used before may be dead before the request is sent on it. If it ends
+//! without a byte of an answer, the attempt goes on with a new connection to the same replica: that is
+//! no failure of the replica, and costs nothing of the budget of retries.
 //!
 //! Bodies up to [`REPLAY_BYTES_MAX`] are held until the answer is there. Larger ones pass through,
 //! and what was maybe sent of them is not repeated.
@@ -14,13 +18,14 @@
 
 mod hedge;
 mod intake;
-mod key;
+mod mark;
 mod outcome;
 mod patience;
 mod plan;
 mod stream;
 mod tried;
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,23 +34,26 @@ use contract::Problem;
 use contract::guard::RetryAfter;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, Version};
+use hyper::body::Incoming;
 use tokio::time::sleep;
 use tower::retry::budget::Budget;
 
 use crate::answers::{Unanswered, Unsent, Unserved, overloaded, reply};
-use crate::balance::{InFlight, NoReplica};
+use crate::balance::{InFlight, NoReplica, Replica};
 use crate::body::{Passed, Reply, ReplyBody, Sent};
 use crate::clock;
+use crate::edge::Interims;
 use crate::exchange::Exchange;
-use crate::headers::strip_hop;
-use crate::upstream::{Cause, Failure, Fate, send};
+use crate::headers::strip_answer;
+use crate::upstream::{Cause, Failure, Fate, Lease, Reuse, reach, send};
 use crate::worker::Worker;
 
 pub(crate) use hedge::{Hedge, HedgeAfter};
-pub(crate) use key::Keys;
+pub(crate) use mark::Marks;
 pub(crate) use stream::{Stream, Watch};
 
 use intake::{BodyFault, Intake, take};
+use mark::{Attempt, SHELF_ATTEMPT};
 use outcome::{Answered, Failed, UnderWay};
 use patience::TimedOut;
 use plan::Plan;
@@ -66,26 +74,44 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) -> Reply {
     let closes = exchange.head.version < Version::HTTP_2;
     let plan = Plan::of(&mut exchange, worker);
-    let terms = &worker.terms;
+    let (terms, deadline) = (&worker.terms, exchange.deadline);
+    let mut attempts = Attempts {
+        worker,
+        plan: &plan,
+        deadline,
+        hedge: None,
+        closes,
+        interims: exchange.interims,
+        next: Cell::new(Attempt::FIRST),
+    };
+    // Reading the body tells the client to send it, so a replica has to be there to take it.
+    if plan.expects
+        && let Err(unserved) = attempts.reach().await
+    {
+        return reply(unserved);
+    }
     let taking = take(exchange.body, &exchange.head.headers, &exchange.refusals, &plan, terms);
     let intake = match taking.await {
         Ok(intake) => intake,
         Err(fault) => return refuse(fault, closes),
     };
     let Some(place) = worker.shared.overload.place() else { return reply(overloaded()) };
-    let (head, deadline) = (exchange.head, exchange.deadline);
-    let mut attempts = Attempts { worker, plan: &plan, deadline, closes, hedge: None };
+    let head = exchange.head;
     match intake {
         Intake::Whole(bytes) => {
             attempts.hedge = worker.hedge.as_ref().filter(|_| plan.is_read && bytes.is_none());
-            let request = || {
+            let request = |attempt| {
                 let mut request = Request::new(Sent::Whole(bytes.clone()));
                 *request.method_mut() = head.method.clone();
                 *request.uri_mut() = head.uri.clone();
                 *request.headers_mut() = head.headers.clone();
+                if let Some(mark) = plan.mark {
+                    let field = worker.marks.field(mark, attempt);
+                    request.headers_mut().insert(SHELF_ATTEMPT, field);
+                }
                 request
             };
-            let answer = attempts.repeat(request).await.unwrap_or_else(reply);
+            let answer = attempts.repeat(&request).await.unwrap_or_else(reply);
             place.answered();
             answer
         }
@@ -127,18 +153,41 @@ struct Attempts<'a> {
     hedge: Option<&'a Hedge>,
     /// Whether the client's connection can be ended: over HTTP/2 only the stream is.
     closes: bool,
+    interims: Option<Interims>,
+    /// The attempt that is sent next.
+    next: Cell<Attempt>,
 }
 
 impl Attempts<'_> {
+    /// Makes sure that a replica can be reached.
+    async fn reach(&self) -> Result<(), Unserved> {
+        let mut tried = Tried::default();
+        loop {
+            let in_flight = self.choose(&tried)?;
+            let replica = in_flight.replica();
+            tried.add(replica.number);
+            let started = Instant::now();
+            let reaching =
+                reach(&self.worker.pools, replica, self.worker.terms.connect_time_max).await;
+            let Err(cause) = reaching else { return Ok(()) };
+            replica.failed(started);
+            if tried.is_full() {
+                return Err(self.give_up(Failed { unsent: true, cause }));
+            }
+        }
+    }
+
     /// Sends a request that can be made again.
-    async fn repeat(&self, request: impl Fn() -> Request<Sent>) -> Result<Reply, Unserved> {
+    async fn repeat(&self, request: &impl Fn(Attempt) -> Request<Sent>) -> Result<Reply, Unserved> {
         self.worker.budget.deposit();
         let mut tried = Tried::default();
         let mut worst: Option<Failed> = None;
         while !tried.is_full() {
             let in_flight = match self.choose(&tried) {
                 Ok(in_flight) => in_flight,
-                Err(unserved) => return Err(worst.map_or(unserved, give_up)),
+                Err(unserved) => {
+                    return Err(worst.map_or(unserved, |worst| self.give_up(worst)));
+                }
             };
             let (number, attempt) = (in_flight.replica().number, tried.count());
             let again = tried.contains(number);
@@ -150,9 +199,9 @@ impl Attempts<'_> {
                 self.worker.shared.metrics.retried();
             }
             let sent = match self.hedge {
-                None => self.once(in_flight, request()).await,
+                None => self.once(in_flight, request).await,
                 // In a box, so that requests which are not hedged have no room for it.
-                Some(hedge) => Box::pin(self.hedged(hedge, in_flight, &request, &mut tried)).await,
+                Some(hedge) => Box::pin(self.hedged(hedge, in_flight, request, &mut tried)).await,
             };
             let failed = match sent {
                 Ok(answered) => return Ok(self.pass_on(answered)),
@@ -168,7 +217,7 @@ impl Attempts<'_> {
                 break;
             }
         }
-        Err(worst.map_or_else(|| timed_out(false), give_up))
+        Err(worst.map_or_else(|| timed_out(false), |worst| self.give_up(worst)))
     }
 
     /// Sends a request whose body passes through: another attempt is made only as long as nothing
@@ -185,7 +234,10 @@ impl Attempts<'_> {
                 &self.worker.pools,
                 in_flight.replica(),
                 sent,
+                // What passes through cannot be sent again if the connection turns out to be stale.
+                Reuse::IfKept,
                 self.worker.terms.connect_time_max,
+                self.interims.as_ref(),
             );
             // A body may take as long as it likes to arrive; what is bounded is the time in which
             // nothing at all happens.
@@ -216,14 +268,15 @@ impl Attempts<'_> {
                     in_flight.replica().failed(started);
                     request = Some(*unsent);
                     if tried.is_full() {
-                        return Err(give_up(Failed { unsent: true, cause }));
+                        return Err(self.give_up(Failed { unsent: true, cause }));
                     }
                 }
-                Err(Failure { fate: Fate::MaybeSent, cause }) => {
+                Err(Failure { fate: Fate::MaybeSent | Fate::Stale, cause }) => {
+                    self.note_sent(&cause);
                     if watch.fault().is_none() {
                         in_flight.replica().failed(started);
                     }
-                    return Err(give_up(Failed { unsent: false, cause }));
+                    return Err(self.give_up(Failed { unsent: false, cause }));
                 }
             }
         }
@@ -258,14 +311,17 @@ impl Attempts<'_> {
     }
 
     /// One attempt.
-    async fn once(&self, in_flight: InFlight, request: Request<Sent>) -> Result<Answered, Failed> {
-        let terms = &self.worker.terms;
+    async fn once(
+        &self,
+        in_flight: InFlight,
+        request: &impl Fn(Attempt) -> Request<Sent>,
+    ) -> Result<Answered, Failed> {
         let replica = Arc::clone(in_flight.replica());
         let under_way = UnderWay::start(in_flight);
         let _awaiting = replica.awaiting();
         let started = under_way.started;
-        let sending = send(&self.worker.pools, &replica, request, terms.connect_time_max);
-        let until = self.deadline.min(started + terms.try_time_max);
+        let sending = self.send(&replica, request);
+        let until = self.deadline.min(started + self.worker.terms.try_time_max);
         let sent = self.patiently(&replica, started, until, sending).await;
         let in_flight = under_way.end();
         let failure = match sent {
@@ -280,20 +336,67 @@ impl Attempts<'_> {
         let unsent = matches!(failure.fate, Fate::Unsent(_));
         let error = chain(&failure.cause);
         tracing::debug!(replica = %origin, unsent, error, "an attempt at {origin} failed: {error}");
-        replica.failed(started);
+        if !unsent {
+            self.note_sent(&failure.cause);
+        }
+        if !matches!(failure.fate, Fate::Stale) {
+            replica.failed(started);
+        }
         Err(Failed { unsent, cause: failure.cause })
+    }
+
+    /// Sends a request to a replica, and once more on a new connection if the one that it was sent on
+    /// turns out to be stale.
+    async fn send(
+        &self,
+        replica: &Replica,
+        request: &impl Fn(Attempt) -> Request<Sent>,
+    ) -> Result<(Response<Incoming>, Lease), Failure> {
+        let (pools, time_max) = (&self.worker.pools, self.worker.terms.connect_time_max);
+        let send = |reuse| {
+            let request = request(self.next.get());
+            send(pools, replica, request, reuse, time_max, self.interims.as_ref())
+        };
+        match send(Reuse::Allowed).await {
+            Err(Failure { fate: Fate::Stale, cause }) if self.plan.repeatable => {
+                self.note_sent(&cause);
+                self.worker.shared.metrics.retried();
+                send(Reuse::Never).await
+            }
+            sent => sent,
+        }
+    }
+
+    /// Notes that an attempt may have arrived, and failed.
+    fn note_sent(&self, cause: &Cause) {
+        let Attempt { number, may_stray } = self.next.get();
+        let may_stray = may_stray || matches!(cause, Cause::Timeout);
+        self.next.set(Attempt { number: number + 1, may_stray });
     }
 
     /// Makes a replica's answer the gateway's.
     fn pass_on(&self, answered: Answered) -> Reply {
         let Answered { answer, lease, in_flight } = answered;
         let (mut head, body) = answer.into_parts();
-        strip_hop(&mut head.headers);
+        strip_answer(&mut head.headers);
         let pause_max = self.worker.terms.request_time_max;
         Response::from_parts(
             head,
             ReplyBody::Passed(Passed::new(body, lease, in_flight, pause_max)),
         )
+    }
+
+    fn give_up(&self, failed: Failed) -> Unserved {
+        let problem = Problem::default().caused_by(Told(chain(&failed.cause)));
+        if failed.unsent && self.next.get() == Attempt::FIRST {
+            return Unsent::NoReplica(problem, RetryAfter(1)).into();
+        }
+        match failed.cause {
+            Cause::Timeout | Cause::ConnectTimeout => Unanswered::ReplicaTimeout(problem).into(),
+            Cause::Connect(_) | Cause::Connection(_) | Cause::Coding | Cause::Switched => {
+                Unanswered::ReplicaFailed(problem).into()
+            }
+        }
     }
 }
 
@@ -301,17 +404,6 @@ impl Attempts<'_> {
 /// another replica on the same store would say the same.
 fn is_fault<B>(answer: &Response<B>) -> bool {
     matches!(answer.status().as_u16(), 502..=504)
-}
-
-fn give_up(failed: Failed) -> Unserved {
-    let problem = Problem::default().caused_by(Told(chain(&failed.cause)));
-    if failed.unsent {
-        return Unsent::NoReplica(problem, RetryAfter(1)).into();
-    }
-    match failed.cause {
-        Cause::Timeout | Cause::ConnectTimeout => Unanswered::ReplicaTimeout(problem).into(),
-        Cause::Connect(_) | Cause::Connection(_) => Unanswered::ReplicaFailed(problem).into(),
-    }
 }
 
 /// Answers that there was no time. `sent` tells whether a replica may have the request.

@@ -2,18 +2,19 @@
 
 use std::ops::Range;
 
-use http::header::{CONTENT_TYPE, HeaderName};
+use http::header::{CONTENT_TYPE, EXPECT, HeaderName};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Uri, Version};
 
+use super::mark::SHELF_ATTEMPT;
 use crate::access::SHELF_PRINCIPAL;
 use crate::exchange::Exchange;
 use crate::headers::{join_cookies, set_forwarded, strip_hop};
 use crate::worker::Worker;
 
-/// `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): names a write, so that a repeated
-/// one is recognised.
-pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): by this the replicas recognise a
+/// write that the client repeats, and so one that the gateway repeats.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// How a request is treated.
 #[derive(Debug)]
@@ -24,6 +25,11 @@ pub(super) struct Plan {
     pub(super) is_read: bool,
     /// Whether its body passes through, however small it is.
     pub(super) streams: bool,
+    /// Whether the client sends the body when it is told to go on (RFC 9110 §10.1.1).
+    pub(super) expects: bool,
+    /// The number of the mark by which replicas recognise a repeated attempt. Only a write needs one,
+    /// and none that has a key.
+    pub(super) mark: Option<u64>,
     /// The path, and where in it the collection and the id stand.
     item: Option<(PathAndQuery, Range<usize>)>,
 }
@@ -33,6 +39,7 @@ impl Plan {
     pub(super) fn of(exchange: &mut Exchange, worker: &Worker) -> Self {
         let head = &mut exchange.head;
         let headers = &mut head.headers;
+        let expects = headers.contains_key(EXPECT);
         strip_hop(headers);
         join_cookies(headers);
         set_forwarded(headers, &exchange.peer);
@@ -46,16 +53,17 @@ impl Plan {
         let is_safe = is_read || head.method == Method::OPTIONS;
         let is_write =
             matches!(head.method, Method::PUT | Method::POST | Method::PATCH | Method::DELETE);
-        if is_write && !streams {
-            headers.entry(IDEMPOTENCY_KEY).or_insert_with(|| worker.keys.next());
-        }
+        headers.remove(SHELF_ATTEMPT);
+        let is_marked = is_write && !streams && !headers.contains_key(IDEMPOTENCY_KEY);
+        let mark = is_marked.then(|| worker.marks.next());
         // In front of a replica there is one form of target: a path (RFC 9112 §3.2.1).
         if let Some(target) = &target {
             head.uri = Uri::from(target.clone());
         }
         head.version = Version::HTTP_11;
         let item = target.and_then(|target| item(target.path()).map(|range| (target, range)));
-        Self { repeatable: is_safe || is_write && !streams, is_read, streams, item }
+        let repeatable = is_safe || is_write && !streams;
+        Self { repeatable, is_read, streams, expects, mark, item }
     }
 
     /// Returns what requests for one item have in common.

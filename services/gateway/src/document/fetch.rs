@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::Documents;
 use super::merge::{DOCUMENT_PATH, merge, unite};
+use super::routes::Routes;
 use crate::balance::{Replica, Replicas};
 use crate::clock;
 use crate::worker::Shared;
@@ -58,6 +59,7 @@ async fn update(client: &Client, documents: &Documents, replicas: &Replicas) {
     let text = Bytes::from(text);
     if documents.text.load().as_deref() != Some(&text) {
         tracing::debug!(bytes = text.len(), "the document of the replicas is new");
+        documents.routes.store(Arc::new(Routes::of(&merged)));
         documents.text.store(Some(Arc::new(text)));
         documents.first.notify_waiters();
     }

@@ -9,20 +9,24 @@ mod merge;
 mod own;
 mod problems;
 mod recorded;
+mod routes;
 mod serve;
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use contract::Variant;
+use http::Method;
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use crate::access::Access;
+use crate::answers::Allow;
 
 pub(crate) use fetch::{fetch_first, refresh};
 pub(crate) use recorded::{Record, Recorded};
+use routes::Routes;
 pub(crate) use serve::serve;
 
 /// The document, as far as it is known.
@@ -31,6 +35,8 @@ pub(crate) struct Documents {
     own: Own,
     /// What is served; nothing until a replica has said what it answers.
     text: ArcSwapOption<Bytes>,
+    /// Its paths and their methods.
+    routes: ArcSwap<Routes>,
     /// Notified when there is something.
     first: Notify,
 }
@@ -53,6 +59,20 @@ impl Documents {
     /// Starts with the gateway's own answers, as it is configured.
     pub(crate) fn new(access: Option<&Arc<Access>>, limits_rates: bool, caches: bool) -> Self {
         let own = own::describe(access.is_some(), limits_rates || access.is_some(), caches);
-        Self { own, text: ArcSwapOption::empty(), first: Notify::new() }
+        Self { own, text: ArcSwapOption::empty(), routes: ArcSwap::default(), first: Notify::new() }
+    }
+
+    /// Returns `Allow` for a path that does not take `method`; nothing if it takes it, or if the path is
+    /// not known.
+    pub(crate) fn refusing(&self, method: &Method, path: &str) -> Option<Allow> {
+        let routes = self.routes.load();
+        let (allow, takes) = routes.find(method, path)?;
+        (!takes).then(|| Allow(allow.clone()))
+    }
+
+    /// Returns `Allow` for a path, if it is known.
+    pub(crate) fn allow(&self, path: &str) -> Option<Allow> {
+        let routes = self.routes.load();
+        routes.find(&Method::OPTIONS, path).map(|(allow, _)| Allow(allow.clone()))
     }
 }

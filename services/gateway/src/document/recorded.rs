@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use axum::body::Body;
 use contract::recorder::{Recording, Report, Violation};
+use http::StatusCode;
 use http_body_util::BodyExt;
 use matchit::Router;
 use serde_json::Value;
@@ -106,7 +107,12 @@ where
             if is_parsed {
                 let Inner { recording, templates } = &*record.0;
                 let template = templates.at(uri.path()).ok().map(|found| found.value.as_str());
-                recording.record(&method, &uri, template, &head, &body);
+                // A target that is refused is none of the document's, and neither is `*`.
+                let is_of_gateway = template.is_none()
+                    && (head.status == StatusCode::BAD_REQUEST || uri.path() == "*");
+                if !is_of_gateway {
+                    recording.record(&method, &uri, template, &head, &body);
+                }
             }
             Ok(Reply::from_parts(head, ReplyBody::Own(Body::from(body))))
         })

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::server::graceful::Watcher;
@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tower::Service;
 
 use super::framing::{Checked, HEAD_BYTES_MAX, Refusals};
+use super::interim::{Opener, WithInterims};
 use crate::body::{Reply, ReplyBody};
 use crate::exchange::{Exchange, Peer};
 
@@ -50,13 +51,14 @@ impl Http {
     {
         match protocol {
             Protocol::Http1 => {
+                let (stream, opener) = WithInterims::new(stream);
                 let (stream, refusals) = Checked::new(stream, self.head_time_max);
-                let service = exchanges(service, peer, refusals);
+                let service = exchanges(service, peer, refusals, Some(opener));
                 self.http.serve_http1(stream, service, watcher)
             }
             // It frames its messages itself (RFC 9113 §4.1).
             Protocol::Http2 => {
-                let service = exchanges(service, peer, Refusals::default());
+                let service = exchanges(service, peer, Refusals::default(), None);
                 self.http.serve_http2(stream, service, watcher)
             }
         }
@@ -68,6 +70,7 @@ fn exchanges<S>(
     service: S,
     peer: Rc<Peer>,
     refusals: Refusals,
+    opener: Option<Opener>,
 ) -> impl hyper::service::Service<
     Request<Incoming>,
     Response = Response<ReplyBody>,
@@ -82,6 +85,8 @@ where
     service_fn(move |request: Request<Incoming>| {
         let (head, body) = request.into_parts();
         let started = Instant::now();
+        // A client of HTTP/1.0 knows no interim answers.
+        let opener = opener.as_ref().filter(|_| head.version == Version::HTTP_11);
         service.borrow_mut().call(Box::new(Exchange {
             head,
             body,
@@ -90,6 +95,7 @@ where
             fault: refusals.next(),
             refusals: refusals.clone(),
             principal: None,
+            interims: opener.map(Opener::open),
             started,
             deadline: started,
         }))

@@ -1,6 +1,7 @@
 //! Refuses requests that can be read in two ways, or are too large to be read.
 
 use std::convert::Infallible;
+use std::net::Ipv6Addr;
 use std::task::{Context, Poll};
 
 use contract::guard::HeadTooLarge;
@@ -12,6 +13,7 @@ use http::{HeaderMap, Method, Version};
 use tower::Service;
 
 use super::gate::Gate;
+use super::{close_after, target};
 use crate::answers::{Refusal, SlowHead, Unsound, reply};
 use crate::body::Reply;
 use crate::edge::Fault;
@@ -43,6 +45,9 @@ impl<S> Sound<S> {
         }
         if head.method == Method::CONNECT {
             return Err(Unsound::new("This is no proxy: CONNECT has nothing to connect to.").into());
+        }
+        if let Some(why) = target::form_fault(&head.method, &head.uri) {
+            return Err(Unsound::target(why).into());
         }
         settle_host(head).map_err(|why| Unsound::field(&HOST, why).into())
     }
@@ -101,14 +106,19 @@ fn settle_host(head: &mut Parts) -> Result<(), &'static str> {
     }
     let authority = head.uri.authority();
     match (host, authority) {
-        (Some(host), _) if !is_host(host) => Err("write the host and port of the request's target"),
+        (Some(host), _) if !is_host(host.as_bytes()) => {
+            Err("write the host and port of the request's target")
+        }
+        (_, Some(authority)) if !is_host(authority.as_str().as_bytes()) => {
+            Err("the target (`:authority` over HTTP/2) names another thing than a host and a port")
+        }
         (Some(host), Some(authority))
             if !host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()) =>
         {
             Err("it differs from the host in the request's target")
         }
         (Some(_), _) => Ok(()),
-        (None, Some(authority)) if !authority.as_str().contains('@') => {
+        (None, Some(authority)) => {
             let value = HeaderValue::from_str(authority.as_str());
             head.headers.insert(HOST, value.map_err(|_| "it is no host")?);
             Ok(())
@@ -118,15 +128,34 @@ fn settle_host(head: &mut Parts) -> Result<(), &'static str> {
             head.headers.insert(HOST, HeaderValue::from_static(""));
             Ok(())
         }
-        (None, _) => Err("it is missing"),
+        (None, None) => Err("it is missing"),
     }
 }
 
 /// Tells whether a value is a host with an optional port, or empty; user information is not allowed
 /// (RFC 9110 §7.2).
-fn is_host(value: &HeaderValue) -> bool {
-    value.is_empty()
-        || Authority::try_from(value.as_bytes()).is_ok() && !value.as_bytes().contains(&b'@')
+fn is_host(value: &[u8]) -> bool {
+    if value.is_empty() {
+        return true;
+    }
+    let Ok(authority) = Authority::try_from(value) else { return false };
+    let (host, text) = (authority.host(), authority.as_str());
+    let is_literal = match host.strip_prefix('[') {
+        Some(literal) => {
+            literal.strip_suffix(']').is_some_and(|literal| literal.parse::<Ipv6Addr>().is_ok())
+        }
+        None => !host.is_empty(),
+    };
+    // What is left is the port: digits, or none of them (RFC 3986 §3.2.3).
+    let is_port = match text.strip_prefix(host) {
+        Some("" | ":") => true,
+        Some(port) => port.strip_prefix(':').is_some_and(|digits| {
+            digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<u16>().is_ok()
+        }),
+        // User information stands before the host.
+        None => false,
+    };
+    is_literal && is_port
 }
 
 impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Box<Exchange>>
@@ -146,9 +175,8 @@ impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Bo
             Err(refusal) => {
                 let closes = matches!(refusal, Refusal::Unsound(_));
                 let mut reply = reply(refusal);
-                // Whatever else the client has sent is not looked at.
-                if closes && exchange.head.version < Version::HTTP_2 {
-                    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                if closes {
+                    close_after(&exchange.head, &mut reply);
                 }
                 Gate::refused(reply)
             }
@@ -176,7 +204,9 @@ mod tests {
     fn one_host_is_settled_on() {
         let (v1, v11, v2) = (Version::HTTP_10, Version::HTTP_11, Version::HTTP_2);
         assert_eq!(settle("/", &["a:80"], v11).as_deref(), Ok("a:80"));
-        assert_eq!(settle("/", &[""], v11).as_deref(), Ok(""));
+        for host in ["", "a:", "[::1]", "[::1]:80", "127.0.0.1:1", "a.b-c_d:65535"] {
+            assert_eq!(settle("/", &[host], v11).as_deref(), Ok(host));
+        }
         assert_eq!(settle("/", &[], v1).as_deref(), Ok(""));
         assert_eq!(settle("http://a/", &["A"], v11).as_deref(), Ok("A"));
         assert_eq!(settle("http://a/", &[], v2).as_deref(), Ok("a"));
@@ -186,9 +216,20 @@ mod tests {
             ("/", &["a", "a"], v11),
             ("/", &["a b"], v11),
             ("/", &["u@a"], v11),
+            ("/", &["a@a"], v11),
+            ("/", &["a:port"], v11),
+            ("/", &["a:-1"], v11),
+            ("/", &["a:65536"], v11),
+            ("/", &["a:1:1"], v11),
+            ("/", &[":80"], v11),
+            ("/", &["[::zz]"], v11),
+            ("/", &["[::1"], v11),
+            ("/", &["[::1]a"], v11),
             ("http://a/", &["b"], v11),
             ("http://a/", &["b"], v2),
             ("http://u@a/", &[], v2),
+            ("http://u@a/", &["a"], v2),
+            ("http://u@a/", &["u@a"], v2),
         ] {
             assert!(settle(target, hosts, version).is_err(), "{target} {hosts:?} {version:?}");
         }

@@ -1,5 +1,6 @@
 //! Connections to replicas.
 
+mod arrivals;
 mod patient;
 mod pool;
 
@@ -16,8 +17,11 @@ use tokio::time::timeout;
 
 use crate::balance::Replica;
 use crate::body::Sent;
+use crate::edge::Interims;
 
+use arrivals::Arrivals;
 use patient::Patient;
+use pool::Pool;
 pub(crate) use pool::{Lease, Pools};
 
 /// Most bytes of an answer's head. Ours are below 1 KiB; a replica that sends more is none of ours.
@@ -37,6 +41,21 @@ pub(crate) enum Fate {
     Unsent(Box<Request<Sent>>),
     /// The replica may have it, whole or in part, and may have acted on it.
     MaybeSent,
+    /// As `MaybeSent`, on a connection that had carried other requests and ended without a byte of an
+    /// answer: most likely the replica had closed it before.
+    Stale,
+}
+
+/// On which connection a request is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reuse {
+    /// On the one that was used last, if there is one.
+    Allowed,
+    /// As `Allowed`, but on a new one if the replica has ended unused ones lately: for a request that
+    /// cannot be sent again.
+    IfKept,
+    /// On a new one, which cannot be [stale](Fate::Stale).
+    Never,
 }
 
 /// Why a request was not answered.
@@ -50,9 +69,13 @@ pub(crate) enum Cause {
     Connection(#[source] hyper::Error),
     #[error("no answer within the time for it")]
     Timeout,
+    #[error("it has a transfer coding other than `chunked`")]
+    Coding,
+    #[error("it switches to another protocol, which the request did not ask for")]
+    Switched,
 }
 
-/// Sends a request to a replica: on the connection that was used last, or on a new one.
+/// Sends a request to a replica. Interim answers go to `interims`.
 ///
 /// # Cancel safety
 /// Dropping the future closes the connection if the request was sent on it.
@@ -60,40 +83,76 @@ pub(crate) async fn send(
     pools: &Rc<Pools>,
     replica: &Replica,
     request: Request<Sent>,
+    reuse: Reuse,
     connect_time_max: Duration,
+    interims: Option<&Interims>,
 ) -> Result<(Response<Incoming>, Lease), Failure> {
     let pool = pools.of(replica);
     let mut request = request;
     // A pooled connection that its replica has closed in this moment gives the request back; the
     // next one is as good, until there is none.
-    while let Some(mut lease) = pool.take() {
-        match lease.send(request).await {
+    let may_reuse = match reuse {
+        Reuse::Allowed => true,
+        Reuse::IfKept => pool.keeps_connections(),
+        Reuse::Never => false,
+    };
+    while may_reuse && let Some(mut lease) = pool.take() {
+        match lease.send(request, interims).await {
             Ok(response) => return Ok((response, lease)),
-            Err(Failure { fate: Fate::Unsent(unsent), .. }) => request = *unsent,
-            Err(failure) => return Err(failure),
+            Err(Failure { fate, cause }) => {
+                pool.note_end();
+                match fate {
+                    Fate::Unsent(unsent) => request = *unsent,
+                    fate => return Err(Failure { fate, cause }),
+                }
+            }
         }
     }
-    let sender = match timeout(connect_time_max, connect(replica)).await {
-        Ok(Ok(sender)) => sender,
-        failed => {
-            let cause = match failed {
-                Ok(Err(error)) => Cause::Connect(error),
-                _ => Cause::ConnectTimeout,
-            };
-            return Err(Failure { fate: Fate::Unsent(Box::new(request)), cause });
-        }
+    let mut lease = match open(pool, replica, connect_time_max).await {
+        Ok(lease) => lease,
+        Err(cause) => return Err(Failure { fate: Fate::Unsent(Box::new(request)), cause }),
     };
-    let mut lease = Lease::new(pool, sender);
-    lease.send(request).await.map(|response| (response, lease))
+    lease.send(request, interims).await.map(|response| (response, lease))
 }
 
-async fn connect(replica: &Replica) -> io::Result<http1::SendRequest<Sent>> {
+/// Makes sure that a replica can be reached: there is a connection to it when this succeeds.
+///
+/// # Errors
+/// Why there is none.
+pub(crate) async fn reach(
+    pools: &Rc<Pools>,
+    replica: &Replica,
+    connect_time_max: Duration,
+) -> Result<(), Cause> {
+    let pool = pools.of(replica);
+    // Dropping the lease gives the connection to the pool.
+    match pool.take() {
+        Some(lease) => drop(lease),
+        None => drop(open(pool, replica, connect_time_max).await?),
+    }
+    Ok(())
+}
+
+async fn open(
+    pool: Rc<Pool>,
+    replica: &Replica,
+    connect_time_max: Duration,
+) -> Result<Lease, Cause> {
+    match timeout(connect_time_max, connect(replica)).await {
+        Ok(Ok((sender, arrivals))) => Ok(Lease::new(pool, sender, arrivals)),
+        Ok(Err(error)) => Err(Cause::Connect(error)),
+        Err(_) => Err(Cause::ConnectTimeout),
+    }
+}
+
+async fn connect(replica: &Replica) -> io::Result<(http1::SendRequest<Sent>, Arrivals)> {
     let stream = TcpStream::connect(replica.origin.address()).await?;
     // Requests are written whole, so waiting for more to send only delays them.
     stream.set_nodelay(true)?;
+    let arrivals = Arrivals::default();
     let (sender, connection) = http1::Builder::new()
         .max_buf_size(ANSWER_HEAD_BYTES_MAX)
-        .handshake(TokioIo::new(Patient::new(stream)))
+        .handshake(TokioIo::new(Patient::new(stream, arrivals.clone())))
         .await
         .map_err(io::Error::other)?;
     tokio::task::spawn_local(async move {
@@ -102,5 +161,5 @@ async fn connect(replica: &Replica) -> io::Result<http1::SendRequest<Sent>> {
             tracing::debug!(error = %error, "a connection to a replica ended: {error}");
         }
     });
-    Ok(sender)
+    Ok((sender, arrivals))
 }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::arrivals::Arrivals;
 use crate::gather;
 
 /// A stream on which writing never fails.
@@ -18,11 +19,12 @@ use crate::gather;
 pub(super) struct Patient<T> {
     inner: T,
     broken: bool,
+    arrivals: Arrivals,
 }
 
 impl<T> Patient<T> {
-    pub(super) fn new(inner: T) -> Self {
-        Self { inner, broken: false }
+    pub(super) fn new(inner: T, arrivals: Arrivals) -> Self {
+        Self { inner, broken: false, arrivals }
     }
 
     fn settle(&mut self, written: io::Result<usize>, length: usize) -> usize {
@@ -39,7 +41,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.inner).poll_read(context, buffer);
+        self.arrivals.note(&buffer.filled()[before..]);
+        polled
     }
 }
 
@@ -95,12 +100,15 @@ mod tests {
     #[tokio::test]
     async fn what_was_answered_is_read_after_a_failed_write() {
         let (client, mut server) = duplex(64);
-        let mut patient = Patient::new(client);
+        let arrivals = Arrivals::default();
+        let mut patient = Patient::new(client, arrivals.clone());
         server.write_all(b"answer").await.unwrap();
         drop(server);
         patient.write_all(&[0; 1_000]).await.unwrap();
+        assert!(!arrivals.any(), "nothing was read");
         let mut answer = String::new();
         patient.read_to_string(&mut answer).await.unwrap();
         assert_eq!(answer, "answer");
+        assert!(arrivals.any());
     }
 }

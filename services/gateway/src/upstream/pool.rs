@@ -4,13 +4,16 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use http::{Request, Response};
+use http::header::{HeaderValue, TRANSFER_ENCODING};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 
+use super::arrivals::Arrivals;
 use super::{Cause, Failure, Fate};
 use crate::balance::{Replica, Replicas};
 use crate::body::Sent;
+use crate::edge::Interims;
 
 /// Most idle connections a worker keeps to one replica.
 const IDLE_MAX: usize = 256;
@@ -18,6 +21,9 @@ const IDLE_MAX: usize = 256;
 /// How long a connection may idle, until the next sweep: half of what a replica grants by default, so
 /// that a request rarely meets a replica that is closing the connection.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// How long a replica that ended an unused connection is expected to end others.
+const ENDS_TIME: Duration = Duration::from_secs(60);
 
 /// The pools of one worker, by replica. A worker's connections are its own: nothing is locked, and
 /// an answer is read by the thread that asked.
@@ -31,11 +37,14 @@ pub(crate) struct Pool {
     idle: RefCell<Vec<Idle>>,
     /// What time it was at the last sweep. That is exact enough, and costs nothing on each request.
     now: Cell<Instant>,
+    /// When the replica was last seen to have ended a connection that was kept here.
+    ended: Cell<Option<Instant>>,
 }
 
 #[derive(Debug)]
 struct Idle {
     sender: SendRequest<Sent>,
+    arrivals: Arrivals,
     since: Instant,
 }
 
@@ -47,7 +56,11 @@ impl Pools {
         if let Some((_, pool)) = pools.iter().find(|(number, _)| *number == replica.number) {
             return Rc::clone(pool);
         }
-        let pool = Rc::new(Pool { idle: RefCell::default(), now: Cell::new(Instant::now()) });
+        let pool = Rc::new(Pool {
+            idle: RefCell::default(),
+            now: Cell::new(Instant::now()),
+            ended: Cell::default(),
+        });
         pools.push((replica.number, Rc::clone(&pool)));
         pool
     }
@@ -71,20 +84,36 @@ impl Pool {
         let mut idle = self.idle.borrow_mut();
         loop {
             let last = idle.pop()?;
+            if last.sender.is_closed() {
+                self.note_end();
+                continue;
+            }
             // One that is not ready carries the rest of an answer that nobody wanted.
             if last.sender.is_ready() {
                 drop(idle);
-                return Some(Lease::new(Rc::clone(self), last.sender));
+                let mut lease = Lease::new(Rc::clone(self), last.sender, last.arrivals);
+                lease.is_reused = true;
+                return Some(lease);
             }
         }
     }
 
-    fn put(&self, sender: SendRequest<Sent>) {
+    /// Notes that the replica has ended a connection that was kept here.
+    pub(super) fn note_end(&self) {
+        self.ended.set(Some(Instant::now()));
+    }
+
+    /// Tells whether the replica has not ended connections by itself lately.
+    pub(super) fn keeps_connections(&self) -> bool {
+        self.ended.get().is_none_or(|ended| ended.elapsed() > ENDS_TIME)
+    }
+
+    fn put(&self, sender: SendRequest<Sent>, arrivals: Arrivals) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() == IDLE_MAX {
             idle.remove(0);
         }
-        idle.push(Idle { sender, since: self.now.get() });
+        idle.push(Idle { sender, arrivals, since: self.now.get() });
     }
 }
 
@@ -93,13 +122,14 @@ impl Pool {
 #[derive(Debug)]
 pub(crate) struct Lease {
     pool: Rc<Pool>,
-    sender: Option<SendRequest<Sent>>,
+    connection: Option<(SendRequest<Sent>, Arrivals)>,
+    is_reused: bool,
     is_last: bool,
 }
 
 impl Lease {
-    pub(super) fn new(pool: Rc<Pool>, sender: SendRequest<Sent>) -> Self {
-        Self { pool, sender: Some(sender), is_last: false }
+    pub(super) fn new(pool: Rc<Pool>, sender: SendRequest<Sent>, arrivals: Arrivals) -> Self {
+        Self { pool, connection: Some((sender, arrivals)), is_reused: false, is_last: false }
     }
 
     /// Has the connection closed after this answer: the replica may do so without saying it.
@@ -107,23 +137,29 @@ impl Lease {
         self.is_last = true;
     }
 
-    /// Sends a request. A lease whose request failed, or whose future was dropped, closes its
+    /// Sends a request; what is answered before the answer goes to `interims`. A lease whose request failed, or whose future was dropped, closes its
     /// connection: an answer may still be on its way there.
     pub(super) async fn send(
         &mut self,
         request: Request<Sent>,
+        interims: Option<&Interims>,
     ) -> Result<Response<Incoming>, Failure> {
-        let Some(mut sender) = self.sender.take() else {
+        let Some((mut sender, arrivals)) = self.connection.take() else {
             unreachable!("a lease sends one request, and has its connection until then")
         };
+        arrivals.reset(interims);
         match sender.try_send_request(request).await {
-            Ok(response) => {
-                self.sender = Some(sender);
-                Ok(response)
-            }
+            Ok(response) => match refused(&response) {
+                Some(cause) => Err(Failure { fate: Fate::MaybeSent, cause }),
+                None => {
+                    self.connection = Some((sender, arrivals));
+                    Ok(response)
+                }
+            },
             Err(mut failed) => {
                 let fate = match failed.take_message() {
                     Some(request) => Fate::Unsent(Box::new(request)),
+                    None if self.is_reused && !arrivals.any() => Fate::Stale,
                     None => Fate::MaybeSent,
                 };
                 Err(Failure { fate, cause: Cause::Connection(failed.into_error()) })
@@ -134,9 +170,23 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let sender = self.sender.take().filter(|sender| !self.is_last && !sender.is_closed());
-        if let Some(sender) = sender {
-            self.pool.put(sender);
+        let connection = self.connection.take();
+        let usable = connection.filter(|(sender, _)| !self.is_last && !sender.is_closed());
+        if let Some((sender, arrivals)) = usable {
+            self.pool.put(sender, arrivals);
         }
     }
+}
+
+/// Tells why an answer cannot be passed on, if it cannot.
+fn refused(response: &Response<Incoming>) -> Option<Cause> {
+    // The gateway passes no `Upgrade` on, so no other protocol can follow (RFC 9110 §7.8).
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Some(Cause::Switched);
+    }
+    // hyper undoes `chunked` and leaves the others, which the client would not learn of.
+    let mut codings = response.headers().get_all(TRANSFER_ENCODING).iter();
+    let is_known = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    let is_plain = codings.next().is_none_or(is_known) && codings.next().is_none();
+    (!is_plain).then_some(Cause::Coding)
 }

@@ -105,13 +105,18 @@ pub(super) fn delete(id: &str) -> Write {
 
 /// Gives a write an idempotency key that is remembered for a day.
 pub(super) fn keyed(text: &str, write: Write) -> Write {
+    keyed_for(text, write, 24 * 3_600_000)
+}
+
+/// Gives a write an idempotency key that is remembered for so many milliseconds.
+pub(super) fn keyed_for(text: &str, write: Write, milliseconds: u64) -> Write {
     let now = std::time::UNIX_EPOCH.elapsed().expect("it is later than 1970");
     let now = u64::try_from(now.as_millis()).expect("it is not that late");
     let idempotency = Idempotency {
         key: ReplayKey::of_item(&write.key, "", text),
         fingerprint: Fingerprint::from_bytes([7; Fingerprint::BYTES]),
         now: Moment(now),
-        until: Moment(now + 24 * 3_600_000),
+        until: Moment(now + milliseconds),
     };
     Write { idempotency: Some(idempotency), ..write }
 }

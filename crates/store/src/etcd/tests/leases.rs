@@ -1,9 +1,11 @@
 //! What is remembered ends by itself.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use domain::{Change, Outcome, Write};
 
-use super::kit::{item, key, keyed, one, open_url, prefix, put, shared, transport};
+use super::kit::{item, key, keyed, keyed_for, one, open_url, prefix, put, shared, transport};
 use crate::etcd::message::{KeyValue, RangeRequest};
 
 async fn under(prefix: &str) -> Vec<KeyValue> {
@@ -40,6 +42,47 @@ async fn everything_but_items_and_format_ends_with_a_lease() {
         let seconds: u64 = seconds.and_then(|(seconds, _)| seconds.parse().ok()).expect("it lives");
         assert!((24 * 3600..=26 * 3600).contains(&seconds), "{place} {lives}");
     }
+}
+
+/// What is remembered for a minute is not kept for the day of the others, also when both are written
+/// at once.
+#[tokio::test]
+async fn what_is_remembered_for_a_minute_ends_within_minutes() {
+    let prefix = prefix();
+    let store = open_url(&format!("{}/{prefix}?writers=1", shared().url()));
+    one(&store, keyed("day", put("a", 1))).await.expect("it works");
+    let large = Write::new(key("large"), Change::Put(item(1, 100_000)));
+    let writes = vec![
+        keyed("day", put("b", 1)),
+        keyed_for("minute", put("c", 1), 60_000),
+        keyed_for("minute", large, 60_000),
+    ];
+    let mut answers = HashMap::new();
+    for write in &writes {
+        let place = write.idempotency.expect("it has a key").key;
+        answers.insert(place.as_bytes().to_vec(), write.key.id.as_str().to_owned());
+    }
+    for result in store.apply(writes).await {
+        result.expect("it works").expect("it is accepted");
+    }
+    let mut seen = Vec::new();
+    for kv in under(&prefix).await.iter().filter(|kv| kv.lease != 0) {
+        let place = &kv.key[prefix.len() + 1..];
+        let name = if place.starts_with(b"bodies/") {
+            "body".to_owned()
+        } else {
+            let answer = place.strip_prefix(b"answers/").and_then(|place| answers.get(place));
+            let Some(answer) = answer else { continue };
+            answer.clone()
+        };
+        let lives = shared().etcdctl(&["lease", "timetolive", &format!("{:x}", kv.lease)]);
+        let seconds = lives.split_once("TTL(").and_then(|(_, rest)| rest.split_once("s)"));
+        let seconds: u64 = seconds.and_then(|(seconds, _)| seconds.parse().ok()).expect("it lives");
+        seen.push((name, seconds <= 120));
+    }
+    seen.sort();
+    let expected = [("b", false), ("body", true), ("c", true), ("large", true)];
+    assert_eq!(seen, expected.map(|(name, is_short)| (name.to_owned(), is_short)));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::{Fingerprint, Idempotency, Key, Moment, ReplayKey, Write};
+use domain::{Fingerprint, Idempotency, Key, Moment, RememberWhen, ReplayKey, Write};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -39,16 +39,19 @@ fn some_write() -> impl Strategy<Value = Write> {
     })
 }
 
-/// A write of which two in five carry one of two keys of their item.
+/// A write of which two in five carry one of two keys of their item. Under one of the keys all
+/// outcomes are remembered, under the other those that changed something.
 fn some_request() -> impl Strategy<Value = Write> {
     (some_write(), prop::option::weighted(0.4, 0..2_u8)).prop_map(|(write, text)| match text {
         None => write,
         Some(text) => {
+            let remember_when =
+                if text == 0 { RememberWhen::Always } else { RememberWhen::Changed };
             let request = format!("{:?}{:?}", write.change, write.precondition);
             let key = ReplayKey::of_item(&write.key, "", &text.to_string());
             let fingerprint = Fingerprint::of([request.as_bytes()]);
             let idempotency = Idempotency { key, fingerprint, now: Moment(0), until: Moment(1) };
-            Write { idempotency: Some(idempotency), ..write }
+            Write { idempotency: Some(idempotency), remember_when, ..write }
         }
     })
 }
