@@ -48,8 +48,10 @@ def unmount(path):
 
 
 def files_below(path):
-    """Yields all files below a directory, in a fixed order."""
+    """Yields all files below a directory, in a fixed order; a socket is none."""
     for folder, folders, names in os.walk(path):
         folders.sort()
         for name in sorted(names):
-            yield os.path.join(folder, name)
+            file = os.path.join(folder, name)
+            if os.path.isfile(file):
+                yield file
