@@ -33,6 +33,9 @@ const DROPPED: [&str; 8] = [
 /// Keywords that make generators of clients name a type after the `title` beside them.
 const TYPES: [&str; 5] = ["allOf", "anyOf", "enum", "oneOf", "properties"];
 
+/// Longest default that is told in words: a line of text.
+const DEFAULT_BYTES_MAX: usize = 80;
+
 /// What a schema describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Form {
@@ -230,7 +233,11 @@ fn tell_default(member: &mut Value) {
     let Some(schema) = member.as_object_mut() else { return };
     let Some(default) = schema.shift_remove("default") else { return };
     let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-    let text = format!("{text} Its default is `{default}`.");
+    let default = default.to_string();
+    let text = match default.len() {
+        ..=DEFAULT_BYTES_MAX => format!("{text} Its default is `{default}`."),
+        _ => format!("{text} It has a default."),
+    };
     schema.insert("description".into(), text.trim_start().into());
 }
 

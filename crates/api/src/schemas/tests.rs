@@ -125,6 +125,21 @@ fn a_member_is_required_only_where_its_default_is_filled_in() {
 }
 
 #[test]
+fn a_default_that_is_sent_is_told_in_words() {
+    let long = "x".repeat(100);
+    let components = components(json!({
+        "properties": {
+            "short": { "description": "A list.", "default": [] },
+            "long": { "default": long },
+        },
+    }));
+    let sent = &components["BooksItemInput"]["properties"];
+    assert_eq!(sent["short"], json!({ "description": "A list. Its default is `[]`." }));
+    assert_eq!(sent["long"], json!({ "description": "It has a default." }));
+    assert_eq!(components["BooksItem"]["properties"]["long"]["default"], long);
+}
+
+#[test]
 fn a_merge_patch_may_change_any_part() {
     let components = components(json!({
         "properties": {
