@@ -131,18 +131,15 @@ pub(crate) fn schema(status: u16, types: &[&'static Variant], place: Value) -> V
         "type": "object",
         "properties": {
             "type": {
-                "description": "The kind of problem: stable, and a link to what it means.",
+                "description": "A link to what it means, which is stable.",
                 "type": "string",
                 "enum": uris.collect::<Vec<_>>(),
                 // What several generators of clients call the values.
                 "x-enum-varnames": names.collect::<Vec<_>>(),
             },
-            "title": { "description": "The kind of problem in a few words.", "type": "string" },
+            "title": { "type": "string" },
             "status": { "type": "integer", "const": status },
-            "detail": {
-                "description": "What is wrong with this request, and what to do about it.",
-                "type": "string",
-            },
+            "detail": { "description": "What to do about this occurrence.", "type": "string" },
             "errors": {
                 "description": "Every place in the request that is wrong.",
                 "type": "array",
