@@ -11,39 +11,51 @@ use super::{Writer, below};
 
 impl Writer<'_> {
     /// Tells whether a default is filled into a value of the schema at `pointer`.
-    pub(super) fn fills(&self, pointer: &str) -> bool {
-        self.fills_in(pointer.to_owned(), &mut BTreeSet::new())
-    }
-
-    fn fills_in(&self, pointer: String, seen: &mut BTreeSet<String>) -> bool {
-        let Some(Value::Object(schema)) = self.root.pointer(&pointer) else { return false };
-        if !seen.insert(pointer.clone()) {
-            return false;
+    pub(super) fn fills(&mut self, pointer: &str) -> bool {
+        if let Some(known) = self.filled.get(pointer) {
+            return *known;
         }
-        let named = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
-        let properties: Vec<_> =
-            named.map(|(name, _)| below(&pointer, "properties", Some(name))).collect();
-        if properties
-            .iter()
-            .any(|property| self.has_default(property.clone(), &mut BTreeSet::new()))
-        {
-            return true;
-        }
-        let elements = (schema.contains_key("items") && !schema.contains_key("prefixItems"))
-            .then(|| below(&pointer, "items", None));
-        let inner = properties.into_iter().chain(elements).chain(self.same_value(&pointer, schema));
-        inner.into_iter().any(|inner| self.fills_in(inner, seen))
+        let fills = self.any(pointer.to_owned(), |writer, pointer, schema, pending| {
+            let named = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+            let properties = named.map(|(name, _)| below(pointer, "properties", Some(name)));
+            let properties: Vec<_> = properties.collect();
+            let found = properties.iter().any(|property| writer.has_default(property));
+            let elements = (schema.contains_key("items") && !schema.contains_key("prefixItems"))
+                .then(|| below(pointer, "items", None));
+            pending.extend(properties.into_iter().chain(elements));
+            pending.extend(writer.same_value(pointer, schema));
+            found
+        });
+        self.filled.insert(pointer.to_owned(), fills);
+        fills
     }
 
     /// Tells whether an absent member with the schema at `pointer` gets a default.
-    fn has_default(&self, pointer: String, seen: &mut BTreeSet<String>) -> bool {
-        let Some(Value::Object(schema)) = self.root.pointer(&pointer) else { return false };
-        seen.insert(pointer.clone())
-            && (schema.contains_key("default")
-                || self
-                    .same_value(&pointer, schema)
-                    .into_iter()
-                    .any(|part| self.has_default(part, seen)))
+    fn has_default(&self, pointer: &str) -> bool {
+        self.any(pointer.to_owned(), |writer, pointer, schema, pending| {
+            pending.extend(writer.same_value(pointer, schema));
+            schema.contains_key("default")
+        })
+    }
+
+    /// Looks at the schema at `pointer`, and then at those that `look` adds, until it finds what it
+    /// looks for. References can make chains of any length, so this is no recursion.
+    fn any(
+        &self,
+        pointer: String,
+        look: impl Fn(&Self, &str, &Map<String, Value>, &mut Vec<String>) -> bool,
+    ) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut pending = vec![pointer];
+        while let Some(pointer) = pending.pop() {
+            if let Some(Value::Object(schema)) = self.root.pointer(&pointer)
+                && seen.insert(pointer.clone())
+                && look(self, &pointer, schema, &mut pending)
+            {
+                return true;
+            }
+        }
+        false
     }
 
     /// Returns the places of the schemas that a default of the same value is taken from.
@@ -61,9 +73,9 @@ impl Writer<'_> {
         pointer: &str,
     ) {
         let members = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
-        let filled = members.map(|(name, _)| name).filter(|name| {
-            self.has_default(below(pointer, "properties", Some(name)), &mut BTreeSet::new())
-        });
+        let filled = members
+            .map(|(name, _)| name)
+            .filter(|name| self.has_default(&below(pointer, "properties", Some(name))));
         for name in filled {
             let required = written.entry("required").or_insert_with(|| json!([]));
             if let Some(required) = required.as_array_mut()

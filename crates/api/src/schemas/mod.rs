@@ -87,6 +87,8 @@ struct Writer<'a> {
     names: &'a mut Names,
     /// The name of each shared place.
     named: BTreeMap<String, String>,
+    /// Into which places defaults are filled, as far as it was asked.
+    filled: BTreeMap<String, bool>,
     /// The components that are written or will be.
     known: BTreeSet<(String, Form)>,
     pending: Vec<(String, Form)>,
@@ -102,6 +104,7 @@ impl<'a> Writer<'a> {
             collection,
             names,
             named: BTreeMap::from([(String::new(), name)]),
+            filled: BTreeMap::new(),
             known: BTreeSet::new(),
             pending: Vec::new(),
         }

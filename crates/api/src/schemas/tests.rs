@@ -139,6 +139,20 @@ fn a_default_that_is_sent_is_told_in_words() {
     assert_eq!(components["BooksItem"]["properties"]["long"]["default"], long);
 }
 
+/// Each reference leads to the next one, and only the last of them to a default.
+#[test]
+fn a_chain_of_references_is_followed_to_its_end() {
+    const LINKS: usize = 200;
+    let link = |number: usize| match number {
+        LINKS => json!({ "properties": { "end": { "default": 1 } } }),
+        _ => json!({ "$ref": format!("#/$defs/d{}", number + 1) }),
+    };
+    let links: Map<_, _> = (0..=LINKS).map(|number| (format!("d{number}"), link(number))).collect();
+    let components = components(json!({ "$ref": "#/$defs/d0", "$defs": links }));
+    assert_eq!(components["BooksItem"]["$ref"], "#/components/schemas/BooksD0");
+    assert_eq!(components[&format!("BooksD{LINKS}")]["required"], json!(["end"]));
+}
+
 #[test]
 fn a_merge_patch_may_change_any_part() {
     let components = components(json!({

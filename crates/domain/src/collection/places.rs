@@ -30,6 +30,10 @@ const INNER_MAPS: [&str; 3] = ["$defs", "patternProperties", "properties"];
 /// The URI of a document that does not say its own; the validator takes the same.
 const BASE: &str = "json-schema:///";
 
+/// Most `$dynamicAnchor`s of one name: each `$dynamicRef` to it can lead to all of them. Schemas that
+/// people write have two or three.
+const DYNAMIC_ANCHORS_MAX: usize = 100;
+
 /// A schema within the document.
 #[derive(Clone, Debug)]
 pub(super) struct Place<'s> {
@@ -135,7 +139,8 @@ impl<'s> Places<'s> {
     /// Walks through the document, and through what its references lead to.
     ///
     /// # Errors
-    /// [`InvalidSchema`] when two schemas have one URI, or an `$id` is no URI reference.
+    /// [`InvalidSchema`] when two schemas have one URI, an `$id` is no URI reference, or more than
+    /// [`DYNAMIC_ANCHORS_MAX`] places have one `$dynamicAnchor`.
     pub(super) fn of(schema: &'s Value) -> Result<Self, InvalidSchema> {
         let root = Place::new("".into(), schema, &BASE.into());
         let mut places = Self {
@@ -214,7 +219,14 @@ impl<'s> Places<'s> {
             }
         }
         if let Some(Value::String(anchor)) = place.keyword("$dynamicAnchor") {
-            self.dynamic_anchors.entry(anchor).or_default().push(place.clone());
+            let anchors = self.dynamic_anchors.entry(anchor).or_default();
+            if anchors.len() == DYNAMIC_ANCHORS_MAX {
+                let at = format!("{}/$dynamicAnchor", place.pointer);
+                let detail =
+                    format_args!("{anchor:?} stands at more than {DYNAMIC_ANCHORS_MAX} places");
+                return Err(InvalidSchema::new(at, detail));
+            }
+            anchors.push(place.clone());
         }
         Ok(())
     }

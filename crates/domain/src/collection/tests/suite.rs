@@ -97,6 +97,20 @@ fn a_dynamic_reference_leads_to_the_outermost_schema_with_the_anchor() {
 }
 
 #[test]
+fn a_dynamic_anchor_stands_at_a_bounded_number_of_places() {
+    let many = |count: usize| {
+        let anchor = |number| {
+            (format!("d{number}"), json!({"$id": format!("{number}"), "$dynamicAnchor": "a"}))
+        };
+        json!({"$defs": (0..count).map(anchor).collect::<serde_json::Map<_, _>>()})
+    };
+    collection(many(100));
+    let name = CollectionName::new("things").unwrap();
+    let refused = Collection::new(name, many(101), false).unwrap_err();
+    assert_eq!(refused.detail, r#""a" stands at more than 100 places"#);
+}
+
+#[test]
 fn defaults_are_found_and_checked_through_uris() {
     let schema = |default: Value| {
         json!({
