@@ -26,6 +26,10 @@ lint:
 openapi:
     UPDATE_OPENAPI=1 cargo test --package api
 
+# Lets more generators make clients of the document, and tries each with the service; takes minutes.
+judge-generators:
+    scripts/judge-generators
+
 # Puts this Debian machine's package list through the service, twice.
 demo:
     scripts/demo

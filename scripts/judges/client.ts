@@ -12,21 +12,26 @@ type Success = 200 | 201;
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function holds<_Claim extends true>() {}
 
-type Item = components["schemas"]["Item"];
-type Problem = components["schemas"]["Problem"];
+type Schemas = components["schemas"];
+type Item = Schemas["Item"];
 
-// A put has one type for success, whether it created or updated, and one for failure.
+// A put has one type for success, whether it created or updated.
 holds<Same<Bodies<"put_item", Success>, Item>>();
-holds<Same<Bodies<"put_item", Exclude<keyof Answers<"put_item">, Success | 204>>, Problem>>();
 holds<Same<Bodies<"create_item", Success>, Item>>();
 holds<Same<Bodies<"patch_item", Success>, Item>>();
 holds<Same<Bodies<"get_item", Success>, Item>>();
-holds<Same<Bodies<"get_item", 404>, Problem>>();
+holds<Same<Bodies<"get_item", 404>, Schemas["Problem404"]>>();
 
-// Every operation's failures are problems.
+// The failures of every operation are problems, which their status and type tell apart.
 type Failures<Id extends keyof operations> = Bodies<Id, Exclude<keyof Answers<Id>, Success | 204 | 304>>;
 type AllFailures = { [Id in keyof operations]: Failures<Id> }[keyof operations];
-holds<Same<AllFailures, Problem>>();
+holds<AllFailures extends { type: `/problems#${string}`; status: number; detail: string } ? true : false>();
+type Invalid = Extract<Failures<"put_item">, { status: 422 }>["type"];
+holds<Same<Invalid, "/problems#invalid-item" | "/problems#idempotency-key-reused">>();
+
+// What is filled in is required in what is returned, and may be absent in what is sent.
+holds<Same<Schemas["BooksItem"]["tags"], string[]>>();
+holds<Same<Schemas["BooksItemInput"]["tags"], string[] | undefined>>();
 
 // Statuses are numbers of their own: an unlisted one does not compile.
 holds<Same<Extract<keyof paths["/items/{id}"]["put"]["responses"], string>, never>>();

@@ -10,35 +10,18 @@ from unicodedata import category
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import schemathesis
-from schemathesis.core.failures import MalformedJson
-from schemathesis.openapi.checks import MissingContentType, RejectedPositiveData, UseAfterFree
+from schemathesis.openapi.checks import RejectedPositiveData, UseAfterFree
 
 
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
     """Tells whether a failure counts."""
-    if isinstance(failure, (MissingContentType, MalformedJson)):
-        return not is_minimal_creation(response)
     if isinstance(failure, RejectedPositiveData):
         return not is_wrong_in_a_way_no_document_tells(response)
     if isinstance(failure, UseAfterFree):
         # OPTIONS tells which methods a path takes, not whether an item is there.
         return response.request.method != "OPTIONS"
     return True
-
-
-def is_minimal_creation(response):
-    """A 201 that the client asked to be without a body.
-
-    RFC 7240 has no status of its own for it, and OpenAPI cannot call the body of an answer
-    optional: what is documented is the body that comes without `Prefer: return=minimal`.
-    """
-    return (
-        response.status_code == 201
-        and response.headers.get("preference-applied") == ["return=minimal"]
-        and "content-type" not in response.headers
-        and response.content == b""
-    )
 
 
 def is_wrong_in_a_way_no_document_tells(response):

@@ -74,6 +74,25 @@ async fn swagger_ui_sends_no_precondition_that_nobody_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn swagger_ui_shows_head_and_options_when_it_is_asked_to() {
+    let shelf = Shelf::start().spawn().await;
+    let browser = Browser::start().await;
+    let mut page = browser.open(&format!("{}/docs", shelf.origin())).await;
+    let operations = |id: &str| format!("document.getElementById('operations-items-{id}')");
+    page.until(&format!("{} !== null", operations("options_item"))).await;
+    let is_shown = |id: &str| format!("{}.getClientRects().length > 0", operations(id));
+    for (id, shown) in [("put_item", true), ("head_item", false), ("options_item", false)] {
+        assert_eq!(page.evaluate(&is_shown(id)).await, shown, "{id}");
+    }
+    page.click("#every-method").await;
+    for id in ["put_item", "head_item", "options_item", "head_items"] {
+        page.until(&is_shown(id)).await;
+    }
+    assert_self_contained(&page, &shelf);
+    shelf.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redoc_shows_every_operation() {
     let shelf = Shelf::start().spawn().await;
     let browser = Browser::start().await;

@@ -121,6 +121,8 @@ async fn what_cannot_be_declared_is_refused_with_its_name() {
     let cases: Vec<(String, Vec<&str>)> = [
         (r#"{"docs":{"schema":{}}}"#, vec!["\"docs\""]),
         (r#"{"problems":{"schema":{}}}"#, vec!["\"problems\""]),
+        (r#"{"openapi":{"schema":{}}}"#, vec!["\"openapi\"", "the service needs it"]),
+        (r#"{"item":{"schema":{}}}"#, vec!["\"item\"", "\"items\"", "an operation"]),
         (r#"{"items":{"schema":{}}}"#, vec!["\"items\""]),
         (r#"{"Books":{"schema":{}}}"#, vec!["collections.json", "\"Books\"", "lower-case"]),
         (r#"{"1a":{"schema":{}}}"#, vec!["collections.json", "\"1a\""]),

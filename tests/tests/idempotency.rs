@@ -111,7 +111,7 @@ async fn a_key_stands_for_one_request() {
         answer.expect(201);
         assert_eq!(
             (answer.text().as_str(), answer.header("idempotent-replayed")),
-            ("", Some("true"))
+            (ONE, Some("true"))
         );
     })
     .await;

@@ -167,11 +167,11 @@ async fn malformed_conditions_are_refused_with_their_name() {
 }
 
 #[tokio::test]
-async fn a_client_that_prefers_minimal_answers_gets_no_body() {
+async fn a_client_that_prefers_minimal_answers_gets_no_body_unless_it_created() {
     on_every_store(Shelf::start, async |shelf| {
         let minimal = |request: Request| request.header("Prefer", "return=minimal");
         let created = shelf.send(minimal(Request::put("/items/a", TEN))).await;
-        created.expect_item(201, "created", "");
+        created.expect_item(201, "created", TEN);
         assert_eq!(created.header("location"), Some("/items/a"));
         let stored = shelf.send(minimal(Request::put("/items/a", "{}"))).await;
         stored.expect_item(204, "updated", "");
@@ -179,10 +179,17 @@ async fn a_client_that_prefers_minimal_answers_gets_no_body() {
         patched.expect_item(204, "updated", "");
         assert_eq!(patched.etag(), created.etag());
         let posted = shelf.send(minimal(Request::post("/items", TEN))).await;
-        posted.expect_item(201, "created", "");
-        for answer in [created, stored, patched, posted] {
+        posted.expect_item(201, "created", TEN);
+        for answer in [stored, patched] {
             assert_eq!(answer.header("preference-applied"), Some("return=minimal"));
         }
+        for answer in [created, posted] {
+            assert_eq!(answer.header("preference-applied"), None);
+        }
+        let whole = Request::put("/items/b", TEN).header("Prefer", "return=representation");
+        let whole = shelf.send(whole).await;
+        whole.expect_item(201, "created", TEN);
+        assert_eq!(whole.header("preference-applied"), Some("return=representation"));
 
         let full = Request::put("/items/a", TEN).header("Prefer", "wait=1, return=representation");
         let full = shelf.send(full).await;

@@ -1,6 +1,6 @@
 //! What the document says beside the answers.
 
-use contract::{Doc, Info};
+use contract::{Contact, Doc, Info};
 use domain::CollectionName;
 
 /// The head of the document.
@@ -10,6 +10,7 @@ pub(crate) const INFO: Info = Info {
     summary: "Items that are put without knowing whether they exist.",
     description: include_str!("documented.md"),
     license: env!("CARGO_PKG_LICENSE"),
+    contact: Some(Contact { name: "The maintainers of Shelf" }),
 };
 
 /// The heading of the operations that are about the service itself.
@@ -53,37 +54,27 @@ pub(crate) fn item_operation(
     }
 }
 
+/// Returns the ids of all operations of a collection.
+pub(crate) fn operation_ids(collection: &CollectionName) -> impl Iterator<Item = String> {
+    let of = |resource, verbs: &'static [&'static str]| {
+        let doc = move |verb: &&str| item_operation(collection, resource, verb, "", "");
+        let own = verbs.iter().map(move |verb| doc(verb).id);
+        // What the contract calls those that it adds to a path.
+        own.chain(["head", "options"].map(|verb| format!("{verb}_{}", doc(&"").resource)))
+    };
+    let one = of(Resource::One, &["get", "put", "patch", "delete"]);
+    of(Resource::All, &["list", "create"]).chain(one)
+}
+
 /// Returns the entry of an operation that is about the service itself.
-pub(crate) fn service_operation(resource: &str, summary: &str) -> Doc {
+pub(crate) fn service_operation(resource: &str, summary: &str, description: &str) -> Doc {
     Doc {
         id: format!("get_{resource}"),
         resource: resource.into(),
         summary: summary.into(),
-        description: String::new(),
+        description: description.into(),
         tag: SERVICE_TAG.into(),
     }
-}
-
-/// Returns the name of a collection's schema: `Item` for the built-in collection, `BooksItem` for
-/// one that is called `books`.
-pub(crate) fn schema_name(collection: &CollectionName) -> String {
-    if collection.as_str() == "items" {
-        return "Item".to_owned();
-    }
-    let mut name = String::new();
-    for part in collection.as_str().split('-') {
-        let mut letters = part.chars();
-        match letters.next() {
-            Some(first) if first.is_ascii_lowercase() => name.push(first.to_ascii_uppercase()),
-            // Keeps `a1` and `a-1` apart.
-            other => {
-                name.push('_');
-                name.extend(other);
-            }
-        }
-        name.push_str(letters.as_str());
-    }
-    name + "Item"
 }
 
 #[cfg(test)]
@@ -106,19 +97,5 @@ mod tests {
             ids("old-books", Resource::All, "list"),
             pair("list_old_books", "old_books_list")
         );
-    }
-
-    #[test]
-    fn schemas_of_different_collections_have_different_names() {
-        let names =
-            ["items", "item", "books", "a1", "a-1", "a--1", "ab", "a-b", "a-b-", "items-item"];
-        let mut schemas: Vec<_> = names
-            .iter()
-            .map(|name| schema_name(&CollectionName::new(name).expect("legal")))
-            .collect();
-        assert_eq!(schemas[..3], ["Item", "ItemItem", "BooksItem"]);
-        schemas.sort();
-        schemas.dedup();
-        assert_eq!(schemas.len(), names.len());
     }
 }

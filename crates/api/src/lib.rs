@@ -6,13 +6,13 @@
 
 mod documented;
 mod edge;
-mod embed;
 mod items;
 mod leaving;
 mod metrics;
 mod pages;
 mod probes;
 mod router;
+mod schemas;
 mod shelf;
 mod turns;
 

@@ -27,7 +27,7 @@ pub(crate) struct Service {
 
 /// The body of a probe.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Status {
+pub(crate) struct Health {
     /// Always `ok`: anything else is a problem with another status.
     status: Ok,
 }
@@ -39,13 +39,13 @@ enum Ok {
     Ok,
 }
 
-const OK: Status = Status { status: Ok::Ok };
+const OK: Health = Health { status: Ok::Ok };
 
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(crate) enum Live {
     /// The process is alive.
-    Alive(Json<Status>) = 200,
+    Alive(Json<Health>) = 200,
 }
 
 /// Answers as long as the process runs at all.
@@ -57,7 +57,7 @@ pub(crate) async fn get_livez() -> Live {
 #[repr(u16)]
 pub(crate) enum Ready {
     /// The service can do its work, writes included.
-    Ready(Json<Status>) = 200,
+    Ready(Json<Health>) = 200,
 }
 
 #[derive(Debug, Responses)]

@@ -1,5 +1,6 @@
 //! Where everything is mounted.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -9,26 +10,29 @@ use contract::guard::{CatchPanic, HeadLimit, OneHost, TimeLimit};
 use contract::{Api, ContractError, Dispatch, Document};
 use domain::{Collection, CollectionName};
 use http::Method;
-use serde_json::json;
+use serde_json::Value;
 use store::Store;
 
 use crate::documented::{
-    INFO, Resource, SERVICE_TAG, item_operation, schema_name, service_operation,
+    INFO, Resource, SERVICE_TAG, item_operation, operation_ids, service_operation,
 };
 use crate::edge::RequestId;
-use crate::embed::embedded;
 use crate::items::{
-    ITEM, PAGE, create_item, delete_item, get_item, list_items, page_schema, patch_item, put_item,
+    ITEM, ITEM_SENT, MERGE_PATCH, PAGE, create_item, delete_item, get_item, list_items,
+    page_schemas, patch_item, put_item,
 };
 use crate::leaving::Leaving;
 use crate::metrics::Metrics;
 use crate::pages::{ProblemsPage, docs, docs_asset, problems, redoc, redoc_asset};
 use crate::probes::{Service, get_livez, get_metrics, get_openapi, get_readyz};
+use crate::schemas::{ItemSchemas, Names};
 use crate::shelf::Shelf;
 use crate::turns::Turns;
 
-/// Names that no collection can have, because the service has a page or an operation there.
-pub const RESERVED_NAMES: &[&str] = &["docs", "livez", "metrics", "problems", "readyz", "redoc"];
+/// Names that no collection can have, because the service has a page there, or an operation with an
+/// id that the collection's would have, too.
+pub const RESERVED_NAMES: &[&str] =
+    &["docs", "livez", "metrics", "openapi", "problems", "readyz", "redoc"];
 
 /// What the service is made of.
 #[derive(Clone, Debug)]
@@ -90,6 +94,15 @@ pub enum InvalidSetup {
     ReservedName(CollectionName),
     /// Two collections have the same name.
     NameTaken(CollectionName),
+    /// Two collections would have an operation with the same id.
+    NamesAlike {
+        /// One of them.
+        name: CollectionName,
+        /// The other one.
+        other: CollectionName,
+        /// The id.
+        operation_id: String,
+    },
     /// The operations contradict each other.
     Contract(ContractError),
 }
@@ -98,9 +111,13 @@ impl fmt::Display for InvalidSetup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ReservedName(name) => {
-                write!(f, "a collection cannot be called {name:?}: the service has a page there")
+                write!(f, "a collection cannot be called {name:?}: the service needs that name")
             }
             Self::NameTaken(name) => write!(f, "two collections are called {name:?}"),
+            Self::NamesAlike { name, other, operation_id } => write!(
+                f,
+                "collections cannot be called {name:?} and {other:?}: both would have an operation {operation_id:?}"
+            ),
             Self::Contract(error) => error.fmt(f),
         }
     }
@@ -121,12 +138,13 @@ pub fn router(setup: &Setup) -> Result<(Dispatch, Document), InvalidSetup> {
     let mut api = Api::new(INFO);
     api.every_answer_carries::<RequestId>();
     let limits = setup.limits;
+    let mut names = Names::of(setup.collections.iter().map(Collection::name));
     for collection in &setup.collections {
         let store = Arc::clone(&setup.store);
         let written = metrics.writes(collection.name());
         let turns = setup.turns.clone();
         let shelf = Shelf::new(collection.clone(), store, limits, written, turns);
-        mount_items(&mut api, shelf, limits);
+        mount_items(&mut api, shelf, limits, &mut names);
     }
     let service = Service {
         store: Arc::clone(&setup.store),
@@ -154,8 +172,22 @@ fn check_names(collections: &[Collection]) -> Result<(), InvalidSetup> {
     }
     match names.iter().find(|name| RESERVED_NAMES.contains(&name.as_str())) {
         Some(name) => Err(InvalidSetup::ReservedName(CollectionName::clone(name))),
-        None => Ok(()),
+        None => check_operation_ids(&names),
     }
+}
+
+/// Refuses names such as `books` and `books-list`, which make one id of an operation.
+fn check_operation_ids(names: &[&CollectionName]) -> Result<(), InvalidSetup> {
+    let mut taken = BTreeMap::new();
+    for name in names {
+        for operation_id in operation_ids(name) {
+            if let Some(other) = taken.insert(operation_id.clone(), *name) {
+                let (name, other) = (CollectionName::clone(name), other.clone());
+                return Err(InvalidSetup::NamesAlike { name, other, operation_id });
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Limits {
@@ -179,23 +211,26 @@ impl Limits {
 ///
 /// The guards, from the outermost: a head that is too large or has no host is refused before any
 /// work; the time limit covers all the work; a panic is caught next to the handler.
-fn mount_items(api: &mut Api, shelf: Shelf, limits: Limits) {
+fn mount_items(api: &mut Api, shelf: Shelf, limits: Limits, names: &mut Names) {
     let collection = shelf.collection();
     let name = collection.name().clone();
-    let schema = collection.schema().clone();
     let requires_precondition = collection.requires_precondition();
-    let description = schema
-        .get("description")
-        .and_then(serde_json::Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
-    api.tag(name.as_str(), &description);
+    let description = collection.schema().get("description").and_then(Value::as_str);
+    api.tag(name.as_str(), description.unwrap_or_default());
+    let schemas = ItemSchemas::of(collection, names);
+    let item = schemas.returned;
 
     let mut scope =
         api.scope(shelf).guard(CatchPanic).guard(limits.time()).guard(OneHost).guard(limits.head());
-    let item = schema_name(&name);
-    let page = page_schema(&json!({ "$ref": format!("#/components/schemas/{item}") }));
-    scope.schema(ITEM, &item, embedded(&schema, &item)).schema(PAGE, &format!("{item}Page"), page);
+    for (name, schema) in schemas.components.into_iter().chain(page_schemas(&item)) {
+        scope.definition(&name, schema);
+    }
+    let page = format!("{item}Page");
+    for (role, name) in
+        [(ITEM, item), (ITEM_SENT, schemas.sent), (MERGE_PATCH, schemas.patch), (PAGE, page)]
+    {
+        scope.role(role, name);
+    }
     if !requires_precondition {
         scope.impossible(428);
     }
@@ -210,10 +245,10 @@ fn mount_items(api: &mut Api, shelf: Shelf, limits: Limits) {
     scope
         .get(&all, of_all("list", "Lists items", "Ascending by id. Follow `next` until it is null; an item that is there throughout is listed exactly once."), list_items)
         .on(Method::POST, &all, of_all("create", "Creates an item under a new id", "The id is a UUID of version 7. A client that may have to repeat the request had better choose an id and PUT."), create_item)
-        .get(&one, of_one("get", "Returns an item", ""), get_item)
+        .get(&one, of_one("get", "Returns an item", "Its `ETag` is for the `If-Match` of a later write, or the `If-None-Match` of a later read."), get_item)
         .on(Method::PUT, &one, of_one("put", "Creates an item, or makes it equal to the body", "201 if the item did not exist, 200 if it did. `Shelf-Outcome` tells `updated` from `unchanged`. Safe to repeat."), put_item)
         .on(Method::PATCH, &one, of_one("patch", "Changes an item", "By a merge patch (RFC 7396) or a JSON Patch (RFC 6902), applied atomically: concurrent writes are not lost."), patch_item)
-        .on(Method::DELETE, &one, of_one("delete", "Deletes an item", ""), delete_item);
+        .on(Method::DELETE, &one, of_one("delete", "Deletes an item", "With `If-Match` only if it still is as the client has seen it."), delete_item);
 }
 
 /// Mounts what the service says about itself. A probe that waits for the store has the guards of
@@ -227,19 +262,43 @@ fn mount_service(api: &mut Api, service: Service, limits: Limits) {
         .guard(limits.head())
         .get(
             "/readyz",
-            service_operation("readyz", "Tells whether requests should be sent here"),
+            service_operation(
+                "readyz",
+                "Tells whether requests should be sent here",
+                "For load balancers: it asks the store, and fails before the service ends.",
+            ),
             get_readyz,
         );
     api.scope(service)
         .guard(OneHost)
         .guard(limits.head())
-        .get("/livez", service_operation("livez", "Tells whether the process is alive"), get_livez)
+        .get(
+            "/livez",
+            service_operation(
+                "livez",
+                "Tells whether the process is alive",
+                "For what restarts it: the store is not asked.",
+            ),
+            get_livez,
+        )
         .get(
             "/metrics",
-            service_operation("metrics", "Returns counters for Prometheus"),
+            service_operation(
+                "metrics",
+                "Returns counters for Prometheus",
+                "`docs/operating.md` explains each.",
+            ),
             get_metrics,
         )
-        .get("/openapi.json", service_operation("openapi", "Returns this document"), get_openapi);
+        .get(
+            "/openapi.json",
+            service_operation(
+                "openapi",
+                "Returns this document",
+                "It lists every answer that the service can give.",
+            ),
+            get_openapi,
+        );
 }
 
 /// Mounts the pages for people.

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use axum::response::IntoResponse;
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use crate::components::{Components, Kind, name_of};
 use crate::part::Header;
 use crate::schemas::Schemas;
 use crate::variant::Variant;
-
-/// Marks an answer in the document that may come without its body. OpenAPI has no word for it.
-pub(crate) const CONTENT_OPTIONAL: &str = "x-content-optional";
 
 /// A type whose every value is an answer that the document lists.
 ///
@@ -71,9 +70,16 @@ impl Answers {
         self.0.iter().map(|(status, answer)| (*status, answer))
     }
 
-    pub(crate) fn to_value(&self) -> Value {
+    /// Returns the answers as the document lists them. Each carries the header fields `shared`.
+    pub(crate) fn to_value(
+        &self,
+        shared: &Map<String, Value>,
+        components: &mut Components,
+    ) -> Value {
         self.iter()
-            .map(|(status, answer)| (status.to_string(), answer.to_value()))
+            .map(|(status, answer)| {
+                (status.to_string(), answer.to_value(status, shared, components))
+            })
             .collect::<Map<_, _>>()
             .into()
     }
@@ -102,8 +108,6 @@ struct HeaderEntry {
 pub(crate) struct BodyEntry {
     pub(crate) media_type: &'static str,
     pub(crate) schema: Value,
-    /// Whether every variant carries it in every answer.
-    pub(crate) required: bool,
 }
 
 impl Answer {
@@ -130,22 +134,21 @@ impl Answer {
         }
     }
 
-    /// Adds the body; `required` when every answer of the variant carries it.
+    /// Adds the body; `required` says that every answer of the variant carries it.
     ///
     /// # Panics
-    /// If answers of one status have bodies of different types: a generated client could not tell
-    /// them apart. That is an error in the program, found at start-up.
+    /// If answers of one status have bodies of different types, or some have a body and others have
+    /// none: a generated client could not tell them apart, and OpenAPI has no word for a body that
+    /// may be missing. That is an error in the program, found at start-up.
     pub fn body(&mut self, media_type: &'static str, schema: Value, required: bool) {
-        let body = BodyEntry { media_type, schema, required };
-        match &mut self.body {
+        assert!(required, "an answer without its body is another answer, with a status of its own");
+        let body = BodyEntry { media_type, schema };
+        match &self.body {
             None => self.body = Some(body),
-            Some(known) => {
-                assert!(
-                    known.media_type == body.media_type && known.schema == body.schema,
-                    "answers with one status have two body types: {known:?} and {body:?}"
-                );
-                known.required &= required;
-            }
+            Some(known) => assert!(
+                *known == body,
+                "answers with one status have two body types: {known:?} and {body:?}"
+            ),
         }
     }
 
@@ -177,38 +180,74 @@ impl Answer {
         }
     }
 
-    fn to_value(&self) -> Value {
+    /// Returns the answer as the document lists it: a reference to a component, which all operations
+    /// that give the same answer share.
+    fn to_value(
+        &self,
+        status: u16,
+        shared: &Map<String, Value>,
+        components: &mut Components,
+    ) -> Value {
+        let mut headers = Map::new();
+        for entry in &self.headers {
+            let name = title_case(&entry.name);
+            let header = self.header_value(entry);
+            headers.insert(name.clone(), components.refer(Kind::Headers, &name, header));
+        }
+        headers.extend(shared.clone());
         let mut value = json!({ "description": self.description() });
-        if !self.headers.is_empty() {
-            value["headers"] = self
-                .headers
-                .iter()
-                .map(|entry| self.header_value(entry))
-                .collect::<Map<_, _>>()
-                .into();
+        if !headers.is_empty() {
+            value["headers"] = headers.into();
         }
         if let Some(body) = &self.body {
             let mut media = json!({ "schema": body.schema });
             if !self.problems.is_empty() {
                 let examples = self.problems.iter().map(|variant| {
-                    let example = crate::problem::example(variant);
-                    (variant.slug.to_owned(), json!({ "summary": variant.title, "value": example }))
+                    let example = json!({ "value": crate::problem::example(variant) });
+                    let slug = variant.slug;
+                    (slug.to_owned(), components.refer(Kind::Examples, slug, example))
                 });
                 media["examples"] = examples.collect::<Map<_, _>>().into();
             }
             value["content"] = json!({ body.media_type: media });
-            if !body.required {
-                value[CONTENT_OPTIONAL] = true.into();
+        }
+        components.refer(Kind::Responses, &self.name(status), value)
+    }
+
+    /// Returns the name of the answer's component. That of a success begins with what it returns.
+    fn name(&self, status: u16) -> String {
+        let body = self.body.as_ref().filter(|_| self.problems.is_empty());
+        let mut name = body.map_or("", |body| name_of(&body.schema)).to_owned();
+        name += &match self.variants[..] {
+            [variant] => pascal_case(variant.slug),
+            _ => {
+                let status = StatusCode::from_u16(status).ok();
+                let reason = status.and_then(|status| status.canonical_reason());
+                reason.map_or_else(|| format!("Status{status:?}"), |reason| reason.replace(' ', ""))
             }
+        };
+        if self.body.is_none() && !self.problems.is_empty() {
+            name.push_str("Head");
+        }
+        name
+    }
+
+    fn header_value(&self, entry: &HeaderEntry) -> Value {
+        let mut value = json!({ "description": entry.description, "schema": entry.schema });
+        if entry.always.len() == self.variants.len() {
+            value["required"] = true.into();
         }
         value
     }
+}
 
-    fn header_value(&self, entry: &HeaderEntry) -> (String, Value) {
-        let required = entry.always.len() == self.variants.len();
-        let value = json!({ "description": entry.description, "required": required, "schema": entry.schema });
-        (title_case(&entry.name), value)
-    }
+/// Writes a slug as a name: `no-such-item` as `NoSuchItem`.
+pub(crate) fn pascal_case(slug: &str) -> String {
+    let words = slug.split('-').map(|word| {
+        let (first, rest) = word.split_at(word.len().min(1));
+        first.to_ascii_uppercase() + rest
+    });
+    words.collect()
 }
 
 /// Writes a field name the way RFC 9110 does: `content-location` as `Content-Location`.

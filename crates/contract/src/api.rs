@@ -7,12 +7,14 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use crate::answers::{Answers, Responses, title_case};
+use crate::components::{Components, Kind};
 use crate::dispatch::{Dispatch, Endpoint, Mounted, Observe, Route, parameter_names};
 use crate::document::{Document, Info, insert_operation};
 use crate::fallback::{Allow, Options, Unrouted};
 use crate::guard::{Guard, Guards};
 use crate::operation::{Described, Doc, Operation, OperationDoc};
 use crate::part::Header;
+use crate::problem::{self, Place};
 use crate::schemas::Schemas;
 use crate::variant::Variant;
 
@@ -167,7 +169,7 @@ impl Api {
             let doc = self.paths[at].documented.first().map(|(_, doc, _)| Doc {
                 id: format!("options_{}", doc.resource),
                 summary: "Lists the methods that this path takes".into(),
-                description: String::new(),
+                description: "`Allow` has them. They are the same whether or not there is anything at the path.".into(),
                 ..doc.clone()
             });
             self.scope(()).mount(Method::OPTIONS, &template, doc, options);
@@ -178,24 +180,25 @@ impl Api {
     }
 
     fn document(&mut self) -> Result<Document, ContractError> {
-        let mut paths = Map::new();
         let mut problems = BTreeMap::new();
+        for (_, doc, described) in self.paths.iter().flat_map(|path| &path.documented) {
+            check_bodies(&doc.id, described)?;
+            collect_problems(&mut problems, &described.answers)?;
+        }
+        self.declare_problems(&problems)?;
         let mut unrouted = Answers::default();
         Unrouted::describe(&mut unrouted, &mut self.schemas);
         collect_problems(&mut problems, &unrouted)?;
+
+        let mut components = Components::default();
+        let refer = |(name, header): (&String, &Value)| {
+            (name.clone(), components.refer(Kind::Headers, name, header.clone()))
+        };
+        let shared: Map<_, _> = self.headers.iter().map(refer).collect();
+        let mut paths = Map::new();
         for path in &self.paths {
             for (method, doc, described) in &path.documented {
-                check_bodies(&doc.id, described)?;
-                collect_problems(&mut problems, &described.answers)?;
-                let mut operation = described.to_value(doc);
-                for answer in
-                    operation["responses"].as_object_mut().into_iter().flat_map(Map::values_mut)
-                {
-                    for name in self.headers.keys() {
-                        answer["headers"][name] =
-                            json!({ "$ref": format!("#/components/headers/{name}") });
-                    }
-                }
+                let operation = described.to_value(doc, &shared, &mut components);
                 insert_operation(&mut paths, &path.template, method, operation);
             }
         }
@@ -209,9 +212,28 @@ impl Api {
             "servers": [{ "url": "/" }],
             "tags": self.tags.values().collect::<Vec<_>>(),
             "paths": paths,
-            "components": { "schemas": schemas, "headers": self.headers },
+            "components": components.finish(schemas),
         });
         Ok(Document::new(document, problems))
+    }
+
+    /// Declares the schema of the problems of each status.
+    fn declare_problems(
+        &mut self,
+        problems: &BTreeMap<&'static str, &'static Variant>,
+    ) -> Result<(), ContractError> {
+        let mut by_status = BTreeMap::<u16, Vec<&'static Variant>>::new();
+        for variant in problems.values() {
+            by_status.entry(variant.status).or_default().push(variant);
+        }
+        for (status, variants) in by_status {
+            let name = problem::schema_name(status);
+            let schema = problem::schema(status, &variants, self.schemas.of::<Place>());
+            if !self.schemas.declare(&name, schema) {
+                return Err(ContractError::SchemaNameTaken(name));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -226,8 +248,10 @@ fn check_bodies(id: &str, described: &Described) -> Result<(), ContractError> {
     let mut types: [BTreeSet<String>; 2] = Default::default();
     for (status, answer) in described.answers.iter() {
         if let Some(body) = answer.body_entry() {
-            types[usize::from(status >= 400)]
-                .insert(format!("{} {}", body.media_type, body.schema));
+            // Problems have one form; only the types that a status can have differ.
+            let is_problem = !answer.problems().is_empty();
+            let schema = if is_problem { "Problem".into() } else { body.schema.to_string() };
+            types[usize::from(status >= 400)].insert(format!("{} {schema}", body.media_type));
         }
     }
     if types.iter().any(|types| types.len() > 1) {
@@ -270,10 +294,17 @@ impl<'a, S: Send + Sync + 'static, G: Guards> Scope<'a, S, G> {
         }
     }
 
-    /// Declares a schema under `name`, for the types of this scope's operations that ask for
-    /// `role` ([`Schemas::role`]).
-    pub fn schema(&mut self, role: &'static str, name: &str, schema: Value) -> &mut Self {
-        if !self.api.schemas.bind(role, name, schema) {
+    /// Lets the types of this scope's operations that ask for `role` ([`Schemas::role`]) refer to the
+    /// schema called `name`, which is declared by [`definition`](Self::definition).
+    pub fn role(&mut self, role: &'static str, name: String) -> &mut Self {
+        self.api.schemas.bind(role, name);
+        self
+    }
+
+    /// Declares a schema under `name`: one that only the running program knows, such as that of a
+    /// collection declared in a file.
+    pub fn definition(&mut self, name: &str, schema: Value) -> &mut Self {
+        if !self.api.schemas.declare(name, schema) {
             self.api.errors.push(ContractError::SchemaNameTaken(name.to_owned()));
         }
         self
@@ -296,6 +327,7 @@ impl<'a, S: Send + Sync + 'static, G: Guards> Scope<'a, S, G> {
         let head = Doc {
             id: format!("head_{}", doc.resource),
             summary: format!("{}: header fields only", doc.summary),
+            description: "The header fields of GET, without a body.".into(),
             ..doc.clone()
         };
         self.mount(Method::GET, path, Some(doc), operation.clone());

@@ -20,6 +20,15 @@ pub struct Info {
     pub description: &'static str,
     /// Its licence, as an SPDX expression.
     pub license: &'static str,
+    /// Who answers questions about it, if the document is to tell.
+    pub contact: Option<Contact>,
+}
+
+/// Who answers questions about an API.
+#[derive(Clone, Copy, Debug)]
+pub struct Contact {
+    /// The name of a person or an organisation.
+    pub name: &'static str,
 }
 
 /// A finished OpenAPI 3.1 document.
@@ -40,13 +49,14 @@ impl Document {
         &self.value
     }
 
-    /// Returns the document as the text that is served and committed.
+    /// Returns the document as the text that is served: without white space, which would be two
+    /// fifths of it.
+    ///
+    /// # Panics
+    /// Never: every JSON value has a text form.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
-        let mut text =
-            serde_json::to_vec_pretty(&self.value).expect("a JSON value has a text form");
-        text.push(b'\n');
-        text.into()
+        serde_json::to_vec(&self.value).expect("a JSON value has a text form").into()
     }
 
     /// Returns every problem that there can be, by slug: those of the operations, and those for
@@ -58,13 +68,17 @@ impl Document {
 
 impl Info {
     pub(crate) fn to_value(self) -> Value {
-        json!({
+        let mut value = json!({
             "title": self.title,
             "summary": self.summary,
             "description": self.description,
             "license": { "name": self.license, "identifier": self.license },
             "version": self.version,
-        })
+        });
+        if let Some(Contact { name }) = self.contact {
+            value["contact"] = json!({ "name": name });
+        }
+        value
     }
 }
 

@@ -5,6 +5,7 @@ extern crate self as contract;
 
 mod answers;
 mod api;
+mod components;
 mod deadline;
 mod dispatch;
 mod document;
@@ -25,14 +26,14 @@ pub use api::{Api, ContractError, Scope};
 pub use axum::response::Response;
 pub use contract_derive::Responses;
 pub use dispatch::{Dispatch, Observe};
-pub use document::{Document, Info};
+pub use document::{Contact, Document, Info};
 pub use extract::Extract;
 pub use fallback::Allow;
 pub use inbound::{Inbound, Undecodable};
 pub use operation::{Doc, Operation, OperationDoc};
 pub use part::{Header, Json, Part, write_body};
 pub use problem::{Fault, PROBLEM_JSON, Place, Problem, TYPE_PREFIX};
-pub use schemas::Schemas;
+pub use schemas::{Schemas, visit_schemas};
 pub use variant::Variant;
 
 /// For the derive macro alone.

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use crate::answers::{Answers, Responses};
+use crate::components::{Components, Kind, name_of};
 use crate::extract::Extract;
 use crate::inbound::Inbound;
 use crate::schemas::Schemas;
@@ -139,7 +140,13 @@ pub(crate) struct Described {
 }
 
 impl Described {
-    pub(crate) fn to_value(&self, doc: &Doc) -> Value {
+    /// Returns the operation as the document lists it. Its answers carry the header fields `shared`.
+    pub(crate) fn to_value(
+        &self,
+        doc: &Doc,
+        shared: &Map<String, Value>,
+        components: &mut Components,
+    ) -> Value {
         let mut value = Map::new();
         value.insert("operationId".into(), json!(doc.id));
         value.insert("summary".into(), json!(doc.summary));
@@ -148,12 +155,21 @@ impl Described {
         }
         value.insert("tags".into(), json!([doc.tag]));
         if !self.parameters.is_empty() {
-            value.insert("parameters".into(), json!(self.parameters));
+            let parameters = self.parameters.iter().map(|parameter| {
+                let name = parameter["name"].as_str().unwrap_or_default();
+                components.refer(Kind::Parameters, name, parameter.clone())
+            });
+            let parameters = parameters.collect::<Vec<_>>();
+            value.insert("parameters".into(), parameters.into());
         }
         if let Some(body) = &self.request_body {
-            value.insert("requestBody".into(), body.clone());
+            let first = body["content"].as_object().and_then(|content| content.values().next());
+            let name = first.map_or("", |media| name_of(&media["schema"]));
+            let name = format!("{name}Body");
+            let body = components.refer(Kind::RequestBodies, &name, body.clone());
+            value.insert("requestBody".into(), body);
         }
-        value.insert("responses".into(), self.answers.to_value());
+        value.insert("responses".into(), self.answers.to_value(shared, components));
         value.into()
     }
 }

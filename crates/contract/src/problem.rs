@@ -10,9 +10,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::answers::Answer;
+use crate::answers::{Answer, pascal_case};
 use crate::part::{Part, write_body};
-use crate::schemas::Schemas;
+use crate::schemas::{self, Schemas};
 use crate::variant::Variant;
 
 /// The media type of problems.
@@ -104,24 +104,50 @@ impl Fault {
     }
 }
 
-/// The document's schema of a problem, and its serialised form.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Problem", description = "Why a request was not carried out (RFC 9457).")]
+/// A problem's serialised form. Its schema in the document is [`schema`].
+#[derive(Serialize)]
 struct Document<'a> {
-    /// Names the kind of problem; stable, and a link to what it means.
     #[serde(rename = "type")]
-    #[schemars(extend("format" = "uri-reference"))]
     kind: String,
-    /// The kind of problem in a few words.
     title: &'a str,
-    /// The status of the answer.
-    #[schemars(range(min = 400, max = 599))]
     status: u16,
-    /// What is wrong with this request, and what to do about it.
     detail: &'a str,
-    /// Every place in the request that is wrong.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [Place],
+}
+
+/// Returns the name of the schema of the problems with this status.
+pub(crate) fn schema_name(status: u16) -> String {
+    format!("Problem{status}")
+}
+
+/// Returns the schema of the problems with one status. `types` are all there are, so that a client
+/// can tell them apart by their `type`; `place` refers to the schema of [`Place`].
+pub(crate) fn schema(status: u16, types: &[&'static Variant], place: Value) -> Value {
+    let uris = types.iter().map(|variant| format!("{TYPE_PREFIX}{}", variant.slug));
+    let names = types.iter().map(|variant| pascal_case(variant.slug));
+    json!({
+        "description": format!("Why a request was answered {status} (RFC 9457)."),
+        "type": "object",
+        "properties": {
+            "type": {
+                "description": "A link to what it means, which is stable.",
+                "type": "string",
+                "enum": uris.collect::<Vec<_>>(),
+                // What several generators of clients call the values.
+                "x-enum-varnames": names.collect::<Vec<_>>(),
+            },
+            "title": { "type": "string" },
+            "status": { "type": "integer", "const": status },
+            "detail": { "description": "What to do about this occurrence.", "type": "string" },
+            "errors": {
+                "description": "Every place in the request that is wrong.",
+                "type": "array",
+                "items": place,
+            },
+        },
+        "required": ["type", "title", "status", "detail"],
+    })
 }
 
 fn document<'a>(variant: &'a Variant, detail: &'a str, errors: &'a [Place]) -> Document<'a> {
@@ -137,13 +163,8 @@ pub(crate) fn example(variant: &'static Variant) -> Value {
 impl Part for Problem {
     const IS_BODY: bool = true;
 
-    fn describe(
-        answer: &mut Answer,
-        schemas: &mut Schemas,
-        variant: &'static Variant,
-        required: bool,
-    ) {
-        answer.body(PROBLEM_JSON, schemas.of::<Document<'static>>(), required);
+    fn describe(answer: &mut Answer, _: &mut Schemas, variant: &'static Variant, required: bool) {
+        answer.body(PROBLEM_JSON, schemas::reference(&schema_name(variant.status)), required);
         answer.problem(variant);
     }
 

@@ -16,8 +16,14 @@ use http::{Method, Request, Response};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-const INFO: Info =
-    Info { title: "Test", version: "1", summary: "", description: "", license: "MIT" };
+const INFO: Info = Info {
+    title: "Test",
+    version: "1",
+    summary: "",
+    description: "",
+    license: "MIT",
+    contact: None,
+};
 
 #[derive(Clone, Copy, Debug)]
 struct Limits;
@@ -187,11 +193,17 @@ async fn nothing_but_the_contract_answers() {
 #[test]
 fn the_document_lists_handlers_extractors_and_guards() {
     let (_, document) = service();
+    // Follows a reference to a component.
+    let at = |value: &serde_json::Value| {
+        let target = value["$ref"].as_str().unwrap().strip_prefix('#').unwrap();
+        document.value().pointer(target).unwrap().clone()
+    };
     let put = &document.value()["paths"]["/numbers/{number}"]["put"];
     let statuses: Vec<_> = put["responses"].as_object().unwrap().keys().collect();
     assert_eq!(statuses, ["200", "400", "408", "413", "414", "415", "431", "500", "503"]);
-    assert_eq!(put["responses"]["503"]["headers"]["Retry-After"]["required"], true);
-    let slugs: Vec<_> = put["responses"]["400"]["content"]["application/problem+json"]["examples"]
+    assert_eq!(at(&at(&put["responses"]["503"])["headers"]["Retry-After"])["required"], true);
+    let malformed = at(&put["responses"]["400"]);
+    let slugs: Vec<_> = malformed["content"]["application/problem+json"]["examples"]
         .as_object()
         .unwrap()
         .keys()
@@ -256,8 +268,8 @@ fn contradictions_are_found_at_start_up() {
     assert!(matches!(build(&same_path), Some(ContractError::Path(_))));
 
     let same_schema = |api: &mut Api| {
-        api.scope(()).schema("item", "Item", json!(true));
-        api.scope(()).schema("item", "Item", json!(false));
+        api.scope(()).definition("Item", json!({ "type": "string" }));
+        api.scope(()).definition("Item", json!({ "type": "null" }));
     };
     assert_eq!(build(&same_schema), Some(ContractError::SchemaNameTaken("Item".into())));
 }

@@ -12,8 +12,14 @@ use http::header::{ETAG, HeaderName, HeaderValue};
 use http::{Method, Request, Response};
 use tower::{Service, ServiceExt, service_fn};
 
-const INFO: Info =
-    Info { title: "Test", version: "1", summary: "", description: "", license: "MIT" };
+const INFO: Info = Info {
+    title: "Test",
+    version: "1",
+    summary: "",
+    description: "",
+    license: "MIT",
+    contact: None,
+};
 
 #[derive(Debug)]
 struct Tag;

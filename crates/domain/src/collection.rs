@@ -1,16 +1,20 @@
 //! Collections: which values are items.
 
 mod defaults;
+mod pattern;
 mod places;
 mod schema;
 mod violation;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use self::defaults::Defaults;
+use self::pattern::Patterns;
+use self::schema::Compiled;
 pub use self::schema::InvalidSchema;
 pub use self::violation::{VIOLATIONS_MAX, Violation};
 use crate::id::CollectionName;
@@ -25,9 +29,10 @@ pub const ITEM_BYTES_MAX: usize = 2 << 20;
 ///
 /// # The schema
 /// It is compiled once, and nothing is ever fetched: `$ref` and `$dynamicRef` lead to places of the
-/// same document (`#`, `#/pointer` or `#anchor`), and `$id` may only stand at the root. `format` is
-/// asserted for the formats that the 2020-12 vocabulary defines; a format that is not known is an
-/// annotation. Patterns run in linear time, and so have neither look-around nor back-references.
+/// same document, by `#`, `#/pointer` or `#anchor`, alone or after the `$id` of a schema in it.
+/// `format` is asserted for the formats that the 2020-12 vocabulary defines; a format that is not
+/// known is an annotation. Patterns mean what ECMA-262 says. They run in linear time, and so have
+/// neither look-around nor back-references.
 ///
 /// # Defaults
 /// Where a member is absent whose schema has a `default`, the default is filled in. The schemas are
@@ -44,6 +49,8 @@ pub struct Collection {
     require_precondition: bool,
     validator: Validator,
     defaults: Arc<Defaults>,
+    targets: Arc<BTreeMap<String, String>>,
+    patterns: Arc<Patterns>,
 }
 
 impl Collection {
@@ -61,11 +68,15 @@ impl Collection {
         schema: Value,
         require_precondition: bool,
     ) -> Result<Self, InvalidSchema> {
-        let (validator, places) = schema::compile(&schema)?;
-        let defaults = Defaults::of(&places)?;
+        let Compiled { validator, places, translated } = schema::compile(&schema)?;
+        let defaults = Defaults::of(&places, &translated)?;
+        let targets = places.targets();
+        let patterns = translated.patterns;
         Ok(Self {
             name,
             defaults: Arc::new(defaults),
+            targets: Arc::new(targets),
+            patterns: Arc::new(patterns),
             schema: Arc::new(schema),
             require_precondition,
             validator,
@@ -93,6 +104,14 @@ impl Collection {
     #[must_use]
     pub fn schema(&self) -> &Value {
         &self.schema
+    }
+
+    /// Returns where the schema's references lead: from the pointer of each `$ref` and `$dynamicRef`
+    /// to the pointer of a place in the schema. A `$dynamicRef` that can lead to several places is
+    /// not among them.
+    #[must_use]
+    pub fn targets(&self) -> &BTreeMap<String, String> {
+        &self.targets
     }
 
     /// Tells whether every write must carry a precondition.
@@ -130,7 +149,7 @@ impl Collection {
         let mut value = value;
         self.defaults.fill(&mut value).map_err(|overflow| whole(&overflow))?;
         if !self.validator.is_valid(&value) {
-            return Err(violation::list(&self.validator, &value));
+            return Err(violation::list(&self.validator, &self.patterns, &value));
         }
         let Value::Object(object) = value else {
             unreachable!("filling in defaults keeps the type")

@@ -28,7 +28,7 @@ pub(crate) enum InvalidFile {
     NoObject { path: PathBuf },
     #[error("{}: the collection {name:?} cannot have this name", path.display())]
     Name { path: PathBuf, name: String, source: InvalidCollectionName },
-    #[error("{}: the collection {name:?} cannot have this name: the service has something there", path.display())]
+    #[error("{}: the collection {name:?} cannot have this name: the service needs it", path.display())]
     Taken { path: PathBuf, name: String },
     #[error("{}: the declaration of {name:?} cannot be read", path.display())]
     Declaration { path: PathBuf, name: String, source: serde_json::Error },

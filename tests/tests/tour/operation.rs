@@ -36,18 +36,21 @@ impl Operation {
         let paths = document["paths"].as_object().expect("a document has paths").iter();
         let operations = paths.flat_map(|(template, methods)| {
             let methods = methods.as_object().expect("a path has methods").iter();
-            methods.map(move |(method, operation)| Self::of(method, template, operation))
+            methods.map(move |(method, operation)| Self::of(document, method, template, operation))
         });
         operations.collect()
     }
 
-    fn of(method: &str, template: &str, operation: &Value) -> Self {
+    fn of(document: &Value, method: &str, template: &str, operation: &Value) -> Self {
         let responses = operation["responses"].as_object().expect("an operation has answers");
         let status = |status: &String| {
             // Promise 3 of the design: no `default`, no ranges.
             status.parse().unwrap_or_else(|_| panic!("{status} of {method} {template}"))
         };
         let examples = responses.values().filter_map(|response| {
+            // Problems are components, which the operations refer to.
+            let component = response["$ref"].as_str().and_then(|target| target.strip_prefix('#'));
+            let response = component.map_or(Some(response), |pointer| document.pointer(pointer))?;
             response["content"]["application/problem+json"]["examples"].as_object()
         });
         Self {

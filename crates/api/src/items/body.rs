@@ -5,7 +5,8 @@ use contract::extract::Media;
 use http::header::{ACCEPT, HeaderName};
 use serde_json::{Value, json};
 
-use super::parts::ITEM;
+use super::json_patch::json_patch;
+use super::parts::{ITEM_SENT, MERGE_PATCH};
 
 /// An item.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ impl Media for ItemBody {
     const DESCRIPTION: &'static str = "The item: strict JSON (RFC 7493) that satisfies the collection's schema. Absent members with a default get it.";
 
     fn describe(_: &'static str, schemas: &mut Schemas) -> Value {
-        json!({ "schema": schemas.role(ITEM) })
+        json!({ "schema": schemas.role(ITEM_SENT) })
     }
 }
 
@@ -37,33 +38,11 @@ impl Media for PatchBody {
     const FIELD_VALUE: &'static str = "application/merge-patch+json, application/json-patch+json";
     const DESCRIPTION: &'static str = "A merge patch (RFC 7396) or a JSON Patch (RFC 6902). What comes out has to satisfy the collection's schema.";
 
-    fn describe(media_type: &'static str, _: &mut Schemas) -> Value {
+    fn describe(media_type: &'static str, schemas: &mut Schemas) -> Value {
         if media_type == Self::MERGE {
-            json!({ "schema": { "type": "object" }, "example": {} })
+            json!({ "schema": schemas.role(MERGE_PATCH), "example": {} })
         } else {
-            json!({ "schema": json_patch_schema(), "example": [] })
+            json!({ "schema": json_patch(schemas), "example": [] })
         }
     }
-}
-
-fn json_patch_schema() -> Value {
-    let pointer = json!({ "type": "string", "pattern": "^(?:/(?:[^~/]|~[01])*)*$" });
-    let operation = |names: Value, required: Value| {
-        json!({
-            "type": "object",
-            "required": required,
-            "properties": { "op": { "enum": names }, "path": pointer, "from": pointer, "value": true },
-        })
-    };
-    json!({
-        "type": "array",
-        "maxItems": domain::PATCH_OPERATIONS_MAX,
-        "items": {
-            "oneOf": [
-                operation(json!(["add", "replace", "test"]), json!(["op", "path", "value"])),
-                operation(json!(["remove"]), json!(["op", "path"])),
-                operation(json!(["move", "copy"]), json!(["op", "path", "from"])),
-            ]
-        }
-    })
 }

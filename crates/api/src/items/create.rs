@@ -16,15 +16,8 @@ use crate::shelf::{Applied, Shelf};
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(crate) enum CreateItem {
-    /// The item was created; `Location` has its id. With `Prefer: return=minimal` there is no body.
-    Created(
-        Option<Representation>,
-        Location,
-        Tag,
-        Did,
-        Option<PreferenceApplied>,
-        Option<Replayed>,
-    ) = 201,
+    /// The item was created. Its body is there also with `Prefer: return=minimal`.
+    Created(Representation, Location, Tag, Did, Option<PreferenceApplied>, Option<Replayed>) = 201,
 }
 
 /// What a creation answers when it fails.
@@ -77,14 +70,14 @@ impl CreateItem {
         else {
             unreachable!("a put deletes nothing");
         };
-        let minimal = prefer.returns == Some(Return::Minimal);
-        let body = (!minimal).then(|| Representation(item.representation().clone()));
+        // No status says of a creation that its body was left out.
+        let applied = prefer.returns.filter(|returns| *returns == Return::Representation);
         Self::Created(
-            body,
+            Representation(item.representation().clone()),
             Location(path),
             Tag(item.etag()),
             did,
-            prefer.returns.map(PreferenceApplied),
+            applied.map(PreferenceApplied),
             replayed.map(|_| Replayed),
         )
     }

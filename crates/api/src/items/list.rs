@@ -73,24 +73,15 @@ fn write_json<T: serde::Serialize + ?Sized>(text: &mut Vec<u8>, value: &T) {
     serde_json::to_writer(text, value).expect("a string can be written to memory");
 }
 
-/// Returns the schema of a page whose items have the schema that `item` refers to.
-pub(crate) fn page_schema(item: &Value) -> Value {
-    json!({
+/// Returns the schemas of a page whose items have the schema `item`, with their names.
+pub(crate) fn page_schemas(item: &str) -> [(String, Value); 2] {
+    let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    let (page, entry) = (format!("{item}Page"), format!("{item}PageEntry"));
+    let page_schema = json!({
         "description": "A page of items in ascending byte order of their ids.",
         "type": "object",
         "properties": {
-            "items": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "id": { "type": "string" },
-                        "item": item,
-                        "etag": { "type": "string", "description": "As the `ETag` of the item itself." },
-                    },
-                    "required": ["id", "item", "etag"],
-                },
-            },
+            "items": { "type": "array", "items": reference(&entry) },
             "next": {
                 "type": ["string", "null"],
                 "format": "uri-reference",
@@ -98,5 +89,16 @@ pub(crate) fn page_schema(item: &Value) -> Value {
             },
         },
         "required": ["items", "next"],
-    })
+    });
+    let entry_schema = json!({
+        "description": "An item of a page.",
+        "type": "object",
+        "properties": {
+            "id": { "type": "string" },
+            "item": reference(item),
+            "etag": { "type": "string", "description": "As the `ETag` of the item itself." },
+        },
+        "required": ["id", "item", "etag"],
+    });
+    [(page, page_schema), (entry, entry_schema)]
 }

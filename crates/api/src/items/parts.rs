@@ -8,8 +8,12 @@ use serde_json::{Value, json};
 
 use crate::shelf::outcome_name;
 
-/// The role of a collection's schema in the document.
+/// The role of the schema of a collection's items as they are returned.
 pub(crate) const ITEM: &str = "item";
+/// The role of the schema of a collection's items as they are sent.
+pub(crate) const ITEM_SENT: &str = "item-sent";
+/// The role of the schema of merge patches to a collection's items.
+pub(crate) const MERGE_PATCH: &str = "merge-patch";
 /// The role of the schema of a collection's pages.
 pub(crate) const PAGE: &str = "page";
 

@@ -25,10 +25,10 @@ const ATTEMPTS_MAX: usize = 64;
 #[repr(u16)]
 pub(crate) enum PatchItem {
     /// The item as it now is.
-    Patched(Representation, ContentLocation, Tag, Did, Option<PreferenceApplied>, Option<Replayed>) =
+    Stored(Representation, ContentLocation, Tag, Did, Option<PreferenceApplied>, Option<Replayed>) =
         200,
-    /// The item was patched; `Prefer: return=minimal` was followed.
-    PatchedMinimal(Tag, Did, PreferenceApplied, Option<Replayed>) = 204,
+    /// It is done. The item was there before, and `Prefer: return=minimal` was followed.
+    StoredMinimal(Tag, Did, PreferenceApplied, Option<Replayed>) = 204,
 }
 
 /// What a patch answers when it fails.
@@ -162,11 +162,11 @@ impl PatchItem {
         let tag = Tag(item.etag());
         match prefer.returns.map(PreferenceApplied) {
             Some(applied @ PreferenceApplied(Return::Minimal)) => {
-                Self::PatchedMinimal(tag, did, applied, replayed)
+                Self::StoredMinimal(tag, did, applied, replayed)
             }
             applied => {
                 let body = Representation(item.representation().clone());
-                Self::Patched(body, ContentLocation(path), tag, did, applied, replayed)
+                Self::Stored(body, ContentLocation(path), tag, did, applied, replayed)
             }
         }
     }

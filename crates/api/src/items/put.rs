@@ -15,19 +15,12 @@ use crate::shelf::{Applied, Shelf};
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(crate) enum PutItem {
-    /// The item exists, and now is equal to what was sent.
+    /// The item as it now is.
     Stored(Representation, ContentLocation, Tag, Did, Option<PreferenceApplied>, Option<Replayed>) =
         200,
-    /// The item did not exist, and was created. With `Prefer: return=minimal` there is no body.
-    Created(
-        Option<Representation>,
-        Location,
-        Tag,
-        Did,
-        Option<PreferenceApplied>,
-        Option<Replayed>,
-    ) = 201,
-    /// The item exists, and now is equal to what was sent; `Prefer: return=minimal` was followed.
+    /// The item was created. Its body is there also with `Prefer: return=minimal`.
+    Created(Representation, Location, Tag, Did, Option<PreferenceApplied>, Option<Replayed>) = 201,
+    /// It is done. The item was there before, and `Prefer: return=minimal` was followed.
     StoredMinimal(Tag, Did, PreferenceApplied, Option<Replayed>) = 204,
 }
 
@@ -78,7 +71,8 @@ impl PutItem {
         let minimal = prefer.returns == Some(Return::Minimal);
         match (outcome, applied) {
             (Outcome::Created(item), applied) => {
-                let body = (!minimal).then(|| Representation(item.representation().clone()));
+                let body = Representation(item.representation().clone());
+                let applied = applied.filter(|_| !minimal);
                 Self::Created(body, Location(path), Tag(item.etag()), did, applied, replayed)
             }
             (Outcome::Updated(item) | Outcome::Unchanged(item), Some(applied)) if minimal => {

@@ -41,7 +41,7 @@ impl<S: Sync> Extract<S> for Prefer {
         operation.parameter(json!({
             "name": "Prefer",
             "in": "header",
-            "description": "`return=minimal` asks for an answer without a body, `return=representation` for the item (RFC 7240).",
+            "description": "`return=minimal` asks for 204 in place of 200, `return=representation` for the item (RFC 7240). A 201 has its body in any case.",
             "required": false,
             "schema": { "type": "string" },
         }));

@@ -1,6 +1,7 @@
 //! What the document promises, compiled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName,
@@ -9,8 +10,6 @@ use http::header::{
 use http::{HeaderMap, Method};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
-
-use crate::answers::CONTENT_OPTIONAL;
 
 /// Header fields that belong to the message, not to the answer: no document lists them.
 const OF_THE_MESSAGE: &[HeaderName] =
@@ -31,9 +30,7 @@ pub(crate) struct PlannedOperation {
 #[derive(Debug)]
 pub(crate) struct PlannedAnswer {
     headers: Vec<PlannedHeader>,
-    content: Option<(String, Validator)>,
-    /// Whether the answer may come without its body.
-    content_optional: bool,
+    content: Option<(String, Arc<Validator>)>,
 }
 
 #[derive(Debug)]
@@ -41,7 +38,13 @@ struct PlannedHeader {
     name: String,
     required: bool,
     integer: bool,
-    schema: Validator,
+    schema: Arc<Validator>,
+}
+
+/// Compiles schemas of a document, each once: many answers have the same.
+struct Compiler<'a> {
+    document: &'a Value,
+    compiled: HashMap<String, Arc<Validator>>,
 }
 
 impl Plan {
@@ -51,12 +54,13 @@ impl Plan {
     /// If it is no OpenAPI document of this crate's making.
     pub(crate) fn of(document: &Value) -> Self {
         let mut operations = BTreeMap::new();
+        let mut compiler = Compiler { document, compiled: HashMap::new() };
         for (template, item) in members(&document["paths"]) {
             for (method, operation) in members(item) {
                 let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
                 let answers = members(&operation["responses"]).map(|(status, answer)| {
                     let status = status.parse().expect("every answer is listed under its status");
-                    (status, PlannedAnswer::of(document, answer))
+                    (status, PlannedAnswer::of(&mut compiler, resolve(document, answer)))
                 });
                 let operation = PlannedOperation { id, answers: answers.collect() };
                 operations.insert((template.clone(), method.to_ascii_uppercase()), operation);
@@ -75,21 +79,21 @@ impl Plan {
 }
 
 impl PlannedAnswer {
-    fn of(document: &Value, answer: &Value) -> Self {
+    fn of(compiler: &mut Compiler<'_>, answer: &Value) -> Self {
         let headers = members(&answer["headers"]).map(|(name, header)| {
-            let header = resolve(document, header);
+            let header = resolve(compiler.document, header);
             PlannedHeader {
                 name: name.to_ascii_lowercase(),
                 required: header["required"] == true,
                 integer: header["schema"]["type"] == "integer",
-                schema: compile(document, &header["schema"]),
+                schema: compiler.compile(&header["schema"]),
             }
         });
+        let headers = headers.collect();
         let content = members(&answer["content"]).next();
         let content = content
-            .map(|(media_type, media)| (media_type.clone(), compile(document, &media["schema"])));
-        let content_optional = answer[CONTENT_OPTIONAL] == true;
-        Self { headers: headers.collect(), content, content_optional }
+            .map(|(media_type, media)| (media_type.clone(), compiler.compile(&media["schema"])));
+        Self { headers, content }
     }
 
     /// Returns everything about the answer that the document does not promise.
@@ -136,11 +140,7 @@ impl PlannedAnswer {
         let media_type = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
         match (&self.content, media_type) {
             (None, None) if body.is_empty() => {}
-            (Some(_), None) if body.is_empty() => {
-                if !self.content_optional {
-                    faults.push("the body is missing".to_owned());
-                }
-            }
+            (Some(_), None) if body.is_empty() => faults.push("the body is missing".to_owned()),
             (None, _) | (_, None) => faults.push("the body is undocumented".to_owned()),
             (Some((planned, _)), Some(media_type)) if planned != media_type => {
                 faults.push(format!("the media type {media_type:?} is undocumented"));
@@ -165,15 +165,24 @@ impl PlannedAnswer {
     }
 }
 
-/// Compiles a schema of the document; its references are into the document.
-fn compile(document: &Value, schema: &Value) -> Validator {
-    let mut schema = schema.clone();
-    if let Some(schema) = schema.as_object_mut() {
-        schema.insert("components".into(), document["components"].clone());
+impl Compiler<'_> {
+    /// Compiles a schema of the document; its references are into the document.
+    fn compile(&mut self, schema: &Value) -> Arc<Validator> {
+        let compiled = self.compiled.entry(schema.to_string()).or_insert_with(|| {
+            let mut schema = schema.clone();
+            if let Some(schema) = schema.as_object_mut() {
+                let schemas = &self.document["components"]["schemas"];
+                schema.insert("components".into(), json!({ "schemas": schemas }));
+            }
+            Arc::new(
+                jsonschema::draft202012::new(&schema).expect("the document's schemas are valid"),
+            )
+        });
+        Arc::clone(compiled)
     }
-    jsonschema::draft202012::new(&schema).expect("the document's schemas are valid")
 }
 
+/// Follows a reference to a component.
 fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let target =
         value.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#'));

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use self::declare::Draft;
 use super::ITEM_BYTES_MAX;
+use super::pattern::Translated;
 use super::places::Places;
 use super::schema::InvalidSchema;
 use crate::json::DEPTH_MAX;
@@ -56,8 +57,11 @@ pub(super) enum Overflow {
 
 impl Defaults {
     /// Collects the defaults of a schema.
-    pub(super) fn of(places: &Places<'_>) -> Result<Self, InvalidSchema> {
-        Draft::of(places)?.finish(places)
+    pub(super) fn of(
+        places: &Places<'_>,
+        translated: &Translated<'_>,
+    ) -> Result<Self, InvalidSchema> {
+        Draft::of(places)?.finish(translated)
     }
 
     /// Fills the defaults into `value` and stops before it overflows.

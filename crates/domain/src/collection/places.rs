@@ -1,8 +1,9 @@
 //! The places of a schema document where schemas stand, and the references between them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
+use fluent_uri::{Uri, UriRef};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
@@ -26,6 +27,13 @@ const INNER: [&str; 7] = [
 /// Keywords with named schemas that apply to something within the value, or to nothing.
 const INNER_MAPS: [&str; 3] = ["$defs", "patternProperties", "properties"];
 
+/// The URI of a document that does not say its own; the validator takes the same.
+const BASE: &str = "json-schema:///";
+
+/// Most `$dynamicAnchor`s of one name: each `$dynamicRef` to it can lead to all of them. Schemas that
+/// people write have two or three.
+const DYNAMIC_ANCHORS_MAX: usize = 100;
+
 /// A schema within the document.
 #[derive(Clone, Debug)]
 pub(super) struct Place<'s> {
@@ -33,9 +41,23 @@ pub(super) struct Place<'s> {
     pub(super) pointer: Rc<str>,
     /// The schema.
     pub(super) schema: &'s Value,
+    /// What its references are relative to: the nearest `$id` around it, made absolute.
+    base: Rc<str>,
 }
 
 impl<'s> Place<'s> {
+    /// Returns the place of a schema that has the URI `base` if it has none of its own.
+    fn new(pointer: Rc<str>, schema: &'s Value, base: &Rc<str>) -> Self {
+        let id = schema.get("$id").and_then(Value::as_str);
+        let own = id.and_then(|id| absolute(base, id)).map(|(uri, _)| uri.into());
+        Self { pointer, schema, base: own.unwrap_or_else(|| Rc::clone(base)) }
+    }
+
+    /// Returns the place of a schema inside of this one.
+    fn within(&self, pointer: String, schema: &'s Value) -> Self {
+        Self::new(pointer.into(), schema, &self.base)
+    }
+
     /// Tells places apart: the address of the schema within its document.
     pub(super) fn identity(&self) -> usize {
         std::ptr::from_ref(self.schema).addr()
@@ -49,17 +71,15 @@ impl<'s> Place<'s> {
     /// Returns the schema of a keyword that has one.
     pub(super) fn inner(&self, keyword: &str) -> Option<Self> {
         let schema = self.keyword(keyword)?;
-        Some(Self { pointer: pointer::member(&self.pointer, keyword).into(), schema })
+        Some(self.within(pointer::member(&self.pointer, keyword), schema))
     }
 
     /// Returns the schemas of a keyword that has a list of them.
     pub(super) fn list(&self, keyword: &str) -> Vec<Self> {
         let list =
             self.keyword(keyword).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let place = |(index, schema)| Self {
-            pointer: format!("{}/{keyword}/{index}", self.pointer).into(),
-            schema,
-        };
+        let place =
+            |(index, schema)| self.within(format!("{}/{keyword}/{index}", self.pointer), schema);
         list.iter().enumerate().map(place).collect()
     }
 
@@ -67,35 +87,97 @@ impl<'s> Place<'s> {
     pub(super) fn map(&self, keyword: &str) -> Vec<(&'s String, Self)> {
         let parent = pointer::member(&self.pointer, keyword);
         let place = |(name, schema): (&'s String, &'s Value)| {
-            (name, Self { pointer: pointer::member(&parent, name).into(), schema })
+            (name, self.within(pointer::member(&parent, name), schema))
         };
         self.keyword(keyword).and_then(Value::as_object).into_iter().flatten().map(place).collect()
     }
+
+    /// Follows a JSON Pointer, which may lead into schemas that have a URI of their own.
+    fn descend(&self, pointer: &str) -> Option<Self> {
+        pointer.split('/').skip(1).try_fold(self.clone(), |place, token| {
+            let schema = place.schema.pointer(&format!("/{token}"))?;
+            Some(place.within(format!("{}/{token}", place.pointer), schema))
+        })
+    }
+}
+
+/// Makes a reference absolute, and takes its fragment off. Returns nothing if it is no URI
+/// reference (RFC 3986).
+fn absolute(base: &str, reference: &str) -> Option<(String, String)> {
+    let base = Uri::parse(base).ok()?;
+    let target = UriRef::parse(reference).ok()?.resolve_against(&base).ok()?.normalize();
+    let fragment = target.fragment().map_or("", |fragment| fragment.as_str());
+    let fragment = percent_decode_str(fragment).decode_utf8().ok()?.into_owned();
+    Some((target.strip_fragment().as_str().to_owned(), fragment))
+}
+
+/// Why a reference leads to no place of the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unresolved {
+    /// It is no URI reference (RFC 3986).
+    Malformed,
+    /// It leads to another document.
+    Outside,
+    /// There is nothing at that place of this document.
+    Nowhere,
 }
 
 /// All places of a document.
 #[derive(Debug)]
 pub(super) struct Places<'s> {
-    root: &'s Value,
+    root: Place<'s>,
     all: Vec<Place<'s>>,
-    anchors: HashMap<&'s str, Place<'s>>,
+    /// The schemas that have a URI.
+    resources: HashMap<Rc<str>, Place<'s>>,
+    /// By the URI around them and their name.
+    anchors: HashMap<(Rc<str>, &'s str), Place<'s>>,
+    /// All `$dynamicAnchor`s of a name.
+    dynamic_anchors: HashMap<&'s str, Vec<Place<'s>>>,
 }
 
 impl<'s> Places<'s> {
     /// Walks through the document, and through what its references lead to.
-    pub(super) fn of(root: &'s Value) -> Self {
-        let mut places = Self { root, all: Vec::new(), anchors: HashMap::new() };
+    ///
+    /// # Errors
+    /// [`InvalidSchema`] when two schemas have one URI, an `$id` is no URI reference, or more than
+    /// [`DYNAMIC_ANCHORS_MAX`] places have one `$dynamicAnchor`.
+    pub(super) fn of(schema: &'s Value) -> Result<Self, InvalidSchema> {
+        let root = Place::new("".into(), schema, &BASE.into());
+        let mut places = Self {
+            resources: HashMap::from([(Rc::clone(&root.base), root.clone())]),
+            root: root.clone(),
+            all: Vec::new(),
+            anchors: HashMap::new(),
+            dynamic_anchors: HashMap::new(),
+        };
         let mut seen = HashSet::new();
-        let mut pending = vec![Place { pointer: "".into(), schema: root }];
+        let mut pending = vec![root];
+        while !pending.is_empty() {
+            let known = places.all.len();
+            places.walk(pending, &mut seen)?;
+            // A pointer may lead to where no keyword says that a schema stands. Where to is known
+            // only when everything that has a URI is.
+            let new = &places.all[known..];
+            let targets = new.iter().flat_map(|place| {
+                ["$ref", "$dynamicRef"]
+                    .into_iter()
+                    .filter_map(|keyword| places.follow(place, keyword))
+            });
+            pending = targets.filter(|target| !seen.contains(&target.identity())).collect();
+        }
+        Ok(places)
+    }
+
+    fn walk(
+        &mut self,
+        mut pending: Vec<Place<'s>>,
+        seen: &mut HashSet<usize>,
+    ) -> Result<(), InvalidSchema> {
         while let Some(place) = pending.pop() {
             if !seen.insert(place.identity()) {
                 continue;
             }
-            for keyword in ["$anchor", "$dynamicAnchor"] {
-                if let Some(Value::String(anchor)) = place.keyword(keyword) {
-                    places.anchors.insert(anchor, place.clone());
-                }
-            }
+            self.register(&place)?;
             pending
                 .extend(SAME_VALUE.iter().chain(&INNER).filter_map(|keyword| place.inner(keyword)));
             pending.extend(
@@ -111,11 +193,42 @@ impl<'s> Places<'s> {
                     .flat_map(|keyword| place.map(keyword))
                     .map(|(_, inner)| inner),
             );
-            // A pointer may lead to where no keyword says that a schema stands.
-            pending.extend(places.target(&place));
-            places.all.push(place);
+            self.all.push(place);
         }
-        places
+        Ok(())
+    }
+
+    /// Notes by what names references can lead to a place.
+    fn register(&mut self, place: &Place<'s>) -> Result<(), InvalidSchema> {
+        if let Some(Value::String(id)) = place.keyword("$id") {
+            let refused = |detail: &str| {
+                let detail = format_args!("{id:?} {detail}");
+                Err(InvalidSchema::new(format!("{}/$id", place.pointer), detail))
+            };
+            if absolute(BASE, id).is_none() {
+                return refused("is no URI reference");
+            }
+            let known = self.resources.entry(Rc::clone(&place.base)).or_insert(place.clone());
+            if known.identity() != place.identity() {
+                return refused("is the URI of another schema, too");
+            }
+        }
+        for keyword in ["$anchor", "$dynamicAnchor"] {
+            if let Some(Value::String(anchor)) = place.keyword(keyword) {
+                self.anchors.insert((Rc::clone(&place.base), anchor), place.clone());
+            }
+        }
+        if let Some(Value::String(anchor)) = place.keyword("$dynamicAnchor") {
+            let anchors = self.dynamic_anchors.entry(anchor).or_default();
+            if anchors.len() == DYNAMIC_ANCHORS_MAX {
+                let at = format!("{}/$dynamicAnchor", place.pointer);
+                let detail =
+                    format_args!("{anchor:?} stands at more than {DYNAMIC_ANCHORS_MAX} places");
+                return Err(InvalidSchema::new(at, detail));
+            }
+            anchors.push(place.clone());
+        }
+        Ok(())
     }
 
     /// Returns the places, the root first.
@@ -125,23 +238,62 @@ impl<'s> Places<'s> {
 
     /// Returns the root.
     pub(super) fn root(&self) -> Place<'s> {
-        Place { pointer: "".into(), schema: self.root }
+        self.root.clone()
     }
 
-    /// Finds what a reference within the document leads to: `#`, `#/a/pointer` or `#anchor`.
-    pub(super) fn resolve(&self, reference: &str) -> Option<Place<'s>> {
-        let fragment = percent_decode_str(reference.strip_prefix('#')?).decode_utf8().ok()?;
-        if fragment.is_empty() || fragment.starts_with('/') {
-            let schema = self.root.pointer(&fragment)?;
-            Some(Place { pointer: fragment.into(), schema })
+    /// Finds what a reference in `place` leads to: a URI of this document or none, and `#`,
+    /// `#/a/pointer` or `#anchor`.
+    pub(super) fn resolve(
+        &self,
+        place: &Place<'s>,
+        reference: &str,
+    ) -> Result<Place<'s>, Unresolved> {
+        let (uri, fragment) = absolute(&place.base, reference).ok_or(Unresolved::Malformed)?;
+        let (base, resource) = self.resources.get_key_value(&*uri).ok_or(Unresolved::Outside)?;
+        let target = if fragment.is_empty() || fragment.starts_with('/') {
+            resource.descend(&fragment)
         } else {
-            self.anchors.get(&*fragment).cloned()
-        }
+            self.anchors.get(&(Rc::clone(base), &*fragment)).cloned()
+        };
+        target.ok_or(Unresolved::Nowhere)
     }
 
     /// Finds what the `$ref` of a schema leads to.
     pub(super) fn target(&self, place: &Place<'s>) -> Option<Place<'s>> {
-        self.resolve(place.keyword("$ref")?.as_str()?)
+        self.follow(place, "$ref")
+    }
+
+    fn follow(&self, place: &Place<'s>, keyword: &str) -> Option<Place<'s>> {
+        self.resolve(place, place.keyword(keyword)?.as_str()?).ok()
+    }
+
+    /// Returns everything that the `$dynamicRef` of a schema can lead to, depending on the schemas
+    /// around it when a value is judged.
+    fn dynamic_targets(&self, place: &Place<'s>) -> Vec<Place<'s>> {
+        let Some(first) = self.follow(place, "$dynamicRef") else { return Vec::new() };
+        let anchor = first.keyword("$dynamicAnchor").and_then(Value::as_str);
+        let reference = place.keyword("$dynamicRef").and_then(Value::as_str).unwrap_or_default();
+        match anchor.filter(|anchor| reference.ends_with(&format!("#{anchor}"))) {
+            Some(anchor) => self.dynamic_anchors[anchor].clone(),
+            None => vec![first],
+        }
+    }
+
+    /// Returns where each reference that leads to one place alone leads: from the pointer of its
+    /// keyword to the pointer of that place.
+    pub(super) fn targets(&self) -> BTreeMap<String, String> {
+        let mut targets = BTreeMap::new();
+        for place in &self.all {
+            let dynamic = self.dynamic_targets(place);
+            let dynamic = if let [target] = &dynamic[..] { Some(target.clone()) } else { None };
+            for (keyword, target) in [("$ref", self.target(place)), ("$dynamicRef", dynamic)] {
+                if let Some(target) = target {
+                    let from = format!("{}/{keyword}", place.pointer);
+                    targets.insert(from, target.pointer.to_string());
+                }
+            }
+        }
+        targets
     }
 
     /// Refuses a schema that applies itself to the same value again, which no validator could end.
@@ -182,6 +334,7 @@ impl<'s> Places<'s> {
         next.extend(SAME_VALUE_LISTS.iter().flat_map(|keyword| place.list(keyword)));
         next.extend(place.map("dependentSchemas").into_iter().map(|(_, inner)| inner));
         next.extend(self.target(place));
+        next.extend(self.dynamic_targets(place));
         next
     }
 }

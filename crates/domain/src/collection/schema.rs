@@ -4,7 +4,8 @@ use jsonschema::error::{ValidationError, ValidationErrorKind};
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::Value;
 
-use super::places::{Place, Places};
+use super::pattern::{Patterns, Translated};
+use super::places::{Place, Places, Unresolved};
 use crate::json::excerpt::{EXCERPT_CHARS_MAX, excerpt};
 
 /// The one dialect that is understood.
@@ -32,7 +33,8 @@ impl InvalidSchema {
 /// Returns the options that every validator is compiled with.
 ///
 /// Patterns run on the `regex` engine, whose time is linear in the text, so that no value can make
-/// a pattern blow up; look-around and back-references are refused by it.
+/// a pattern blow up; look-around and back-references are refused by it. The schema is to have been
+/// [`Translated`] for it.
 pub(super) fn options() -> jsonschema::ValidationOptions<'static> {
     jsonschema::options()
         .with_draft(Draft::Draft202012)
@@ -41,33 +43,44 @@ pub(super) fn options() -> jsonschema::ValidationOptions<'static> {
         .offline()
 }
 
+/// A schema that is sound.
+#[derive(Debug)]
+pub(super) struct Compiled<'s> {
+    pub(super) validator: Validator,
+    pub(super) places: Places<'s>,
+    /// What the validator was compiled from.
+    pub(super) translated: Translated<'s>,
+}
+
 /// Checks `schema` and compiles it.
-pub(super) fn compile<'s>(schema: &'s Value) -> Result<(Validator, Places<'s>), InvalidSchema> {
+pub(super) fn compile<'s>(schema: &'s Value) -> Result<Compiled<'s>, InvalidSchema> {
     if !schema.is_object() {
         return Err(InvalidSchema::new("", "a collection's schema is a JSON object"));
     }
-    check_dialect(schema)?;
+    if let Some(dialect) = schema.get("$schema") {
+        check_dialect(dialect).map_err(|detail| InvalidSchema::new("/$schema", detail))?;
+    }
     jsonschema::draft202012::meta::validate(schema)
         .map_err(|error| InvalidSchema::new(error.instance_path().as_str(), &error))?;
     if schema.get("type").is_some_and(|types| !names_object(types)) {
         return Err(InvalidSchema::new("/type", "items are objects, which this type leaves out"));
     }
-    let places = Places::of(schema);
+    let places = Places::of(schema)?;
     for place in places.iter() {
         check_place(place, &places)?;
     }
     places.refuse_loops()?;
-    let validator = options().build(schema).map_err(|error| uncompilable(&error))?;
-    Ok((validator, places))
+    let translated = Translated::of(&places)?;
+    let validator = options()
+        .build(&translated.schema)
+        .map_err(|error| uncompilable(&error, &translated.patterns))?;
+    Ok(Compiled { validator, places, translated })
 }
 
-fn check_dialect(schema: &Value) -> Result<(), InvalidSchema> {
-    match schema.get("$schema") {
-        None => Ok(()),
-        Some(Value::String(dialect)) if dialect.trim_end_matches('#') == DIALECT => Ok(()),
-        Some(_) => {
-            Err(InvalidSchema::new("/$schema", format_args!("only {DIALECT} is understood")))
-        }
+fn check_dialect(dialect: &Value) -> Result<(), String> {
+    match dialect {
+        Value::String(dialect) if dialect.trim_end_matches('#') == DIALECT => Ok(()),
+        _ => Err(format!("only {DIALECT} is understood")),
     }
 }
 
@@ -84,44 +97,43 @@ fn check_place(place: &Place<'_>, places: &Places<'_>) -> Result<(), InvalidSche
         return Ok(());
     };
     let at = |keyword: &str| format!("{}/{keyword}", place.pointer);
-    for keyword in ["$id", "$schema"] {
-        // They would give the references below them another base or another meaning.
-        if !place.pointer.is_empty() && keywords.contains_key(keyword) {
+    if let Some(dialect) = keywords.get("$schema") {
+        // In a schema without a URI of its own it has no meaning.
+        if !place.pointer.is_empty() && !keywords.contains_key("$id") {
             return Err(InvalidSchema::new(
-                at(keyword),
-                format_args!("{keyword} may only stand at the root"),
+                at("$schema"),
+                "$schema stands at the root or beside $id",
             ));
         }
+        check_dialect(dialect).map_err(|detail| InvalidSchema::new(at("$schema"), detail))?;
     }
     for keyword in ["$ref", "$dynamicRef"] {
         let Some(Value::String(reference)) = keywords.get(keyword) else {
             continue;
         };
-        if !reference.starts_with('#') {
-            let detail = format_args!(
-                "{reference:?} is outside this document, and nothing is fetched; use \"#/$defs/..\""
-            );
-            return Err(InvalidSchema::new(at(keyword), detail));
-        }
-        if places.resolve(reference).is_none() {
-            return Err(InvalidSchema::new(
-                at(keyword),
-                format_args!("{reference:?} leads nowhere in this document"),
-            ));
-        }
+        places.resolve(place, reference).map_err(|why| {
+            let why = match why {
+                Unresolved::Malformed => "is no URI reference",
+                Unresolved::Outside => {
+                    "is outside this document, and nothing is fetched; use \"#/$defs/..\""
+                }
+                Unresolved::Nowhere => "leads nowhere in this document",
+            };
+            InvalidSchema::new(at(keyword), format_args!("{reference:?} {why}"))
+        })?;
     }
     Ok(())
 }
 
-fn uncompilable(error: &ValidationError<'_>) -> InvalidSchema {
+fn uncompilable(error: &ValidationError<'_>, patterns: &Patterns) -> InvalidSchema {
     let pointer = error.schema_path().as_str();
     match error.kind() {
         ValidationErrorKind::Format { format } if format == "regex" => {
-            let pattern = excerpt(error.instance(), EXCERPT_CHARS_MAX);
-            let why =
-                "is malformed, or has look-around or a back-reference, which are not supported";
+            let pattern = patterns.restore(error.instance());
+            let pattern = excerpt(pattern, EXCERPT_CHARS_MAX);
+            let why = "is too large, or has look-around, a back-reference or a property of characters that is not supported";
             InvalidSchema::new(pointer, format_args!("the pattern {pattern} {why}"))
         }
-        _ => InvalidSchema::new(pointer, error),
+        _ => InvalidSchema::new(pointer, patterns.restore(error)),
     }
 }

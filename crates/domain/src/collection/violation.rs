@@ -5,6 +5,7 @@ use jsonschema::error::{ValidationError, ValidationErrorKind};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::pattern::Patterns;
 use crate::json::excerpt::{EXCERPT_CHARS_MAX, excerpt};
 use crate::json::pointer;
 
@@ -40,17 +41,17 @@ impl Violation {
 }
 
 /// Lists what `value`, which is not valid, does wrong.
-pub(super) fn list(validator: &Validator, value: &Value) -> Vec<Violation> {
+pub(super) fn list(validator: &Validator, patterns: &Patterns, value: &Value) -> Vec<Violation> {
     let mut violations = Vec::new();
     if collected_bytes(value, 0) > COLLECTED_BYTES_MAX {
         if let Err(error) = validator.validate(value) {
-            push(&error, &mut violations);
+            push(&error, patterns, &mut violations);
         }
         violations.truncate(VIOLATIONS_MAX);
         return violations;
     }
     for error in validator.iter_errors(value) {
-        push(&error, &mut violations);
+        push(&error, patterns, &mut violations);
         if violations.len() >= VIOLATIONS_MAX {
             violations.truncate(VIOLATIONS_MAX);
             break;
@@ -59,7 +60,7 @@ pub(super) fn list(validator: &Validator, value: &Value) -> Vec<Violation> {
     violations
 }
 
-fn push(error: &ValidationError<'_>, violations: &mut Vec<Violation>) {
+fn push(error: &ValidationError<'_>, patterns: &Patterns, violations: &mut Vec<Violation>) {
     let place = error.instance_path().as_str();
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected }
@@ -78,7 +79,10 @@ fn push(error: &ValidationError<'_>, violations: &mut Vec<Violation>) {
         }
         _ => {
             let quoted = excerpt(error.instance(), EXCERPT_CHARS_MAX);
-            violations.push(Violation::new(place.to_owned(), error.masked_with(quoted)));
+            violations.push(Violation::new(
+                place.to_owned(),
+                patterns.restore(error.masked_with(quoted)),
+            ));
         }
     }
 }

@@ -18,6 +18,7 @@ const INFO: Info = Info {
     summary: "What the gateway tells those who run it.",
     description: "Probes, metrics, the replicas and their state, and the end.",
     license: "Apache-2.0 OR MIT",
+    contact: None,
 };
 
 /// Longest time for an answer: all of them are made in memory.

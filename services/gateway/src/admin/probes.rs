@@ -16,18 +16,18 @@ use crate::clock;
 
 /// The body of a probe.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Status {
+pub(super) struct Health {
     /// Always `ok`: anything else is a problem with another status.
     status: &'static str,
 }
 
-const OK: Status = Status { status: "ok" };
+const OK: Health = Health { status: "ok" };
 
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(super) enum Live {
     /// The process is alive.
-    Alive(Json<Status>) = 200,
+    Alive(Json<Health>) = 200,
 }
 
 /// Answers as long as the process runs at all.
@@ -39,7 +39,7 @@ pub(super) async fn get_livez() -> Live {
 #[repr(u16)]
 pub(super) enum Ready {
     /// A replica is there to send requests to.
-    Ready(Json<Status>) = 200,
+    Ready(Json<Health>) = 200,
 }
 
 #[derive(Debug, Responses)]

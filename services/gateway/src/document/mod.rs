@@ -4,6 +4,7 @@
 //! every operation of the replicas' document ([`merge`](mod@merge)), which is fetched again and
 //! again ([`fetch`](mod@fetch)): replicas change while the gateway runs.
 
+mod components;
 mod fetch;
 mod merge;
 mod own;
@@ -18,7 +19,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use contract::Variant;
 use http::Method;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::access::Access;
@@ -44,10 +45,8 @@ pub(crate) struct Documents {
 /// What the gateway answers for operations.
 #[derive(Debug)]
 struct Own {
-    /// The answers by status, as an OpenAPI document lists them.
-    answers: Map<String, Value>,
-    /// The schemas that they refer to.
-    schemas: Map<String, Value>,
+    /// An OpenAPI document of one operation, at `/`, that lists the answers.
+    document: Value,
     problems: Vec<&'static Variant>,
     /// Whether clients have to say who they are.
     authenticates: bool,

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 
 use contract::{Api, Doc, Info, Responses};
-use serde_json::{Map, Value};
 
 use super::Own;
 use crate::access::Denied;
@@ -28,8 +27,14 @@ async fn any_operation() -> Result<Infallible, OwnAnswer> {
 
 /// Describes the answers of a gateway that authenticates, limits rates or caches, or does not.
 pub(super) fn describe(authenticates: bool, limits_rates: bool, caches: bool) -> Own {
-    const INFO: Info =
-        Info { title: "", version: "", summary: "", description: "", license: "Apache-2.0" };
+    const INFO: Info = Info {
+        title: "",
+        version: "",
+        summary: "",
+        description: "",
+        license: "Apache-2.0",
+        contact: None,
+    };
     let mut api = Api::new(INFO);
     let mut scope = api.scope(());
     if !authenticates {
@@ -41,39 +46,39 @@ pub(super) fn describe(authenticates: bool, limits_rates: bool, caches: bool) ->
     let doc = Doc { id: "any".into(), resource: "any".into(), ..Doc::default() };
     scope.get("/", doc, any_operation);
     let (_, document) = api.build(|_| ()).expect("one operation contradicts nobody");
-    let members = |pointer: &str| -> Map<String, Value> {
-        let value = document.value().pointer(pointer).and_then(Value::as_object);
-        value.cloned().expect("the document has it")
-    };
     // Of paths and methods that do not exist the replicas tell.
     let problems = document.problems().filter(|problem| !matches!(problem.status, 404 | 405));
-    Own {
-        answers: members("/paths/~1/get/responses"),
-        schemas: members("/components/schemas"),
-        problems: problems.collect(),
-        authenticates,
-        caches,
-    }
+    Own { problems: problems.collect(), document: document.value().clone(), authenticates, caches }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
     fn a_gateway_documents_what_it_is_configured_to_answer() {
-        let statuses = |own: Own| own.answers.keys().cloned().collect::<Vec<_>>().join(" ");
+        let answers = |own: &Own| own.document["paths"]["/"]["get"]["responses"].clone();
+        let statuses = |own: Own| {
+            let answers = answers(&own);
+            answers.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ")
+        };
         assert_eq!(statuses(describe(false, false, false)), "400 408 413 414 431 502 503 504");
         assert_eq!(
             statuses(describe(true, true, false)),
             "400 401 403 408 413 414 429 431 502 503 504"
         );
         let own = describe(true, true, false);
-        let limited = &own.answers["429"];
+        let follow = |value: &Value| {
+            let target = value["$ref"].as_str().unwrap().strip_prefix('#').unwrap();
+            own.document.pointer(target).unwrap().clone()
+        };
+        let limited = follow(&answers(&own)["429"]);
         for field in ["Retry-After", "Ratelimit", "Ratelimit-Policy"] {
-            assert_eq!(limited["headers"][field]["required"], true, "{field}: {limited}");
+            assert_eq!(follow(&limited["headers"][field])["required"], true, "{field}: {limited}");
         }
         assert!(own.problems.iter().any(|problem| problem.slug == "unsound-framing"));
-        assert!(own.schemas.contains_key("Problem"));
+        assert!(own.document["components"]["schemas"]["Problem502"].is_object());
     }
 }

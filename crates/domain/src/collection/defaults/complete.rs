@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Filling;
 use super::declare::{Draft, State};
 use crate::collection::ITEM_BYTES_MAX;
-use crate::collection::places::Places;
+use crate::collection::pattern::Translated;
 use crate::collection::schema::{self, InvalidSchema};
 use crate::json::DEPTH_MAX;
 use crate::json::measure::Measure;
@@ -83,13 +83,12 @@ impl Draft<'_> {
 
     /// Checks that every default satisfies the schemas that apply to it, because otherwise leaving
     /// the member out would be an error of the client.
-    pub(super) fn check(&self, places: &Places<'_>) -> Result<(), InvalidSchema> {
+    pub(super) fn check(&self, translated: &Translated<'_>) -> Result<(), InvalidSchema> {
         if !self.nodes.iter().any(|node| matches!(node.filling, State::Complete(_))) {
             return Ok(());
         }
-        let root = places.root();
         let validators = schema::options()
-            .build_map(root.schema)
+            .build_map(&translated.schema)
             .map_err(|error| InvalidSchema::new("", error))?;
         for node in &self.nodes {
             let (State::Complete(filling), Some((place, _))) =

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Defaults, Filling, Member, Node};
 use crate::collection::ITEM_BYTES_MAX;
+use crate::collection::pattern::Translated;
 use crate::collection::places::{Place, Places};
 use crate::collection::schema::InvalidSchema;
 
@@ -127,14 +128,14 @@ impl<'s> Draft<'s> {
     }
 
     /// Completes and checks the defaults, and keeps what leads to one.
-    pub(super) fn finish(mut self, places: &Places<'_>) -> Result<Defaults, InvalidSchema> {
+    pub(super) fn finish(mut self, translated: &Translated<'_>) -> Result<Defaults, InvalidSchema> {
         let mut bytes_left = ITEM_BYTES_MAX;
         let members: Vec<_> =
             self.nodes.iter().flat_map(|node| &node.members).map(|(_, inner)| *inner).collect();
         for node in members {
             self.complete(node, &mut bytes_left)?;
         }
-        self.check(places)?;
+        self.check(translated)?;
         let mut numbers = HashMap::new();
         for (node, _) in self.nodes.iter().enumerate().filter(|(_, node)| node.useful) {
             numbers.insert(node, numbers.len());

@@ -71,9 +71,15 @@ fn nothing_outside_the_document_is_referred_to() {
     );
     undeclarable(json!({"x": {"$ref": "y"}, "$ref": "#/x"}), "/x/$ref", &outside("y"));
     undeclarable(
-        json!({"$defs": {"a": {"$id": "b"}}}),
+        json!({"$defs": {"a": {"$id": "b"}, "c": {"$id": "json-schema:///b"}}}),
         "/$defs/a/$id",
-        "$id may only stand at the root",
+        r#""b" is the URI of another schema, too"#,
+    );
+    undeclarable(json!({"$id": "%", "$ref": "#x"}), "/$id", r#""%" is no URI reference"#);
+    undeclarable(
+        json!({"$defs": {"a": {"$schema": "https://json-schema.org/draft/2020-12/schema"}}}),
+        "/$defs/a/$schema",
+        "$schema stands at the root or beside $id",
     );
 }
 
@@ -99,6 +105,12 @@ fn data_that_looks_like_a_reference_is_none() {
 fn a_schema_that_never_ends_is_refused() {
     for (schema, pointer) in [
         (json!({"$ref": "#"}), ""),
+        (json!({"$dynamicRef": "#"}), ""),
+        (json!({"$id": "urn:x", "allOf": [{"$ref": "urn:x"}]}), ""),
+        (
+            json!({"$ref": "b", "$dynamicAnchor": "a", "$defs": {"b": {"$id": "b", "$dynamicAnchor": "a", "not": {"$dynamicRef": "#a"}}}}),
+            "/$defs/b",
+        ),
         (json!({"allOf": [{"anyOf": [{"$ref": "#"}]}]}), ""),
         (
             json!({"$defs": {"a": {"not": {"$ref": "#/$defs/b"}}, "b": {"then": {"$ref": "#/$defs/a"}, "if": true}}}),
@@ -117,7 +129,7 @@ fn a_schema_that_never_ends_is_refused() {
 fn patterns_that_need_backtracking_are_refused() {
     for pattern in ["^(?=a)b", "(?!x)", r"(a)\1", "(?<=a)b"] {
         let detail = format!(
-            "the pattern {pattern:?} is malformed, or has look-around or a back-reference, which are not supported"
+            "the pattern {pattern:?} is too large, or has look-around, a back-reference or a property of characters that is not supported"
         );
         undeclarable(
             json!({"properties": {"a": {"pattern": pattern}}}),
