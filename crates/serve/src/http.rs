@@ -10,13 +10,15 @@ use futures_util::FutureExt;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::{http1, http2};
-use hyper::service::Service;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::alarm::Alarm;
 use crate::executor::OnThisThread;
+use crate::head_answer::HeadAnswer;
+use crate::request_body::{RequestBody, TakeRest};
 
 /// Most requests at a time on one HTTP/2 connection: what RFC 9113 §6.5.2 recommends at least.
 const STREAMS_MAX: u32 = 100;
@@ -40,6 +42,9 @@ impl Http {
     pub fn new(idle_time_max: Duration, head_bytes_max: usize) -> Self {
         let mut http1 = http1::Builder::new();
         http1.header_read_timeout(idle_time_max).max_buf_size(head_bytes_max);
+        // A client that has said all it has to say may close its side and wait for the answer
+        // (RFC 9112 §9.6).
+        http1.half_close(true);
         // A buffer may turn out larger than it is asked to be, and hold a larger head.
         http1.max_header_size(head_bytes_max);
         let mut http2 = http2::Builder::new(OnThisThread);
@@ -51,28 +56,39 @@ impl Http {
         Self { http1, http2 }
     }
 
-    /// Serves HTTP/1.1 and HTTP/1.0 until the connection ends.
+    /// Serves HTTP/1.1 and HTTP/1.0 until the connection ends. An answer that is given before the body
+    /// of its request was read closes the connection in stages, or does not close it; for that
+    /// `stream` is to be [`Checked`](crate::framing::Checked).
     pub fn serve_http1<T, S, B>(&self, stream: T, service: S, watcher: Watcher) -> Served
     where
         T: AsyncRead + AsyncWrite + Unpin + 'static,
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + 'static,
+        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + 'static,
         B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
     {
         // Each connection has an alarm of its own.
         let mut http1 = self.http1.clone();
+        let service = TakeRest::new(service);
         let connection =
             http1.timer(Alarm::default()).serve_connection(TokioIo::new(stream), service);
         Box::pin(watcher.watch(connection).map(ended))
     }
 
-    /// Serves HTTP/2 until the connection ends.
+    /// Serves HTTP/2 until the connection ends. No answer to HEAD has a body.
     pub fn serve_http2<T, S, B>(&self, stream: T, service: S, watcher: Watcher) -> Served
     where
         T: AsyncRead + AsyncWrite + Unpin + 'static,
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: 'static>
-            + 'static,
+        S: Service<
+                Request<RequestBody>,
+                Response = Response<B>,
+                Error = Infallible,
+                Future: 'static,
+            > + 'static,
         B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
     {
+        let service = HeadAnswer(service);
+        let service = service_fn(move |request: Request<Incoming>| {
+            service.call(request.map(RequestBody::untracked))
+        });
         let connection = self.http2.serve_connection(TokioIo::new(stream), service);
         Box::pin(watcher.watch(connection).map(ended))
     }

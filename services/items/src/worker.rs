@@ -7,14 +7,17 @@ use std::time::Duration;
 use axum::body::Body;
 use contract::Response;
 use http::Request;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body as _;
 use hyper::service::service_fn;
-use serve::{Acceptor, Connection, Farewell, Http, Protocol};
+use serve::framing::Checked;
+use serve::{Acceptor, Connection, Farewell, Http, Protocol, RequestBody};
 use tower::Service;
 
-/// Bytes of a request's head that the parser holds. Larger heads it answers 431 itself, without a
-/// body; those up to here are answered by the contract.
+/// Most bytes of a request's head, from the request line to the empty line; larger ones are refused.
 const HEAD_BYTES_MAX: usize = 256 << 10;
+
+/// Bytes of a head that hyper holds: more than the framing lets pass.
+const PARSER_BYTES_MAX: usize = 2 * HEAD_BYTES_MAX;
 
 /// Serves until the worker is told to stop and its connections have ended. Returns how many had to
 /// be cut.
@@ -24,19 +27,22 @@ where
     S::Future: 'static,
 {
     let service = Farewell::new(service, acceptor.leaving());
-    let http = Http::new(idle_time_max, HEAD_BYTES_MAX);
+    let http = Http::new(idle_time_max, PARSER_BYTES_MAX);
     let serve = |mut connection: Connection| {
         let http = http.clone();
         // hyper calls through a shared reference, from one task.
         let service = RefCell::new(service.clone());
-        let service = service_fn(move |request: Request<Incoming>| {
+        let service = service_fn(move |request: Request<RequestBody>| {
             service.borrow_mut().call(request.map(body))
         });
         async move {
             let Some(protocol) = connection.protocol().await else { return };
             let Connection { stream, watcher, .. } = connection;
             match protocol {
-                Protocol::Http1 => http.serve_http1(stream, service, watcher).await,
+                Protocol::Http1 => {
+                    let (stream, _) = Checked::new(stream, idle_time_max, HEAD_BYTES_MAX);
+                    http.serve_http1(stream, service, watcher).await;
+                }
                 Protocol::Http2 => http.serve_http2(stream, service, watcher).await,
             }
         }
@@ -45,6 +51,6 @@ where
 }
 
 /// Most requests have no body; for them none is allocated.
-fn body(incoming: Incoming) -> Body {
-    if incoming.is_end_stream() { Body::empty() } else { Body::new(incoming) }
+fn body(body: RequestBody) -> Body {
+    if body.is_end_stream() { Body::empty() } else { Body::new(body) }
 }

@@ -6,16 +6,20 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::server::graceful::Watcher;
-use serve::{Protocol, Served};
+use serve::framing::{Checked, Refusals};
+use serve::{Protocol, RequestBody, Served};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::Service;
 
-use super::framing::{Checked, HEAD_BYTES_MAX, Refusals};
 use crate::body::{Reply, ReplyBody};
 use crate::exchange::{Exchange, Peer};
+
+/// Most bytes of a head, from the request line to the empty line. The limits that are answered with
+/// the field's name (`--headers-max`, `--target-max`) are below it; this one bounds what is held
+/// before they can be looked at.
+const HEAD_BYTES_MAX: usize = 64 << 10;
 
 /// Bytes that hyper holds of a request's head. It is more than the framing lets pass, so that hyper
 /// never answers a head by itself.
@@ -50,7 +54,7 @@ impl Http {
     {
         match protocol {
             Protocol::Http1 => {
-                let (stream, refusals) = Checked::new(stream, self.head_time_max);
+                let (stream, refusals) = Checked::new(stream, self.head_time_max, HEAD_BYTES_MAX);
                 let service = exchanges(service, peer, refusals);
                 self.http.serve_http1(stream, service, watcher)
             }
@@ -69,7 +73,7 @@ fn exchanges<S>(
     peer: Rc<Peer>,
     refusals: Refusals,
 ) -> impl hyper::service::Service<
-    Request<Incoming>,
+    Request<RequestBody>,
     Response = Response<ReplyBody>,
     Error = Infallible,
     Future = S::Future,
@@ -79,7 +83,7 @@ where
 {
     // hyper calls through a shared reference, from one task.
     let service = RefCell::new(service);
-    service_fn(move |request: Request<Incoming>| {
+    service_fn(move |request: Request<RequestBody>| {
         let (head, body) = request.into_parts();
         let started = Instant::now();
         service.borrow_mut().call(Box::new(Exchange {

@@ -4,9 +4,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use serve::gather;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use crate::gather;
 
 /// A stream on which writing never fails.
 ///
