@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use axum::response::IntoResponse;
 use serde_json::{Map, Value, json};
 
-use crate::part::Header;
+use crate::part::{Header, NoSniff};
 use crate::schemas::Schemas;
 use crate::variant::Variant;
 
@@ -130,12 +130,13 @@ impl Answer {
         }
     }
 
-    /// Adds the body; `required` when every answer of the variant carries it.
+    /// Adds the body, and the field that every body carries; `required` when every answer of the variant carries it.
     ///
     /// # Panics
     /// If answers of one status have bodies of different types: a generated client could not tell
     /// them apart. That is an error in the program, found at start-up.
     pub fn body(&mut self, media_type: &'static str, schema: Value, required: bool) {
+        self.header::<NoSniff>(required);
         let body = BodyEntry { media_type, schema, required };
         match &mut self.body {
             None => self.body = Some(body),

@@ -1,7 +1,7 @@
 //! `POST /{collection}`: an item with an id that the server makes.
 
 use contract::Responses;
-use contract::extract::{Payload, Prefer, PreferenceApplied, Return, State};
+use contract::extract::{NoQuery, Payload, Prefer, PreferenceApplied, Return, State};
 use domain::{Change, ItemId, Outcome, Refusal, Write};
 use uuid::Uuid;
 
@@ -49,6 +49,7 @@ pub(crate) enum CreateFailure {
 pub(crate) async fn create_item(
     State(shelf): State<Shelf>,
     payload: Payload<ItemBody>,
+    NoQuery: NoQuery,
     Conditions(precondition): Conditions,
     keyed: Keyed,
     prefer: Prefer,

@@ -1,7 +1,7 @@
 //! `DELETE /{collection}/{id}`.
 
 use contract::Responses;
-use contract::extract::{Path, State};
+use contract::extract::{NoQuery, Path, State};
 use domain::{Change, Refusal, Write};
 
 use super::failure::{ConditionFailed, Missing, PreconditionMissing, WriteStoreFailure};
@@ -36,6 +36,7 @@ pub(crate) enum DeleteFailure {
 pub(crate) async fn delete_item(
     State(shelf): State<Shelf>,
     Path(Id(id)): Path<Id>,
+    NoQuery: NoQuery,
     Conditions(precondition): Conditions,
     keyed: Keyed,
 ) -> Result<DeleteItem, DeleteFailure> {

@@ -16,6 +16,6 @@ pub(crate) use create::create_item;
 pub(crate) use delete::delete_item;
 pub(crate) use get::get_item;
 pub(crate) use list::{list_items, page_schema};
-pub(crate) use parts::{ITEM, PAGE};
+pub(crate) use parts::{ITEM, PAGE, Tag};
 pub(crate) use patch::patch_item;
 pub(crate) use put::put_item;

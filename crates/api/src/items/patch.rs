@@ -1,6 +1,6 @@
 //! `PATCH /{collection}/{id}`.
 
-use contract::extract::{Path, Payload, Prefer, PreferenceApplied, Return, State};
+use contract::extract::{NoQuery, Path, Payload, Prefer, PreferenceApplied, Return, State};
 use contract::guard::RetryAfter;
 use contract::{Place, Problem, Responses};
 use domain::{Change, Item, Outcome, Patch, PatchFailed, PatchFailedKind, Refusal, Write, json};
@@ -73,6 +73,7 @@ pub(crate) async fn patch_item(
     State(shelf): State<Shelf>,
     payload: Payload<PatchBody>,
     Path(Id(id)): Path<Id>,
+    NoQuery: NoQuery,
     Conditions(precondition): Conditions,
     keyed: Keyed,
     prefer: Prefer,

@@ -1,7 +1,7 @@
 //! `PUT /{collection}/{id}`: the upsert.
 
 use contract::Responses;
-use contract::extract::{Path, Payload, Prefer, PreferenceApplied, Return, State};
+use contract::extract::{NoQuery, Path, Payload, Prefer, PreferenceApplied, Return, State};
 use domain::{Change, Outcome, Refusal, Write};
 
 use super::body::ItemBody;
@@ -50,6 +50,7 @@ pub(crate) async fn put_item(
     State(shelf): State<Shelf>,
     payload: Payload<ItemBody>,
     Path(Id(id)): Path<Id>,
+    NoQuery: NoQuery,
     Conditions(precondition): Conditions,
     keyed: Keyed,
     prefer: Prefer,

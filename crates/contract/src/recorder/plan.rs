@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName,
-    TRANSFER_ENCODING,
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, Method};
 use jsonschema::Validator;
@@ -14,7 +13,7 @@ use crate::answers::CONTENT_OPTIONAL;
 
 /// Header fields that belong to the message, not to the answer: no document lists them.
 const OF_THE_MESSAGE: &[HeaderName] =
-    &[ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING];
+    &[ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING];
 
 /// The answers of all operations, by path template and method.
 #[derive(Debug)]
