@@ -6,7 +6,7 @@ use domain::{Change, ItemId, Outcome, Refusal, Write};
 use uuid::Uuid;
 
 use super::body::ItemBody;
-use super::failure::{ConditionFailed, InvalidBody, ItemStoreFailure};
+use super::failure::{ConditionFailed, InvalidBody, ItemStoreFailure, StoreFailure};
 use super::idempotency::{KeyReused, Keyed, Replayed};
 use super::params::Conditions;
 use super::parts::{Did, Location, Representation, Tag};
@@ -34,6 +34,7 @@ pub(crate) enum CreateFailure {
     Body(InvalidBody),
     Condition(ConditionFailed),
     Key(KeyReused),
+    Recall(StoreFailure),
     Store(ItemStoreFailure),
 }
 
@@ -54,12 +55,20 @@ pub(crate) async fn create_item(
     keyed: Keyed,
     prefer: Prefer,
 ) -> Result<CreateItem, CreateFailure> {
-    let item = shelf.read(&payload.bytes)?;
     let id = ItemId::new(&Uuid::now_v7().to_string()).expect("a UUID is a legal id");
     let idempotency = keyed.creation(&shelf, &payload.bytes);
-    let change = Change::Put(item);
-    let write = Write { precondition, idempotency, ..Write::new(shelf.key(id.clone()), change) };
-    match shelf.apply::<ItemStoreFailure>(write).await? {
+    let verdict = match shelf.read(&payload.bytes) {
+        Ok(item) => {
+            let write = Write::new(shelf.key(id.clone()), Change::Put(item));
+            let write = Write { precondition, idempotency, ..write };
+            shelf.apply::<ItemStoreFailure>(write).await?
+        }
+        Err(refused) => {
+            let refused = CreateFailure::from(refused);
+            shelf.replay_or(idempotency.as_ref(), refused).await?
+        }
+    };
+    match verdict {
         Ok(applied) => {
             let path = shelf.path(applied.replayed.as_ref().unwrap_or(&id));
             Ok(CreateItem::new(applied, path, prefer))

@@ -4,7 +4,9 @@ use contract::Responses;
 use contract::extract::{NoQuery, Path, State};
 use domain::{Change, Refusal, Write};
 
-use super::failure::{ConditionFailed, Missing, PreconditionMissing, WriteStoreFailure};
+use super::failure::{
+    ConditionFailed, Missing, PreconditionMissing, StoreFailure, WriteStoreFailure,
+};
 use super::idempotency::{KeyReused, Keyed, Replayed};
 use super::params::{Conditions, Id};
 use super::parts::Did;
@@ -26,6 +28,7 @@ pub(crate) enum DeleteFailure {
     Missing(Missing),
     Condition(ConditionFailed),
     Key(KeyReused),
+    Recall(StoreFailure),
     Store(WriteStoreFailure),
 }
 
@@ -40,11 +43,19 @@ pub(crate) async fn delete_item(
     Conditions(precondition): Conditions,
     keyed: Keyed,
 ) -> Result<DeleteItem, DeleteFailure> {
-    shelf.demand(&precondition)?;
     let key = shelf.key(id);
     let idempotency = keyed.item(&shelf, &key, b"");
-    let write = Write { precondition, idempotency, ..Write::new(key, Change::Delete) };
-    match shelf.apply::<WriteStoreFailure>(write).await? {
+    let verdict = match shelf.demand(&precondition) {
+        Ok(()) => {
+            let write = Write { precondition, idempotency, ..Write::new(key, Change::Delete) };
+            shelf.apply::<WriteStoreFailure>(write).await?
+        }
+        Err(refused) => {
+            let refused = DeleteFailure::from(refused);
+            shelf.replay_or(idempotency.as_ref(), refused).await?
+        }
+    };
+    match verdict {
         Ok(applied) => {
             let replayed = applied.replayed.map(|_| Replayed);
             Ok(DeleteItem::Deleted(Did::of(&applied.outcome), replayed))

@@ -2,10 +2,12 @@
 
 use contract::Responses;
 use contract::extract::{NoQuery, Path, Payload, Prefer, PreferenceApplied, Return, State};
-use domain::{Change, Outcome, Refusal, Write};
+use domain::{Change, Item, Outcome, Precondition, Refusal, Write};
 
 use super::body::ItemBody;
-use super::failure::{ConditionFailed, InvalidBody, ItemStoreFailure, PreconditionMissing};
+use super::failure::{
+    ConditionFailed, InvalidBody, ItemStoreFailure, PreconditionMissing, StoreFailure,
+};
 use super::idempotency::{KeyReused, Keyed, Replayed};
 use super::params::{Conditions, Id};
 use super::parts::{ContentLocation, Did, Location, Representation, Tag};
@@ -39,6 +41,7 @@ pub(crate) enum PutFailure {
     Missing(PreconditionMissing),
     Condition(ConditionFailed),
     Key(KeyReused),
+    Recall(StoreFailure),
     Store(ItemStoreFailure),
 }
 
@@ -55,18 +58,29 @@ pub(crate) async fn put_item(
     keyed: Keyed,
     prefer: Prefer,
 ) -> Result<PutItem, PutFailure> {
-    let item = shelf.read(&payload.bytes)?;
-    shelf.demand(&precondition)?;
     let path = shelf.path(&id);
     let key = shelf.key(id);
     let idempotency = keyed.item(&shelf, &key, &payload.bytes);
-    let write = Write { precondition, idempotency, ..Write::new(key, Change::Put(item)) };
-    match shelf.apply::<ItemStoreFailure>(write).await? {
+    let verdict = match admitted(&shelf, &payload.bytes, &precondition) {
+        Ok(item) => {
+            let write = Write { precondition, idempotency, ..Write::new(key, Change::Put(item)) };
+            shelf.apply::<ItemStoreFailure>(write).await?
+        }
+        Err(refused) => shelf.replay_or(idempotency.as_ref(), refused).await?,
+    };
+    match verdict {
         Ok(applied) => Ok(PutItem::new(applied, path, prefer)),
         Err(Refusal::KeyReused) => Err(KeyReused::new().into()),
         Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),
         Err(Refusal::NotFound | Refusal::Moved) => unreachable!("a put needs no item to be there"),
     }
+}
+
+/// Checks all that does not depend on the item that is there.
+fn admitted(shelf: &Shelf, body: &[u8], precondition: &Precondition) -> Result<Item, PutFailure> {
+    let item = shelf.read(body)?;
+    shelf.demand(precondition)?;
+    Ok(item)
 }
 
 impl PutItem {
