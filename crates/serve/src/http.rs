@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use http::{Request, Response};
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::server::conn::{http1, http2};
-use hyper::service::{Service, service_fn};
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -67,13 +67,14 @@ impl Http {
     {
         // Each connection has an alarm of its own.
         let mut http1 = self.http1.clone();
-        let service = TakeRest::new(service);
+        let service = TakeRest::of_connection(service);
         let connection =
             http1.timer(Alarm::default()).serve_connection(TokioIo::new(stream), service);
         Box::pin(watcher.watch(connection).map(ended))
     }
 
-    /// Serves HTTP/2 until the connection ends. No answer to HEAD has a body.
+    /// Serves HTTP/2 until the connection ends. No answer to HEAD has a body, and a client
+    /// that is answered before it has sent its whole body may send on for a while.
     pub fn serve_http2<T, S, B>(&self, stream: T, service: S, watcher: Watcher) -> Served
     where
         T: AsyncRead + AsyncWrite + Unpin + 'static,
@@ -85,10 +86,7 @@ impl Http {
             > + 'static,
         B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
     {
-        let service = HeadAnswer(service);
-        let service = service_fn(move |request: Request<Incoming>| {
-            service.call(request.map(RequestBody::untracked))
-        });
+        let service = HeadAnswer(TakeRest::of_streams(service));
         let connection = self.http2.serve_connection(TokioIo::new(stream), service);
         Box::pin(watcher.watch(connection).map(ended))
     }

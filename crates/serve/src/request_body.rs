@@ -5,6 +5,9 @@
 //! loses whatever request it sends next. So a small rest is read and dropped, after which the
 //! connection goes on; and where the rest is large, or of unknown length, the answer says
 //! `Connection: close`, so that the client sends its next request elsewhere (RFC 9112 §9.6).
+//!
+//! Over HTTP/2 only the stream ends. But some clients that are still sending when it is reset do not look
+//! at the answer any more, though it came before (RFC 9113 §8.1), so there a larger rest is read, too.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -21,12 +24,19 @@ use hyper::service::Service;
 use pin_project_lite::pin_project;
 use tokio::time::timeout;
 
-/// Most bytes of a rest that is read after the answer. What is larger costs more than a new
-/// connection.
-const REST_BYTES_MAX: u64 = 64 << 10;
+/// How much of a rest is read after the answer, and for how long.
+#[derive(Clone, Copy, Debug)]
+struct RestLimit {
+    bytes_max: u64,
+    time_max: Duration,
+}
 
-/// Longest time for that rest to arrive.
-const REST_TIME_MAX: Duration = Duration::from_secs(2);
+/// Over HTTP/1.1: what is larger costs more than a new connection.
+const OF_CONNECTION: RestLimit =
+    RestLimit { bytes_max: 64 << 10, time_max: Duration::from_secs(2) };
+
+/// Over HTTP/2: within this time a slow line of 5 Mbit/s carries 10 MiB, and a fast one the rest.
+const OF_STREAM: RestLimit = RestLimit { bytes_max: 64 << 20, time_max: Duration::from_secs(20) };
 
 /// The body of a request.
 #[derive(Debug)]
@@ -35,14 +45,6 @@ pub struct RequestBody {
     incoming: Option<Incoming>,
     /// Where the rest is left; nothing when there is no rest, or nobody minds.
     unread: Option<Unread>,
-}
-
-impl RequestBody {
-    /// Returns a body of which no rest is taken care of: each request of HTTP/2 has a stream of its
-    /// own.
-    pub(crate) fn untracked(incoming: Incoming) -> Self {
-        Self { incoming: Some(incoming), unread: None }
-    }
 }
 
 impl Body for RequestBody {
@@ -116,16 +118,23 @@ impl Unread {
     }
 }
 
-/// A service of one connection of HTTP/1.1 that takes care of what its requests leave unread.
+/// A service of one connection that takes care of what its requests leave unread.
 #[derive(Debug)]
 pub(crate) struct TakeRest<S> {
     service: S,
-    unread: Unread,
+    /// That of the connection over HTTP/1.1; over HTTP/2 each request has one of its own.
+    unread: Option<Unread>,
 }
 
 impl<S> TakeRest<S> {
-    pub(crate) fn new(service: S) -> Self {
-        Self { service, unread: Unread::default() }
+    /// Wraps the service of a connection of HTTP/1.1.
+    pub(crate) fn of_connection(service: S) -> Self {
+        Self { service, unread: Some(Unread::default()) }
+    }
+
+    /// Wraps the service of a connection of HTTP/2.
+    pub(crate) fn of_streams(service: S) -> Self {
+        Self { service, unread: None }
     }
 }
 
@@ -139,16 +148,22 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         if request.body().is_end_stream() {
-            let answer = self.service.call(request.map(RequestBody::untracked));
-            return Answering { answer, unread: None, expects_continue: false };
+            let untracked = |incoming| RequestBody { incoming: Some(incoming), unread: None };
+            let answer = self.service.call(request.map(untracked));
+            return Answering { answer, unread: None, limit: None, ends_connection: false };
         }
+        // A client that waits for `100 Continue` sends no body after another answer, or sends it:
+        // the service cannot tell.
         let expects_continue = request.headers().contains_key(EXPECT);
-        let unread = &self.unread;
+        let ends_connection = self.unread.is_some();
+        let limit = if ends_connection { OF_CONNECTION } else { OF_STREAM };
+        let limit = (!expects_continue).then_some(limit);
+        let unread = self.unread.clone().unwrap_or_default();
         unread.set(Rest::None);
         let request = request
             .map(|incoming| RequestBody { incoming: Some(incoming), unread: Some(unread.clone()) });
         let answer = self.service.call(request);
-        Answering { answer, unread: Some(unread.clone()), expects_continue }
+        Answering { answer, unread: Some(unread), limit, ends_connection }
     }
 }
 
@@ -159,7 +174,10 @@ pin_project! {
         #[pin]
         answer: F,
         unread: Option<Unread>,
-        expects_continue: bool,
+        // How much of a rest is read; nothing of it if there is no limit.
+        limit: Option<RestLimit>,
+        // Whether a rest that is not read ends the connection.
+        ends_connection: bool,
     }
 }
 
@@ -173,31 +191,45 @@ where
         let this = self.project();
         let mut answer = ready!(this.answer.poll(context))?;
         let Some(unread) = this.unread.take() else { return Poll::Ready(Ok(answer)) };
-        match unread.set(Rest::Answered) {
-            Rest::None | Rest::Answered => {}
-            Rest::Left(incoming)
-                // A client that waits for `100 Continue` sends no body after another answer, or
-                // sends it: nobody can tell.
-                if !*this.expects_continue
-                    && !answer.headers().contains_key(CONNECTION)
-                    && incoming.size_hint().upper().is_some_and(|rest| rest <= REST_BYTES_MAX) =>
-            {
-                tokio::task::spawn_local(read_rest(incoming));
+        let incoming = match unread.set(Rest::Answered) {
+            Rest::None | Rest::Answered => return Poll::Ready(Ok(answer)),
+            Rest::Left(incoming) => Some(incoming),
+            Rest::Broken => None,
+        };
+        let ends_connection = *this.ends_connection;
+        let limit = this.limit.filter(|_| !answer.headers().contains_key(CONNECTION));
+        match (incoming, limit) {
+            (Some(incoming), Some(limit)) if fits(&incoming, limit, ends_connection) => {
+                tokio::task::spawn_local(read_rest(incoming, limit));
             }
-            Rest::Left(_) | Rest::Broken => {
+            _ if ends_connection => {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
+            _ => {}
         }
         Poll::Ready(Ok(answer))
     }
 }
 
+/// Tells whether a rest is small enough to be read. Where the answer has to say whether the connection
+/// ends, its length must be known.
+fn fits(incoming: &Incoming, limit: RestLimit, has_to_be_known: bool) -> bool {
+    let rest = incoming.size_hint().upper();
+    rest.map_or(!has_to_be_known, |rest| rest <= limit.bytes_max)
+}
+
 /// Reads the rest of a body, so that hyper finds the next request behind it. If it does not come,
-/// hyper closes the connection.
-async fn read_rest(mut incoming: Incoming) {
+/// hyper closes the connection, or resets the stream.
+async fn read_rest(mut incoming: Incoming, limit: RestLimit) {
     let next =
         |incoming: &mut Incoming, context: &mut Context<'_>| Pin::new(incoming).poll_frame(context);
-    let reading =
-        async { while let Some(Ok(_)) = poll_fn(|context| next(&mut incoming, context)).await {} };
-    let _ = timeout(REST_TIME_MAX, reading).await;
+    let reading = async {
+        let mut left = limit.bytes_max;
+        while let Some(Ok(frame)) = poll_fn(|context| next(&mut incoming, context)).await {
+            let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+            let Some(still_left) = left.checked_sub(bytes) else { return };
+            left = still_left;
+        }
+    };
+    let _ = timeout(limit.time_max, reading).await;
 }
