@@ -376,6 +376,21 @@ async fn a_head_that_is_too_large_is_refused() {
     .await;
 }
 
+/// RFC 9110 §15.5.9
+#[tokio::test]
+async fn a_slow_head_is_refused() {
+    let shelf = Shelf::start().setting("--idle-time-max", "1s").bare().spawn().await;
+    for head in ["G", "GET /items HTTP/1.1\r\nHost: x\r\n", "PUT /items/foo HTTP/1.1\r\nX: y"] {
+        let mut connection = shelf.connect().await;
+        // The time of a head begins with its first byte, whatever came before.
+        connection.send(&Request::get("/livez")).await.expect(200);
+        connection.write(head).await;
+        connection.read().await.expect_problem(408, "head-timeout");
+        assert_eq!(connection.rest().await, b"", "{head:?}: nothing follows");
+    }
+    shelf.stop().await;
+}
+
 /// What cannot be read as HTTP is told why, as everything else is.
 #[tokio::test]
 async fn what_is_no_http_is_refused_and_the_connection_closed() {

@@ -31,6 +31,9 @@ where
 {
     let service = Farewell::new(service, acceptor.leaving());
     let http = Http::new(idle_time_max, PARSER_BYTES_MAX);
+    // hyper's time runs from the end of the last request. This one runs from the first byte of a head,
+    // and is the shorter one, so that a client that is too slow is told so.
+    let head_time_max = idle_time_max / 2;
     let serve = |mut connection: Connection| {
         let http = http.clone();
         // hyper calls through a shared reference, from one task.
@@ -41,7 +44,7 @@ where
             let Connection { stream, watcher, .. } = connection;
             match protocol {
                 Protocol::Http1 => {
-                    let (stream, refusals) = Checked::new(stream, idle_time_max, HEAD_BYTES_MAX);
+                    let (stream, refusals) = Checked::new(stream, head_time_max, HEAD_BYTES_MAX);
                     let service = service_fn(move |request: Request<RequestBody>| {
                         let mut request = request.map(body);
                         if let Some(fault) = refusals.next() {
