@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 
 use super::chunks::Chunks;
 use super::head::{Fault, Framing, check, find_end};
+use super::linger::Linger;
 use crate::gather;
 
 /// Bytes read at a time of a head that did not arrive whole.
@@ -23,17 +24,6 @@ const READ_BYTES: usize = 8 << 10;
 /// Empty lines that are let pass before a request line, and skipped by the parser. RFC 9112 §2.2 asks for at least one, for old
 /// clients that send one after a body.
 const EMPTY_LINES_MAX: u8 = 1;
-
-/// How long a client that is still sending is listened to after its answer. Closing the connection
-/// with unread bytes would reset it, and a reset can overtake the answer (RFC 9112 §9.6). Within this
-/// time a slow line of 5 Mbit/s carries 10 MiB.
-const LINGER_TIME_MAX: Duration = Duration::from_secs(20);
-
-/// Longest pause of such a client: a few round trips, and a retransmission.
-const LINGER_PAUSE_MAX: Duration = Duration::from_secs(2);
-
-/// Most bytes that are read of such a client, which are dropped: a few seconds of a fast line.
-const LINGER_BYTES_MAX: u64 = 256 << 20;
 
 /// What the parser is given in place of a head that is refused.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
@@ -249,37 +239,6 @@ impl<T> Checked<T> {
             self.inbox = BytesMut::new();
         }
         true
-    }
-}
-
-/// How long a client is still listened to; ready when that is over.
-#[derive(Debug)]
-struct Linger {
-    until: Instant,
-    pause: Pin<Box<Sleep>>,
-    bytes: u64,
-}
-
-impl Linger {
-    fn new() -> Self {
-        let pause = Box::pin(sleep(LINGER_PAUSE_MAX));
-        Self { until: Instant::now() + LINGER_TIME_MAX, pause, bytes: 0 }
-    }
-
-    /// Notes bytes that have come. Returns false when they are enough.
-    fn takes(&mut self, bytes: usize) -> bool {
-        self.bytes += bytes as u64;
-        let now = Instant::now();
-        self.pause.as_mut().reset(self.until.min(now + LINGER_PAUSE_MAX));
-        self.bytes <= LINGER_BYTES_MAX && now < self.until
-    }
-}
-
-impl Future for Linger {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        self.pause.as_mut().poll(context)
     }
 }
 

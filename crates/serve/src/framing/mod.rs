@@ -19,6 +19,7 @@
 mod chunks;
 mod head;
 mod io;
+mod linger;
 
 pub use head::Fault;
 pub use io::{Checked, Refusals};
