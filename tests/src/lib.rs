@@ -6,7 +6,7 @@
 //! - Every service checks its own answers against the document it serves (`--check-contract`).
 //!   [`Shelf::stop`] fails the test when one of them was undocumented.
 //! - [`Request`], [`Answer`] and [`Connection`] are HTTP/1.1 as it is on the wire: a request can be
-//!   as wrong as a test likes, and an answer is seen as it came.
+//!   as wrong as a test likes, and an answer is seen as it came. [`Http2`] is the same for HTTP/2.
 //! - [`on_every_store`] runs one script on each back end, and compares
 //!   every byte of the answers.
 //! - [`Workload`] lets clients work on the same items while a [`Nemesis`] disturbs a [`Stage`], and
@@ -49,7 +49,7 @@ pub use self::backing::Backing;
 pub use self::binary::items;
 pub use self::crowd::{Client, Crowd};
 pub use self::home::Home;
-pub use self::http::{Answer, Connection, Request};
+pub use self::http::{Answer, Connection, FramedAnswer, Http2, Request};
 pub use self::load::{Load, Running, Seen};
 pub use self::log::Log;
 pub use self::nemesis::Nemesis;

@@ -243,3 +243,55 @@ async fn a_retry_may_go_to_another_replica() {
         other.stop().await;
     }
 }
+
+/// A repetition is looked up before anything else: what has become of the schema, or of the demand for
+/// preconditions, since the first request does not refuse it.
+#[tokio::test]
+async fn a_repetition_outlives_a_change_of_its_collection() {
+    const LAX: &str = r#"{"books":{"schema":{"properties":{"pages":{"type":"integer"}}}}}"#;
+    const STRICT: &str = r#"{"books":{"schema":{"properties":{"pages":{"type":"integer","maximum":1}},"required":["title"]},"require_precondition":true}}"#;
+    for store in Store::ALL.into_iter().filter(|store| store.outlives_the_service()) {
+        let backing = store.backing();
+        let start = |collections| backing.of(Shelf::start().collections(collections));
+        let shelf = start(LAX).spawn().await;
+        shelf.send(Request::put("/books/gone", "{}")).await.expect(201);
+        let requests = [
+            under("put", Request::put("/books/a", r#"{"pages":2}"#)),
+            under("patch", Request::merge_patch("/books/a", r#"{"pages":3}"#)),
+            under(
+                "json-patch",
+                Request::json_patch(
+                    "/books/a",
+                    r#"[{"op":"test","path":"/pages","value":3},{"op":"replace","path":"/pages","value":4}]"#,
+                ),
+            ),
+            under("post", Request::post("/books", r#"{"pages":5}"#)),
+            under("delete", Request::delete("/books/gone")),
+        ];
+        let mut firsts = Vec::new();
+        for request in &requests {
+            let first = shelf.send(request.clone()).await;
+            assert!(first.status < 300, "{}: {}", store.name(), first.shown());
+            firsts.push(first);
+        }
+        shelf.stop().await;
+
+        let shelf = start(STRICT).spawn().await;
+        for (request, first) in requests.iter().zip(&firsts) {
+            expect_replay(&shelf.send(request.clone()).await, first);
+        }
+        // What is no repetition is refused as ever, and so is another request under the same key.
+        for (request, slug) in [
+            (under("new", Request::put("/books/a", r#"{"pages":2}"#)), "invalid-item"),
+            (under("put", Request::put("/books/a", r#"{"pages":7}"#)), "idempotency-key-reused"),
+            (under("post", Request::post("/books", r#"{"pages":7}"#)), "idempotency-key-reused"),
+        ] {
+            shelf.send(request).await.expect_problem(422, slug);
+        }
+        let unconditional = under("new", Request::delete("/books/a"));
+        shelf.send(unconditional).await.expect_problem(428, "precondition-required");
+        // It is not stopped, which would judge the answers by the new schema: that the repeated ones
+        // do not satisfy it is the point.
+        shelf.kill();
+    }
+}

@@ -128,6 +128,12 @@ async fn all_that_is_malformed_is_400_whatever_the_schema_says() {
                 (Request::json_patch("/items/none", "{}"), "malformed-body"),
                 (Request::delete("/items/%00").header("If-Match", "x"), "malformed-path"),
                 (Request::get("/items/%00").header("If-Match", "x"), "malformed-path"),
+                (Request::put("/items/foo?x=1", wrong), "malformed-query"),
+                (
+                    Request::put("/items/foo", wrong).header("Content-Range", "bytes 0-1/2"),
+                    "partial-content",
+                ),
+                (Request::merge_patch("/items/none?x=1", "{}"), "malformed-query"),
             ] {
                 shelf.send(request).await.expect_problem(400, slug);
             }
@@ -172,19 +178,55 @@ async fn a_demanded_precondition_comes_between_the_schema_and_the_state() {
     .await;
 }
 
-/// As with a put: what the patch makes of the item breaks the schema, whoever asks for it.
+/// RFC 9110 §13.2.1, RFC 5789 §2.2: to apply a patch is to perform the method, and preconditions stand
+/// before that. So a patch for another state of the item is told so, and not that it does not fit.
 #[tokio::test]
-async fn the_schema_comes_before_a_demanded_precondition_in_a_patch_too() {
-    let collections = r#"{"books":{"schema":{"properties":{"pages":{"type":"integer"}}},"require_precondition":true}}"#;
+async fn preconditions_come_before_what_a_patch_makes_of_the_item() {
+    let collections = r#"{"books":{"schema":{"properties":{"pages":{"type":"integer"}}},"require_precondition":true},"free":{"schema":{"properties":{"pages":{"type":"integer"}}}}}"#;
+    let test = r#"[{"op":"test","path":"/pages","value":-1}]"#;
+    let nowhere = r#"[{"op":"remove","path":"/none"}]"#;
+    let wrong = r#"[{"op":"add","path":"/pages","value":"x"}]"#;
     on_every_store(
         || Shelf::start().collections(collections),
         async |shelf| {
-            let created = Request::put("/books/a", "{}").header("If-None-Match", "*");
-            shelf.send(created).await.expect(201);
-            let wrong = Request::merge_patch("/books/a", r#"{"pages":"x"}"#);
-            let stale = wrong.clone().header("If-Match", "\"x\"");
-            shelf.send(stale).await.expect_problem(422, "invalid-item");
-            shelf.send(wrong).await.expect_problem(422, "invalid-item");
+            for target in ["/books/a", "/free/a"] {
+                let created = Request::put(target, "{}").header("If-None-Match", "*");
+                let etag = shelf.send(created).await.expect(201).etag();
+                for (patch, status, slug) in [
+                    (Request::merge_patch(target, r#"{"pages":"x"}"#), 422, "invalid-item"),
+                    (Request::json_patch(target, wrong), 422, "invalid-item"),
+                    (Request::json_patch(target, test), 409, "patch-conflict"),
+                    (Request::json_patch(target, nowhere), 409, "patch-conflict"),
+                ] {
+                    for (name, value) in
+                        [("If-Match", "\"x\""), ("If-None-Match", "*"), ("If-None-Match", &etag)]
+                    {
+                        let stale = shelf.send(patch.clone().header(name, value)).await;
+                        stale.expect_problem(412, "precondition-failed");
+                        assert_eq!(stale.etag(), etag);
+                    }
+                    let current = patch.clone().header("If-Match", &etag);
+                    shelf.send(current).await.expect_problem(status, slug);
+                    let without = shelf.send(patch).await;
+                    if target == "/books/a" {
+                        without.expect_problem(428, "precondition-required");
+                    } else {
+                        without.expect_problem(status, slug);
+                    }
+                }
+                // What can be read in no way comes first, as ever.
+                for malformed in
+                    [Request::merge_patch(target, "{"), Request::json_patch(target, "{}")]
+                {
+                    let stale = malformed.header("If-Match", "\"x\"");
+                    shelf.send(stale).await.expect_problem(400, "malformed-body");
+                }
+            }
+            // The demand comes before the item, as with a deletion.
+            let absent = Request::merge_patch("/books/none", "{}");
+            shelf.send(absent).await.expect_problem(428, "precondition-required");
+            let absent = Request::merge_patch("/free/none", "{}");
+            shelf.send(absent).await.expect_problem(404, "no-such-item");
         },
     )
     .await;

@@ -284,3 +284,32 @@ async fn ids_are_compared_byte_for_byte() {
     })
     .await;
 }
+
+/// RFC 9110 §5.6.4: what stands within quotes is neither a list nor a parameter.
+#[tokio::test]
+async fn quoted_strings_in_fields_are_read_as_one() {
+    on_every_store(Shelf::start, async |shelf| {
+        for media_type in [
+            "application/json; charset=utf8",
+            "application/json;charset=UTF-8",
+            "application/json; charset=\"utf-8\"",
+            "application/json; profile=\"a; charset=latin1\"",
+            "application/json; profile=\"a\\\"; charset=latin1\"",
+        ] {
+            let put = Request::new("PUT", "/items/quoted").body(media_type, "{}");
+            let answer = shelf.send(put).await;
+            assert!(matches!(answer.status, 200 | 201), "{media_type}: {}", answer.shown());
+        }
+        for (prefer, status) in [
+            (r#"x="a, return=minimal""#, 200),
+            (r#"x="a, b; c", return=minimal"#, 204),
+            (r#"return="minimal""#, 204),
+            (r#"x="\", return=minimal""#, 200),
+        ] {
+            let put = Request::put("/items/quoted", "{}").header("Prefer", prefer);
+            let answer = shelf.send(put).await;
+            assert_eq!(answer.expect(status).header("preference-applied").is_some(), status == 204);
+        }
+    })
+    .await;
+}

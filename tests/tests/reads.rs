@@ -154,3 +154,18 @@ async fn an_unknown_path_is_a_404_problem() {
     })
     .await;
 }
+
+/// RFC 5789 §3.1
+#[tokio::test]
+async fn options_tell_which_patches_are_taken() {
+    on_every_store(Shelf::start, async |shelf| {
+        let item = shelf.send(Request::new("OPTIONS", "/items/foo")).await;
+        let patches = "application/merge-patch+json, application/json-patch+json";
+        assert_eq!(item.expect(204).header("accept-patch"), Some(patches));
+        for target in ["/items", "/livez", "*"] {
+            let other = shelf.send(Request::new("OPTIONS", target)).await;
+            assert_eq!(other.expect(204).header("accept-patch"), None, "{target}");
+        }
+    })
+    .await;
+}

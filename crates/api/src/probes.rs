@@ -3,15 +3,20 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use contract::extract::State;
+use contract::extract::{EntityTags, IfNoneMatch, NoQuery, State};
 use contract::guard::RetryAfter;
-use contract::{Answer, Json, Part, Problem, Response, Responses, Schemas, Variant, write_body};
-use http::HeaderValue;
+use contract::{
+    Answer, CacheControl, Header, Json, Part, Problem, Response, Responses, Schemas, Variant,
+    write_body,
+};
+use domain::ETag;
+use http::header::{ETAG, HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::Store;
 
+use crate::items::Tag;
 use crate::leaving::Leaving;
 use crate::metrics::Metrics;
 
@@ -22,7 +27,7 @@ pub(crate) struct Service {
     pub(crate) metrics: Metrics,
     pub(crate) leaving: Leaving,
     /// Set once, when the document is made, which is after its operations are mounted.
-    pub(crate) document: Arc<OnceLock<Bytes>>,
+    pub(crate) document: Arc<OnceLock<ServedDocument>>,
 }
 
 /// The body of a probe.
@@ -45,37 +50,40 @@ const OK: Health = Health { status: Ok::Ok };
 #[repr(u16)]
 pub(crate) enum Live {
     /// The process is alive.
-    Alive(Json<Health>) = 200,
+    Alive(Json<Health>, CacheControl) = 200,
 }
 
 /// Answers as long as the process runs at all.
-pub(crate) async fn get_livez() -> Live {
-    Live::Alive(Json(OK))
+pub(crate) async fn get_livez(_: NoQuery) -> Live {
+    Live::Alive(Json(OK), CacheControl::NoStore)
 }
 
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(crate) enum Ready {
     /// The service can do its work, writes included.
-    Ready(Json<Health>) = 200,
+    Ready(Json<Health>, CacheControl) = 200,
 }
 
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(crate) enum NotReady {
     /// The store cannot take writes at the moment, or the service is about to stop.
-    NotReady(Problem, RetryAfter) = 503,
+    NotReady(Problem, RetryAfter, CacheControl) = 503,
 }
 
 /// Tells whether requests should be sent here.
-pub(crate) async fn get_readyz(State(service): State<Service>) -> Result<Ready, NotReady> {
+pub(crate) async fn get_readyz(
+    State(service): State<Service>,
+    NoQuery: NoQuery,
+) -> Result<Ready, NotReady> {
+    let not_ready = |problem| NotReady::NotReady(problem, RetryAfter(5), CacheControl::NoStore);
     if service.leaving.is_announced() {
-        let problem = Problem::new("The service is about to stop.");
-        return Err(NotReady::NotReady(problem, RetryAfter(5)));
+        return Err(not_ready(Problem::new("The service is about to stop.")));
     }
     match service.store.check().await {
-        Result::Ok(()) => Result::Ok(Ready::Ready(Json(OK))),
-        Err(error) => Err(NotReady::NotReady(Problem::default().caused_by(error), RetryAfter(5))),
+        Result::Ok(()) => Result::Ok(Ready::Ready(Json(OK), CacheControl::NoStore)),
+        Err(error) => Err(not_ready(Problem::default().caused_by(error))),
     }
 }
 
@@ -83,7 +91,7 @@ pub(crate) async fn get_readyz(State(service): State<Service>) -> Result<Ready, 
 #[repr(u16)]
 pub(crate) enum GetMetrics {
     /// Counters and histograms in the text format of Prometheus.
-    Metrics(MetricsText) = 200,
+    Metrics(MetricsText, CacheControl) = 200,
 }
 
 /// The text format of Prometheus, version 0.0.4.
@@ -107,15 +115,49 @@ impl Part for MetricsText {
 }
 
 /// Returns the metrics.
-pub(crate) async fn get_metrics(State(service): State<Service>) -> GetMetrics {
-    GetMetrics::Metrics(MetricsText(service.metrics.text()))
+pub(crate) async fn get_metrics(State(service): State<Service>, _: NoQuery) -> GetMetrics {
+    GetMetrics::Metrics(MetricsText(service.metrics.text()), CacheControl::NoStore)
 }
 
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(crate) enum GetOpenapi {
     /// This document.
-    Document(DocumentText) = 200,
+    Document(DocumentText, DocumentTag, CacheControl) = 200,
+    /// The document still has one of the tags in `If-None-Match`.
+    NotModified(DocumentTag, CacheControl) = 304,
+}
+
+/// The document as it is served.
+#[derive(Clone, Debug)]
+pub(crate) struct ServedDocument {
+    text: Bytes,
+    tag: HeaderValue,
+}
+
+impl ServedDocument {
+    pub(crate) fn new(text: Bytes) -> Self {
+        let tag = ETag::of(&text).to_text();
+        Self { text, tag: HeaderValue::from_bytes(&tag).expect("an entity tag is visible ASCII") }
+    }
+}
+
+/// `ETag` of the document.
+#[derive(Clone, Debug)]
+pub(crate) struct DocumentTag(HeaderValue);
+
+impl Header for DocumentTag {
+    const NAME: HeaderName = ETAG;
+    const DESCRIPTION: &'static str =
+        "The strong entity tag of the document. It depends on the content alone.";
+
+    fn schema() -> Value {
+        Tag::schema()
+    }
+
+    fn value(self) -> HeaderValue {
+        self.0
+    }
 }
 
 /// The OpenAPI document as text.
@@ -141,6 +183,24 @@ impl Part for DocumentText {
 }
 
 /// Returns the document.
-pub(crate) async fn get_openapi(State(service): State<Service>) -> GetOpenapi {
-    GetOpenapi::Document(DocumentText(service.document.get().cloned().unwrap_or_default()))
+pub(crate) async fn get_openapi(
+    State(service): State<Service>,
+    NoQuery: NoQuery,
+    IfNoneMatch(known): IfNoneMatch,
+) -> GetOpenapi {
+    let ServedDocument { text, tag } =
+        service.document.get().cloned().unwrap_or_else(|| ServedDocument::new(Bytes::new()));
+    let is_known = match known {
+        None => false,
+        Some(EntityTags::Any) => true,
+        // The comparison is the weak one (RFC 9110 §13.1.2).
+        Some(EntityTags::Listed(tags)) => {
+            tags.iter().any(|known| known.quoted.as_bytes() == tag.as_bytes())
+        }
+    };
+    let tag = DocumentTag(tag);
+    if is_known {
+        return GetOpenapi::NotModified(tag, CacheControl::NoCache);
+    }
+    GetOpenapi::Document(DocumentText(text), tag, CacheControl::NoCache)
 }

@@ -24,7 +24,7 @@ use crate::items::{
 use crate::leaving::Leaving;
 use crate::metrics::Metrics;
 use crate::pages::{ProblemsPage, docs, docs_asset, problems, redoc, redoc_asset};
-use crate::probes::{Service, get_livez, get_metrics, get_openapi, get_readyz};
+use crate::probes::{ServedDocument, Service, get_livez, get_metrics, get_openapi, get_readyz};
 use crate::schemas::{ItemSchemas, Names};
 use crate::shelf::Shelf;
 use crate::turns::Turns;
@@ -159,7 +159,7 @@ pub fn router(setup: &Setup) -> Result<(Dispatch, Document), InvalidSetup> {
     let (dispatch, document) =
         api.build(|operations| metrics.observer(operations)).map_err(InvalidSetup::Contract)?;
     // Both are set here alone.
-    let _ = service.document.set(document.to_bytes());
+    let _ = service.document.set(ServedDocument::new(document.to_bytes()));
     problems_page.set(&document);
     Ok((dispatch, document))
 }
@@ -304,9 +304,10 @@ fn mount_service(api: &mut Api, service: Service, limits: Limits) {
 /// Mounts the pages for people.
 fn mount_pages(api: &mut Api, page: ProblemsPage) {
     api.scope(())
+        .guard(OneHost)
         .page("/docs", docs)
         .page("/docs/{file}", docs_asset)
         .page("/redoc", redoc)
         .page("/redoc/{file}", redoc_asset);
-    api.scope(page).page("/problems", problems);
+    api.scope(page).guard(OneHost).page("/problems", problems);
 }

@@ -165,6 +165,21 @@ impl Shelf {
         Ok(idempotency.replay(remembered.as_ref()).map(|verdict| self.counted(verdict)))
     }
 
+    /// Answers a request that is refused for what it holds. A repetition of a request that was carried
+    /// out is no such request, whatever has become of the schema and the settings since: it is looked
+    /// up first, and only here, since a write that is not refused is looked up by the store, in the
+    /// same step.
+    ///
+    /// `refused` is what is answered if the request is no repetition.
+    pub(crate) async fn replay_or<F: From<StoreFailure>>(
+        &self,
+        idempotency: Option<&Idempotency>,
+        refused: F,
+    ) -> Result<Result<Applied, Refusal>, F> {
+        let Some(idempotency) = idempotency else { return Err(refused) };
+        self.replay(idempotency).await.map_err(F::from)?.ok_or(refused)
+    }
+
     /// Applies one write, and counts what came of it. `F` is how the operation answers when the store
     /// cannot.
     pub(crate) async fn apply<F: From<store::Error>>(

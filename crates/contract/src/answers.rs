@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::components::{Components, Kind, name_of};
-use crate::part::Header;
+use crate::part::{Header, NoSniff};
 use crate::schemas::Schemas;
 use crate::variant::Variant;
 
@@ -134,7 +134,8 @@ impl Answer {
         }
     }
 
-    /// Adds the body; `required` says that every answer of the variant carries it.
+    /// Adds the body, and the field that every body carries; `required` says that every answer of
+    /// the variant carries them.
     ///
     /// # Panics
     /// If answers of one status have bodies of different types, or some have a body and others have
@@ -142,6 +143,7 @@ impl Answer {
     /// may be missing. That is an error in the program, found at start-up.
     pub fn body(&mut self, media_type: &'static str, schema: Value, required: bool) {
         assert!(required, "an answer without its body is another answer, with a status of its own");
+        self.header::<NoSniff>(required);
         let body = BodyEntry { media_type, schema };
         match &self.body {
             None => self.body = Some(body),

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-use http::Method;
+use http::{HeaderValue, Method};
 use serde_json::{Map, Value, json};
 
 use crate::answers::{Answers, Responses, title_case};
 use crate::components::{Components, Kind};
 use crate::dispatch::{Dispatch, Endpoint, Mounted, Observe, Route, parameter_names};
 use crate::document::{Document, Info, insert_operation};
-use crate::fallback::{Allow, Options, Unrouted};
-use crate::guard::{Guard, Guards};
+use crate::extract::NoQuery;
+use crate::fallback::{AcceptPatch, Allow, Options, PatchOptions, Unrouted};
+use crate::guard::{Guard, Guards, OneHost};
 use crate::operation::{Described, Doc, Operation, OperationDoc};
 use crate::part::Header;
 use crate::problem::{self, Place};
@@ -38,6 +39,17 @@ struct Path {
     operations: Vec<(Method, Arc<dyn Endpoint>)>,
     /// What the document says of them; pages are not in it.
     documented: Vec<(Method, Doc, Described)>,
+}
+
+impl Path {
+    /// Returns the media types that the path's PATCH takes, if it has one.
+    fn patches(&self) -> Option<AcceptPatch> {
+        let patch = self.documented.iter().find(|(method, _, _)| method == Method::PATCH);
+        let (_, _, described) = patch?;
+        let content = described.request_body.as_ref()?["content"].as_object()?;
+        let types = content.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        Some(AcceptPatch(HeaderValue::try_from(types).expect("media types are ASCII")))
+    }
 }
 
 /// Why operations cannot be served under one contract. Each is an error of the program or of what
@@ -161,10 +173,7 @@ impl Api {
             let allow = Allow(crate::dispatch::allow(
                 self.paths[at].operations.iter().map(|(method, _)| method),
             ));
-            let options = move || {
-                let allow = allow.clone();
-                async move { Options::Methods(allow) }
-            };
+            let patches = self.paths[at].patches();
             let template = self.paths[at].template.clone();
             let doc = self.paths[at].documented.first().map(|(_, doc, _)| Doc {
                 id: format!("options_{}", doc.resource),
@@ -172,7 +181,17 @@ impl Api {
                 description: "`Allow` has them. They are the same whether or not there is anything at the path.".into(),
                 ..doc.clone()
             });
-            self.scope(()).mount(Method::OPTIONS, &template, doc, options);
+            let mut scope = self.scope(()).guard(OneHost);
+            match patches {
+                None => scope.mount(Method::OPTIONS, &template, doc, move |NoQuery| {
+                    let allow = allow.clone();
+                    async move { Options::Methods(allow) }
+                }),
+                Some(patches) => scope.mount(Method::OPTIONS, &template, doc, move |NoQuery| {
+                    let (allow, patches) = (allow.clone(), patches.clone());
+                    async move { PatchOptions::Methods(allow, patches) }
+                }),
+            }
             if let Some((_, _, described)) = self.paths[at].documented.last_mut() {
                 described.parameters.extend(parameter_names(&template).map(any_parameter));
             }

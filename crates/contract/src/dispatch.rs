@@ -12,11 +12,15 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use http::header::HOST;
 use http::{HeaderValue, Method, Request, StatusCode};
 use tower::Service;
 
-use crate::fallback::{Allow, Unrouted};
+use crate::extract::InvalidHeader;
+use crate::fallback::{Allow, Nowhere, Options, Unrouted};
 use crate::guard::Guards;
+use crate::head_fault::HeadFault;
+use crate::host::host_fault;
 use crate::inbound::{Inbound, PATH_PARAMETERS_MAX};
 use crate::operation::Operation;
 use crate::problem::Problem;
@@ -126,6 +130,8 @@ pub struct Dispatch(Arc<Table>);
 struct Table {
     router: matchit::Router<usize>,
     routes: Vec<Route>,
+    /// The methods that any path takes, for `OPTIONS *`.
+    allow: HeaderValue,
 }
 
 impl Dispatch {
@@ -142,7 +148,9 @@ impl Dispatch {
                 .insert(&route.template, at)
                 .map_err(|error| format!("{}: {error}", route.template))?;
         }
-        Ok(Self(Arc::new(Table { router, routes })))
+        let methods = routes.iter().flat_map(|route| &route.operations).map(|(method, _)| method);
+        let allow = allow(methods);
+        Ok(Self(Arc::new(Table { router, routes, allow })))
     }
 
     /// Returns the path template that a request's path matches.
@@ -152,13 +160,20 @@ impl Dispatch {
         Some(&self.0.routes[*found.value].template)
     }
 
+    /// Finds the operation of a request. Operations have [`OneHost`](crate::guard::OneHost) among
+    /// their guards, where its answer is documented; the host of what is no operation is checked here.
     fn endpoint(&self, request: Request<Body>) -> Result<Answering, Unrouted> {
+        if let Some(fault) = request.extensions().get::<HeadFault>() {
+            return Err(fault.answer().into());
+        }
         let path = request.uri().path();
-        let found = self.0.router.at(path).map_err(|_| Unrouted::NoSuchPath(Problem::default()))?;
+        let Ok(found) = self.0.router.at(path) else { return self.nowhere(&request) };
         let route = &self.0.routes[*found.value];
         let operation = route.operations.iter().find(|(method, _)| method == request.method());
         let Some((_, endpoint)) = operation else {
-            return Err(Unrouted::MethodNotAllowed(Problem::default(), Allow(route.allow.clone())));
+            check_host(&request)?;
+            let allow = Allow(route.allow.clone());
+            return Err(Nowhere::MethodNotAllowed(Problem::default(), allow).into());
         };
         let mut ranges: [Range<usize>; PATH_PARAMETERS_MAX] = Default::default();
         for (range, (_, value)) in ranges.iter_mut().zip(found.params.iter()) {
@@ -168,6 +183,23 @@ impl Dispatch {
         }
         let inbound = Inbound::new(request, Arc::clone(&route.names), ranges);
         Ok(Arc::clone(endpoint).call(inbound))
+    }
+
+    /// Answers where no path matches: `OPTIONS *` is about the service as a whole (RFC 9110 §9.3.7).
+    fn nowhere(&self, request: &Request<Body>) -> Result<Answering, Unrouted> {
+        check_host(request)?;
+        if request.method() == Method::OPTIONS && request.uri().path() == "*" {
+            let answer = Options::Methods(Allow(self.0.allow.clone())).into_response();
+            return Ok(Box::pin(ready(Ok(answer))));
+        }
+        Err(Nowhere::NoSuchPath(Problem::default()).into())
+    }
+}
+
+fn check_host(request: &Request<Body>) -> Result<(), InvalidHeader> {
+    match host_fault(request.version(), request.uri(), request.headers()) {
+        Some(fault) => Err(InvalidHeader::new(&HOST, fault)),
+        None => Ok(()),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use http::header::{ALLOW, HeaderName, HeaderValue};
 
+use crate::extract::InvalidHeader;
+use crate::head_fault::RefusedHead;
 use crate::part::Header;
 use crate::problem::Problem;
 
@@ -18,10 +20,32 @@ impl Header for Allow {
     }
 }
 
+/// `Accept-Patch`: the media types of the patches that the path takes (RFC 5789 §3.1).
+#[derive(Clone, Debug)]
+pub(crate) struct AcceptPatch(pub(crate) HeaderValue);
+
+impl Header for AcceptPatch {
+    const NAME: HeaderName = HeaderName::from_static("accept-patch");
+    const DESCRIPTION: &'static str = "The media types of the patches that this path takes.";
+
+    fn value(self) -> HeaderValue {
+        self.0
+    }
+}
+
 /// What is answered when no operation stands behind the path or the method.
 #[derive(Debug, contract::Responses)]
-#[repr(u16)]
+#[responses(union)]
 pub(crate) enum Unrouted {
+    Head(RefusedHead),
+    Host(InvalidHeader),
+    Nowhere(Nowhere),
+}
+
+/// What is answered when the request is sound, and there is nothing for it.
+#[derive(Debug, contract::Responses)]
+#[repr(u16)]
+pub(crate) enum Nowhere {
     /// There is nothing at this path. `/openapi.json` lists the paths there are.
     NoSuchPath(Problem) = 404,
     /// This path does not take that method. `Allow` lists those it takes.
@@ -34,4 +58,12 @@ pub(crate) enum Unrouted {
 pub(crate) enum Options {
     /// `Allow` lists the methods that this path takes.
     Methods(Allow) = 204,
+}
+
+/// What OPTIONS answers where PATCH is taken.
+#[derive(Debug, contract::Responses)]
+#[repr(u16)]
+pub(crate) enum PatchOptions {
+    /// `Allow` lists the methods that this path takes, and `Accept-Patch` the patches.
+    Methods(Allow, AcceptPatch) = 204,
 }

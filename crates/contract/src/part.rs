@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -104,8 +104,55 @@ impl<T: Serialize + JsonSchema> Part for Json<T> {
     }
 }
 
-/// Gives a response its body and says of what type it is.
+/// `Cache-Control`: what caches may do with the answer (RFC 9111 §5.2.2). Without it they may guess how
+/// long an answer stays true (RFC 9111 §4.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheControl {
+    /// It may be kept, and is to be validated before each use.
+    NoCache,
+    /// It may not be kept.
+    NoStore,
+}
+
+impl Header for CacheControl {
+    const NAME: HeaderName = CACHE_CONTROL;
+    const DESCRIPTION: &'static str =
+        "What caches may do with the answer: validate it before each use, or not keep it at all.";
+
+    fn schema() -> Value {
+        serde_json::json!({ "type": "string", "enum": ["no-cache", "no-store"] })
+    }
+
+    fn value(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::NoCache => "no-cache",
+            Self::NoStore => "no-store",
+        })
+    }
+}
+
+/// `X-Content-Type-Options`: every body carries it, so that no browser takes JSON for a page.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NoSniff;
+
+impl Header for NoSniff {
+    const NAME: HeaderName = X_CONTENT_TYPE_OPTIONS;
+    const DESCRIPTION: &'static str = "The body is what `Content-Type` says, and nothing else.";
+
+    fn schema() -> Value {
+        serde_json::json!({ "type": "string", "const": "nosniff" })
+    }
+
+    fn value(self) -> HeaderValue {
+        HeaderValue::from_static("nosniff")
+    }
+}
+
+/// Gives a response its body, says of what type it is, and that this is not to be guessed
+/// (`X-Content-Type-Options`). [`Answer::body`] documents both.
 pub fn write_body(response: &mut Response, media_type: HeaderValue, body: Body) {
-    response.headers_mut().insert(CONTENT_TYPE, media_type);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, media_type);
+    headers.insert(NoSniff::NAME, NoSniff.value());
     *response.body_mut() = body;
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use http::HeaderValue;
+use http::header::CACHE_CONTROL;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::answers::{Answer, pascal_case};
-use crate::part::{Part, write_body};
+use crate::part::{CacheControl, Header, Part, write_body};
 use crate::schemas::{self, Schemas};
 use crate::variant::Variant;
 
@@ -22,6 +23,9 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 pub const TYPE_PREFIX: &str = "/problems#";
 
 /// The body of an error. `type`, `title` and `status` come from the variant that holds it.
+///
+/// Caches are told to validate it before each use (`Cache-Control: no-cache`), unless the variant holds
+/// a [`CacheControl`] that says otherwise.
 #[derive(Clone, Debug, Default)]
 pub struct Problem {
     detail: Cow<'static, str>,
@@ -165,6 +169,7 @@ impl Part for Problem {
 
     fn describe(answer: &mut Answer, _: &mut Schemas, variant: &'static Variant, required: bool) {
         answer.body(PROBLEM_JSON, schemas::reference(&schema_name(variant.status)), required);
+        answer.header::<CacheControl>(required);
         answer.problem(variant);
     }
 
@@ -173,6 +178,11 @@ impl Part for Problem {
         let body = serde_json::to_vec(&document(variant, detail, &self.places))
             .expect("strings and numbers only");
         write_body(response, HeaderValue::from_static(PROBLEM_JSON), body.into());
+        // An error may be over at any time: a cache that guessed would keep a 404.
+        response
+            .headers_mut()
+            .entry(CACHE_CONTROL)
+            .or_insert_with(|| CacheControl::NoCache.value());
         if let Some(fault) = self.fault {
             response.extensions_mut().insert(fault);
         }

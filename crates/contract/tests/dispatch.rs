@@ -9,9 +9,10 @@ use axum::body::{Body, to_bytes};
 use contract::extract::{BodyLimit, FromRef, IfMatch, Media, Path, PathParameter, Payload, State};
 use contract::guard::{CatchPanic, HeadLimit, TimeLimit};
 use contract::{
-    Api, ContractError, Dispatch, Doc, Document, Fault, Info, Json, Problem, Responses, Schemas,
+    Api, ContractError, Dispatch, Doc, Document, Fault, HeadFault, Info, Json, Problem, Responses,
+    Schemas,
 };
-use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderName};
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST, HeaderName};
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -105,7 +106,7 @@ fn service() -> (Dispatch, Document) {
 }
 
 fn request(path: &str, media_type: &str, body: impl Into<Body>) -> Request<Body> {
-    Request::put(path).header(CONTENT_TYPE, media_type).body(body.into()).unwrap()
+    Request::put(path).header(HOST, "h").header(CONTENT_TYPE, media_type).body(body.into()).unwrap()
 }
 
 async fn answer(request: Request<Body>) -> Response<Body> {
@@ -176,18 +177,59 @@ async fn a_body_that_stalls_is_timed_out() {
 #[tokio::test]
 async fn nothing_but_the_contract_answers() {
     assert_eq!(problem(request("/nothing", "text/plain", "x")).await.0, 404);
-    let delete = Request::delete("/numbers/1").body(Body::empty()).unwrap();
+    let delete = Request::delete("/numbers/1").header(HOST, "h").body(Body::empty()).unwrap();
     let response = answer(delete).await;
     assert_eq!(
         (response.status().as_u16(), &response.headers()[ALLOW]),
         (405, &"OPTIONS, PUT".parse().unwrap())
     );
-    let options = Request::options("/numbers/1").body(Body::empty()).unwrap();
-    let response = answer(options).await;
-    assert_eq!(
-        (response.status().as_u16(), &response.headers()[ALLOW]),
-        (204, &"OPTIONS, PUT".parse().unwrap())
-    );
+    for target in ["/numbers/1", "*"] {
+        let options = Request::options(target).header(HOST, "h").body(Body::empty()).unwrap();
+        let response = answer(options).await;
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()[ALLOW]),
+            (204, &"OPTIONS, PUT".parse().unwrap())
+        );
+    }
+    let query = Request::options("/numbers/1?a=1").header(HOST, "h").body(Body::empty()).unwrap();
+    assert_eq!(problem(query).await.0, 400);
+}
+
+/// RFC 9112 §3.2: whatever else is wrong with a request.
+#[tokio::test]
+async fn a_request_names_its_host_also_where_no_operation_is() {
+    for (method, target) in
+        [("GET", "/nothing"), ("DELETE", "/numbers/1"), ("OPTIONS", "/numbers/1"), ("OPTIONS", "*")]
+    {
+        for hosts in [&[][..], &["a", "a"], &["h:port"]] {
+            let request = Request::builder().method(method).uri(target);
+            let request = hosts.iter().fold(request, |request, host| request.header(HOST, *host));
+            let problem = problem(request.body(Body::empty()).unwrap()).await;
+            let expected = (400, "/problems#malformed-header".to_owned());
+            assert_eq!(problem, expected, "{method} {target} {hosts:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_was_refused_in_front_is_answered_in_its_place() {
+    for (fault, status) in [
+        (HeadFault::Malformed("it is none".into()), 400),
+        (HeadFault::Slow, 408),
+        (HeadFault::TargetTooLong, 414),
+        (HeadFault::TooLarge, 431),
+    ] {
+        let mut stand_in = request("/numbers/1", "text/plain", "x");
+        stand_in.extensions_mut().insert(fault);
+        assert_eq!(problem(stand_in).await.0, status);
+    }
+}
+
+#[tokio::test]
+async fn a_part_is_not_taken_for_the_whole() {
+    let mut part = request("/numbers/1", "text/plain", "x");
+    part.headers_mut().insert("content-range", "bytes 0-0/2".parse().unwrap());
+    assert_eq!(problem(part).await, (400, "/problems#partial-content".to_owned()));
 }
 
 #[test]
@@ -208,7 +250,7 @@ fn the_document_lists_handlers_extractors_and_guards() {
         .unwrap()
         .keys()
         .collect();
-    assert_eq!(slugs, ["incomplete-body", "malformed-path", "malformed-header"]);
+    assert_eq!(slugs, ["incomplete-body", "partial-content", "malformed-path", "malformed-header"]);
 }
 
 #[derive(Debug, Responses)]

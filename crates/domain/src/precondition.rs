@@ -39,6 +39,12 @@ impl Precondition {
         self.if_match.is_none() && self.if_none_match.is_none()
     }
 
+    /// Tells whether all conditional fields hold for the item's current state.
+    #[must_use]
+    pub fn holds(&self, current: Option<&Item>) -> bool {
+        self.if_match_holds(current) && self.if_none_match_holds(current)
+    }
+
     /// Tells whether `If-Match` holds for the item's current state.
     #[must_use]
     pub fn if_match_holds(&self, current: Option<&Item>) -> bool {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use http::{Request, Response};
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,6 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::alarm::Alarm;
 use crate::executor::OnThisThread;
+use crate::head_answer::HeadAnswer;
+use crate::request_body::{RequestBody, TakeRest};
 
 /// Most requests at a time on one HTTP/2 connection: what RFC 9113 §6.5.2 recommends at least.
 const STREAMS_MAX: u32 = 100;
@@ -54,28 +56,37 @@ impl Http {
         Self { http1, http2 }
     }
 
-    /// Serves HTTP/1.1 and HTTP/1.0 until the connection ends.
+    /// Serves HTTP/1.1 and HTTP/1.0 until the connection ends. An answer that is given before the body
+    /// of its request was read closes the connection in stages, or does not close it; for that
+    /// `stream` is to be [`Checked`](crate::framing::Checked).
     pub fn serve_http1<T, S, B>(&self, stream: T, service: S, watcher: Watcher) -> Served
     where
         T: AsyncRead + AsyncWrite + Unpin + 'static,
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + 'static,
+        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + 'static,
         B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
     {
         // Each connection has an alarm of its own.
         let mut http1 = self.http1.clone();
+        let service = TakeRest::of_connection(service);
         let connection =
             http1.timer(Alarm::default()).serve_connection(TokioIo::new(stream), service);
         Box::pin(watcher.watch(connection).map(ended))
     }
 
-    /// Serves HTTP/2 until the connection ends.
+    /// Serves HTTP/2 until the connection ends. No answer to HEAD has a body, and a client
+    /// that is answered before it has sent its whole body may send on for a while.
     pub fn serve_http2<T, S, B>(&self, stream: T, service: S, watcher: Watcher) -> Served
     where
         T: AsyncRead + AsyncWrite + Unpin + 'static,
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: 'static>
-            + 'static,
+        S: Service<
+                Request<RequestBody>,
+                Response = Response<B>,
+                Error = Infallible,
+                Future: 'static,
+            > + 'static,
         B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
     {
+        let service = HeadAnswer(TakeRest::of_streams(service));
         let connection = self.http2.serve_connection(TokioIo::new(stream), service);
         Box::pin(watcher.watch(connection).map(ended))
     }

@@ -14,12 +14,18 @@
 //! - [`notify`] tells systemd when it is ready.
 //! - [`Connection::protocol`] tells what a client speaks, and [`Http`] serves that by hyper; [`Alarm`]
 //!   is a timer for a connection's many deadlines.
+//! - [`framing`] checks HTTP/1.1 before hyper parses it, and closes connections in stages.
+//! - [`RequestBody`] is the body of a request. What a service leaves of it unread does not lose the
+//!   next request.
 
 mod accept;
 mod alarm;
 mod executor;
 mod farewell;
+pub mod framing;
+pub mod gather;
 mod handed;
+mod head_answer;
 mod http;
 mod listen;
 pub mod logs;
@@ -27,6 +33,7 @@ pub mod notify;
 mod phase;
 mod protocol;
 mod queue;
+mod request_body;
 pub mod settings;
 mod signals;
 mod tick;
@@ -40,5 +47,6 @@ pub use http::{Http, Served};
 pub use listen::Sockets;
 pub use phase::Phase;
 pub use protocol::Protocol;
+pub use request_body::RequestBody;
 pub use signals::Signals;
 pub use workers::{Limits, Workers, worker_count};

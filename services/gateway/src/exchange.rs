@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use http::HeaderValue;
 use http::request::Parts;
-use hyper::body::Incoming;
+use serve::RequestBody;
 
 use crate::access::Principal;
 use crate::edge::{Fault, Interims, Refusals};
@@ -18,7 +18,7 @@ use crate::edge::{Fault, Interims, Refusals};
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) head: Parts,
-    pub(crate) body: Incoming,
+    pub(crate) body: RequestBody,
     pub(crate) peer: Rc<Peer>,
     /// The name of the request, once it has one.
     pub(crate) request_id: Option<HeaderValue>,

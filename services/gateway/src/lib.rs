@@ -16,7 +16,6 @@ mod discover;
 mod document;
 mod edge;
 mod exchange;
-mod gather;
 mod hash_key;
 mod headers;
 mod hex;

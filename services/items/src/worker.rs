@@ -5,16 +5,22 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::Body;
-use contract::Response;
+use contract::{HeadFault, Response};
 use http::Request;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body as _;
 use hyper::service::service_fn;
-use serve::{Acceptor, Connection, Farewell, Http, Protocol};
+use serve::framing::{Checked, Fault};
+use serve::{Acceptor, Connection, Farewell, Http, Protocol, RequestBody};
 use tower::Service;
 
-/// Bytes of a request's head that the parser holds. Larger heads it answers 431 itself, without a
-/// body; those up to here are answered by the contract.
+/// Most bytes of a request's head, from the request line to the empty line. The limits that are
+/// answered with the field's name (`--headers-max`, `--target-max`) are below it; this one bounds what
+/// is held before they can be looked at.
 const HEAD_BYTES_MAX: usize = 256 << 10;
+
+/// Bytes of a head that hyper holds. It is more than the framing lets pass, so that hyper never answers
+/// a head by itself.
+const PARSER_BYTES_MAX: usize = 2 * HEAD_BYTES_MAX;
 
 /// Serves until the worker is told to stop and its connections have ended. Returns how many had to
 /// be cut.
@@ -24,20 +30,35 @@ where
     S::Future: 'static,
 {
     let service = Farewell::new(service, acceptor.leaving());
-    let http = Http::new(idle_time_max, HEAD_BYTES_MAX);
+    let http = Http::new(idle_time_max, PARSER_BYTES_MAX);
+    // hyper's time runs from the end of the last request. This one runs from the first byte of a head,
+    // and is the shorter one, so that a client that is too slow is told so.
+    let head_time_max = idle_time_max / 2;
     let serve = |mut connection: Connection| {
         let http = http.clone();
         // hyper calls through a shared reference, from one task.
         let service = RefCell::new(service.clone());
-        let service = service_fn(move |request: Request<Incoming>| {
-            service.borrow_mut().call(request.map(body))
-        });
+        let call = move |request| service.borrow_mut().call(request);
         async move {
             let Some(protocol) = connection.protocol().await else { return };
             let Connection { stream, watcher, .. } = connection;
             match protocol {
-                Protocol::Http1 => http.serve_http1(stream, service, watcher).await,
-                Protocol::Http2 => http.serve_http2(stream, service, watcher).await,
+                Protocol::Http1 => {
+                    let (stream, refusals) = Checked::new(stream, head_time_max, HEAD_BYTES_MAX);
+                    let service = service_fn(move |request: Request<RequestBody>| {
+                        let mut request = request.map(body);
+                        if let Some(fault) = refusals.next() {
+                            request.extensions_mut().insert(head_fault(fault));
+                        }
+                        call(request)
+                    });
+                    http.serve_http1(stream, service, watcher).await;
+                }
+                Protocol::Http2 => {
+                    let service =
+                        service_fn(move |request: Request<RequestBody>| call(request.map(body)));
+                    http.serve_http2(stream, service, watcher).await;
+                }
             }
         }
     };
@@ -45,6 +66,16 @@ where
 }
 
 /// Most requests have no body; for them none is allocated.
-fn body(incoming: Incoming) -> Body {
-    if incoming.is_end_stream() { Body::empty() } else { Body::new(incoming) }
+fn body(body: RequestBody) -> Body {
+    if body.is_end_stream() { Body::empty() } else { Body::new(body) }
+}
+
+/// Says why a head was refused, as the contract answers it.
+fn head_fault(fault: Fault) -> HeadFault {
+    match fault {
+        Fault::Slow => HeadFault::Slow,
+        Fault::LongLine => HeadFault::TargetTooLong,
+        Fault::TooLarge => HeadFault::TooLarge,
+        fault => HeadFault::Malformed(fault.to_string().into()),
+    }
 }

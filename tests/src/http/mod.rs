@@ -2,8 +2,10 @@
 
 mod answer;
 mod connection;
+mod frames;
 mod request;
 
 pub use self::answer::Answer;
 pub use self::connection::Connection;
+pub use self::frames::{FramedAnswer, Http2};
 pub use self::request::Request;

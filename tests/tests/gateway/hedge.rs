@@ -72,7 +72,7 @@ async fn a_second_replica_answers_when_the_first_takes_long() {
 async fn what_loses_loses_its_connection() {
     let stalls = Arc::new(AtomicBool::new(false));
     let upstreams = [switched(&stalls).await, switched(&stalls).await];
-    let start = hedging(&[&upstreams[0], &upstreams[1]]).setting("--request-time-max", "2s");
+    let start = hedging(&[&upstreams[0], &upstreams[1]]).setting("--request-time-max", "3s");
     let gateway = start.spawn().await;
     let both = || upstreams.iter().map(|upstream| upstream.received().len()).sum::<usize>();
     stalls.store(true, Ordering::SeqCst);
@@ -83,7 +83,7 @@ async fn what_loses_loses_its_connection() {
     })
     .await;
     assert!(upstreams.iter().all(|upstream| upstream.received().len() == 1), "one each");
-    // When the time is over, it is over for both.
+    // The end of the request takes both with it.
     waiting.read().await.expect_problem(504, "replica-timeout");
     eventually("nothing to be under way", Duration::from_secs(10), async || {
         let flying = gateway.replicas().await;

@@ -87,7 +87,7 @@ async fn all_requests_for_an_item_go_to_one_replica() {
 async fn nobody_gets_more_than_its_cap_and_the_excess_is_told_at_once() {
     let upstream = Upstream::start(|_, _| Reaction::Stall).await;
     let start = in_front_of(std::slice::from_ref(&upstream));
-    let start = start.setting("--replica-requests-max", "3").setting("--request-time-max", "4s");
+    let start = start.setting("--replica-requests-max", "3").setting("--request-time-max", "5s");
     let gateway = start.spawn().await;
     let mut held = Vec::new();
     for at in 1..=3 {

@@ -44,6 +44,9 @@ pub(crate) fn causes(operation: &Operation, status: u16, number: &mut usize) -> 
     match operation.subject() {
         _ if operation.method == "OPTIONS" && status == 204 => vec![sent(item.request())],
         Subject::Readiness | Subject::Service if status == 200 => vec![sent(item.request())],
+        Subject::Service if status == 304 => {
+            vec![sent(item.request().header("If-None-Match", "*"))]
+        }
         Subject::Collection => item.of_collection(status),
         Subject::Item => item.of_item(status),
         _ => Vec::new(),
@@ -58,11 +61,15 @@ impl Item<'_> {
     /// Answers that have the same cause everywhere: limits, and the store.
     fn of_limits(&self, status: u16) -> Vec<Cause> {
         let takes_body = self.operation.takes_body();
+        let is_options = self.operation.method == "OPTIONS";
         match status {
-            400 if self.operation.subject() == Subject::Readiness
+            400 if is_options
+                || self.operation.subject() == Subject::Readiness
                 || self.operation.subject() == Subject::Service =>
             {
-                vec![self.without_host()]
+                let target = format!("{}?x=1", self.target);
+                let asking = Request::new(&self.operation.method, target);
+                vec![self.without_host(), sent(asking)]
             }
             408 if takes_body => vec![self.raw("Content-Length: 9\r\n\r\n{", false)],
             413 if takes_body => {
@@ -116,6 +123,8 @@ impl Item<'_> {
             ("POST", 400) => vec![
                 sent(self.with_body("{")),
                 sent(self.with_body("{}").header("If-Match", "x")),
+                sent(self.with_body("{}").header("Content-Range", "bytes 0-1/2")),
+                sent(Request::post(format!("{}?x=1", self.target), "{}")),
                 self.raw("Content-Length: 9\r\n\r\n{", true),
             ],
             ("POST", 412) => vec![sent(self.with_body("{}").header("If-Match", "\"x\""))],
@@ -141,8 +150,12 @@ impl Item<'_> {
                 let malformed = Item { operation: self.operation, target };
                 let mut causes =
                     vec![sent(malformed.request()), sent(self.request().header("If-Match", "x"))];
+                let target = format!("{}?x=1", self.target);
+                causes.push(sent(Item { operation: self.operation, target }.request()));
                 if self.operation.takes_body() {
                     causes.push(sent(self.with_body("{")));
+                    let part = self.with_body("{}").header("Content-Range", "bytes 0-1/2");
+                    causes.push(sent(part));
                     causes.push(self.raw("Content-Length: 9\r\n\r\n{", true));
                 }
                 causes

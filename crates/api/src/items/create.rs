@@ -1,12 +1,12 @@
 //! `POST /{collection}`: an item with an id that the server makes.
 
 use contract::Responses;
-use contract::extract::{Payload, Prefer, PreferenceApplied, Return, State};
+use contract::extract::{NoQuery, Payload, Prefer, PreferenceApplied, Return, State};
 use domain::{Change, ItemId, Outcome, Refusal, Write};
 use uuid::Uuid;
 
 use super::body::ItemBody;
-use super::failure::{ConditionFailed, InvalidBody, ItemStoreFailure};
+use super::failure::{ConditionFailed, InvalidBody, ItemStoreFailure, StoreFailure};
 use super::idempotency::{KeyReused, Keyed, Replayed};
 use super::params::Conditions;
 use super::parts::{Did, Location, Representation, Tag};
@@ -27,6 +27,7 @@ pub(crate) enum CreateFailure {
     Body(InvalidBody),
     Condition(ConditionFailed),
     Key(KeyReused),
+    Recall(StoreFailure),
     Store(ItemStoreFailure),
 }
 
@@ -42,17 +43,26 @@ pub(crate) enum CreateFailure {
 pub(crate) async fn create_item(
     State(shelf): State<Shelf>,
     payload: Payload<ItemBody>,
+    NoQuery: NoQuery,
     Conditions(precondition): Conditions,
     keyed: Keyed,
     prefer: Prefer,
 ) -> Result<CreateItem, CreateFailure> {
-    let item = shelf.read(&payload.bytes)?;
     let id = ItemId::new(&Uuid::now_v7().to_string()).expect("a UUID is a legal id");
     let idempotency = keyed.creation(&shelf, &payload.bytes);
     let remember_when = keyed.remember_when();
-    let write = Write::new(shelf.key(id.clone()), Change::Put(item));
-    let write = Write { precondition, idempotency, remember_when, ..write };
-    match shelf.apply::<ItemStoreFailure>(write).await? {
+    let verdict = match shelf.read(&payload.bytes) {
+        Ok(item) => {
+            let write = Write::new(shelf.key(id.clone()), Change::Put(item));
+            let write = Write { precondition, idempotency, remember_when, ..write };
+            shelf.apply::<ItemStoreFailure>(write).await?
+        }
+        Err(refused) => {
+            let refused = CreateFailure::from(refused);
+            shelf.replay_or(idempotency.as_ref(), refused).await?
+        }
+    };
+    match verdict {
         Ok(applied) => {
             let path = shelf.path(applied.replayed.as_ref().unwrap_or(&id));
             Ok(CreateItem::new(keyed.told(applied), path, prefer))

@@ -1,10 +1,12 @@
 //! `DELETE /{collection}/{id}`.
 
 use contract::Responses;
-use contract::extract::{Path, State};
+use contract::extract::{NoQuery, Path, State};
 use domain::{Change, Refusal, Write};
 
-use super::failure::{ConditionFailed, Missing, PreconditionMissing, WriteStoreFailure};
+use super::failure::{
+    ConditionFailed, Missing, PreconditionMissing, StoreFailure, WriteStoreFailure,
+};
 use super::idempotency::{KeyReused, Keyed, Replayed};
 use super::params::{Conditions, Id};
 use super::parts::Did;
@@ -26,6 +28,7 @@ pub(crate) enum DeleteFailure {
     Missing(Missing),
     Condition(ConditionFailed),
     Key(KeyReused),
+    Recall(StoreFailure),
     Store(WriteStoreFailure),
 }
 
@@ -36,16 +39,25 @@ pub(crate) enum DeleteFailure {
 pub(crate) async fn delete_item(
     State(shelf): State<Shelf>,
     Path(Id(id)): Path<Id>,
+    NoQuery: NoQuery,
     Conditions(precondition): Conditions,
     keyed: Keyed,
 ) -> Result<DeleteItem, DeleteFailure> {
-    shelf.demand(&precondition)?;
     let key = shelf.key(id);
     let idempotency = keyed.item(&shelf, &key, b"");
     let remember_when = keyed.remember_when();
-    let write =
-        Write { precondition, idempotency, remember_when, ..Write::new(key, Change::Delete) };
-    match shelf.apply::<WriteStoreFailure>(write).await? {
+    let verdict = match shelf.demand(&precondition) {
+        Ok(()) => {
+            let write = Write::new(key, Change::Delete);
+            let write = Write { precondition, idempotency, remember_when, ..write };
+            shelf.apply::<WriteStoreFailure>(write).await?
+        }
+        Err(refused) => {
+            let refused = DeleteFailure::from(refused);
+            shelf.replay_or(idempotency.as_ref(), refused).await?
+        }
+    };
+    match verdict {
         Ok(applied) => {
             let applied = keyed.told(applied);
             let replayed = applied.replayed.map(|_| Replayed);

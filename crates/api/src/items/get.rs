@@ -1,7 +1,7 @@
 //! `GET` and `HEAD /{collection}/{id}`.
 
-use contract::Responses;
-use contract::extract::{Path, State};
+use contract::extract::{NoQuery, Path, State};
+use contract::{CacheControl, Responses};
 
 use super::failure::{ConditionFailed, Missing, StoreFailure};
 use super::params::{Conditions, Id};
@@ -13,9 +13,9 @@ use crate::shelf::Shelf;
 #[repr(u16)]
 pub(crate) enum GetItem {
     /// The item.
-    Found(Representation, Tag) = 200,
+    Found(Representation, Tag, CacheControl) = 200,
     /// The item still has one of the tags in `If-None-Match`.
-    NotModified(Tag) = 304,
+    NotModified(Tag, CacheControl) = 304,
 }
 
 /// What a get answers when it fails.
@@ -31,6 +31,7 @@ pub(crate) enum GetFailure {
 pub(crate) async fn get_item(
     State(shelf): State<Shelf>,
     Path(Id(id)): Path<Id>,
+    NoQuery: NoQuery,
     Conditions(precondition): Conditions,
 ) -> Result<GetItem, GetFailure> {
     let item = shelf.get(&shelf.key(id)).await?.ok_or_else(Missing::item)?;
@@ -40,7 +41,8 @@ pub(crate) async fn get_item(
         return Err(ConditionFailed::new(Some(etag)).into());
     }
     if !precondition.if_none_match_holds(Some(&item)) {
-        return Ok(GetItem::NotModified(Tag(etag)));
+        return Ok(GetItem::NotModified(Tag(etag), CacheControl::NoCache));
     }
-    Ok(GetItem::Found(Representation(item.representation().clone()), Tag(etag)))
+    let body = Representation(item.representation().clone());
+    Ok(GetItem::Found(body, Tag(etag), CacheControl::NoCache))
 }

@@ -1,7 +1,7 @@
 //! `GET /{collection}`: a page of items.
 
-use contract::Responses;
 use contract::extract::{Query, State};
+use contract::{CacheControl, Responses};
 use domain::{CollectionName, Cursor, Page, PageQuery, PageStart};
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ use crate::shelf::Shelf;
 pub(crate) enum ListItems {
     /// A page of items in ascending byte order of their ids. `next` is the path of the next page,
     /// or null after the last.
-    Listed(PageText, Option<NextLink>) = 200,
+    Listed(PageText, Option<NextLink>, CacheControl) = 200,
 }
 
 /// Returns the items that follow a cursor.
@@ -36,7 +36,8 @@ pub(crate) async fn list_items(
         ListFailure::new(error, &start, |cursor| page_path(collection, limit, &cursor))
     })?;
     let next = page.next().map(|cursor| page_path(collection, limit, &cursor));
-    Ok(ListItems::Listed(PageText(page_text(&page, next.as_deref())), next.map(NextLink)))
+    let text = PageText(page_text(&page, next.as_deref()));
+    Ok(ListItems::Listed(text, next.map(NextLink), CacheControl::NoCache))
 }
 
 fn page_path(collection: &CollectionName, limit: PageLimit, after: &Cursor) -> String {

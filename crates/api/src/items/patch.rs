@@ -1,6 +1,6 @@
 //! `PATCH /{collection}/{id}`.
 
-use contract::extract::{Path, Payload, Prefer, PreferenceApplied, Return, State};
+use contract::extract::{NoQuery, Path, Payload, Prefer, PreferenceApplied, Return, State};
 use contract::guard::RetryAfter;
 use contract::{Place, Problem, Responses};
 use domain::{Change, Item, Outcome, Patch, PatchFailed, PatchFailedKind, Refusal, Write, json};
@@ -67,12 +67,17 @@ pub(crate) enum Contended {
 /// that one; otherwise it is computed anew. So no concurrent write is lost. Patches of one item go
 /// one after the other, so that none of them is outrun for ever.
 ///
+/// The order of the checks: the patch itself (400), a repetition under its key, the demand for a
+/// precondition (428), the item (404), the precondition (412), and what the patch makes of the item (409,
+/// 422).
+///
 /// # Cancel safety
 /// As [`put_item`](super::put_item).
 pub(crate) async fn patch_item(
     State(shelf): State<Shelf>,
     payload: Payload<PatchBody>,
     Path(Id(id)): Path<Id>,
+    NoQuery: NoQuery,
     Conditions(precondition): Conditions,
     keyed: Keyed,
     prefer: Prefer,
@@ -95,9 +100,18 @@ pub(crate) async fn patch_item(
         {
             return settled(&keyed, replayed, path, prefer);
         }
-        let current = current.ok_or_else(Missing::item)?;
-        let item = patched(&shelf, &patch, &current)?;
         shelf.demand(&precondition)?;
+        let current = current.ok_or_else(Missing::item)?;
+        let item = match patched(&shelf, &patch, &current) {
+            Ok(item) => item,
+            // Applying the patch is part of what the preconditions stand before (RFC 9110 §13.2.1).
+            // Where it can be applied, the store judges them together with the result, which the item
+            // may have already.
+            Err(_) if !precondition.holds(Some(&current)) => {
+                return Err(ConditionFailed::new(Some(current.etag())).into());
+            }
+            Err(refused) => return Err(refused),
+        };
         let change = Change::Replace { basis: current.etag(), item };
         let precondition = precondition.clone();
         let remember_when = keyed.remember_when();

@@ -1,11 +1,13 @@
 //! `PUT /{collection}/{id}`: the upsert.
 
 use contract::Responses;
-use contract::extract::{Path, Payload, Prefer, PreferenceApplied, Return, State};
-use domain::{Change, Outcome, Refusal, Write};
+use contract::extract::{NoQuery, Path, Payload, Prefer, PreferenceApplied, Return, State};
+use domain::{Change, Item, Outcome, Precondition, Refusal, Write};
 
 use super::body::ItemBody;
-use super::failure::{ConditionFailed, InvalidBody, ItemStoreFailure, PreconditionMissing};
+use super::failure::{
+    ConditionFailed, InvalidBody, ItemStoreFailure, PreconditionMissing, StoreFailure,
+};
 use super::idempotency::{KeyReused, Keyed, Replayed};
 use super::params::{Conditions, Id};
 use super::parts::{ContentLocation, Did, Location, Representation, Tag};
@@ -32,6 +34,7 @@ pub(crate) enum PutFailure {
     Missing(PreconditionMissing),
     Condition(ConditionFailed),
     Key(KeyReused),
+    Recall(StoreFailure),
     Store(ItemStoreFailure),
 }
 
@@ -43,24 +46,36 @@ pub(crate) async fn put_item(
     State(shelf): State<Shelf>,
     payload: Payload<ItemBody>,
     Path(Id(id)): Path<Id>,
+    NoQuery: NoQuery,
     Conditions(precondition): Conditions,
     keyed: Keyed,
     prefer: Prefer,
 ) -> Result<PutItem, PutFailure> {
-    let item = shelf.read(&payload.bytes)?;
-    shelf.demand(&precondition)?;
     let path = shelf.path(&id);
     let key = shelf.key(id);
     let idempotency = keyed.item(&shelf, &key, &payload.bytes);
     let remember_when = keyed.remember_when();
-    let write =
-        Write { precondition, idempotency, remember_when, ..Write::new(key, Change::Put(item)) };
-    match shelf.apply::<ItemStoreFailure>(write).await? {
+    let verdict = match admitted(&shelf, &payload.bytes, &precondition) {
+        Ok(item) => {
+            let write = Write::new(key, Change::Put(item));
+            let write = Write { precondition, idempotency, remember_when, ..write };
+            shelf.apply::<ItemStoreFailure>(write).await?
+        }
+        Err(refused) => shelf.replay_or(idempotency.as_ref(), refused).await?,
+    };
+    match verdict {
         Ok(applied) => Ok(PutItem::new(keyed.told(applied), path, prefer)),
         Err(Refusal::KeyReused) => Err(KeyReused::new().into()),
         Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),
         Err(Refusal::NotFound | Refusal::Moved) => unreachable!("a put needs no item to be there"),
     }
+}
+
+/// Checks all that does not depend on the item that is there.
+fn admitted(shelf: &Shelf, body: &[u8], precondition: &Precondition) -> Result<Item, PutFailure> {
+    let item = shelf.read(body)?;
+    shelf.demand(precondition)?;
+    Ok(item)
 }
 
 impl PutItem {

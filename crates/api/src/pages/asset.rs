@@ -5,9 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use contract::{Answer, Part, Problem, Response, Responses, Schemas, Variant, write_body};
 use http::HeaderValue;
-use http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY};
 use serde_json::json;
 
 /// What the browser may do on a page: load from this server only, and talk to it only. The styles
@@ -79,7 +77,6 @@ impl Part for Asset {
         write_body(response, media_type, self.bytes.into());
         let headers = response.headers_mut();
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         // The next version of the binary has other files under the same names.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         if self.gzip {

@@ -4,6 +4,7 @@
 //! answer: **the order of the arguments is the order of the checks.**
 
 mod conditional;
+mod grammar;
 mod idempotency;
 mod path;
 mod payload;
@@ -17,9 +18,12 @@ pub use axum::extract::FromRef;
 pub use conditional::{EntityTag, EntityTags, IfMatch, IfNoneMatch, InvalidHeader};
 pub use idempotency::{IDEMPOTENCY_KEY_CHARACTERS_MAX, IdempotencyKey};
 pub use path::{InvalidPath, Path, PathParameter};
-pub use payload::{BodyLimit, Media, Payload, PayloadRejection};
+pub use payload::{
+    AcceptEncoding, Accepted, BodyLimit, InvalidPayload, Media, PartialContent, Payload,
+    PayloadRejection,
+};
 pub use prefer::{Prefer, PreferenceApplied, Return};
-pub use query::{InvalidQuery, Query};
+pub use query::{InvalidQuery, NoQuery, Query};
 pub use state::State;
 
 use crate::answers::Responses;

@@ -8,18 +8,27 @@ use axum::body::Body;
 use axum::extract::FromRef;
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue,
+};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use serde_json::{Map, Value, json};
 
 use super::Extract;
+use super::grammar::{split_unquoted, word};
 use crate::deadline::within;
 use crate::inbound::Inbound;
 use crate::operation::OperationDoc;
 use crate::part::Header;
 use crate::problem::{Place, Problem};
 use crate::schemas::Schemas;
+
+/// The field to blame for a body that is encoded.
+const ENCODING: &str = "Content-Encoding";
+
+/// What clients call UTF-8: its registered name, and the one that is often taken for it.
+const UTF8: [&str; 2] = ["utf-8", "utf8"];
 
 /// Which bodies an operation takes.
 pub trait Media: Send + Sync + 'static {
@@ -57,8 +66,18 @@ pub struct Payload<M> {
 
 /// What [`Payload`] answers when it rejects a request.
 #[derive(Debug, contract::Responses)]
-#[repr(u16)]
+#[responses(union)]
 pub enum PayloadRejection<M: Media> {
+    /// The body is not what the operation takes, or did not arrive.
+    Invalid(InvalidPayload<M>),
+    /// The body is a part.
+    Partial(PartialContent),
+}
+
+/// A body that is not what the operation takes, or did not arrive.
+#[derive(Debug, contract::Responses)]
+#[repr(u16)]
+pub enum InvalidPayload<M: Media> {
     /// The body ended before it was complete. Send it again.
     IncompleteBody(Problem) = 400,
     /// The body took too long to arrive. Send it again.
@@ -66,7 +85,34 @@ pub enum PayloadRejection<M: Media> {
     /// The body is larger than the service takes.
     ContentTooLarge(Problem) = 413,
     /// The body is not declared as a media type that the operation takes, or it is encoded.
-    UnsupportedMediaType(Problem, Accepted<M>) = 415,
+    UnsupportedMediaType(Problem, Accepted<M>, Option<AcceptEncoding>) = 415,
+}
+
+/// A body that is a part of something.
+#[derive(Debug, contract::Responses)]
+#[repr(u16)]
+pub enum PartialContent {
+    /// The request has a `Content-Range`, which says that its body is a part of something. Send the
+    /// whole, without that field.
+    PartialContent(Problem) = 400,
+}
+
+/// `Accept-Encoding`: the content codings that the operation takes (RFC 9110 §12.5.3).
+#[derive(Clone, Copy, Debug)]
+pub struct AcceptEncoding;
+
+impl Header for AcceptEncoding {
+    const NAME: HeaderName = ACCEPT_ENCODING;
+    const DESCRIPTION: &'static str =
+        "The content codings that the operation takes, if the body has another one.";
+
+    fn schema() -> Value {
+        json!({ "type": "string", "const": "identity" })
+    }
+
+    fn value(self) -> HeaderValue {
+        HeaderValue::from_static("identity")
+    }
 }
 
 /// The field that tells a client which media types it can send.
@@ -95,16 +141,23 @@ where
         let limit = BodyLimit::from_ref(state);
         let body = inbound.take_body();
         if body.size_hint().lower() > limit.bytes_max as u64 {
-            return Err(too_large(limit.bytes_max));
+            return Err(too_large(limit.bytes_max).into());
         }
         let media_type = declared(inbound.headers(), M::TYPES).map_err(|(header, detail)| {
             let taken = M::TYPES.join("` or `");
             let problem = Problem::new(format!("{detail}; this operation takes `{taken}`."));
-            PayloadRejection::UnsupportedMediaType(
+            let encoding = (header == ENCODING).then_some(AcceptEncoding);
+            InvalidPayload::UnsupportedMediaType(
                 problem.at(Place::header(header, detail)),
                 Accepted(PhantomData),
+                encoding,
             )
         })?;
+        // What ignored it would take a part for the whole (RFC 9110 §14.5).
+        if inbound.headers().contains_key(CONTENT_RANGE) {
+            let place = Place::header("Content-Range", "this operation takes no parts");
+            return Err(PartialContent::PartialContent(Problem::default().at(place)).into());
+        }
         let bytes = read(body, limit).await?;
         Ok(Self { media_type, bytes, media: PhantomData })
     }
@@ -120,28 +173,25 @@ where
     }
 }
 
-fn too_large<M: Media>(bytes_max: usize) -> PayloadRejection<M> {
-    PayloadRejection::ContentTooLarge(Problem::new(format!(
+fn too_large<M: Media>(bytes_max: usize) -> InvalidPayload<M> {
+    InvalidPayload::ContentTooLarge(Problem::new(format!(
         "The body has more than {bytes_max} bytes."
     )))
 }
 
-async fn read<M: Media>(body: Body, limit: BodyLimit) -> Result<Bytes, PayloadRejection<M>> {
+async fn read<M: Media>(body: Body, limit: BodyLimit) -> Result<Bytes, InvalidPayload<M>> {
     match within(limit.time_max, read_all(body, limit.bytes_max)).await {
         Ok(read) => read,
         Err(_) => {
             let seconds = limit.time_max.as_secs_f32();
             let detail = format!("The body did not arrive within {seconds} s.");
-            Err(PayloadRejection::BodyTimeout(Problem::new(detail)))
+            Err(InvalidPayload::BodyTimeout(Problem::new(detail)))
         }
     }
 }
 
 /// Reads a body to its end. One that arrives in one piece, as small ones do, is not copied.
-async fn read_all<M: Media>(
-    mut body: Body,
-    bytes_max: usize,
-) -> Result<Bytes, PayloadRejection<M>> {
+async fn read_all<M: Media>(mut body: Body, bytes_max: usize) -> Result<Bytes, InvalidPayload<M>> {
     let mut whole = Bytes::new();
     let mut pieces = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -162,12 +212,12 @@ async fn read_all<M: Media>(
     Ok(if pieces.is_empty() { whole } else { pieces.into() })
 }
 
-fn incomplete<M: Media>(error: &(dyn Error + 'static)) -> PayloadRejection<M> {
+fn incomplete<M: Media>(error: &(dyn Error + 'static)) -> InvalidPayload<M> {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
-    PayloadRejection::IncompleteBody(Problem::new(format!(
+    InvalidPayload::IncompleteBody(Problem::new(format!(
         "The body could not be read to its end: {cause}."
     )))
 }
@@ -177,10 +227,9 @@ fn declared(
     headers: &HeaderMap,
     types: &'static [&'static str],
 ) -> Result<&'static str, (&'static str, String)> {
-    if let Some(coding) = headers.get(CONTENT_ENCODING)
-        && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
-    {
-        return Err(("Content-Encoding", "The body is encoded, which is not supported".into()));
+    let is_identity = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(CONTENT_ENCODING).iter().all(is_identity) {
+        return Err((ENCODING, "The body is encoded, which is not supported".into()));
     }
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let blame = |detail: &str| ("Content-Type", detail.to_owned());
@@ -193,17 +242,24 @@ fn declared(
         return Ok(exact);
     }
     let value = value.to_str().map_err(|_| blame("The Content-Type is not ASCII"))?;
-    let (essence, parameters) = value.split_once(';').unwrap_or((value, ""));
-    let charset = parameters.split(';').filter_map(|parameter| parameter.split_once('=')).find_map(
-        |(name, value)| {
-            name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
-        },
-    );
-    if charset.is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8")) {
-        return Err(blame("The charset is not UTF-8"));
+    let mut parts = split_unquoted(value, b';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let known = types.iter().find(|media_type| media_type.eq_ignore_ascii_case(essence));
+    let known = known.copied().ok_or_else(|| blame("The Content-Type is another one"))?;
+    for parameter in parts.filter(|parameter| !parameter.is_empty()) {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let value = word(value.trim());
+        // JSON is UTF-8 whatever a parameter says (RFC 8259 §11); one that says otherwise is a mistake.
+        let is_utf8 = |charset: &str| UTF8.iter().any(|name| charset.eq_ignore_ascii_case(name));
+        match value {
+            None => return Err(blame("A parameter of the Content-Type is malformed")),
+            Some(charset) if name.trim().eq_ignore_ascii_case("charset") && !is_utf8(&charset) => {
+                return Err(blame("The charset is not UTF-8"));
+            }
+            Some(_) => {}
+        }
     }
-    let known = types.iter().find(|media_type| media_type.eq_ignore_ascii_case(essence.trim()));
-    known.copied().ok_or_else(|| blame("The Content-Type is another one"))
+    Ok(known)
 }
 
 #[cfg(test)]
@@ -224,6 +280,11 @@ mod tests {
             "Application/JSON",
             "application/json; charset=utf-8",
             "application/json;charset=\"UTF-8\"; profile=x",
+            "application/json; charset=utf8",
+            "application/json; charset=\"utf\\8\"",
+            "application/json; profile=\"a; charset=latin1\"",
+            "application/json; profile=\"a\\\"; charset=latin1\"; charset=utf-8",
+            "application/json;",
         ] {
             assert_eq!(read_type(value), Some("application/json"), "{value}");
         }
@@ -232,6 +293,11 @@ mod tests {
             "text/json",
             "application/json5",
             "application/json; charset=latin1",
+            "application/json; charset=utf-8; charset=latin1",
+            "application/json; charset",
+            "application/json; charset=",
+            "application/json; profile=\"a",
+            "application/json, application/json",
             "application/*",
         ] {
             assert_eq!(read_type(value), None, "{value}");

@@ -7,6 +7,7 @@ use http::header::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use super::Extract;
+use super::grammar::{split_unquoted, word};
 use crate::inbound::Inbound;
 use crate::operation::OperationDoc;
 use crate::part::Header;
@@ -50,15 +51,15 @@ impl<S: Sync> Extract<S> for Prefer {
 
 fn returns(headers: &HeaderMap) -> Option<Return> {
     let values = headers.get_all(&PREFER).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).find_map(|preference| {
-        let (preference, _parameters) = preference.split_once(';').unwrap_or((preference, ""));
-        let (name, value) = preference.split_once('=')?;
+    values.flat_map(|value| split_unquoted(value, b',')).find_map(|preference| {
+        // What follows a semicolon are parameters of the preference.
+        let (name, value) = split_unquoted(preference, b';').next()?.split_once('=')?;
         if !name.trim().eq_ignore_ascii_case("return") {
             return None;
         }
-        match value.trim().trim_matches('"') {
-            "minimal" => Some(Return::Minimal),
-            "representation" => Some(Return::Representation),
+        match word(value.trim()).as_deref() {
+            Some("minimal") => Some(Return::Minimal),
+            Some("representation") => Some(Return::Representation),
             _ => None,
         }
     })
@@ -102,5 +103,12 @@ mod tests {
         );
         assert_eq!(read("return=everything, return=representation"), Some(Return::Representation));
         assert_eq!(read("respond-async"), None);
+        assert_eq!(read(r#"x="a, return=minimal""#), None);
+        assert_eq!(read(r#"x="a;b, \"c", return=minimal"#), Some(Return::Minimal));
+        assert_eq!(
+            read(r#"x; y="a, return=minimal", return=representation"#),
+            Some(Return::Representation)
+        );
+        assert_eq!(read(r#"return="minimal"#), None);
     }
 }

@@ -9,6 +9,9 @@ use crate::inbound::Inbound;
 use crate::operation::OperationDoc;
 use crate::problem::{Place, Problem};
 
+/// Most characters that are said of an unknown name, which can be as long as the target.
+const NAME_CHARACTERS_MAX: usize = 64;
+
 /// The query as a struct whose fields are the parameters.
 ///
 /// A parameter that the struct does not know, or that is given twice, is refused: a misspelt
@@ -68,6 +71,29 @@ impl<S: Sync, T: DeserializeOwned + JsonSchema + Send> Extract<S> for Query<T> {
             }));
         }
     }
+}
+
+/// The query of an operation that has none: a parameter is refused, since its sender expects something of
+/// it.
+#[derive(Clone, Copy, Debug)]
+pub struct NoQuery;
+
+impl<S: Sync> Extract<S> for NoQuery {
+    type Rejection = InvalidQuery;
+
+    async fn extract(inbound: &mut Inbound, _: &S) -> Result<Self, InvalidQuery> {
+        let query = inbound.uri().query().unwrap_or_default();
+        let Some(first) = query.split('&').find(|pair| !pair.is_empty()) else {
+            return Ok(Self);
+        };
+        let name: String =
+            first.split('=').next().unwrap_or(first).chars().take(NAME_CHARACTERS_MAX).collect();
+        let detail = "the operation has no parameters in its query";
+        let problem = Problem::new(format!("The query parameter `{name}` is unknown: {detail}."));
+        Err(InvalidQuery::MalformedQuery(problem.at(Place::parameter(name, detail))))
+    }
+
+    fn describe(_: &mut OperationDoc<'_>) {}
 }
 
 /// Returns the name of a parameter that is given more than once.

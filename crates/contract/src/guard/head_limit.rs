@@ -11,8 +11,8 @@ use crate::problem::{Place, Problem};
 
 /// Answers 414 or 431 when the head of a request is larger than a limit.
 ///
-/// The HTTP parser in front has limits of its own, and answers without a body when one of them is
-/// passed; they are to be larger than these.
+/// What stands in front has limits of its own, for what it holds of a head that it has not read yet; they
+/// are to be larger than these.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadLimit {
     /// Most bytes of the request's target.

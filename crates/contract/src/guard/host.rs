@@ -3,16 +3,18 @@
 use std::future::Future;
 
 use axum::response::Response;
-use http::Version;
 use http::header::HOST;
-use http::uri::Authority;
 
 use super::Guard;
 use crate::extract::InvalidHeader;
+use crate::host::host_fault;
 use crate::inbound::Inbound;
 
-/// Answers 400 to a request of HTTP/1.1 whose `Host` is missing, doubled or malformed, as RFC 9112
-/// §3.2 demands: what stands in front of the service could read it otherwise.
+/// Answers 400 to a request that does not name exactly one host, as RFC 9112 §3.2 demands of HTTP/1.1
+/// and RFC 9113 §8.3.1 of HTTP/2: what stands in front of the service could read it otherwise.
+///
+/// Unknown paths and methods, which have no guards, are held to the same rule by
+/// [`Dispatch`](crate::Dispatch).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OneHost;
 
@@ -24,21 +26,9 @@ impl Guard for OneHost {
         N: FnOnce(Inbound) -> F + Send,
         F: Future<Output = Response> + Send,
     {
-        if inbound.version() == Version::HTTP_11 {
-            let mut hosts = inbound.headers().get_all(HOST).iter();
-            let fault = match (hosts.next(), hosts.next()) {
-                (None, _) => Some("it is missing"),
-                (Some(_), Some(_)) => Some("there is more than one"),
-                // An empty one is allowed; user information is not (RFC 9110 §7.2).
-                (Some(host), None) => (!host.is_empty()
-                    && (Authority::try_from(host.as_bytes()).is_err()
-                        || host.as_bytes().contains(&b'@')))
-                .then_some("write the host and port of the request's target"),
-            };
-            if let Some(fault) = fault {
-                return Err(InvalidHeader::new(&HOST, fault));
-            }
+        match host_fault(inbound.version(), inbound.uri(), inbound.headers()) {
+            Some(fault) => Err(InvalidHeader::new(&HOST, fault)),
+            None => Ok(next(inbound).await),
         }
-        Ok(next(inbound).await)
     }
 }

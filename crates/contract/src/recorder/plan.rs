@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName,
-    TRANSFER_ENCODING,
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, Method};
 use jsonschema::Validator;
@@ -13,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 /// Header fields that belong to the message, not to the answer: no document lists them.
 const OF_THE_MESSAGE: &[HeaderName] =
-    &[ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING];
+    &[ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING];
 
 /// The answers of all operations, by path template and method.
 #[derive(Debug)]

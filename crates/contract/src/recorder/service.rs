@@ -112,8 +112,11 @@ impl Recording {
         let faults = match operation.map(|operation| operation.answers.get(&status)) {
             Some(Some(answer)) => answer.judge(method, &response.headers, body),
             Some(None) => vec!["the status is undocumented".to_owned()],
-            // Outside of all operations there is nothing but 404, 405, and the pages for people.
-            None if matches!(status, 404 | 405) || template.is_some() => Vec::new(),
+            // Outside of all operations there are refusals, `OPTIONS *`, and the pages for people.
+            None if matches!(status, 400 | 404 | 405 | 408 | 414 | 431) || template.is_some() => {
+                Vec::new()
+            }
+            None if uri.path() == "*" && status == 204 => Vec::new(),
             None => vec!["the path is undocumented".to_owned()],
         };
         let violations = faults.into_iter().map(|fault| Violation {

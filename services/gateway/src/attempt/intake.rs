@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use contract::Problem;
 use http::HeaderMap;
 use http_body::Body;
-use hyper::body::Incoming;
+use serve::RequestBody;
 use tokio::time::timeout;
 
 use super::REPLAY_BYTES_MAX;
@@ -63,7 +63,7 @@ impl BodyFault {
 
 /// Takes a body in: all of it, or the stream of it when it is large or meant to be one.
 pub(super) async fn take(
-    mut body: Incoming,
+    mut body: RequestBody,
     headers: &HeaderMap,
     refusals: &Refusals,
     plan: &Plan,
@@ -105,7 +105,7 @@ enum ReadError {
 }
 
 /// Reads up to the limit. Mostly the body has arrived with the head, and the timer never starts.
-async fn read(body: &mut Incoming, time_max: Duration) -> Result<Read, ReadError> {
+async fn read(body: &mut RequestBody, time_max: Duration) -> Result<Read, ReadError> {
     let reading = async {
         let mut held = Held::default();
         loop {
@@ -129,7 +129,7 @@ async fn read(body: &mut Incoming, time_max: Duration) -> Result<Read, ReadError
     timeout(time_max, reading).await.unwrap_or(Err(ReadError::Slow))
 }
 
-async fn next(body: &mut Incoming) -> Option<Result<http_body::Frame<Bytes>, hyper::Error>> {
+async fn next(body: &mut RequestBody) -> Option<Result<http_body::Frame<Bytes>, hyper::Error>> {
     poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await
 }
 

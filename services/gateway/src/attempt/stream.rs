@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
+use serve::RequestBody;
 use tokio::time::{Sleep, sleep, sleep_until};
 
 use super::intake::BodyFault;
@@ -42,7 +42,7 @@ pub(crate) struct Watch(Rc<Watched>);
 
 #[derive(Debug)]
 struct Watched {
-    incoming: RefCell<Incoming>,
+    incoming: RefCell<RequestBody>,
     fault: Cell<Option<BodyFault>>,
     moved: Cell<Instant>,
 }
@@ -69,7 +69,7 @@ impl Stream {
     /// `prefix` is what was read of it before.
     pub(super) fn new(
         prefix: Bytes,
-        incoming: Incoming,
+        incoming: RequestBody,
         length: Option<u64>,
         refusals: Refusals,
         terms: &Terms,

@@ -6,17 +6,21 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use http::{Request, Response, Version};
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::server::graceful::Watcher;
-use serve::{Protocol, Served};
+use serve::framing::{Checked, Refusals};
+use serve::{Protocol, RequestBody, Served};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::Service;
 
-use super::framing::{Checked, HEAD_BYTES_MAX, Refusals};
 use super::interim::{Opener, WithInterims};
 use crate::body::{Reply, ReplyBody};
 use crate::exchange::{Exchange, Peer};
+
+/// Most bytes of a head, from the request line to the empty line. The limits that are answered with
+/// the field's name (`--headers-max`, `--target-max`) are below it; this one bounds what is held
+/// before they can be looked at.
+const HEAD_BYTES_MAX: usize = 64 << 10;
 
 /// Bytes that hyper holds of a request's head. It is more than the framing lets pass, so that hyper
 /// never answers a head by itself.
@@ -52,7 +56,7 @@ impl Http {
         match protocol {
             Protocol::Http1 => {
                 let (stream, opener) = WithInterims::new(stream);
-                let (stream, refusals) = Checked::new(stream, self.head_time_max);
+                let (stream, refusals) = Checked::new(stream, self.head_time_max, HEAD_BYTES_MAX);
                 let service = exchanges(service, peer, refusals, Some(opener));
                 self.http.serve_http1(stream, service, watcher)
             }
@@ -72,7 +76,7 @@ fn exchanges<S>(
     refusals: Refusals,
     opener: Option<Opener>,
 ) -> impl hyper::service::Service<
-    Request<Incoming>,
+    Request<RequestBody>,
     Response = Response<ReplyBody>,
     Error = Infallible,
     Future = S::Future,
@@ -82,7 +86,7 @@ where
 {
     // hyper calls through a shared reference, from one task.
     let service = RefCell::new(service);
-    service_fn(move |request: Request<Incoming>| {
+    service_fn(move |request: Request<RequestBody>| {
         let (head, body) = request.into_parts();
         let started = Instant::now();
         // A client of HTTP/1.0 knows no interim answers.

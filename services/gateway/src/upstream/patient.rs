@@ -4,10 +4,10 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use serve::gather;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::arrivals::Arrivals;
-use crate::gather;
 
 /// A stream on which writing never fails.
 ///

@@ -76,7 +76,8 @@ pub(crate) struct Settings {
     pub(crate) connections_max: NonZeroUsize,
 
     /// Longest time for a request's head to arrive, idle time before it included; then the
-    /// connection is closed.
+    /// connection is closed. From its first byte a head has half of this time; a slower one is
+    /// answered 408.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
     pub(crate) idle_time_max: Duration,
 

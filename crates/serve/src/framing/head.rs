@@ -2,12 +2,17 @@
 
 use std::fmt;
 
+use http::Uri;
 use memchr::memchr;
 
-/// Most bytes of a head, from the request line to the empty line. The limits that are answered with
-/// the field's name (`--headers-max`, `--target-max`) are below it; this one bounds what is held
-/// before they can be looked at.
-pub(crate) const HEAD_BYTES_MAX: usize = 64 << 10;
+/// Most bytes of a target: what the `http` crate's `Uri` holds.
+const TARGET_BYTES_MAX: usize = u16::MAX as usize - 1;
+
+/// Most bytes of a field's name: what the `http` crate's `HeaderName` holds.
+const NAME_BYTES_MAX: usize = u16::MAX as usize;
+
+/// Largest length of a body: far above any limit, and far below where sums of lengths overflow.
+const LENGTH_MAX: u64 = u64::MAX >> 1;
 
 /// Most header fields. hyper has room for a hundred.
 const FIELDS_MAX: usize = 100;
@@ -23,7 +28,7 @@ pub(super) enum Framing {
 
 /// Why a request is refused before it is parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// A line ends with LF alone, or a CR stands alone (RFC 9112 §2.2).
     BareLineEnd,
     /// The request line is not `method SP target SP HTTP/1.x` (RFC 9112 §3).
@@ -32,9 +37,10 @@ pub(crate) enum Fault {
     FoldedLine,
     /// A field line is no `name: value` of legal characters (RFC 9112 §5.1, RFC 9110 §5.5).
     FieldLine,
-    /// `Host` is missing or stands there more than once (RFC 9112 §3.2).
-    Host,
-    /// `Content-Length` is no plain number, or stands there more than once (RFC 9112 §6.3).
+    /// The target is in none of the forms of RFC 9112 §3.2, or has a character that no URI has.
+    Target,
+    /// `Content-Length` is no plain number below 2^63, or stands there more than once (RFC 9112
+    /// §6.3).
     ContentLength,
     /// `Transfer-Encoding` is something else than `chunked`, once, in HTTP/1.1 (RFC 9112 §6.1).
     TransferEncoding,
@@ -55,20 +61,20 @@ impl fmt::Display for Fault {
         f.write_str(match self {
             Self::BareLineEnd => "a line does not end with CR LF",
             Self::RequestLine => "the request line is not `method target HTTP/1.1`",
+            Self::Target => "the target of the request is no URI; percent-encode what is not ASCII, and leave out the fragment",
             Self::FoldedLine => "a header field begins with white space (obsolete line folding)",
             Self::FieldLine => {
                 "a header field is not `name: value`, or has a character that no field has"
             }
-            Self::Host => "`Host` has to be there exactly once",
-            Self::ContentLength => "`Content-Length` has to be one plain number, given once",
+            Self::ContentLength => "`Content-Length` has to be one plain number below 2^63, given once",
             Self::TransferEncoding => {
                 "the only transfer coding is `chunked`, given once, in HTTP/1.1"
             }
             Self::TwoLengths => "`Content-Length` and `Transfer-Encoding` exclude each other",
             Self::Slow => "the head took too long to arrive",
             Self::CutShort => "the connection ended in the middle of the head",
-            Self::LongLine => "the path and query are longer than the gateway takes",
-            Self::TooLarge => "the header section is larger than the gateway takes",
+            Self::LongLine => "the path and query are too long",
+            Self::TooLarge => "the header section is too large",
         })
     }
 }
@@ -132,14 +138,42 @@ impl<'a> Iterator for Lines<'a> {
 fn request_line(line: &[u8]) -> Result<bool, Fault> {
     // A word that ends elsewhere than at a space has a character that is not legal there.
     let (method, rest) = split(line, is_token);
-    let (target, version) = split(rest.strip_prefix(b" ").unwrap_or_default(), is_target);
+    let rest = rest.strip_prefix(b" ").unwrap_or_default();
+    let (mut target, mut version) = split(rest, is_usual_in_target);
+    let is_usual = target.first() == Some(&b'/') && version.first() == Some(&b' ');
+    if !is_usual {
+        (target, version) = split(rest, is_target);
+    }
     let is_1_1 = match version {
         b" HTTP/1.1" => true,
         b" HTTP/1.0" => false,
         _ if line.contains(&b'\r') => return Err(Fault::BareLineEnd),
+        [b'#' | 0x80.., ..] if !target.is_empty() => return Err(Fault::Target),
         _ => return Err(Fault::RequestLine),
     };
-    if method.is_empty() || target.is_empty() { Err(Fault::RequestLine) } else { Ok(is_1_1) }
+    if method.is_empty() || target.is_empty() {
+        return Err(Fault::RequestLine);
+    }
+    if target.len() > TARGET_BYTES_MAX {
+        return Err(Fault::LongLine);
+    }
+    if !is_usual && !is_sound_target(method, target) {
+        return Err(Fault::Target);
+    }
+    Ok(is_1_1)
+}
+
+/// Tells whether a target is a URI in a form that its method takes (RFC 9112 §3.2).
+fn is_sound_target(method: &[u8], target: &[u8]) -> bool {
+    let Ok(uri) = Uri::try_from(target) else { return false };
+    match (target, uri.scheme()) {
+        (b"*", _) => method == b"OPTIONS",
+        ([b'/', ..], _) => true,
+        // The absolute form, as it is sent to proxies.
+        (_, Some(_)) => uri.authority().is_some(),
+        // The authority form.
+        (_, None) => method == b"CONNECT",
+    }
 }
 
 /// Splits bytes before the first one that is not legal.
@@ -151,7 +185,6 @@ fn split(bytes: &[u8], is_legal: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
 #[derive(Debug, Default)]
 struct Fields {
     count: usize,
-    hosts: usize,
     length: Option<u64>,
     chunked: bool,
 }
@@ -170,15 +203,16 @@ impl Fields {
         if name.is_empty() {
             return Err(Fault::FieldLine);
         }
+        if name.len() > NAME_BYTES_MAX {
+            return Err(Fault::TooLarge);
+        }
         // All of it is looked at whatever comes: that is many bytes at a time.
         if !value.iter().fold(true, |legal, byte| legal & is_field_content(*byte)) {
             let bare = value.contains(&b'\r');
             return Err(if bare { Fault::BareLineEnd } else { Fault::FieldLine });
         }
         let value = value.trim_ascii();
-        if name.eq_ignore_ascii_case(b"host") {
-            self.hosts += 1;
-        } else if name.eq_ignore_ascii_case(b"content-length") {
+        if name.eq_ignore_ascii_case(b"content-length") {
             if self.length.is_some() {
                 return Err(Fault::ContentLength);
             }
@@ -193,10 +227,6 @@ impl Fields {
     }
 
     fn framing(&self, is_1_1: bool) -> Result<Framing, Fault> {
-        // HTTP/1.0 knows no `Host`; two are wrong in any version.
-        if self.hosts > 1 || self.hosts == 0 && is_1_1 {
-            return Err(Fault::Host);
-        }
         match (self.chunked, self.length) {
             (true, Some(_)) => Err(Fault::TwoLengths),
             // RFC 9112 §6.1: treat the framing of such a message as faulty.
@@ -212,7 +242,8 @@ fn length(value: &[u8]) -> Result<u64, Fault> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return Err(Fault::ContentLength);
     }
-    std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).ok_or(Fault::ContentLength)
+    let length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+    length.filter(|length| *length <= LENGTH_MAX).ok_or(Fault::ContentLength)
 }
 
 /// `tchar` of RFC 9110 §5.6.2.
@@ -221,8 +252,14 @@ fn is_token(byte: u8) -> bool {
     TOKEN[usize::from(byte)]
 }
 
-/// What a target consists of. A fragment is never sent (RFC 9112 §3.2): a parser that drops it would
-/// forward another target.
+/// What most targets consist of: all that RFC 3986 §3 has in a path and a query.
+fn is_usual_in_target(byte: u8) -> bool {
+    const USUAL: [bool; 256] = table(b"-._~%!$&'()*+,;=:@/?");
+    USUAL[usize::from(byte)]
+}
+
+/// What a target may consist of. A fragment is never sent (RFC 9112 §3.2): a parser that drops it
+/// would read another target.
 fn is_target(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'#'
 }
@@ -286,6 +323,8 @@ mod tests {
             ("Content-Length: 1 1\r\n", Fault::ContentLength),
             ("Content-Length:\r\n", Fault::ContentLength),
             ("Content-Length: 99999999999999999999\r\n", Fault::ContentLength),
+            ("Content-Length: 18446744073709551615\r\n", Fault::ContentLength),
+            ("Content-Length: 9223372036854775808\r\n", Fault::ContentLength),
             ("Transfer-Encoding: gzip, chunked\r\n", Fault::TransferEncoding),
             ("Transfer-Encoding: chunked, chunked\r\n", Fault::TransferEncoding),
             (
@@ -308,11 +347,9 @@ mod tests {
             ("X\r\n", Fault::FieldLine),
             (": y\r\n", Fault::FieldLine),
             ("X\u{e9}: y\r\n", Fault::FieldLine),
-            ("Host: y\r\n", Fault::Host),
         ] {
             assert_eq!(judge(&head(fields)), Err(fault), "{fields:?}");
         }
-        assert_eq!(judge("GET / HTTP/1.1\r\n\r\n"), Err(Fault::Host));
         let chunked_1_0 = "PUT / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n";
         assert_eq!(judge(chunked_1_0), Err(Fault::TransferEncoding));
         let many = head(&"X: y\r\n".repeat(FIELDS_MAX));
@@ -335,13 +372,43 @@ mod tests {
             "G{T / HTTP/1.1",
             "GET /a b HTTP/1.1",
             "GET /\t HTTP/1.1",
-            "GET /\u{e9} HTTP/1.1",
-            "GET /#a HTTP/1.1",
         ] {
             let head = format!("{line}\r\nHost: x\r\n\r\n");
             let verdict = check(head.as_bytes());
             assert_eq!(verdict, Err(Fault::RequestLine), "{line:?}");
         }
+    }
+
+    #[test]
+    fn targets_are_uris_in_the_form_of_their_method() {
+        let judge = |method: &str, target: &str| {
+            check(format!("{method} {target} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).err()
+        };
+        for (method, target) in [
+            ("GET", "/a%20b?c=d&e"),
+            ("GET", "/a|b"),
+            ("GET", "http://x/a"),
+            ("OPTIONS", "*"),
+            ("CONNECT", "x:80"),
+        ] {
+            assert_eq!(judge(method, target), None, "{method} {target}");
+        }
+        for (method, target) in [
+            ("GET", "*"),
+            ("GET", "x:80"),
+            ("GET", "a"),
+            ("GET", "/a<b"),
+            ("GET", "?a"),
+            ("GET", "http://"),
+            ("GET", "http:/a"),
+            ("GET", "/\u{e9}"),
+            ("GET", "/#a"),
+            ("GET", "/a#"),
+        ] {
+            assert_eq!(judge(method, target), Some(Fault::Target), "{method} {target}");
+        }
+        let long = format!("/{}", "x".repeat(TARGET_BYTES_MAX));
+        assert_eq!(judge("GET", &long), Some(Fault::LongLine));
     }
 
     #[test]

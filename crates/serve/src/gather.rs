@@ -11,7 +11,10 @@ const GATHERED_BYTES_MAX: usize = 1 << 10;
 
 /// Writes several pieces. Small ones are put together first: to copy some hundred bytes costs less
 /// than to have the kernel read a list. Large ones are not copied.
-pub(crate) fn poll_write<T: AsyncWrite>(
+///
+/// # Errors
+/// Those of the stream.
+pub fn poll_write<T: AsyncWrite>(
     stream: Pin<&mut T>,
     context: &mut Context<'_>,
     pieces: &[IoSlice<'_>],

@@ -14,7 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::chunks::Chunks;
-use super::head::{Fault, Framing, HEAD_BYTES_MAX, check, find_end};
+use super::head::{Fault, Framing, check, find_end};
+use super::linger::Linger;
 use crate::gather;
 
 /// Bytes read at a time of a head that did not arrive whole.
@@ -24,16 +25,12 @@ const READ_BYTES: usize = 8 << 10;
 /// clients that send one after a body.
 const EMPTY_LINES_MAX: u8 = 1;
 
-/// How long a client who is still sending is listened to after its answer. Closing the connection
-/// with unread bytes would reset it, and a reset can overtake the answer (RFC 9112 §9.6).
-const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
-
 /// What the parser is given in place of a head that is refused.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
 
 /// Which requests of a connection were refused: shared by the connection and its service.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Refusals(Rc<RefusalsInner>);
+pub struct Refusals(Rc<RefusalsInner>);
 
 #[derive(Debug, Default)]
 struct RefusalsInner {
@@ -45,19 +42,21 @@ struct RefusalsInner {
 
 impl Refusals {
     /// Returns the verdict on the next request of the connection. Over HTTP/2 there is none.
-    pub(crate) fn next(&self) -> Option<Fault> {
+    #[must_use]
+    pub fn next(&self) -> Option<Fault> {
         self.0.verdicts.borrow_mut().pop_front().flatten()
     }
 
     /// Tells whether the body that is being read breaks the chunked coding.
-    pub(crate) fn body_is_malformed(&self) -> bool {
+    #[must_use]
+    pub fn body_is_malformed(&self) -> bool {
         self.0.body.get()
     }
 }
 
 /// A connection that lets only well-framed requests through; see the [module](super).
 #[derive(Debug)]
-pub(crate) struct Checked<T> {
+pub struct Checked<T> {
     inner: T,
     state: State,
     /// What was read and could not be handed on yet: a part of a head.
@@ -69,8 +68,9 @@ pub(crate) struct Checked<T> {
     head_time_max: Duration,
     /// Set while the rest of a head is waited for; mostly a head arrives whole.
     head_time: Option<Pin<Box<Sleep>>>,
+    head_bytes_max: usize,
     /// Set while the end of the connection is waited for.
-    linger: Option<Pin<Box<Sleep>>>,
+    linger: Option<Pin<Box<Linger>>>,
     refusals: Refusals,
 }
 
@@ -89,7 +89,9 @@ enum State {
 }
 
 impl<T> Checked<T> {
-    pub(crate) fn new(inner: T, head_time_max: Duration) -> (Self, Refusals) {
+    /// Wraps a connection whose heads have at most `head_bytes_max` bytes, from the request line to the
+    /// empty line, and arrive within `head_time_max` of their first byte.
+    pub fn new(inner: T, head_time_max: Duration, head_bytes_max: usize) -> (Self, Refusals) {
         let refusals = Refusals::default();
         let checked = Self {
             inner,
@@ -99,6 +101,7 @@ impl<T> Checked<T> {
             empty_lines: 0,
             head_time_max,
             head_time: None,
+            head_bytes_max,
             linger: None,
             refusals: refusals.clone(),
         };
@@ -120,8 +123,9 @@ impl<T> Checked<T> {
                         passed += 2;
                     }
                     Ok(Some(2)) => return self.refuse(Fault::RequestLine, passed),
-                    Ok(Some(end)) if end > HEAD_BYTES_MAX => {
-                        return self.refuse(too_large(fresh), passed);
+                    Ok(Some(end)) if end > self.head_bytes_max => {
+                        let fault = too_large(fresh, self.head_bytes_max);
+                        return self.refuse(fault, passed);
                     }
                     Ok(Some(end)) => match check(&fresh[..end]) {
                         Ok(framing) => {
@@ -130,8 +134,9 @@ impl<T> Checked<T> {
                         }
                         Err(fault) => return self.refuse(fault, passed),
                     },
-                    Ok(None) if fresh.len() > HEAD_BYTES_MAX => {
-                        return self.refuse(too_large(fresh), passed);
+                    Ok(None) if fresh.len() > self.head_bytes_max => {
+                        let fault = too_large(fresh, self.head_bytes_max);
+                        return self.refuse(fault, passed);
                     }
                     Ok(None) => {
                         // The last line is looked at again: its end may be cut.
@@ -238,8 +243,8 @@ impl<T> Checked<T> {
 }
 
 /// Tells what is too large about a head: its first line, or the fields.
-fn too_large(head: &[u8]) -> Fault {
-    if head[..HEAD_BYTES_MAX].contains(&b'\n') { Fault::TooLarge } else { Fault::LongLine }
+fn too_large(head: &[u8], bytes_max: usize) -> Fault {
+    if head[..bytes_max].contains(&b'\n') { Fault::TooLarge } else { Fault::LongLine }
 }
 
 impl<T: AsyncRead + Unpin> Checked<T> {
@@ -280,17 +285,17 @@ impl<T: AsyncRead + Unpin> Checked<T> {
 
     /// Reads on and drops what comes, until the client has closed its side or the time is over.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let timer = self.linger.get_or_insert_with(|| Box::pin(sleep(LINGER_TIME_MAX)));
-        if timer.as_mut().poll(context).is_ready() {
-            return Poll::Ready(());
-        }
-        loop {
+        let mut linger = self.linger.take().unwrap_or_else(|| Box::pin(Linger::new()));
+        let ended = loop {
             self.inbox.clear();
-            match ready!(self.poll_fill(context)) {
-                Ok(true) => {}
-                Ok(false) | Err(_) => return Poll::Ready(()),
+            match self.poll_fill(context) {
+                Poll::Ready(Ok(true)) if linger.takes(self.inbox.len()) => {}
+                Poll::Ready(_) => break true,
+                Poll::Pending => break linger.as_mut().poll(context).is_ready(),
             }
-        }
+        };
+        self.linger = Some(linger);
+        if ended { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
@@ -384,6 +389,7 @@ mod tests {
     use super::*;
 
     const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+    const HEAD_BYTES_MAX: usize = 64 << 10;
 
     /// Virtual time: it passes when nothing else can happen.
     const QUIET: Duration = Duration::from_secs(60);
@@ -391,7 +397,7 @@ mod tests {
     /// Sends `bytes` in pieces, and returns what arrives and the verdicts.
     async fn pass(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<Option<Fault>>, bool) {
         let (mut client, server) = duplex(64);
-        let (mut checked, refusals) = Checked::new(server, HEAD_TIME_MAX);
+        let (mut checked, refusals) = Checked::new(server, HEAD_TIME_MAX, HEAD_BYTES_MAX);
         let bytes = bytes.to_vec();
         let writing = async move {
             for piece in bytes.chunks(piece) {
@@ -483,7 +489,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_head_that_dribbles_is_refused() {
         let (mut client, server) = duplex(64);
-        let (mut checked, refusals) = Checked::new(server, HEAD_TIME_MAX);
+        let (mut checked, refusals) = Checked::new(server, HEAD_TIME_MAX, HEAD_BYTES_MAX);
         let dribbling = async {
             for byte in GET.iter().cycle() {
                 if client.write_all(&[*byte]).await.is_err() {
