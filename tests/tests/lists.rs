@@ -1,6 +1,9 @@
 //! `GET /{collection}`: pages.
 
-use e2e::{Request, Shelf, on_every_store};
+use std::collections::BTreeSet;
+use std::fs;
+
+use e2e::{Home, Request, Shelf, on_every_store};
 
 #[tokio::test]
 async fn pages_follow_each_other_until_next_is_null() {
@@ -183,4 +186,87 @@ async fn a_page_of_large_items_is_cut_and_goes_on() {
         assert!(pages > 1);
     })
     .await;
+}
+
+/// Flips a byte of an item in the files of a stopped service with a store on disk.
+fn damage(home: &Home, name: &str) {
+    let tables = home.path("data/trees/items/tables");
+    for table in fs::read_dir(&tables).expect("there are files") {
+        let path = table.expect("it can be read").path();
+        let mut bytes = fs::read(&path).expect("it can be read");
+        if let Some(at) = bytes.windows(name.len()).position(|part| part == name.as_bytes()) {
+            bytes[at] ^= 1;
+            return fs::write(path, bytes).expect("it can be written");
+        }
+    }
+    panic!("{name} is in no file of {}", tables.display());
+}
+
+#[tokio::test]
+async fn a_list_names_the_page_behind_damage() {
+    let home = Home::new();
+    let name = |at: usize| format!("{at:04}{}", "x".repeat(1_000));
+    let shelf = Shelf::start().home(&home).on_disk().spawn().await;
+    let mut connection = shelf.connect().await;
+    for at in 0..100 {
+        let put = Request::put(format!("/items/{at:04}"), format!(r#"{{"name":"{}"}}"#, name(at)));
+        connection.send(&put).await.expect(201);
+    }
+    shelf.kill();
+    // Recovery brings everything into files.
+    Shelf::start().home(&home).on_disk().spawn().await.stop().await;
+    damage(&home, &name(0));
+    damage(&home, &name(50));
+    damage(&home, &name(99));
+
+    let shelf = Shelf::start().home(&home).on_disk().expecting_faults().spawn().await;
+    let mut readable = BTreeSet::new();
+    for at in 0..100 {
+        let item = shelf.send(Request::get(format!("/items/{at:04}"))).await;
+        if item.status == 200 {
+            readable.insert(format!("{at:04}"));
+        } else {
+            item.expect_problem(500, "store-failed");
+        }
+    }
+    assert!((70..=97).contains(&readable.len()), "a block holds few of them: {readable:?}");
+
+    for limit in [1, 7, 100] {
+        let (mut listed, mut damaged) = (Vec::new(), 0);
+        let mut target = Some(format!("/items?limit={limit}"));
+        while let Some(page) = target.take() {
+            let page = shelf.send(Request::get(page)).await;
+            let link = page.header("link").map(|link| {
+                let path = link.strip_prefix('<').and_then(|rest| rest.split('>').next());
+                path.expect("a link").to_owned()
+            });
+            if page.status == 200 {
+                let json = page.json();
+                let items = json["items"].as_array().expect("a list");
+                listed.extend(items.iter().map(|entry| entry["id"].as_str().unwrap().to_owned()));
+                assert_eq!(json["next"].as_str().map(str::to_owned), link);
+            } else {
+                damaged += 1;
+                let problem = page.expect_problem(500, "page-damaged");
+                match (damaged, &link) {
+                    (1, Some(path)) => {
+                        assert!(problem.detail.starts_with("The first items of the collection"));
+                        assert!(problem.detail.contains(path.as_str()), "{problem:?}");
+                    }
+                    (2, Some(path)) => {
+                        let last = listed.last().expect("there are some before");
+                        let what = format!("The items after {last:?}");
+                        assert!(problem.detail.starts_with(&what), "{problem:?}");
+                        assert!(problem.detail.contains(path.as_str()), "{problem:?}");
+                    }
+                    (3, None) => assert!(problem.detail.contains("no item"), "{problem:?}"),
+                    other => panic!("{other:?}: {problem:?}"),
+                }
+            }
+            target = link;
+        }
+        assert_eq!(damaged, 3, "in pages of {limit}");
+        assert!(readable.iter().eq(&listed), "in pages of {limit}: {listed:?}");
+    }
+    shelf.stop().await;
 }

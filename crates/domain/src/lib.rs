@@ -26,7 +26,7 @@ pub use idempotency::{Fingerprint, Idempotency, Moment, Remembered, ReplayKey};
 pub use item::{Digest, Item};
 pub use page::{
     CURSOR_BYTES_MAX, Cursor, InvalidCursor, PAGE_BYTES_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX,
-    Page, PageQuery,
+    Page, PageQuery, PageStart,
 };
 pub use patch::{
     InvalidPatch, PATCH_OPERATIONS_MAX, PATCH_STEPS_MAX, Patch, PatchFailed, PatchFailedKind,

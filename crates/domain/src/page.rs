@@ -22,18 +22,33 @@ pub const PAGE_BYTES_MAX: usize = 4 << 20;
 /// Longest text form of a [`Cursor`]: a format byte and the longest id in base64url.
 pub const CURSOR_BYTES_MAX: usize = (1 + ITEM_ID_BYTES_MAX).div_ceil(3) * 4;
 
-/// The first byte of every cursor; another format of cursor gets another byte.
-const CURSOR_FORMAT: u8 = 1;
+/// The first byte of a [`Cursor::After`].
+const CURSOR_AFTER: u8 = 1;
+
+/// The first byte of a [`Cursor::At`].
+const CURSOR_AT: u8 = 2;
 
 /// What part of a collection to list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageQuery {
     /// The collection.
     pub collection: CollectionName,
-    /// Where to go on: the page holds ids that come after this one.
-    pub after: Option<ItemId>,
+    /// Where the page begins.
+    pub start: PageStart,
     /// Most items on the page, 1 to [`PAGE_ITEMS_MAX`].
     pub items_max: usize,
+}
+
+/// Where a page begins. There need not be an item with the id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PageStart {
+    /// At the first item of the collection.
+    #[default]
+    First,
+    /// At the first item whose id is greater.
+    After(ItemId),
+    /// At the item with this id, or at the first whose id is greater.
+    At(ItemId),
 }
 
 /// Some items of a collection, in ascending byte order of their ids.
@@ -46,13 +61,16 @@ pub struct Page {
 }
 
 impl Page {
-    /// Collects a page from `entries`, which ascend from the first id after the cursor.
+    /// Collects a page from `entries`, which ascend from the page's start.
     ///
     /// It stops at `items_max` items or [`PAGE_BYTES_MAX`] bytes, whichever comes first, and always
     /// takes at least one entry. At most one entry more than the page holds is read.
     ///
+    /// An error ends the page as well, with `more`: the items before it are there, and the next page
+    /// meets it at its first entry.
+    ///
     /// # Errors
-    /// The first error among the entries.
+    /// The first entry, if it is an error.
     pub fn collect<E>(
         entries: impl IntoIterator<Item = Result<(ItemId, Item), E>>,
         items_max: usize,
@@ -60,7 +78,14 @@ impl Page {
         let mut page = Self::default();
         let mut bytes = 0;
         for entry in entries {
-            let (id, item) = entry?;
+            let (id, item) = match entry {
+                Ok(entry) => entry,
+                Err(error) if page.items.is_empty() => return Err(error),
+                Err(_) => {
+                    page.more = true;
+                    break;
+                }
+            };
             if page.items.len() == items_max || (bytes >= PAGE_BYTES_MAX && !page.items.is_empty())
             {
                 page.more = true;
@@ -76,13 +101,27 @@ impl Page {
     #[must_use]
     pub fn next(&self) -> Option<Cursor> {
         let (id, _) = self.items.last().filter(|_| self.more)?;
-        Some(Cursor(id.clone()))
+        Some(Cursor::After(id.clone()))
     }
 }
 
-/// The place where a page ended. Its text form is opaque to clients.
+/// A place between two pages. Its text form is opaque to clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor(pub ItemId);
+pub enum Cursor {
+    /// Behind this id: where a page ended.
+    After(ItemId),
+    /// At this id.
+    At(ItemId),
+}
+
+impl From<Cursor> for PageStart {
+    fn from(cursor: Cursor) -> Self {
+        match cursor {
+            Cursor::After(id) => Self::After(id),
+            Cursor::At(id) => Self::At(id),
+        }
+    }
+}
 
 /// Text that is no cursor of this service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -91,9 +130,13 @@ pub struct InvalidCursor;
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = Vec::with_capacity(1 + self.0.as_str().len());
-        bytes.push(CURSOR_FORMAT);
-        bytes.extend_from_slice(self.0.as_str().as_bytes());
+        let (format, id) = match self {
+            Self::After(id) => (CURSOR_AFTER, id),
+            Self::At(id) => (CURSOR_AT, id),
+        };
+        let mut bytes = Vec::with_capacity(1 + id.as_str().len());
+        bytes.push(format);
+        bytes.extend_from_slice(id.as_str().as_bytes());
         f.write_str(&URL_SAFE_NO_PAD.encode(bytes))
     }
 }
@@ -106,8 +149,53 @@ impl FromStr for Cursor {
             return Err(InvalidCursor);
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidCursor)?;
-        let id = bytes.strip_prefix(&[CURSOR_FORMAT]).ok_or(InvalidCursor)?;
+        let (format, id) = bytes.split_first().ok_or(InvalidCursor)?;
+        let cursor = match *format {
+            CURSOR_AFTER => Self::After,
+            CURSOR_AT => Self::At,
+            _ => return Err(InvalidCursor),
+        };
         let id = str::from_utf8(id).map_err(|_| InvalidCursor)?;
-        ItemId::new(id).map(Self).map_err(|_| InvalidCursor)
+        ItemId::new(id).map(cursor).map_err(|_| InvalidCursor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> ItemId {
+        ItemId::new(text).unwrap()
+    }
+
+    fn entry(text: &str) -> Result<(ItemId, Item), &'static str> {
+        Ok((id(text), Item::new(&serde_json::from_str("{}").unwrap())))
+    }
+
+    #[test]
+    fn an_error_ends_a_page_that_holds_items_and_fails_one_that_holds_none() {
+        let page = Page::collect([entry("a"), Err("damage"), entry("c")], 10).unwrap();
+        assert_eq!(page.items, [entry("a").unwrap()]);
+        assert_eq!(page.next(), Some(Cursor::After(id("a"))));
+        assert_eq!(Page::collect([Err("damage"), entry("c")], 10), Err("damage"));
+        let full = Page::collect([entry("a"), Err("damage")], 1).unwrap();
+        assert!(full.more, "the next page meets it");
+    }
+
+    #[test]
+    fn a_cursor_is_read_from_its_text() {
+        let longest = id(&"\u{e9}".repeat(ITEM_ID_BYTES_MAX / 2));
+        for id in [id("a"), longest] {
+            for cursor in [Cursor::After(id.clone()), Cursor::At(id)] {
+                let text = cursor.to_string();
+                assert!(text.len() <= CURSOR_BYTES_MAX);
+                assert_eq!(text.parse(), Ok(cursor));
+            }
+        }
+        // The text that was given out before there was a second kind.
+        assert_eq!("AWE".parse(), Ok(Cursor::After(id("a"))));
+        for text in ["", "AA", "AQ", "A2E", "Af8", "AWE="] {
+            assert_eq!(text.parse::<Cursor>(), Err(InvalidCursor), "{text}");
+        }
     }
 }

@@ -17,7 +17,7 @@ use domain::{
 use crate::error::{Error, ErrorKind};
 
 /// Longest key.
-const KEY_BYTES_MAX: usize = COLLECTION_NAME_BYTES_MAX + 1 + ITEM_ID_BYTES_MAX;
+pub(crate) const KEY_BYTES_MAX: usize = COLLECTION_NAME_BYTES_MAX + 1 + ITEM_ID_BYTES_MAX;
 
 /// Bytes before the representation.
 const HEADER_BYTES: usize = ETag::BYTES + Digest::BYTES;

@@ -5,6 +5,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use domain::ItemId;
+
 /// Why a store gave no answer. Cheap to clone: every write of a batch gets one.
 ///
 /// `Display` says what happened in one sentence; what caused it is [`source`](StdError::source)
@@ -14,6 +16,16 @@ pub struct Error {
     kind: ErrorKind,
     message: Cow<'static, str>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
+    resume: Option<Resume>,
+}
+
+/// Where a list goes on behind what cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// At this id.
+    At(ItemId),
+    /// Nowhere: no item that can be read follows.
+    End,
 }
 
 /// The kinds of trouble a store can have.
@@ -53,7 +65,7 @@ pub enum Retry {
 impl Error {
     /// Makes an error without a source. `message` is for operators: one sentence without a stop.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), source: None, resume: None }
     }
 
     /// Makes an error that was caused by `source`, which `message` does not repeat.
@@ -62,13 +74,26 @@ impl Error {
         message: impl Into<Cow<'static, str>>,
         source: impl StdError + Send + Sync + 'static,
     ) -> Self {
-        Self { kind, message: message.into(), source: Some(Arc::new(source)) }
+        Self { kind, message: message.into(), source: Some(Arc::new(source)), resume: None }
     }
 
     /// Returns what kind of trouble this is.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// Adds where a list goes on.
+    #[must_use]
+    pub fn with_resume(self, resume: Resume) -> Self {
+        Self { resume: Some(resume), ..self }
+    }
+
+    /// Returns where a list goes on, if this is the error of a [`list`](crate::Store::list) that met
+    /// damage and found that out.
+    #[must_use]
+    pub const fn resume(&self) -> Option<&Resume> {
+        self.resume.as_ref()
     }
 
     /// Tells whether the same call can be made again.
@@ -97,6 +122,9 @@ impl fmt::Debug for Error {
         error.field("kind", &self.kind).field("message", &self.message);
         if let Some(source) = &self.source {
             error.field("source", source);
+        }
+        if let Some(resume) = &self.resume {
+            error.field("resume", resume);
         }
         error.finish()
     }

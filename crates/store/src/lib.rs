@@ -38,7 +38,7 @@ mod size;
 mod store;
 
 pub use embedded::BackupError;
-pub use error::{Error, ErrorKind, Retry};
+pub use error::{Error, ErrorKind, Resume, Retry};
 pub use open::{CACHE_BYTES_DEFAULT, OpenError, Options, backup, open};
 pub use reply::Reply;
 pub use store::Store;

@@ -65,14 +65,15 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// As [`get`](Self::get).
     fn recall(&self, key: &ReplayKey) -> Reply<Result<Option<Remembered>, Error>>;
 
-    /// Returns the items of a collection that follow `query.after`, in ascending byte order of
+    /// Returns the items of a collection from `query.start` on, in ascending byte order of
     /// their ids, as [`Page::collect`](domain::Page::collect) cuts the page.
     ///
     /// One page is a consistent view or close to it; a series of pages is not: an item that is
     /// there throughout is listed exactly once, one that comes or goes meanwhile may be missed.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// As [`get`](Self::get). An error means that the first item of the page cannot be read; where
+    /// it is damaged, [`Error::resume`] can tell where the next one is that can.
     fn list(&self, query: PageQuery) -> Reply<Result<Page, Error>>;
 
     /// Tells whether the store can do its work now, writes included. Cheap enough to be asked

@@ -2,10 +2,10 @@
 
 use contract::guard::RetryAfter;
 use contract::{Place, Problem, Responses};
-use domain::{CollectionName, ETag, InvalidPatch, Violation, json};
-use store::ErrorKind;
+use domain::{CollectionName, Cursor, ETag, InvalidPatch, PageStart, Violation, json};
+use store::{ErrorKind, Resume};
 
-use super::parts::Tag;
+use super::parts::{NextLink, Tag};
 
 /// What is wrong with a body.
 #[derive(Debug, Responses)]
@@ -105,6 +105,14 @@ pub(crate) enum StoreFailure {
     Broken(Broken),
 }
 
+/// The store cannot give a page.
+#[derive(Debug, Responses)]
+#[responses(union)]
+pub(crate) enum ListFailure {
+    Store(StoreFailure),
+    Damaged(Damaged),
+}
+
 /// The store cannot take an item.
 #[derive(Debug, Responses)]
 #[responses(union)]
@@ -141,6 +149,14 @@ pub(crate) enum Busy {
 pub(crate) enum Broken {
     /// The store failed, or what it holds is damaged; somebody has to look at it. Nothing was written.
     StoreFailed(Problem) = 500,
+}
+
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum Damaged {
+    /// The page begins with items that the store cannot read, because it is damaged. Go on with the page that
+    /// `Link` and `detail` name: it begins with the next item that can be read. Without `Link` there is none.
+    PageDamaged(Problem, Option<NextLink>) = 500,
 }
 
 #[derive(Debug, Responses)]
@@ -184,6 +200,37 @@ impl From<store::Error> for StoreFailure {
                 Self::Down(Down::StoreUnavailable(problem, DOWN_RETRY_AFTER))
             }
         }
+    }
+}
+
+impl ListFailure {
+    /// `path` returns the path of the page that begins at a cursor.
+    pub(crate) fn new(
+        error: store::Error,
+        start: &PageStart,
+        path: impl FnOnce(Cursor) -> String,
+    ) -> Self {
+        let next = match error.resume() {
+            None => return Self::Store(error.into()),
+            Some(Resume::At(id)) => Some((path(Cursor::At(id.clone())), id)),
+            Some(Resume::End) => None,
+        };
+        let what = match start {
+            PageStart::First => "The first items of the collection".to_owned(),
+            PageStart::After(id) => format!("The items after {:?}", id.as_str()),
+            PageStart::At(id) => format!("The items from {:?} on", id.as_str()),
+        };
+        let next_step = match &next {
+            Some((path, id)) => format!(
+                "Go on with the next page that can be read, from {:?} on: {path}",
+                id.as_str()
+            ),
+            None => "The list ends here: no item that can be read follows.".to_owned(),
+        };
+        let detail = format!("{what} cannot be read: the store is damaged there. {next_step}");
+        let next = next.map(|(path, _)| NextLink(path));
+        let problem = Problem::new(detail).caused_by(error);
+        Self::Damaged(Damaged::PageDamaged(problem, next))
     }
 }
 

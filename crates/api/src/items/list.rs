@@ -2,11 +2,11 @@
 
 use contract::Responses;
 use contract::extract::{Query, State};
-use domain::{Page, PageQuery};
+use domain::{CollectionName, Cursor, Page, PageQuery, PageStart};
 use serde_json::{Value, json};
 
-use super::failure::StoreFailure;
-use super::params::{After, PageParams};
+use super::failure::ListFailure;
+use super::params::{After, PageLimit, PageParams};
 use super::parts::{NextLink, PageText};
 use crate::shelf::Shelf;
 
@@ -23,17 +23,24 @@ pub(crate) enum ListItems {
 pub(crate) async fn list_items(
     State(shelf): State<Shelf>,
     Query(PageParams { limit, after }): Query<PageParams>,
-) -> Result<ListItems, StoreFailure> {
+) -> Result<ListItems, ListFailure> {
+    let collection = shelf.collection().name();
+    let start = after.map_or(PageStart::First, |After(cursor)| cursor.into());
     let query = PageQuery {
-        collection: shelf.collection().name().clone(),
-        after: after.map(|After(id)| id),
+        collection: collection.clone(),
+        start: start.clone(),
         items_max: limit.0.get(),
     };
-    let page = shelf.store().list(query).await?;
-    let next = page
-        .next()
-        .map(|cursor| format!("/{}?limit={}&after={cursor}", shelf.collection().name(), limit.0));
+    let page = shelf.store().list(query).await;
+    let page = page.map_err(|error| {
+        ListFailure::new(error, &start, |cursor| page_path(collection, limit, &cursor))
+    })?;
+    let next = page.next().map(|cursor| page_path(collection, limit, &cursor));
     Ok(ListItems::Listed(PageText(page_text(&page, next.as_deref())), next.map(NextLink)))
+}
+
+fn page_path(collection: &CollectionName, limit: PageLimit, after: &Cursor) -> String {
+    format!("/{collection}?limit={}&after={after}", limit.0)
 }
 
 /// Writes a page. The representations go in as they are.

@@ -124,13 +124,13 @@ impl serde::Serialize for PageLimit {
 /// `after`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct After(pub(crate) ItemId);
+pub(crate) struct After(pub(crate) Cursor);
 
 impl TryFrom<String> for After {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text.parse().map(|Cursor(id)| Self(id)).map_err(|error| format!("`after` is {error}"))
+        text.parse().map(Self).map_err(|error| format!("`after` is {error}"))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::{
     Change, CollectionName, ETag, Fingerprint, Idempotency, Item, ItemId, Key, Moment, Page,
-    PageQuery, Precondition, Remembered, ReplayKey, Tags, Verdict, Write,
+    PageQuery, PageStart, Precondition, Remembered, ReplayKey, Tags, Verdict, Write,
 };
 
 use crate::store::Store;
@@ -120,21 +120,18 @@ pub(super) async fn recall(store: &Subject, place: &ReplayKey) -> Option<Remembe
     store.recall(place).await.expect("the store works")
 }
 
-pub(super) async fn page(
-    store: &Subject,
-    name: &str,
-    after: Option<&ItemId>,
-    items_max: usize,
-) -> Page {
-    let query = PageQuery { collection: collection(name), after: after.cloned(), items_max };
+pub(super) async fn page(store: &Subject, name: &str, start: PageStart, items_max: usize) -> Page {
+    let query = PageQuery { collection: collection(name), start, items_max };
     store.list(query).await.expect("the store works")
 }
 
 /// Follows the pages of a collection to the end.
 pub(super) async fn list_all(store: &Subject, name: &str, items_max: usize) -> Vec<(ItemId, Item)> {
     let mut items: Vec<(ItemId, Item)> = Vec::new();
+    let mut start = PageStart::First;
     loop {
-        let next = page(store, name, items.last().map(|(id, _)| id), items_max).await;
+        let next = page(store, name, start, items_max).await;
+        start = next.next().map_or(PageStart::First, Into::into);
         assert!(next.items.len() <= items_max);
         assert!(!next.more || !next.items.is_empty(), "a page that promises more holds something");
         items.extend(next.items);

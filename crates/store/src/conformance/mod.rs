@@ -56,6 +56,7 @@ macro_rules! conformance {
             model: random_operations_do_what_decide_says;
             paging: an_empty_collection_has_one_empty_page;
             paging: pages_cover_everything_once_in_ascending_order;
+            paging: a_page_begins_at_an_id_whether_it_is_there_or_not;
             paging: a_page_ends_at_its_number_of_items;
             paging: a_page_ends_when_it_has_enough_bytes;
             paging: a_page_goes_on_after_an_id_that_is_gone;

@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use domain::{
-    Change, ETag, Item, ItemId, Outcome, Page, Precondition, Remembered, ReplayKey, Tags, Verdict,
-    Write, decide,
+    Change, ETag, Item, ItemId, Outcome, Page, PageStart, Precondition, Remembered, ReplayKey,
+    Tags, Verdict, Write, decide,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -20,7 +20,7 @@ use super::kit::*;
 enum Operation {
     Apply(Vec<(Write, Option<Request>)>),
     Get(ItemId),
-    List { after: Option<ItemId>, items_max: usize },
+    List { start: PageStart, items_max: usize },
 }
 
 /// A request that carries an idempotency key.
@@ -57,13 +57,25 @@ impl Model {
         Ok(outcome)
     }
 
-    fn list(&self, after: Option<&ItemId>, items_max: usize) -> Page {
-        let follows = self.items.iter().filter(|(id, _)| after.is_none_or(|after| *id > after));
+    fn list(&self, start: &PageStart, items_max: usize) -> Page {
+        let follows = self.items.iter().filter(|(id, _)| match start {
+            PageStart::First => true,
+            PageStart::After(after) => *id > after,
+            PageStart::At(at) => *id >= at,
+        });
         let mut items: Vec<_> = follows.map(|(id, item)| (id.clone(), item.clone())).collect();
         let more = items.len() > items_max;
         items.truncate(items_max);
         Page { items, more }
     }
+}
+
+fn some_start() -> impl Strategy<Value = PageStart> {
+    prop_oneof![
+        Just(PageStart::First),
+        some_id().prop_map(PageStart::After),
+        some_id().prop_map(PageStart::At),
+    ]
 }
 
 fn some_id() -> impl Strategy<Value = ItemId> {
@@ -114,7 +126,7 @@ fn some_operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         5 => vec(some_write(), 1..6).prop_map(Operation::Apply),
         2 => some_id().prop_map(Operation::Get),
-        1 => (prop::option::of(some_id()), 1..8_usize).prop_map(|(after, items_max)| Operation::List { after, items_max }),
+        1 => (some_start(), 1..8_usize).prop_map(|(start, items_max)| Operation::List { start, items_max }),
     ]
 }
 
@@ -144,11 +156,9 @@ async fn play(store: &Subject, operations: Vec<Operation>, clock: &Cell<u64>) {
             Operation::Get(id) => {
                 assert_eq!(get(store, id.as_str()).await.as_ref(), model.items.get(&id))
             }
-            Operation::List { after, items_max } => {
-                assert_eq!(
-                    page(store, "items", after.as_ref(), items_max).await,
-                    model.list(after.as_ref(), items_max)
-                );
+            Operation::List { start, items_max } => {
+                let expected = model.list(&start, items_max);
+                assert_eq!(page(store, "items", start, items_max).await, expected);
             }
         }
     }

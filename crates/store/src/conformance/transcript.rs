@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use domain::{Change, Outcome};
+use domain::{Change, Outcome, PageStart};
 
 use super::kit::*;
 use crate::memory::Memory;
@@ -47,7 +47,7 @@ async fn transcript(store: &Subject) -> String {
             writeln!(lines, "{round} {line}").unwrap();
         }
         for name in ["items", "a", "a-b", "absent"] {
-            let page = page(store, name, None, 1 + round % 4).await;
+            let page = page(store, name, PageStart::First, 1 + round % 4).await;
             writeln!(
                 lines,
                 "{round} {name} {:?} {:?}",

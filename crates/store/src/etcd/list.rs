@@ -1,7 +1,7 @@
 //! Pages.
 
 use bytes::Bytes;
-use domain::{Item, ItemId, Key, PAGE_BYTES_MAX, Page, PageQuery};
+use domain::{Item, ItemId, Key, PAGE_BYTES_MAX, Page, PageQuery, PageStart};
 
 use super::cluster::Cluster;
 use super::message::{KeyValue, RangeRequest};
@@ -22,12 +22,12 @@ const MOST: usize = 128;
 /// about as many items as still fit by the average of those that were seen.
 pub(super) async fn page(cluster: &Cluster, query: &PageQuery) -> Result<Page, Error> {
     let collection = &query.collection;
-    let mut next = match &query.after {
-        None => cluster.keys.edge(collection, 0),
-        Some(id) => {
-            let key = Key { collection: collection.clone(), id: id.clone() };
-            after(&cluster.keys.item(&key))
-        }
+    let key =
+        |id: &ItemId| cluster.keys.item(&Key { collection: collection.clone(), id: id.clone() });
+    let mut next = match &query.start {
+        PageStart::First => cluster.keys.edge(collection, 0),
+        PageStart::After(id) => after(&key(id)),
+        PageStart::At(id) => key(id),
     };
     let end = cluster.keys.edge(collection, 1);
     // One more than the page holds, to know whether there is more.

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use domain::{
-    CollectionName, Item, ItemId, Key, Outcome, Page, PageQuery, Remembered, ReplayKey, Verdict,
-    Write, decide,
+    CollectionName, Item, ItemId, Key, Outcome, Page, PageQuery, PageStart, Remembered, ReplayKey,
+    Verdict, Write, decide,
 };
 use parking_lot::RwLock;
 
@@ -76,7 +76,11 @@ impl Store for Memory {
         let Some(items) = state.collections.get(&query.collection) else {
             return Reply::Ready(Ok(Page::default()));
         };
-        let first = query.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let first = match &query.start {
+            PageStart::First => Bound::Unbounded,
+            PageStart::After(id) => Bound::Excluded(id),
+            PageStart::At(id) => Bound::Included(id),
+        };
         let entries = items.range((first, Bound::Unbounded));
         Reply::Ready(Page::collect(
             entries.map(|(id, item)| Ok((id.clone(), item.clone()))),

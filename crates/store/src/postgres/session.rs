@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use bytes::Bytes;
-use domain::{ItemId, Key, Moment, PAGE_BYTES_MAX, Page, PageQuery, ReplayKey};
+use domain::{ItemId, Key, Moment, PAGE_BYTES_MAX, Page, PageQuery, PageStart, ReplayKey};
 use tokio::time::{Instant, timeout};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error as DriverError, Row, Statement};
@@ -247,11 +247,16 @@ impl Session for PostgresSession {
     }
 
     async fn list(&mut self, query: &PageQuery) -> Result<Page, Error> {
-        let after = query.after.as_ref().map_or("", ItemId::as_str);
+        // No id is empty.
+        let (from, without) = match &query.start {
+            PageStart::First => ("", ""),
+            PageStart::After(id) => (id.as_str(), id.as_str()),
+            PageStart::At(id) => (id.as_str(), ""),
+        };
         let rows_max = query.items_max as i64 + 1;
         let bytes_max = PAGE_BYTES_MAX as i64;
         let parameters: &Parameters<'_> =
-            &[&query.collection.as_str(), &after, &rows_max, &bytes_max];
+            &[&query.collection.as_str(), &from, &without, &rows_max, &bytes_max];
         let rows = self.query(|connection| &connection.statements.list, parameters).await?;
         let entries = rows.iter().map(|row| {
             let id = ItemId::new(column(row, 0)?).map_err(|_| damaged())?;

@@ -150,7 +150,8 @@ const FORGET: &str = "
 
 /// Returns the items of a page, and one more if there is one. What comes after enough bytes is not
 /// sent: the sum is that of all rows before the last one, and lengths are known without reading the
-/// values. Parameters: collection, the id before the page or nothing, most rows, enough bytes.
+/// values. Parameters: collection, the least id of the page or nothing, an id to leave out or nothing,
+/// most rows, enough bytes.
 const LIST: &str = "
     SELECT id, representation, etag, digest FROM (
         SELECT id, representation, etag, digest,
@@ -158,9 +159,9 @@ const LIST: &str = "
                 ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING), 0) AS bytes
         FROM (
             SELECT id, representation, etag, digest FROM shelf_items
-            WHERE collection = $1 AND id > $2 ORDER BY id LIMIT $3
+            WHERE collection = $1 AND id >= $2 AND id <> $3 ORDER BY id LIMIT $4
         ) AS page
-    ) AS measured WHERE bytes < $4 ORDER BY id";
+    ) AS measured WHERE bytes < $5 ORDER BY id";
 
 /// Tells whether the tables are there and take writes.
 const CHECK: &str =

@@ -4,6 +4,7 @@
 //! - [`snapshot`] is what readers look through.
 //! - [`flush`] writes memtables out and moves the checkpoint, [`compact`] merges files, each on
 //!   a thread of its own; [`backlog`] is what waits for them, and slows writers down.
+//! - [`list`] reads pages, [`damage`] finds where they can go on behind damage.
 //! - [`pin`] keeps table files together for a backup.
 //! - [`entry`] is the form of a change in the journal, [`replay`] brings it back.
 //!
@@ -17,10 +18,12 @@
 
 mod backlog;
 mod compact;
+mod damage;
 mod entry;
 mod error;
 mod flush;
 mod forget;
+mod list;
 mod manifest;
 mod pin;
 mod replay;
@@ -31,7 +34,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey};
+use domain::{Item, Key, Remembered, ReplayKey};
 use lsm_tree::{AbstractTree as _, AnyTree, Cache, SequenceNumberCounter, Slice};
 use parking_lot::Mutex;
 
@@ -42,9 +45,9 @@ pub(super) use self::error::guarded;
 use self::error::read_failed;
 pub(super) use self::pin::PinnedTree;
 pub(super) use self::replay::Recovery;
-use self::snapshot::{Snapshot, Snapshots};
+use self::snapshot::Snapshots;
 use super::disk::Disk;
-use crate::codec::{KeyBytes, decode_id, decode_item, decode_remembered};
+use crate::codec::{KeyBytes, decode_item, decode_remembered};
 use crate::error::{Error, ErrorKind};
 use crate::open::Options;
 
@@ -145,26 +148,6 @@ impl Engine {
     fn look_up(&self, tree: TreeName, key: &[u8]) -> Result<Option<Slice>, Error> {
         let snapshot = self.snapshots.load();
         self.tree(tree).get(key, snapshot.number()).map_err(read_failed)
-    }
-
-    /// Returns a page of items.
-    pub(super) fn list(&self, query: &PageQuery) -> Result<Page, Error> {
-        use std::ops::Bound::{Excluded, Included};
-        let PageQuery { collection, after, items_max } = query;
-        let first = match after {
-            None => Included(KeyBytes::edge(collection, 0)),
-            Some(id) => {
-                Excluded(KeyBytes::of(&Key { collection: collection.clone(), id: id.clone() }))
-            }
-        };
-        let last = Excluded(KeyBytes::edge(collection, 1));
-        let snapshot: Arc<Snapshot> = self.snapshots.hold();
-        let entries = self.tree(TreeName::Items).range((first, last), snapshot.number(), None);
-        let entries = entries.map(|entry| {
-            let (key, value) = lsm_tree::Guard::into_inner(entry).map_err(read_failed)?;
-            Ok((decode_id(&key, collection)?, decode_item(&value.into())?))
-        });
-        Page::collect(entries, *items_max)
     }
 
     fn tree(&self, name: TreeName) -> &AnyTree {

@@ -1,6 +1,6 @@
 //! What is left when the store is closed, and what keeps it open.
 
-use domain::{Change, Fingerprint, Idempotency, Moment, Outcome, PageQuery, ReplayKey};
+use domain::{Change, Fingerprint, Idempotency, Moment, Outcome, PageQuery, PageStart, ReplayKey};
 use std::fs;
 
 use super::*;
@@ -72,7 +72,7 @@ async fn a_scan_in_flight_does_not_keep_the_directory_open() {
         store.apply((0..1_000).map(|n| put(&n.to_string(), n)).collect()).await;
         let query = PageQuery {
             collection: CollectionName::new("items").unwrap(),
-            after: None,
+            start: PageStart::First,
             items_max: 1_000,
         };
         let scan = store.list(query);

@@ -2,6 +2,7 @@
 
 mod backup;
 mod corruption;
+mod damage;
 mod failures;
 mod lifetime;
 mod refusals;

@@ -1,0 +1,165 @@
+//! Pages of items, also where a tree is damaged.
+//!
+//! A page ends before what cannot be read. One that would begin there is an error, which tells where
+//! reading can go on.
+
+use std::iter;
+use std::ops::Bound::{self, Excluded, Included};
+use std::sync::Arc;
+
+use domain::{CollectionName, Item, ItemId, Key, Page, PageQuery, PageStart};
+use lsm_tree::{AbstractTree as _, AnyTree, Guard as _, Slice};
+
+use super::damage::{self, LEAST_BYTE};
+use super::error::{guarded, read_failed};
+use super::snapshot::Snapshot;
+use super::{Engine, TreeName};
+use crate::codec::{KeyBytes, decode_id, decode_item};
+use crate::error::{Error, ErrorKind, Resume};
+
+/// Damaged places that one call passes in search of an item that can be read. Each takes some
+/// milliseconds.
+const PLACES_MAX: usize = 64;
+
+/// A collection as a snapshot shows it.
+struct Listing<'a> {
+    tree: &'a AnyTree,
+    snapshot: Arc<Snapshot>,
+    collection: &'a CollectionName,
+    /// Behind the last key.
+    end: KeyBytes,
+}
+
+/// Why a page has no first item.
+struct Unreadable {
+    error: Error,
+    /// The first key that the damage does not concern, if that is known.
+    behind: Option<Vec<u8>>,
+}
+
+impl Engine {
+    /// Returns a page of items.
+    pub(in crate::embedded) fn list(&self, query: &PageQuery) -> Result<Page, Error> {
+        let PageQuery { collection, start, items_max } = query;
+        let listing = Listing {
+            tree: self.tree(TreeName::Items),
+            snapshot: self.snapshots.hold(),
+            collection,
+            end: KeyBytes::edge(collection, 1),
+        };
+        let key =
+            |id: &ItemId| KeyBytes::of(&Key { collection: collection.clone(), id: id.clone() });
+        let start = match start {
+            PageStart::First => Included(KeyBytes::edge(collection, 0)),
+            PageStart::After(id) => Excluded(key(id)),
+            PageStart::At(id) => Included(key(id)),
+        };
+        listing.page(start.as_ref().map(AsRef::as_ref), *items_max)
+    }
+}
+
+impl Listing<'_> {
+    fn page(&self, start: Bound<&[u8]>, items_max: usize) -> Result<Page, Error> {
+        let Unreadable { error, mut behind } = match self.read(start, items_max) {
+            Ok(page) => return Ok(page),
+            Err(unreadable) => unreadable,
+        };
+        for _ in 0..PLACES_MAX {
+            let Some(key) = &behind else { return Err(error) };
+            if **key >= *self.end.as_ref() {
+                // Not to be read: the damaged block can hold the next collection's first items.
+                return Err(error.with_resume(Resume::End));
+            }
+            match self.read(Included(key), 1) {
+                Ok(page) => {
+                    let first = page.items.into_iter().next();
+                    let resume = first.map_or(Resume::End, |(id, _)| Resume::At(id));
+                    return Err(error.with_resume(resume));
+                }
+                Err(next) => behind = next.behind,
+            }
+        }
+        // The next call passes as many again.
+        let id = behind.and_then(|key| decode_id(&key, self.collection).ok());
+        Err(match id {
+            Some(id) => error.with_resume(Resume::At(id)),
+            None => error,
+        })
+    }
+
+    /// Reads a page of the items before the first that cannot be read.
+    fn read(&self, start: Bound<&[u8]>, items_max: usize) -> Result<Page, Unreadable> {
+        let end = Excluded(self.end.as_ref());
+        let page = catch(|| Page::collect(self.entries(start, end), items_max));
+        match page {
+            Err(Unreadable { error, behind: None }) if error.kind() == ErrorKind::Corrupt => {
+                self.read_up_to_damage(start, items_max, error)
+            }
+            page => page,
+        }
+    }
+
+    /// As [`read`](Self::read), after that has met a damaged table. The tree's iterator reads ahead,
+    /// and so fails up to two items too early.
+    fn read_up_to_damage(
+        &self,
+        start: Bound<&[u8]>,
+        items_max: usize,
+        error: Error,
+    ) -> Result<Page, Unreadable> {
+        let version = self.tree.current_version();
+        let found = damage::find(version.iter_tables(), start, self.end.as_ref());
+        let Ok(Some(damage)) = found else { return Err(Unreadable { error, behind: None }) };
+        let unreadable =
+            || Unreadable { error: error.clone(), behind: Some(damage.behind.clone()) };
+        let Some(last) = &damage.last_before else { return Err(unreadable()) };
+        let before = damage::just_before(last);
+        let is_empty = match start {
+            Included(start) | Excluded(start) => &*before <= start,
+            Bound::Unbounded => false,
+        };
+        let page = catch(|| {
+            let entries =
+                (!is_empty).then(|| self.entries(start, Included(&before))).into_iter().flatten();
+            let last = iter::once_with(|| self.entry(last)).filter_map(Result::transpose);
+            let entries = entries.chain(last).chain(iter::once_with(|| Err(unreadable())));
+            Page::collect(entries, items_max)
+        });
+        page.map_err(|_| unreadable())
+    }
+
+    fn entries(
+        &self,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+    ) -> impl Iterator<Item = Result<(ItemId, Item), Unreadable>> {
+        let entries = self.tree.range::<&[u8], _>((from, to), self.snapshot.number(), None);
+        entries.map(|entry| {
+            let (key, value) = entry.into_inner().map_err(Unreadable::from)?;
+            self.decode(&key, value)
+        })
+    }
+
+    fn entry(&self, key: &Slice) -> Result<Option<(ItemId, Item)>, Unreadable> {
+        let value = self.tree.get(key, self.snapshot.number()).map_err(Unreadable::from)?;
+        value.map(|value| self.decode(key, value)).transpose()
+    }
+
+    fn decode(&self, key: &Slice, value: Slice) -> Result<(ItemId, Item), Unreadable> {
+        let decoded = decode_id(key, self.collection)
+            .and_then(|id| decode_item(&value.into()).map(|item| (id, item)));
+        decoded
+            .map_err(|error| Unreadable { error, behind: Some([key, &[LEAST_BYTE][..]].concat()) })
+    }
+}
+
+impl From<lsm_tree::Error> for Unreadable {
+    fn from(error: lsm_tree::Error) -> Self {
+        Self { error: read_failed(error), behind: None }
+    }
+}
+
+/// As [`guarded`].
+fn catch(read: impl FnOnce() -> Result<Page, Unreadable>) -> Result<Page, Unreadable> {
+    guarded(|| Ok(read())).unwrap_or_else(|error| Err(Unreadable { error, behind: None }))
+}
