@@ -4,6 +4,7 @@
 //! `lsm-tree` itself.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
@@ -68,11 +69,10 @@ impl RealDisk {
         slot: Slot,
         call: impl FnOnce(&mut File) -> io::Result<T>,
     ) -> io::Result<T> {
-        let mut files = self.files.lock();
-        if !files.contains_key(&slot) {
-            files.insert(slot, open(&self.path(slot), true)?);
+        match self.files.lock().entry(slot) {
+            Entry::Occupied(file) => call(file.into_mut()),
+            Entry::Vacant(place) => call(place.insert(open(&self.path(slot), true)?)),
         }
-        call(files.get_mut(&slot).expect("it was inserted"))
     }
 }
 

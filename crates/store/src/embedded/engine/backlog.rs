@@ -86,7 +86,8 @@ impl Backlog {
         drop(state);
         if pressure > 0.0 {
             let part = bytes.min(DELAYED_BYTES) as f32 / DELAYED_BYTES as f32;
-            std::thread::sleep(DELAY_MAX.mul_f32(pressure * part));
+            // The writer is not unparked by anything: this is a pause.
+            std::thread::park_timeout(DELAY_MAX.mul_f32(pressure * part));
         }
         Ok(())
     }
