@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use contract::about::ServedDocument;
 use contract::extract::BodyLimit;
 use contract::guard::{CatchPanic, HeadLimit, OneHost, TimeLimit};
 use contract::{Api, ContractError, Dispatch, Document};
@@ -24,7 +25,7 @@ use crate::items::{
 use crate::leaving::Leaving;
 use crate::metrics::Metrics;
 use crate::pages::{ProblemsPage, docs, docs_asset, problems, redoc, redoc_asset};
-use crate::probes::{ServedDocument, Service, get_livez, get_metrics, get_openapi, get_readyz};
+use crate::probes::{Service, get_livez, get_metrics, get_openapi, get_readyz};
 use crate::schemas::{ItemSchemas, Names};
 use crate::shelf::Shelf;
 use crate::turns::Turns;

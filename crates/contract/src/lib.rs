@@ -3,6 +3,7 @@
 // The derive macro writes `::contract`, here too.
 extern crate self as contract;
 
+pub mod about;
 mod answers;
 mod api;
 mod components;

@@ -13,7 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Sleep, sleep};
 
-use crate::attempt::Watch;
+use crate::attempt::Kept;
 use crate::balance::InFlight;
 use crate::upstream::Lease;
 
@@ -34,7 +34,7 @@ pub(crate) enum ReplyBody {
 
 impl ReplyBody {
     /// Keeps the body of the request until this one has been sent.
-    pub(crate) fn keep(&mut self, request: Watch) {
+    pub(crate) fn keep(&mut self, request: Kept) {
         if let Self::Passed(passed) = self {
             passed.request = Some(request);
         }
@@ -77,7 +77,7 @@ pub(crate) struct Passed {
     incoming: Incoming,
     held: Option<(Lease, InFlight)>,
     /// The body of the request, if that passes through.
-    request: Option<Watch>,
+    request: Option<Kept>,
     /// Longest pause between two pieces.
     pause_max: Duration,
     /// Set while a piece is waited for; most bodies are there at once and need no timer.

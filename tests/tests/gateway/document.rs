@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use e2e::gateway::{Gateway, Reaction, Upstream};
-use e2e::{Request, Shelf, eventually};
+use e2e::{Connection, Request, Shelf, eventually};
 use serde_json::Value;
 
 async fn document_of(gateway: &Gateway) -> Value {
@@ -37,6 +37,59 @@ async fn the_document_of_real_replicas_is_served_with_the_gateways_answers() {
     gateway.stop().await;
     one.stop().await;
     two.stop().await;
+}
+
+/// The gateway answers reads of the document itself, and as the item service does.
+#[tokio::test]
+async fn the_document_has_a_tag_and_no_parameters() {
+    let shelf = Shelf::start().bare().spawn().await;
+    let gateway = Gateway::start().replica(shelf.address()).check_contract().spawn().await;
+    let document = gateway.send(Request::get("/openapi.json")).await;
+    assert_eq!(document.expect(200).header("cache-control"), Some("no-cache"));
+    let etag = document.etag();
+    assert_ne!(etag, shelf.send(Request::get("/openapi.json")).await.etag(), "it is another one");
+    for tags in [etag.clone(), format!("\"x\", W/{etag}"), "*".to_owned()] {
+        for request in [Request::get("/openapi.json"), Request::head("/openapi.json")] {
+            let same = gateway.send(request.header("If-None-Match", &tags)).await;
+            assert_eq!(same.expect(304).header("cache-control"), Some("no-cache"));
+            assert_eq!((same.etag(), same.body.len()), (etag.clone(), 0));
+        }
+    }
+    let other = Request::get("/openapi.json").header("If-None-Match", "\"x\"");
+    assert_eq!(gateway.send(other).await.expect(200).body, document.body);
+    let malformed = Request::get("/openapi.json").header("If-None-Match", "x");
+    for (request, kind) in [
+        (Request::get("/openapi.json?x=1"), "malformed-query"),
+        (Request::get("/openapi.json?x=1").header("If-None-Match", "x"), "malformed-query"),
+        (malformed, "malformed-header"),
+    ] {
+        let refused = gateway.send(request).await;
+        refused.expect_problem(400, kind);
+        assert_eq!(refused.header("cache-control"), Some("no-cache"));
+    }
+    gateway.stop().await;
+    shelf.stop().await;
+}
+
+/// What operators are told of this moment is not kept.
+#[tokio::test]
+async fn what_operators_see_is_not_kept_and_has_no_parameters() {
+    let upstream = Upstream::obedient().await;
+    let gateway = Gateway::start().replica(upstream.address()).spawn().await;
+    let mut operator = Connection::open(gateway.admin()).await;
+    for target in ["/livez", "/readyz", "/metrics", "/replicas"] {
+        let answer = operator.send(&Request::get(target)).await;
+        assert_eq!(answer.expect(200).header("cache-control"), Some("no-store"), "{target}");
+        let refused = operator.send(&Request::get(format!("{target}?x=1"))).await;
+        refused.expect_problem(400, "malformed-query");
+    }
+    operator.send(&Request::post("/drain?x=1", "")).await.expect_problem(400, "malformed-query");
+    upstream.set_ready(false);
+    gateway.wait_for_state(upstream.address(), "down").await;
+    let answer = operator.send(&Request::get("/readyz")).await;
+    answer.expect_problem(503, "no-replica-ready");
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    gateway.stop().await;
 }
 
 #[tokio::test]

@@ -88,6 +88,9 @@ impl Item<'_> {
             431 => vec![sent(self.request().header("X-Large", "x".repeat(17 << 10)))],
             500 => match self.operation.subject() {
                 Subject::Readiness => vec![self.faulty("panic")],
+                Subject::Collection if matches!(self.operation.method.as_str(), "GET" | "HEAD") => {
+                    vec![self.faulty("panic"), self.faulty("corrupt"), self.faulty("damaged")]
+                }
                 _ => vec![self.faulty("panic"), self.faulty("corrupt")],
             },
             503 => {

@@ -18,6 +18,6 @@ pub(crate) use create::create_item;
 pub(crate) use delete::delete_item;
 pub(crate) use get::get_item;
 pub(crate) use list::{list_items, page_schemas};
-pub(crate) use parts::{ITEM, ITEM_SENT, MERGE_PATCH, PAGE, Tag};
+pub(crate) use parts::{ITEM, ITEM_SENT, MERGE_PATCH, PAGE};
 pub(crate) use patch::patch_item;
 pub(crate) use put::put_item;

@@ -1,5 +1,6 @@
 //! Parameters of the query.
 
+use http::Uri;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -78,11 +79,13 @@ impl<S: Sync, T: DeserializeOwned + JsonSchema + Send> Extract<S> for Query<T> {
 #[derive(Clone, Copy, Debug)]
 pub struct NoQuery;
 
-impl<S: Sync> Extract<S> for NoQuery {
-    type Rejection = InvalidQuery;
-
-    async fn extract(inbound: &mut Inbound, _: &S) -> Result<Self, InvalidQuery> {
-        let query = inbound.uri().query().unwrap_or_default();
+impl NoQuery {
+    /// Makes sure that a target has no parameter in its query.
+    ///
+    /// # Errors
+    /// [`InvalidQuery`] names the first one that it has.
+    pub fn of(uri: &Uri) -> Result<Self, InvalidQuery> {
+        let query = uri.query().unwrap_or_default();
         let Some(first) = query.split('&').find(|pair| !pair.is_empty()) else {
             return Ok(Self);
         };
@@ -91,6 +94,14 @@ impl<S: Sync> Extract<S> for NoQuery {
         let detail = "the operation has no parameters in its query";
         let problem = Problem::new(format!("The query parameter `{name}` is unknown: {detail}."));
         Err(InvalidQuery::MalformedQuery(problem.at(Place::parameter(name, detail))))
+    }
+}
+
+impl<S: Sync> Extract<S> for NoQuery {
+    type Rejection = InvalidQuery;
+
+    async fn extract(inbound: &mut Inbound, _: &S) -> Result<Self, InvalidQuery> {
+        Self::of(inbound.uri())
     }
 
     fn describe(_: &mut OperationDoc<'_>) {}

@@ -7,7 +7,7 @@ use std::process;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Resume};
 use crate::open::OpenError;
 
 /// What one call does in place of its work.
@@ -34,6 +34,11 @@ impl FromStr for Fault {
             "full" => fail(ErrorKind::Full),
             "too-large" => fail(ErrorKind::TooLarge),
             "corrupt" => fail(ErrorKind::Corrupt),
+            // As `corrupt`, and a list learns that nothing that it can read follows.
+            "damaged" => {
+                let error = Error::new(ErrorKind::Corrupt, "a rehearsed fault");
+                Ok(Self::Fail(error.with_resume(Resume::End)))
+            }
             "poisoned" => fail(ErrorKind::Poisoned),
             "internal" => fail(ErrorKind::Internal),
             "unknown" => Ok(Self::HideOutcome),
@@ -42,8 +47,8 @@ impl FromStr for Fault {
             other => Err(Error::new(
                 ErrorKind::Internal,
                 format!(
-                    "{other:?} is no fault; known are unavailable, overloaded, full, too-large, corrupt, poisoned, \
-                     internal, unknown, panic and stall"
+                    "{other:?} is no fault; known are unavailable, overloaded, full, too-large, corrupt, damaged, \
+                     poisoned, internal, unknown, panic and stall"
                 ),
             )),
         }

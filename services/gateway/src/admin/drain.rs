@@ -1,6 +1,6 @@
 //! Ends the gateway.
 
-use contract::extract::{Extract, State};
+use contract::extract::{Extract, NoQuery, State};
 use contract::{Inbound, OperationDoc, Problem, Responses};
 
 use super::Admin;
@@ -41,7 +41,7 @@ pub(super) enum Drain {
 }
 
 /// Begins the end.
-pub(super) async fn post_drain(_: SameSite, State(admin): State<Admin>) -> Drain {
+pub(super) async fn post_drain(_: SameSite, _: NoQuery, State(admin): State<Admin>) -> Drain {
     admin.drain.notify_one();
     Drain::Draining
 }

@@ -1,7 +1,7 @@
 //! The replicas, as the balancer sees them.
 
-use contract::extract::State;
-use contract::{Json, Responses};
+use contract::extract::{NoQuery, State};
+use contract::{CacheControl, Json, Responses};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -48,11 +48,12 @@ impl Seen {
 #[repr(u16)]
 pub(super) enum GetReplicas {
     /// The replicas, in the order in which they are configured.
-    Replicas(Json<Vec<Seen>>) = 200,
+    Replicas(Json<Vec<Seen>>, CacheControl) = 200,
 }
 
 /// Returns the replicas.
-pub(super) async fn get_replicas(State(admin): State<Admin>) -> GetReplicas {
+pub(super) async fn get_replicas(State(admin): State<Admin>, _: NoQuery) -> GetReplicas {
     let replicas = admin.shared.replicas.load();
-    GetReplicas::Replicas(Json(replicas.iter().map(|replica| Seen::of(replica)).collect()))
+    let seen = replicas.iter().map(|replica| Seen::of(replica)).collect();
+    GetReplicas::Replicas(Json(seen), CacheControl::NoStore)
 }

@@ -50,7 +50,7 @@ use crate::worker::Worker;
 
 pub(crate) use hedge::{Hedge, HedgeAfter};
 pub(crate) use mark::Marks;
-pub(crate) use stream::{Stream, Watch};
+pub(crate) use stream::{Kept, Stream};
 
 use intake::{BodyFault, Intake, take};
 use mark::{Attempt, SHELF_ATTEMPT};
@@ -122,10 +122,16 @@ pub(crate) async fn forward(worker: &Rc<Worker>, mut exchange: Box<Exchange>) ->
             let request = Request::from_parts(head, Sent::Stream(stream));
             let answer = attempts.pass(request, &watch).await;
             // What looks like a failure of the replica may be the client's.
-            match watch.fault() {
+            let mut reply = match watch.fault() {
                 Some(fault) => refuse(fault, closes),
                 None => answer.unwrap_or_else(reply),
+            };
+            // Nobody needs the rest of what was refused.
+            if !reply.status().is_success() {
+                watch.let_go();
             }
+            reply.body_mut().keep(watch.keep());
+            reply
         }
     }
 }
@@ -258,7 +264,6 @@ impl Attempts<'_> {
                     }
                     let is_unread = answer.headers().get(CONNECTION).is_some_and(|v| v == "close");
                     let mut reply = self.pass_on(Answered { answer, lease, in_flight });
-                    reply.body_mut().keep(watch.clone());
                     if is_unread && self.closes {
                         announce_close(&mut reply);
                     }

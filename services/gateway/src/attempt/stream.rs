@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -34,15 +34,20 @@ pub(crate) struct Stream {
 
 /// What happens to a body, for whoever waits for the answer.
 ///
-/// The body lives as long as somebody watches it. hyper ends the connection of a body that was
-/// dropped unread, and says so in an answer that has not begun by then. Whether it has would depend
-/// on who is faster, so the body is kept until the answer is written.
+/// What becomes of a body that is not read to its end is decided when its answer begins
+/// ([`RequestBody`]), so by then it has to be clear whether it is. A refusal lets go of the body
+/// ([`let_go`](Self::let_go)), however much of it the replica would still take; after any other answer it is
+/// kept until the answer is written ([`Kept`]), whoever is faster.
 #[derive(Clone, Debug)]
 pub(crate) struct Watch(Rc<Watched>);
 
 #[derive(Debug)]
 struct Watched {
-    incoming: RefCell<RequestBody>,
+    /// `None` once it was let go of.
+    incoming: RefCell<Option<RequestBody>>,
+    /// Whoever waits for a body that was let go of, until the answer is over.
+    waiting: RefCell<Option<Waker>>,
+    is_over: Cell<bool>,
     fault: Cell<Option<BodyFault>>,
     moved: Cell<Instant>,
 }
@@ -65,6 +70,33 @@ impl Watch {
     }
 }
 
+impl Watch {
+    /// Lets go of what is not read of the body. The replica is sent nothing more, and the connection to it
+    /// ends once the answer is over.
+    pub(super) fn let_go(&self) {
+        self.0.incoming.take();
+    }
+
+    /// Keeps the body until the answer is over.
+    pub(super) fn keep(self) -> Kept {
+        Kept(self)
+    }
+}
+
+/// The body of a request whose answer is being written.
+#[derive(Debug)]
+pub(crate) struct Kept(Watch);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let watched = &self.0.0;
+        watched.is_over.set(true);
+        if let Some(waker) = watched.waiting.take() {
+            waker.wake();
+        }
+    }
+}
+
 impl Stream {
     /// `prefix` is what was read of it before.
     pub(super) fn new(
@@ -75,7 +107,9 @@ impl Stream {
         terms: &Terms,
     ) -> Self {
         let watched = Watched {
-            incoming: RefCell::new(incoming),
+            incoming: RefCell::new(Some(incoming)),
+            waiting: RefCell::default(),
+            is_over: Cell::new(false),
             fault: Cell::new(None),
             moved: Cell::new(Instant::now()),
         };
@@ -125,9 +159,19 @@ impl Stream {
 
     /// Waits for the next piece. Trailers end here: no replica reads them.
     fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyFault>>> {
+        let watched = &self.watch.0;
         loop {
-            let polled = Pin::new(&mut *self.watch.0.incoming.borrow_mut()).poll_frame(context);
+            let polled = match &mut *watched.incoming.borrow_mut() {
+                Some(incoming) => Pin::new(incoming).poll_frame(context),
+                // An error now would cut the answer, which comes on the same connection.
+                None if !watched.is_over.get() => {
+                    watched.waiting.replace(Some(context.waker().clone()));
+                    return Poll::Pending;
+                }
+                None => return Poll::Ready(Some(Err(BodyFault::Incomplete))),
+            };
             let Poll::Ready(frame) = polled else {
+                watched.waiting.replace(Some(context.waker().clone()));
                 let pause = self.pause.get_or_insert_with(|| Box::pin(sleep(self.pause_max)));
                 ready!(pause.as_mut().poll(context));
                 return Poll::Ready(Some(Err(BodyFault::Slow)));

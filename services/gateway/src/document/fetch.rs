@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use contract::about::ServedDocument;
 use futures_util::future::join_all;
 use reqwest::Client;
 use serde_json::Value;
@@ -41,7 +42,7 @@ pub(crate) async fn refresh(client: &Client, shared: &Shared) -> Infallible {
 pub(crate) async fn fetch_first(client: &Client, shared: &Shared) {
     let mut rounds = interval(FIRST_EVERY);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while shared.documents.text.load().is_none() {
+    while shared.documents.served.load().is_none() {
         rounds.tick().await;
         update(client, &shared.documents, &shared.replicas.load_full()).await;
     }
@@ -56,10 +57,10 @@ async fn update(client: &Client, documents: &Documents, replicas: &Replicas) {
     let merged = merge(united, &documents.own);
     let text = serde_json::to_vec(&merged).expect("a JSON value has a text form");
     let text = Bytes::from(text);
-    if documents.text.load().as_deref() != Some(&text) {
+    if documents.served.load().as_ref().is_none_or(|served| *served.text() != text) {
         tracing::debug!(bytes = text.len(), "the document of the replicas is new");
         documents.routes.store(Arc::new(Routes::of(&merged)));
-        documents.text.store(Some(Arc::new(text)));
+        documents.served.store(Some(Arc::new(ServedDocument::new(text))));
         documents.first.notify_waiters();
     }
 }

@@ -16,8 +16,8 @@ mod serve;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use bytes::Bytes;
 use contract::Variant;
+use contract::about::ServedDocument;
 use http::Method;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -35,7 +35,7 @@ pub(crate) use serve::serve;
 pub(crate) struct Documents {
     own: Own,
     /// What is served; nothing until a replica has said what it answers.
-    text: ArcSwapOption<Bytes>,
+    served: ArcSwapOption<ServedDocument>,
     /// Its paths and their methods.
     routes: ArcSwap<Routes>,
     /// Notified when there is something.
@@ -58,7 +58,12 @@ impl Documents {
     /// Starts with the gateway's own answers, as it is configured.
     pub(crate) fn new(access: Option<&Arc<Access>>, limits_rates: bool, caches: bool) -> Self {
         let own = own::describe(access.is_some(), limits_rates || access.is_some(), caches);
-        Self { own, text: ArcSwapOption::empty(), routes: ArcSwap::default(), first: Notify::new() }
+        Self {
+            own,
+            served: ArcSwapOption::empty(),
+            routes: ArcSwap::default(),
+            first: Notify::new(),
+        }
     }
 
     /// Returns `Allow` for a path that does not take `method`; nothing if it takes it, or if the path is

@@ -8,7 +8,6 @@ use std::task::{Context, Poll};
 
 use axum::body::Body;
 use contract::recorder::{Recording, Report, Violation};
-use http::StatusCode;
 use http_body_util::BodyExt;
 use matchit::Router;
 use serde_json::Value;
@@ -36,8 +35,9 @@ impl Record {
     /// # Panics
     /// If there is no document yet.
     pub(crate) fn new(documents: &Documents) -> Self {
-        let text = documents.text.load_full().expect("the first document was waited for");
-        let document: Value = serde_json::from_slice(&text).expect("it was written as JSON");
+        let served = documents.served.load_full().expect("the first document was waited for");
+        let document: Value =
+            serde_json::from_slice(served.text()).expect("it was written as JSON");
         let mut templates = Router::new();
         let paths = document["paths"].as_object().into_iter().flat_map(|paths| paths.keys());
         for template in paths.map(String::as_str).chain(PAGES) {
@@ -107,12 +107,7 @@ where
             if is_parsed {
                 let Inner { recording, templates } = &*record.0;
                 let template = templates.at(uri.path()).ok().map(|found| found.value.as_str());
-                // A target that is refused is none of the document's, and neither is `*`.
-                let is_of_gateway = template.is_none()
-                    && (head.status == StatusCode::BAD_REQUEST || uri.path() == "*");
-                if !is_of_gateway {
-                    recording.record(&method, &uri, template, &head, &body);
-                }
+                recording.record(&method, &uri, template, &head, &body);
             }
             Ok(Reply::from_parts(head, ReplyBody::Own(Body::from(body))))
         })

@@ -4,13 +4,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use axum::body::Body;
-use bytes::Bytes;
+use contract::Problem;
+use contract::extract::{EntityTags, IfNoneMatch, NoQuery};
 use contract::guard::RetryAfter;
-use contract::{Answer, Part, Problem, Response, Responses, Schemas, Variant, write_body};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, IF_NONE_MATCH};
+use http::request::Parts;
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use serde_json::json;
 use tokio::time::timeout;
 
 use super::merge::DOCUMENT_PATH;
@@ -31,35 +31,12 @@ const PAGE_BYTES_MAX: usize = 1 << 20;
 /// Longest wait for the first document.
 const FIRST_TIME_MAX: Duration = Duration::from_secs(2);
 
-#[derive(Debug, Responses)]
-#[repr(u16)]
-enum GetOpenapi {
-    /// This document.
-    Document(DocumentText) = 200,
-}
-
-/// The document as text.
-#[derive(Debug)]
-struct DocumentText(Bytes);
-
-impl Part for DocumentText {
-    const IS_BODY: bool = true;
-
-    fn describe(answer: &mut Answer, _: &mut Schemas, _: &'static Variant, required: bool) {
-        answer.body("application/json", json!({ "type": "object" }), required);
-    }
-
-    fn write(self, response: &mut Response, _: &'static Variant) {
-        write_body(response, HeaderValue::from_static("application/json"), Body::from(self.0));
-    }
-}
-
 /// Answers a request: by the gateway itself if it is for the document, by a replica if not,
 /// or by what is kept of a replica's answers.
 pub(crate) async fn serve(worker: &Rc<Worker>, exchange: Box<Exchange>) -> Reply {
     let is_read = matches!(exchange.head.method, Method::GET | Method::HEAD);
     match exchange.head.uri.path() {
-        DOCUMENT_PATH if is_read => document(worker).await,
+        DOCUMENT_PATH if is_read => document(worker, &exchange.head).await,
         PROBLEMS_PATH if exchange.head.method == Method::GET => {
             let page = forward(worker, exchange).await;
             complete(worker, page).await
@@ -70,15 +47,24 @@ pub(crate) async fn serve(worker: &Rc<Worker>, exchange: Box<Exchange>) -> Reply
 
 /// Returns the document. Whoever asks before a replica has said what it answers waits for a moment:
 /// gateways and replicas are started together.
-async fn document(worker: &Worker) -> Reply {
+///
+/// The order of the checks is that of the item service.
+async fn document(worker: &Worker, head: &Parts) -> Reply {
+    if let Err(invalid) = NoQuery::of(&head.uri) {
+        return reply(invalid);
+    }
+    let known = match EntityTags::of(&head.headers, &IF_NONE_MATCH) {
+        Ok(known) => IfNoneMatch(known),
+        Err(invalid) => return reply(invalid),
+    };
     let documents = &worker.shared.documents;
     let first = documents.first.notified();
-    if documents.text.load().is_none() {
+    if documents.served.load().is_none() {
         // Answered below, whether it came or not.
         let _ = timeout(FIRST_TIME_MAX, first).await;
     }
-    match &*documents.text.load() {
-        Some(text) => reply(GetOpenapi::Document(DocumentText(Bytes::clone(text)))),
+    match &*documents.served.load() {
+        Some(document) => reply(document.answer(&known)),
         None => {
             let problem = Problem::new("No replica has said yet what it answers.");
             reply(Unsent::NoReplica(problem, RetryAfter(1)))

@@ -1,14 +1,12 @@
 //! Refuses requests that can be read in two ways, or are too large to be read.
 
 use std::convert::Infallible;
-use std::net::Ipv6Addr;
 use std::task::{Context, Poll};
 
 use contract::guard::HeadTooLarge;
-use contract::{Place, Problem, title_case};
+use contract::{Place, Problem, is_host, title_case};
 use http::header::{CONNECTION, HOST, HeaderValue};
 use http::request::Parts;
-use http::uri::Authority;
 use http::{HeaderMap, Method, Version};
 use tower::Service;
 
@@ -130,32 +128,6 @@ fn settle_host(head: &mut Parts) -> Result<(), &'static str> {
         }
         (None, None) => Err("it is missing"),
     }
-}
-
-/// Tells whether a value is a host with an optional port, or empty; user information is not allowed
-/// (RFC 9110 §7.2).
-fn is_host(value: &[u8]) -> bool {
-    if value.is_empty() {
-        return true;
-    }
-    let Ok(authority) = Authority::try_from(value) else { return false };
-    let (host, text) = (authority.host(), authority.as_str());
-    let is_literal = match host.strip_prefix('[') {
-        Some(literal) => {
-            literal.strip_suffix(']').is_some_and(|literal| literal.parse::<Ipv6Addr>().is_ok())
-        }
-        None => !host.is_empty(),
-    };
-    // What is left is the port: digits, or none of them (RFC 3986 §3.2.3).
-    let is_port = match text.strip_prefix(host) {
-        Some("" | ":") => true,
-        Some(port) => port.strip_prefix(':').is_some_and(|digits| {
-            digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<u16>().is_ok()
-        }),
-        // User information stands before the host.
-        None => false,
-    };
-    is_literal && is_port
 }
 
 impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Box<Exchange>>

@@ -1,0 +1,154 @@
+//! What a service says about itself, in the same words whichever service it is: probes, metrics, and the
+//! document.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::header::{ETAG, HeaderName, HeaderValue};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::answers::Answer;
+use crate::extract::{EntityTags, IfNoneMatch};
+use crate::part::{CacheControl, Header, Part, write_body};
+use crate::schemas::Schemas;
+use crate::variant::Variant;
+use crate::{Response, Responses};
+
+/// The body of a probe.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Health {
+    /// Always `ok`: anything else is a problem with another status.
+    status: Status,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum Status {
+    Ok,
+}
+
+impl Health {
+    /// All is well.
+    pub const OK: Self = Self { status: Status::Ok };
+}
+
+/// The text format of Prometheus, version 0.0.4.
+#[derive(Debug)]
+pub struct MetricsText(pub String);
+
+impl MetricsText {
+    const MEDIA_TYPE: &'static str = "text/plain; version=0.0.4";
+}
+
+impl Part for MetricsText {
+    const IS_BODY: bool = true;
+
+    fn describe(answer: &mut Answer, _: &mut Schemas, _: &'static Variant, required: bool) {
+        answer.body(Self::MEDIA_TYPE, json!({ "type": "string" }), required);
+    }
+
+    fn write(self, response: &mut Response, _: &'static Variant) {
+        write_body(response, HeaderValue::from_static(Self::MEDIA_TYPE), self.0.into());
+    }
+}
+
+/// What is answered to whoever reads the document.
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub enum GetOpenapi {
+    /// This document.
+    Document(DocumentText, DocumentTag, CacheControl) = 200,
+    /// The document still has one of the tags in `If-None-Match`.
+    NotModified(DocumentTag, CacheControl) = 304,
+}
+
+/// The document as it is served. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ServedDocument {
+    text: Bytes,
+    tag: DocumentTag,
+}
+
+impl ServedDocument {
+    /// Takes the document as text.
+    #[must_use]
+    pub fn new(text: Bytes) -> Self {
+        let tag = DocumentTag::of(&text);
+        Self { text, tag }
+    }
+
+    /// Returns the text.
+    #[must_use]
+    pub fn text(&self) -> &Bytes {
+        &self.text
+    }
+
+    /// Answers a read. Who has the document already, by its tag, does not get it again.
+    #[must_use]
+    pub fn answer(&self, IfNoneMatch(known): &IfNoneMatch) -> GetOpenapi {
+        let tag = self.tag.clone();
+        let is_known = match known {
+            None => false,
+            Some(EntityTags::Any) => true,
+            // The comparison is the weak one (RFC 9110 §13.1.2).
+            Some(EntityTags::Listed(tags)) => {
+                tags.iter().any(|known| known.quoted.as_bytes() == tag.0.as_bytes())
+            }
+        };
+        if is_known {
+            return GetOpenapi::NotModified(tag, CacheControl::NoCache);
+        }
+        GetOpenapi::Document(DocumentText(self.text.clone()), tag, CacheControl::NoCache)
+    }
+}
+
+/// `ETag` of the document: the first 128 bits of its BLAKE3 hash, in base64url.
+#[derive(Clone, Debug)]
+pub struct DocumentTag(HeaderValue);
+
+impl DocumentTag {
+    fn of(text: &[u8]) -> Self {
+        let hash = URL_SAFE_NO_PAD.encode(&blake3::hash(text).as_bytes()[..16]);
+        let tag = HeaderValue::try_from(format!("\"{hash}\""));
+        Self(tag.expect("base64url is visible ASCII"))
+    }
+}
+
+impl Header for DocumentTag {
+    const NAME: HeaderName = ETAG;
+    const DESCRIPTION: &'static str =
+        "The strong entity tag of the document. It depends on the content alone.";
+
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": "^\"[A-Za-z0-9_-]{22}\"$" })
+    }
+
+    fn value(self) -> HeaderValue {
+        self.0
+    }
+}
+
+/// The OpenAPI document as text.
+#[derive(Debug)]
+pub struct DocumentText(Bytes);
+
+impl Part for DocumentText {
+    const IS_BODY: bool = true;
+
+    fn describe(answer: &mut Answer, _: &mut Schemas, _: &'static Variant, required: bool) {
+        let schema = json!({
+            "type": "object",
+            "description": "An OpenAPI 3.1 document.",
+            "properties": { "openapi": { "type": "string" } },
+            "required": ["openapi"],
+        });
+        answer.body("application/json", schema, required);
+    }
+
+    fn write(self, response: &mut Response, _: &'static Variant) {
+        write_body(response, HeaderValue::from_static("application/json"), self.0.into());
+    }
+}
