@@ -33,8 +33,8 @@ pub(super) struct Writer {
     journal: Journal,
     /// Used again for each group.
     frame: Frame,
-    /// Whether the journal's last frame holds writes.
-    unproven: bool,
+    /// Since when the journal's last frame holds writes.
+    unproven: Option<Instant>,
     group: Group,
     linger: Linger,
     space: Space,
@@ -57,7 +57,7 @@ impl Writer {
             disk,
             journal,
             frame: Frame::default(),
-            unproven: false,
+            unproven: None,
             group: Group::default(),
             linger: Linger::default(),
             space: Space::default(),
@@ -70,8 +70,13 @@ impl Writer {
     pub(super) fn run(mut self) -> Self {
         let mut jobs = Vec::new();
         loop {
+            let idle_max = self.unproven.map(|since| IDLE.saturating_sub(since.elapsed()));
+            if idle_max.is_some_and(|idle_max| idle_max.is_zero()) {
+                // Also where requests come that change nothing.
+                self.prove_last();
+                continue;
+            }
             let wait = self.linger.wait();
-            let idle_max = self.unproven.then_some(IDLE);
             match self.queue.take(&mut jobs, wait, idle_max) {
                 Taken::Jobs => {
                     if let Some(wait) = wait {
@@ -167,7 +172,7 @@ impl Writer {
         let started = Instant::now();
         let frame = self.append(number).inspect_err(|_| self.engine.withdraw())?;
         self.linger.synced(started.elapsed());
-        self.unproven = true;
+        self.unproven = Some(Instant::now());
         self.engine.commit(entries, number, frame, self.frame.journal_bytes());
         Ok(())
     }
@@ -191,7 +196,7 @@ impl Writer {
     /// Writes an empty frame, which proves that the one before was durable and states the
     /// checkpoint.
     fn prove_last(&mut self) {
-        self.unproven = false;
+        self.unproven = None;
         if self.poisoned.is_some() {
             return;
         }

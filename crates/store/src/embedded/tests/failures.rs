@@ -198,6 +198,18 @@ fn what_changes_nothing_needs_no_sync() {
     assert_eq!(disk.writes.load(Ordering::Relaxed), before);
 }
 
+/// The journal's last group is proven durable soon, also while requests come without a pause.
+#[test]
+fn requests_that_change_nothing_do_not_put_off_the_empty_group() {
+    let (directory, disk) = (directory(), Switches::new());
+    let store = disk.open(directory.path());
+    let before = disk.writes.load(Ordering::Relaxed);
+    apply(&store, put("a", 1)).unwrap().unwrap();
+    while disk.writes.load(Ordering::Relaxed) < before + 2 {
+        assert!(matches!(apply(&store, put("a", 1)), Ok(Ok(Outcome::Unchanged(_)))));
+    }
+}
+
 #[test]
 fn a_full_disk_refuses_growth_and_nothing_else() {
     let (directory, disk) = (directory(), Switches::new());
