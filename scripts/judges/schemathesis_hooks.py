@@ -10,6 +10,7 @@ from unicodedata import category
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import schemathesis
+from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.openapi.checks import RejectedPositiveData, UseAfterFree
 
 
@@ -18,6 +19,10 @@ def filter_failure(context, failure, case, response):
     """Tells whether a failure counts."""
     if isinstance(failure, RejectedPositiveData):
         return not is_wrong_in_a_way_no_document_tells(response)
+    if isinstance(failure, AcceptedNegativeData):
+        # The preconditions of a PATCH are judged before its content is (RFC 9110, section 13.2.1).
+        is_patch = response.request.method == "PATCH"
+        return not (is_patch and response.status_code == 412 and is_conditional(response.request))
     if isinstance(failure, UseAfterFree):
         # OPTIONS tells which methods a path takes, not whether an item is there.
         return response.request.method != "OPTIONS"
@@ -29,8 +34,7 @@ def is_wrong_in_a_way_no_document_tells(response):
     that JSON Schema cannot express. Schemathesis knows 404 and 409 by itself, but not these.
     """
     request = response.request
-    fields = {name.lower() for name in request.headers}
-    conditional = bool(fields & {"if-match", "if-none-match"})
+    conditional = is_conditional(request)
     match response.status_code:
         case 412:
             # Whether a precondition holds depends on the item.
@@ -45,7 +49,7 @@ def is_wrong_in_a_way_no_document_tells(response):
                     return request.method == "PATCH"
                 case "/problems#idempotency-key-reused":
                     # A key stands for one request, and schemathesis sends one key with many.
-                    return "idempotency-key" in fields
+                    return "idempotency-key" in fields_of(request)
         case 400:
             url = urlsplit(request.url)
             return (
@@ -55,6 +59,15 @@ def is_wrong_in_a_way_no_document_tells(response):
                 or has_a_noncharacter(response)
             )
     return False
+
+
+def is_conditional(request):
+    return bool(fields_of(request) & {"if-match", "if-none-match"})
+
+
+def fields_of(request):
+    """The names of the header fields, in lower case."""
+    return {name.lower() for name in request.headers}
 
 
 def has_a_cursor(url):
