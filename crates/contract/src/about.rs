@@ -55,7 +55,7 @@ impl Part for MetricsText {
     }
 }
 
-/// What is answered to whoever reads the document.
+/// what is answered to a reader of the document.
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub enum GetOpenapi {

@@ -144,7 +144,7 @@ impl Backups {
                 },
                 Err(error) => chain(&error),
             };
-            // Whoever asked may have gone away.
+            // The client may have gone away.
             let _ = stream.write_all(answer.as_bytes());
         }
     }

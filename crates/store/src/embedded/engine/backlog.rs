@@ -187,7 +187,7 @@ impl Backlog {
         self.changed.notify_all();
     }
 
-    /// Tells everybody that a background thread gave up.
+    /// Wakes all waiting threads after a background thread gave up.
     pub(super) fn fail(&self) {
         self.state.lock().failed = true;
         self.changed.notify_all();

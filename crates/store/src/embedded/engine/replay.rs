@@ -24,7 +24,7 @@ impl<'a> Recovery<'a> {
         Self { engine, memtable_bytes: 0, groups: 0 }
     }
 
-    /// Writes all trees out. With nobody else there, they need not be written out together.
+    /// Writes all trees out. No reader and no writer is there yet, so they need not be written out together.
     fn write_out(&mut self) -> Result<(), Error> {
         for tree in &self.engine.trees {
             let lock = tree.get_flush_lock();

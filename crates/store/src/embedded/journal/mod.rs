@@ -1,4 +1,4 @@
-//! The journal: what makes a group of writes durable before anybody is told.
+//! The journal: what makes a group of writes durable before it is answered.
 //!
 //! ```text
 //! slot          a file of fixed size, zero-filled when it was created, used again and again
@@ -106,7 +106,7 @@ pub(super) enum AppendError {
     /// There was no room for another segment. Nothing was submitted; the journal goes on when there
     /// is room, or a higher checkpoint.
     NoRoom(io::Error),
-    /// Nobody knows what of the frame is on the disk. The journal takes no more.
+    /// It is unknown what of the frame is on the disk. The journal takes no more.
     Failed(io::Error),
 }
 

@@ -86,7 +86,7 @@ async fn a_scan_in_flight_does_not_keep_the_directory_open() {
 
 #[test]
 fn a_copy_of_an_open_store_opens_with_everything_acknowledged() {
-    // What a crash leaves: files that nobody closed.
+    // What a crash leaves: files that no process closed.
     let (directory, copy) = (directory(), super::directory());
     let store = open(&directory);
     for n in 0..200 {
