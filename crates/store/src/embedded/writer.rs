@@ -92,9 +92,9 @@ impl Writer {
 
     /// Closes the journal. Everything that could be written out is.
     pub(super) fn close(mut self) {
-        // Also where nothing was written: the frame states the checkpoint, so that nothing is
-        // replayed at the next start.
-        if self.poisoned.is_none() && self.engine.checkpoint() < self.journal.last() {
+        // The frame states the checkpoint, so that nothing is replayed at the next start.
+        let is_behind = self.journal.checkpoint() < self.engine.checkpoint();
+        if self.poisoned.is_none() && (is_behind || self.unproven.is_some()) {
             self.prove_last();
         }
     }

@@ -323,6 +323,11 @@ impl Journal {
         Ok(())
     }
 
+    /// Returns the highest checkpoint that a durable block states.
+    pub(super) fn checkpoint(&self) -> u64 {
+        self.checkpoint
+    }
+
     /// Returns the number of the last frame.
     pub(super) fn last(&self) -> u64 {
         self.last

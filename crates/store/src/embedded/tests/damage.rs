@@ -168,7 +168,8 @@ fn a_damaged_block_that_holds_items_of_two_collections_concerns_both() {
     let missing = unreadable(&store, 0..500);
     let (listed, errors) = list(&store, 100);
     assert_eq!(errors, 1);
-    assert!((0..500).filter(|number| !missing.contains(number)).eq(listed));
+    let readable: Vec<_> = (0..500).filter(|number| !missing.contains(number)).collect();
+    assert_eq!(listed, readable, "unreadable one by one: {missing:?}");
 
     let query = |start| PageQuery { collection: other.clone(), start, items_max: 1_000 };
     let list = |start| runtime().block_on(store.list(query(start)));
@@ -251,20 +252,18 @@ fn a_list_goes_on_behind_values_that_shelf_did_not_write() {
     let directory = directory();
     let store = open(&directory);
     put_all(&store, 0..100);
-    for (frame, key) in [
+    for key in [
         &b"items\0"[..],
         b"items\x00000000",
         b"items\x00000050",
         b"items\x00000051",
         b"items\0\x01",
         b"items\0~",
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    ] {
         let entry = Entry { tree: TreeName::Items, key: key.into(), value: Some(b"short".into()) };
         let number = store.engine().next_number();
-        store.engine().commit([entry], number, frame as u64 + 10, 0);
+        // They count to a frame that was written.
+        store.engine().commit([entry], number, 1, 0);
     }
     let expected: Vec<_> = (1..50).chain(52..100).collect();
     for items_max in [1, 7, 100] {
