@@ -43,7 +43,7 @@ const OF_STREAM: RestLimit = RestLimit { bytes_max: 64 << 20, time_max: Duration
 pub struct RequestBody {
     /// Taken out when the body is dropped.
     incoming: Option<Incoming>,
-    /// Where the rest is left; nothing when there is no rest, or nobody minds.
+    /// Where the rest is left; nothing when there is no rest, or it is not needed.
     unread: Option<Unread>,
 }
 

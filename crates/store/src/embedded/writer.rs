@@ -1,7 +1,7 @@
 //! The thread that writes: group commit.
 //!
 //! It takes everything that waits, decides it write by write, puts the changes into the journal as
-//! one frame, brings them into the trees, shows the result to readers, and then answers everybody.
+//! one frame, brings them into the trees, shows the result to readers, and then answers all callers.
 //!
 //! Nothing is answered on the strength of what could still be lost. What a write is decided
 //! against is durable (there is no other writer, and a group is answered before the next one is
@@ -218,7 +218,7 @@ impl Writer {
         if self.space.has_room(&*self.disk) { Ok(()) } else { Err(no_room()) }
     }
 
-    /// Accepts no more writes: after a failed write to disk nobody knows what of the last group is
+    /// Accepts no more writes: after a failed write to disk it is unknown what of the last group is
     /// there, and a later one that succeeds would not tell (the kernel forgets pages that it failed
     /// to write).
     fn poison(&mut self, cause: &Error) {
