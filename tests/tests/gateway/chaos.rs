@@ -8,7 +8,8 @@
 use std::time::Duration;
 
 use e2e::gateway::{Fleet, Frozen, Gateway, Killed, Rolled, Slowed};
-use e2e::{Load, Nemesis, Seen, Workload};
+use e2e::{Load, Nemesis, Request, Seen, Workload};
+use futures_util::future::join_all;
 
 /// Good answers before anything happens, and after it.
 const REQUESTS: usize = 300;
@@ -89,5 +90,35 @@ async fn a_rolling_restart_shows_in_no_history() {
     let mut fleet = Fleet::start(Gateway::start()).await;
     let seen = survive(&mut fleet, &mut Rolled).await;
     seen.expect_no_errors();
+    fleet.end().await;
+}
+
+/// A deletion of what does not exist goes to a replica that stands still, and then to another one,
+/// which says 404. Were that answer passed on, the first one could delete what the client creates next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_that_was_answered_does_not_happen_later() {
+    const ITEMS: usize = 48;
+    let fleet = Fleet::start(Gateway::start()).await;
+    fleet.shelf(0).pause();
+    let gateway = fleet.gateway();
+    let deletions = (0..ITEMS).map(async |number| {
+        let answer = gateway.send(Request::delete(format!("/items/{number}"))).await;
+        (number, answer.status)
+    });
+    let answered = join_all(deletions).await;
+    let in_doubt = answered.iter().filter(|(_, status)| *status != 404).count();
+    assert!(
+        (1..ITEMS).contains(&in_doubt),
+        "some went to the replica that stands still: {answered:?}"
+    );
+    let missing = || answered.iter().filter(|(_, status)| *status == 404).map(|(number, _)| number);
+    for number in missing() {
+        gateway.send(Request::put(format!("/items/{number}"), "{}")).await.expect(201);
+    }
+    fleet.shelf(0).resume();
+    fleet.wait_until_used(0).await;
+    for number in missing() {
+        gateway.send(Request::get(format!("/items/{number}"))).await.expect(200);
+    }
     fleet.end().await;
 }

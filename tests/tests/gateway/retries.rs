@@ -88,6 +88,35 @@ async fn after_an_attempt_that_was_given_up_the_next_one_is_remembered_for_a_day
     gateway.stop().await;
 }
 
+/// The first replica may go on and write, so nobody can say that nothing was written.
+#[tokio::test]
+async fn a_refusal_after_an_attempt_that_may_still_write_is_in_doubt() {
+    for (first, status, slug) in
+        [(Reaction::Stall, 504, "replica-timeout"), (Reaction::Cut, 502, "replica-failed")]
+    {
+        for refusal in [400, 404, 409, 412, 413, 415, 422, 428, 500, 503, 507] {
+            let first = first.clone();
+            let upstream = Upstream::start(move |number, _| match number % 2 {
+                0 => first.clone(),
+                _ => Reaction::Answer(refusal, "{}"),
+            })
+            .await;
+            let start = Gateway::start().replica(upstream.address());
+            let gateway = start.setting("--try-time-max", "200ms").spawn().await;
+            let answer = gateway.send(Request::delete("/items/a")).await;
+            if matches!(refusal, 400 | 413 | 415 | 428) {
+                answer.expect(refusal);
+            } else {
+                answer.expect_problem(status, slug);
+            }
+            // A read writes nothing, whichever attempt it is.
+            gateway.send(Request::get("/items/a")).await.expect(refusal);
+            assert_eq!(upstream.received().len(), 4);
+            gateway.stop().await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_key_of_a_client_stays() {
     let upstream = cutting(1).await;

@@ -210,6 +210,7 @@ impl Attempts<'_> {
                 Some(hedge) => Box::pin(self.hedged(hedge, in_flight, request, &mut tried)).await,
             };
             let failed = match sent {
+                Ok(Answered { answer, .. }) if self.is_in_doubt(&answer, worst.as_ref()) => break,
                 Ok(answered) => return Ok(self.pass_on(answered)),
                 Err(failed) => failed,
             };
@@ -377,6 +378,17 @@ impl Attempts<'_> {
         let Attempt { number, may_stray } = self.next.get();
         let may_stray = may_stray || matches!(cause, Cause::Timeout);
         self.next.set(Attempt { number: number + 1, may_stray });
+    }
+
+    /// Tells whether an answer says that nothing was written although an earlier attempt, which may
+    /// have arrived, can still write: its replica may stand still and go on later. Replicas remember
+    /// what a later attempt did, so that the earlier one does nothing, but a refusal leaves nothing
+    /// to be remembered. What a refusal says of the request alone holds for every attempt.
+    fn is_in_doubt(&self, answer: &Response<Incoming>, earlier: Option<&Failed>) -> bool {
+        let may_have_arrived = earlier.is_some_and(|failed| !failed.unsent);
+        let depends_on_the_item =
+            matches!(answer.status().as_u16(), 404 | 409 | 412 | 422 | 500..=599);
+        self.plan.is_write && may_have_arrived && depends_on_the_item
     }
 
     /// Makes a replica's answer the gateway's.

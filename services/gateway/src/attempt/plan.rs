@@ -23,6 +23,8 @@ pub(super) struct Plan {
     pub(super) repeatable: bool,
     /// Whether it is a GET or a HEAD.
     pub(super) is_read: bool,
+    /// Whether it may change an item.
+    pub(super) is_write: bool,
     /// Whether its body passes through, however small it is.
     pub(super) streams: bool,
     /// Whether the client sends the body when it is told to go on (RFC 9110 §10.1.1).
@@ -63,7 +65,7 @@ impl Plan {
         head.version = Version::HTTP_11;
         let item = target.and_then(|target| item(target.path()).map(|range| (target, range)));
         let repeatable = is_safe || is_write && !streams;
-        Self { repeatable, is_read, streams, expects, mark, item }
+        Self { repeatable, is_read, is_write, streams, expects, mark, item }
     }
 
     /// Returns what requests for one item have in common.
