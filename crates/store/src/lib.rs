@@ -25,6 +25,7 @@
 mod codec;
 #[cfg(test)]
 mod conformance;
+mod delivery;
 mod embedded;
 mod error;
 mod etcd;

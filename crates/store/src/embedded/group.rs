@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use domain::{Item, Outcome, Remembered, ReplayKey, Verdict, Write, decide};
 use lsm_tree::Slice;
-use tokio::sync::oneshot::Sender;
 
 use super::engine::{Engine, Entry, TreeName};
-use crate::codec::{KeyBytes, encode_item, encode_remembered};
+use crate::codec::{KeyBytes, encode_remembered, push_item};
+use crate::delivery::{Sender, deliver};
 use crate::error::{Error, ErrorKind};
 use crate::size::write_bytes;
 
@@ -30,12 +30,14 @@ pub(super) struct Group {
     writes: usize,
     bytes: usize,
     answers: Vec<Answer>,
+    /// An item in the form in which it is stored; used again for each.
+    form: Vec<u8>,
 }
 
 /// A job whose writes were all decided.
 #[derive(Debug)]
 struct Answer {
-    reply: Sender<Vec<Result<Verdict, Error>>>,
+    reply: Sender,
     results: Vec<Result<Verdict, Error>>,
     /// The results before this one belong to earlier groups of the same job.
     own: usize,
@@ -94,7 +96,7 @@ impl Group {
     /// Takes the results of a job to send them when the group has ended.
     pub(super) fn answer(
         &mut self,
-        reply: Sender<Vec<Result<Verdict, Error>>>,
+        reply: Sender,
         results: Vec<Result<Verdict, Error>>,
         own: usize,
     ) {
@@ -103,8 +105,13 @@ impl Group {
 
     /// Takes what the group leaves to be made durable.
     pub(super) fn take_entries(&mut self) -> Vec<Entry> {
+        let form = &mut self.form;
         let changes = self.changes.drain().map(|(key, item)| {
-            let value = item.as_ref().map(|item| encode_item(item).into());
+            let value = item.map(|item| {
+                form.clear();
+                push_item(form, &item);
+                Slice::from(form.as_slice())
+            });
             Entry { tree: TreeName::Items, key, value }
         });
         let remembered = self.remembered.drain().map(|(key, answer)| {
@@ -126,11 +133,10 @@ impl Group {
 
     /// Ends the group: tells everybody who waits how it went.
     pub(super) fn end(&mut self, committed: &Result<(), Error>) {
-        for Answer { reply, mut results, own } in self.answers.drain(..) {
+        deliver(self.answers.drain(..).map(|Answer { reply, mut results, own }| {
             settle(&mut results[own..], committed);
-            // A caller that went away misses the answer, and nothing else.
-            drop(reply.send(results));
-        }
+            (reply, results)
+        }));
         self.changes.clear();
         self.remembered.clear();
         (self.writes, self.bytes) = (0, 0);

@@ -41,6 +41,7 @@ use self::journal::{Journal, SlotSizes};
 use self::queue::{Job, Queue};
 use self::scans::Scans;
 use self::writer::Writer;
+use crate::delivery;
 use crate::error::{Error, ErrorKind};
 use crate::open::{OpenError, Options};
 use crate::reply::Reply;
@@ -157,7 +158,7 @@ impl Store for Embedded {
 
     fn apply(&self, writes: Vec<Write>) -> Reply<Vec<Result<Verdict, Error>>> {
         let count = writes.len();
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = delivery::channel();
         if let Err(error) = self.queue.push(Job::Apply { writes, reply }) {
             return Reply::Ready(vec![Err(error); count]);
         }

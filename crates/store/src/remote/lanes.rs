@@ -12,6 +12,7 @@ use super::pause::Pause;
 use super::piece::Piece;
 use super::session::{FORGET_TIME_MAX, Session, State, Wanted};
 use super::token::Tokens;
+use crate::delivery::deliver;
 use crate::error::{Error, ErrorKind, Retry};
 use crate::size::write_bytes;
 
@@ -82,11 +83,10 @@ pub(super) async fn write<S: Session>(
         }
         let results = settle_all(&mut session, &tokens, writes, patience).await;
         let mut results = results.into_iter();
-        for (count, reply, share) in replies {
+        deliver(replies.into_iter().map(|(count, reply, share)| {
             drop(share);
-            // Whoever has gone away needs no answer.
-            drop(reply.send(results.by_ref().take(count).collect()));
-        }
+            (reply, results.by_ref().take(count).collect())
+        }));
     }
 }
 

@@ -20,6 +20,7 @@ use super::lanes::{self, Look, Read};
 use super::piece::{Piece, Share, by_lane, bytes};
 use super::session::Session;
 use super::token::Tokens;
+use crate::delivery::{self, Results};
 use crate::error::{Error, ErrorKind};
 use crate::reply::Reply;
 use crate::store::Store;
@@ -160,8 +161,8 @@ impl Remote {
         lane: usize,
         writes: Vec<Write>,
         share: Arc<Share>,
-    ) -> Result<oneshot::Receiver<Vec<Result<Verdict, Error>>>, Error> {
-        let (reply, answer) = oneshot::channel();
+    ) -> Result<oneshot::Receiver<Results>, Error> {
+        let (reply, answer) = delivery::channel();
         let bytes = bytes(&writes);
         let piece = Piece { writes, bytes, share, since: Instant::now(), reply };
         self.lanes().writers[lane].try_send(piece).map_err(refused)?;

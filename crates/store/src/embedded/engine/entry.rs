@@ -7,7 +7,9 @@
 //! key, value
 //! ```
 
-use lsm_tree::Slice;
+use std::sync::Arc;
+
+use lsm_tree::{InternalValue, Memtable, Slice, ValueType};
 
 use super::super::journal::Frame;
 use crate::error::{Error, ErrorKind};
@@ -62,6 +64,18 @@ impl Entry {
         if let Some(value) = &self.value {
             frame.push(value);
         }
+    }
+
+    /// Inserts the entry into the memtable of its tree, under the number of its group. Returns how
+    /// many bytes the memtable grew by.
+    pub(super) fn insert_into(self, memtables: &[Arc<Memtable>; 2], number: u64) -> u64 {
+        let change = match self.value {
+            Some(value) => {
+                InternalValue::from_components(self.key, value, number, ValueType::Value)
+            }
+            None => InternalValue::new_tombstone(self.key, number),
+        };
+        memtables[self.tree as usize].insert(change).0
     }
 
     /// Takes the first entry of a payload, and returns what follows it.

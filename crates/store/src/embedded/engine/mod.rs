@@ -35,7 +35,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use domain::{Item, Key, Remembered, ReplayKey};
-use lsm_tree::{AbstractTree as _, AnyTree, Cache, SequenceNumberCounter, Slice};
+use lsm_tree::{AbstractTree as _, AnyTree, Cache, Memtable, SequenceNumberCounter, Slice};
 use parking_lot::Mutex;
 
 use self::backlog::Backlog;
@@ -179,9 +179,11 @@ impl Engine {
         journal_bytes: u64,
     ) {
         let mut written = self.written.lock();
+        // They are not sealed as long as the lock is held.
+        let memtables = self.memtables();
         for entry in entries {
             written.removals += u64::from(entry.value.is_none());
-            written.memtable_bytes += self.insert(entry, number);
+            written.memtable_bytes += entry.insert_into(&memtables, number);
         }
         (written.frame, written.pending) = (frame, None);
         written.journal_bytes += journal_bytes;
@@ -192,13 +194,9 @@ impl Engine {
         self.backlog.set_fill(written.memtable_bytes as f32 / MEMTABLE_BYTES as f32);
     }
 
-    /// Inserts without showing. Returns how many bytes the memtable grew by.
-    fn insert(&self, entry: Entry, number: u64) -> u64 {
-        let tree = self.tree(entry.tree);
-        match entry.value {
-            Some(value) => tree.insert(entry.key, value, number).0,
-            None => tree.remove(entry.key, number).0,
-        }
+    /// Returns the memtables that grow, in the order of [`TreeName`].
+    fn memtables(&self) -> [Arc<Memtable>; 2] {
+        self.trees.each_ref().map(AnyTree::active_memtable)
     }
 
     /// Has everything that is in memory written out to files.

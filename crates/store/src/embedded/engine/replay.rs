@@ -40,9 +40,10 @@ impl Replay for Recovery<'_> {
     fn group(&mut self, sequence: u64, mut payload: &[u8]) -> Result<(), Error> {
         self.engine.numbers.fetch_max(sequence + 1);
         self.groups += u64::from(!payload.is_empty());
+        let memtables = self.engine.memtables();
         while !payload.is_empty() {
             let (entry, rest) = Entry::take(payload)?;
-            self.memtable_bytes += self.engine.insert(entry, sequence);
+            self.memtable_bytes += entry.insert_into(&memtables, sequence);
             payload = rest;
         }
         if self.memtable_bytes >= MEMTABLE_BYTES {

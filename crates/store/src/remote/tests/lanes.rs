@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use domain::{Item, Key, Moment, Verdict, Write};
+use domain::{Item, Key, Moment, Write};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -14,9 +14,10 @@ use super::super::token::Tokens;
 use super::engine::Engine;
 use super::kit::*;
 use super::script::Fault;
+use crate::delivery::{self, Results};
 use crate::error::{Error, ErrorKind};
 
-type Answer = oneshot::Receiver<Vec<Result<Verdict, Error>>>;
+type Answer = oneshot::Receiver<Results>;
 
 /// A lane that writes, and its queue.
 struct Lane {
@@ -36,7 +37,7 @@ impl Lane {
         let writes = Vec::from_iter(writes);
         let bytes = bytes(&writes);
         let share = Share::take(&self.waiting, bytes, usize::MAX).expect("there is room");
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = delivery::channel();
         let share = Arc::new(share);
         let piece = Piece { writes, bytes, share, since: Instant::now(), reply };
         self.pieces.try_send(piece).expect("there is room");
