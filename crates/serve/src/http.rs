@@ -6,6 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response};
 use hyper::body::Body;
@@ -18,7 +19,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::alarm::Alarm;
 use crate::executor::OnThisThread;
 use crate::head_answer::HeadAnswer;
+use crate::progress::Progressing;
 use crate::request_body::{RequestBody, TakeRest};
+use crate::stall::{Answers, WatchAnswers};
 
 /// Most requests at a time on one HTTP/2 connection: what RFC 9113 §6.5.2 recommends at least.
 const STREAMS_MAX: u32 = 100;
@@ -32,14 +35,24 @@ pub type Served = Pin<Box<dyn Future<Output = ()>>>;
 pub struct Http {
     http1: http1::Builder,
     http2: http2::Builder<OnThisThread>,
+    stall_time_max: Duration,
+}
+
+/// How long connections wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Longest time until the head of the next request is there, and between pings over HTTP/2.
+    pub idle_time_max: Duration,
+    /// Longest time in which a client takes nothing of an answer.
+    pub stall_time_max: Duration,
 }
 
 impl Http {
-    /// `idle_time_max` is the longest time until the head of the next request is there, and between
-    /// pings over HTTP/2. `head_bytes_max` are the bytes of a head that hyper holds; a larger one it
-    /// answers by itself, without a body.
+    /// `head_bytes_max` are the bytes of a head that hyper holds; a larger one it answers by itself,
+    /// without a body.
     #[must_use]
-    pub fn new(idle_time_max: Duration, head_bytes_max: usize) -> Self {
+    pub fn new(patience: Patience, head_bytes_max: usize) -> Self {
+        let Patience { idle_time_max, stall_time_max } = patience;
         let mut http1 = http1::Builder::new();
         http1.header_read_timeout(idle_time_max).max_buf_size(head_bytes_max);
         // A client that has said all it has to say may close its side and wait for the answer
@@ -53,12 +66,13 @@ impl Http {
             .keep_alive_interval(Some(idle_time_max))
             .max_concurrent_streams(STREAMS_MAX)
             .max_header_list_size(u32::try_from(head_bytes_max).unwrap_or(u32::MAX));
-        Self { http1, http2 }
+        Self { http1, http2, stall_time_max }
     }
 
     /// Serves HTTP/1.1 and HTTP/1.0 until the connection ends. An answer that is given before the body
     /// of its request was read closes the connection in stages, or does not close it; for that
-    /// `stream` is to be [`Checked`](crate::framing::Checked).
+    /// `stream` is to be [`Checked`](crate::framing::Checked). A client that takes nothing of an
+    /// answer ends it.
     pub fn serve_http1<T, S, B>(&self, stream: T, service: S, watcher: Watcher) -> Served
     where
         T: AsyncRead + AsyncWrite + Unpin + 'static,
@@ -68,13 +82,14 @@ impl Http {
         // Each connection has an alarm of its own.
         let mut http1 = self.http1.clone();
         let service = TakeRest::of_connection(service);
-        let connection =
-            http1.timer(Alarm::default()).serve_connection(TokioIo::new(stream), service);
+        let stream = TokioIo::new(Progressing::new(stream, self.stall_time_max));
+        let connection = http1.timer(Alarm::default()).serve_connection(stream, service);
         Box::pin(watcher.watch(connection).map(ended))
     }
 
     /// Serves HTTP/2 until the connection ends. No answer to HEAD has a body, and a client
-    /// that is answered before it has sent its whole body may send on for a while.
+    /// that is answered before it has sent its whole body may send on for a while. One that takes
+    /// nothing of an answer ends the connection.
     pub fn serve_http2<T, S, B>(&self, stream: T, service: S, watcher: Watcher) -> Served
     where
         T: AsyncRead + AsyncWrite + Unpin + 'static,
@@ -84,11 +99,22 @@ impl Http {
                 Error = Infallible,
                 Future: 'static,
             > + 'static,
-        B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
+        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
     {
+        let answers = Answers::default();
         let service = HeadAnswer(TakeRest::of_streams(service));
-        let connection = self.http2.serve_connection(TokioIo::new(stream), service);
-        Box::pin(watcher.watch(connection).map(ended))
+        let service = WatchAnswers { service, answers: answers.clone() };
+        let time_max = self.stall_time_max;
+        let stream = TokioIo::new(Progressing::new(stream, time_max));
+        let connection = watcher.watch(self.http2.serve_connection(stream, service));
+        Box::pin(async move {
+            tokio::select! {
+                result = connection => ended(result),
+                () = answers.stalled(time_max) => {
+                    tracing::debug!("a connection was ended: its client took nothing for {time_max:?}");
+                }
+            }
+        })
     }
 }
 

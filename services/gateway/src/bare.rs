@@ -15,7 +15,7 @@ use contract::Problem;
 use contract::guard::RetryAfter;
 use http::Request;
 use http_body_util::BodyExt;
-use serve::{Acceptor, Connection, Handed, Limits, Signals, Sockets, Workers};
+use serve::{Acceptor, Connection, Handed, Limits, Patience, Signals, Sockets, Workers};
 use tokio::runtime;
 use tower::Service;
 
@@ -57,7 +57,8 @@ pub fn run(listen: SocketAddr, replica: SocketAddr, workers: usize) -> io::Resul
 }
 
 async fn serve(acceptor: Acceptor, replica: Arc<Replica>) -> usize {
-    let http = Http::new(TIME_MAX, TIME_MAX);
+    let patience = Patience { idle_time_max: TIME_MAX, stall_time_max: TIME_MAX };
+    let http = Http::new(patience, TIME_MAX);
     let forward = Forward(Rc::new((replica, Rc::default())));
     let serve = |mut connection: Connection| {
         let (http, forward) = (http.clone(), forward.clone());

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use arc_swap::ArcSwap;
 use contract::ContractError;
-use serve::{Acceptor, Handed, Signals, Sockets, Workers, worker_count};
+use serve::{Acceptor, Handed, Patience, Signals, Sockets, Workers, worker_count};
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::Notify;
@@ -204,7 +204,10 @@ fn terms(settings: &Settings) -> Terms {
         connect_time_max: settings.connect_time_max,
         hedge_after: settings.hedge_after,
         head_time_max: settings.head_time_max,
-        idle_time_max: settings.idle_time_max,
+        patience: Patience {
+            idle_time_max: settings.idle_time_max,
+            stall_time_max: settings.common.stall_time_max,
+        },
         target_bytes_max: bytes(settings.target_max),
         headers_bytes_max: bytes(settings.headers_max),
         replica_requests_max: settings.replica_requests_max.get(),

@@ -13,7 +13,7 @@ use axum::body::Body;
 use contract::recorder::{Recorder, Recording, Violation};
 use contract::{Dispatch, Response};
 use http::Request;
-use serve::{Handed, Signals, Sockets, Workers, worker_count};
+use serve::{Handed, Patience, Signals, Sockets, Workers, worker_count};
 use store::{BackupError, OpenError, Options};
 use tokio::runtime;
 use tower::Service;
@@ -178,10 +178,13 @@ where
         silence_time_max: settings.idle_time_max,
         drain_time_max: settings.common.drain_time_max,
     };
-    let idle_time_max = settings.idle_time_max;
+    let patience = Patience {
+        idle_time_max: settings.idle_time_max,
+        stall_time_max: settings.common.stall_time_max,
+    };
     let work = services
         .into_iter()
-        .map(|service| move |acceptor| worker::serve(acceptor, service, idle_time_max));
+        .map(|service| move |acceptor| worker::serve(acceptor, service, patience));
     let threads = Workers::start(sockets, limits, work).map_err(Failure::Runtime)?;
     tracing::info!(%address, workers, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}, try http://{address}/docs");
     serve::notify::ready();

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::body::Body;
 use contract::{HeadFault, Response};
@@ -10,7 +9,7 @@ use http::Request;
 use hyper::body::Body as _;
 use hyper::service::service_fn;
 use serve::framing::{Checked, Fault};
-use serve::{Acceptor, Connection, Farewell, Http, Protocol, RequestBody};
+use serve::{Acceptor, Connection, Farewell, Http, Patience, Protocol, RequestBody};
 use tower::Service;
 
 /// Most bytes of a request's head, from the request line to the empty line. The limits that are
@@ -24,16 +23,16 @@ const PARSER_BYTES_MAX: usize = 2 * HEAD_BYTES_MAX;
 
 /// Serves until the worker is told to stop and its connections have ended. Returns how many had to
 /// be cut.
-pub(crate) async fn serve<S>(acceptor: Acceptor, service: S, idle_time_max: Duration) -> usize
+pub(crate) async fn serve<S>(acceptor: Acceptor, service: S, patience: Patience) -> usize
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + 'static,
     S::Future: 'static,
 {
     let service = Farewell::new(service, acceptor.leaving());
-    let http = Http::new(idle_time_max, PARSER_BYTES_MAX);
+    let http = Http::new(patience, PARSER_BYTES_MAX);
     // hyper's time runs from the end of the last request. This one runs from the first byte of a head,
     // and is the shorter one, so that a client that is too slow is told so.
-    let head_time_max = idle_time_max / 2;
+    let head_time_max = patience.idle_time_max / 2;
     let serve = |mut connection: Connection| {
         let http = http.clone();
         // hyper calls through a shared reference, from one task.

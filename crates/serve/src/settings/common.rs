@@ -30,6 +30,10 @@ pub struct Common {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     pub drain_time_max: Duration,
 
+    /// Longest time in which a client takes nothing of an answer; then its connection is ended.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub stall_time_max: Duration,
+
     /// The form of the log, which goes to standard error.
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub log_format: LogFormat,

@@ -9,7 +9,7 @@ use http::{Request, Response, Version};
 use hyper::service::service_fn;
 use hyper_util::server::graceful::Watcher;
 use serve::framing::{Checked, Refusals};
-use serve::{Protocol, RequestBody, Served};
+use serve::{Patience, Protocol, RequestBody, Served};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::Service;
 
@@ -34,9 +34,9 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    pub(crate) fn new(idle_time_max: Duration, head_time_max: Duration) -> Self {
+    pub(crate) fn new(patience: Patience, head_time_max: Duration) -> Self {
         // The framing bounds the time of a head; hyper sees it whole, or nothing.
-        Self { http: Rc::new(serve::Http::new(idle_time_max, PARSER_BYTES_MAX)), head_time_max }
+        Self { http: Rc::new(serve::Http::new(patience, PARSER_BYTES_MAX)), head_time_max }
     }
 
     /// Serves a connection until it ends.

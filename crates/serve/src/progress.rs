@@ -1,0 +1,123 @@
+//! A connection that ends when its client takes nothing.
+//!
+//! A client that asks and does not read fills the socket, and then the answer waits in the service's
+//! memory, with the connection's place. After a time in which it took not one byte the connection
+//! fails, as if the client had hung up.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+/// A stream whose writes fail when none of them gets on for a time.
+#[derive(Debug)]
+pub(crate) struct Progressing<T> {
+    inner: T,
+    stall_time_max: Duration,
+    /// Runs while a write waits; mostly none does.
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl<T> Progressing<T> {
+    pub(crate) fn new(inner: T, stall_time_max: Duration) -> Self {
+        Self { inner, stall_time_max, waiting: None }
+    }
+
+    /// Looks at what came of a write.
+    fn judge<R>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
+        if written.is_ready() {
+            self.waiting = None;
+            return written;
+        }
+        let time = self.stall_time_max;
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(time)));
+        ready!(waiting.as_mut().poll(context));
+        let message = format!("the client took nothing for {time:?}");
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, message)))
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Progressing<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(context, buffer)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Progressing<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.judge(context, written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.inner).poll_flush(context);
+        self.judge(context, flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
+        self.judge(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const STALL_TIME_MAX: Duration = Duration::from_secs(30);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_is_given_up() {
+        let (_client, server) = duplex(16);
+        let started = Instant::now();
+        let mut server = Progressing::new(server, STALL_TIME_MAX);
+        let error = server.write_all(&[0; 100]).await.expect_err("nobody reads");
+        assert_eq!((error.kind(), started.elapsed()), (io::ErrorKind::TimedOut, STALL_TIME_MAX));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_little_is_served() {
+        let (mut client, server) = duplex(16);
+        let mut server = Progressing::new(server, STALL_TIME_MAX);
+        let writing = async { server.write_all(&[7; 100]).await.expect("somebody reads") };
+        let reading = async {
+            let mut byte = [0];
+            for _ in 0..100 {
+                sleep(STALL_TIME_MAX - Duration::from_secs(1)).await;
+                client.read_exact(&mut byte).await.expect("it is sent");
+            }
+        };
+        tokio::join!(writing, reading);
+    }
+}

@@ -1,0 +1,110 @@
+//! Clients that ask and take nothing of the answer: each is ended in time, and keeps nobody out.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use e2e::gateway::Gateway;
+use e2e::{Connection, Request, Shelf};
+use tokio::time::timeout;
+
+/// What a service is given here in place of 30 s.
+const STALL_TIME_MAX: &str = "1s";
+
+/// How many connections a service takes here.
+const CONNECTIONS_MAX: &str = "4";
+
+/// Longest time until somebody who waits for a place is answered.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// A page of some megabytes.
+const PAGE: &str = "/items?limit=1000";
+
+/// So many pages are larger than all buffers between a service and its client.
+const PAGES: usize = 6;
+
+/// Starts the item service, with several megabytes in it.
+async fn filled() -> Shelf {
+    let start = Shelf::start().bare().setting("--stall-time-max", STALL_TIME_MAX);
+    let shelf = start.setting("--connections-max", CONNECTIONS_MAX).spawn().await;
+    let name = "x".repeat(900 << 10);
+    let mut connection = shelf.connect().await;
+    for number in 0..4 {
+        let item = format!("{{\"name\":\"{name}\",\"size\":{number}}}");
+        connection.send(&Request::put(format!("/items/{number}"), item)).await.expect(201);
+    }
+    drop(connection);
+    shelf
+}
+
+/// Asks for pages over HTTP/1.1.
+async fn ask(address: SocketAddr) -> Connection {
+    let mut connection = Connection::open(address).await;
+    connection.write(format!("GET {PAGE} HTTP/1.1\r\nHost: x\r\n\r\n").repeat(PAGES)).await;
+    connection
+}
+
+/// Asks for pages over HTTP/2, with windows that are closed (RFC 9113 §6.5.2).
+async fn ask_with_closed_windows(address: SocketAddr) -> Connection {
+    const STREAMS: u32 = 5;
+    let frame = |kind: u8, flags: u8, stream: u32, payload: &[u8]| {
+        let length = u32::try_from(payload.len()).expect("it is short").to_be_bytes();
+        [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+    };
+    let initial_window_size = [0, 4, 0, 0, 0, 0];
+    let length = u8::try_from(PAGE.len()).expect("it is short");
+    // Methods and schemes have numbers, paths and authorities stand as they are (RFC 7541).
+    let head = [&[0x82, 0x86, 0x04, length], PAGE.as_bytes(), &[0x41, 1, b'x']].concat();
+    let mut all = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    all.extend(frame(4, 0, 0, &initial_window_size));
+    for stream in 0..STREAMS {
+        let (end_of_stream, end_of_head) = (1, 4);
+        all.extend(frame(1, end_of_stream | end_of_head, 2 * stream + 1, &head));
+    }
+    let mut connection = Connection::open(address).await;
+    connection.write(all).await;
+    connection
+}
+
+/// Lets more clients come than there are places, and then one who wants an answer.
+async fn keep_nobody_out(address: SocketAddr) {
+    let mut stalling = Vec::new();
+    for _ in 0..4 {
+        stalling.push(ask(address).await);
+        stalling.push(ask_with_closed_windows(address).await);
+    }
+    let answered = async {
+        let mut connection = Connection::open(address).await;
+        connection.send(&Request::get("/items/absent")).await.expect(404);
+    };
+    timeout(WAIT_MAX, answered).await.expect("places become free");
+}
+
+#[tokio::test]
+async fn clients_that_take_nothing_keep_nobody_out() {
+    let shelf = filled().await;
+    keep_nobody_out(shelf.address()).await;
+    shelf.stop().await;
+}
+
+#[tokio::test]
+async fn clients_that_take_nothing_keep_nobody_out_of_the_gateway() {
+    let shelf = filled().await;
+    let start = Gateway::start().replica(shelf.address());
+    let start = start.setting("--stall-time-max", STALL_TIME_MAX);
+    let gateway = start.setting("--connections-max", CONNECTIONS_MAX).spawn().await;
+    keep_nobody_out(gateway.address()).await;
+    gateway.stop().await;
+    shelf.stop().await;
+}
+
+/// Little by little is enough: what is bounded is the time in which nothing is taken.
+#[tokio::test]
+async fn a_slow_client_gets_its_answer() {
+    let shelf = filled().await;
+    let mut connection = ask(shelf.address()).await;
+    for _ in 0..PAGES {
+        connection.read().await.expect(200);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    shelf.stop().await;
+}
