@@ -158,6 +158,11 @@ impl Process {
         &self.home
     }
 
+    /// Returns its number.
+    pub(crate) fn number(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);

@@ -54,6 +54,12 @@ impl Shelf {
         self.gateway.is_some()
     }
 
+    /// Returns the number of the service's process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.process.number()
+    }
+
     /// Returns where clients connect.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use e2e::gateway::Gateway;
-use e2e::{Connection, Request, Shelf};
+use e2e::{Connection, Http2, Request, Shelf};
 use tokio::time::timeout;
 
 /// What a service is given here in place of 30 s.
@@ -43,25 +43,13 @@ async fn ask(address: SocketAddr) -> Connection {
     connection
 }
 
-/// Asks for pages over HTTP/2, with windows that are closed (RFC 9113 §6.5.2).
-async fn ask_with_closed_windows(address: SocketAddr) -> Connection {
-    const STREAMS: u32 = 5;
-    let frame = |kind: u8, flags: u8, stream: u32, payload: &[u8]| {
-        let length = u32::try_from(payload.len()).expect("it is short").to_be_bytes();
-        [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-    };
-    let initial_window_size = [0, 4, 0, 0, 0, 0];
-    let length = u8::try_from(PAGE.len()).expect("it is short");
-    // Methods and schemes have numbers, paths and authorities stand as they are (RFC 7541).
-    let head = [&[0x82, 0x86, 0x04, length], PAGE.as_bytes(), &[0x41, 1, b'x']].concat();
-    let mut all = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-    all.extend(frame(4, 0, 0, &initial_window_size));
-    for stream in 0..STREAMS {
-        let (end_of_stream, end_of_head) = (1, 4);
-        all.extend(frame(1, end_of_stream | end_of_head, 2 * stream + 1, &head));
+/// Asks for pages over HTTP/2, with windows that stay closed.
+async fn ask_with_closed_windows(address: SocketAddr) -> Http2 {
+    let mut connection = Http2::with_closed_windows(address).await;
+    for _ in 0..PAGES {
+        let of = [(":method", "GET"), (":scheme", "http"), (":authority", "x"), (":path", PAGE)];
+        connection.ask(&of).await;
     }
-    let mut connection = Connection::open(address).await;
-    connection.write(all).await;
     connection
 }
 
@@ -69,8 +57,7 @@ async fn ask_with_closed_windows(address: SocketAddr) -> Connection {
 async fn keep_nobody_out(address: SocketAddr) {
     let mut stalling = Vec::new();
     for _ in 0..4 {
-        stalling.push(ask(address).await);
-        stalling.push(ask_with_closed_windows(address).await);
+        stalling.push((ask(address).await, ask_with_closed_windows(address).await));
     }
     let answered = async {
         let mut connection = Connection::open(address).await;

@@ -11,6 +11,7 @@ use contract::guard::{CatchPanic, HeadLimit, OneHost, TimeLimit};
 use contract::{Api, ContractError, Dispatch, Document};
 use domain::{Collection, CollectionName};
 use http::Method;
+use memory::Memory;
 use serde_json::Value;
 use store::Store;
 
@@ -48,6 +49,8 @@ pub struct Setup {
     pub metrics: Metrics,
     /// Who patches what.
     pub turns: Turns,
+    /// What requests and answers take their memory from.
+    pub memory: Memory,
     /// Whether it is about to stop.
     pub leaving: Leaving,
 }
@@ -144,7 +147,8 @@ pub fn router(setup: &Setup) -> Result<(Dispatch, Document), InvalidSetup> {
         let store = Arc::clone(&setup.store);
         let written = metrics.writes(collection.name());
         let turns = setup.turns.clone();
-        let shelf = Shelf::new(collection.clone(), store, limits, written, turns);
+        let shelf =
+            Shelf::new(collection.clone(), store, limits, written, turns, setup.memory.clone());
         mount_items(&mut api, shelf, limits, &mut names);
     }
     let service = Service {

@@ -8,6 +8,7 @@ use domain::{
     Collection, CollectionName, Idempotency, Item, ItemId, Key, Outcome, Precondition, Refusal,
     Verdict, Write, json,
 };
+use memory::Memory;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 use store::Store;
@@ -51,6 +52,7 @@ struct Inner {
     remembered_for: Duration,
     written: WriteCounters,
     turns: Turns,
+    memory: Memory,
 }
 
 /// What a write did.
@@ -86,6 +88,7 @@ impl Shelf {
         limits: Limits,
         written: WriteCounters,
         turns: Turns,
+        memory: Memory,
     ) -> Self {
         let name = CollectionName::new(collection.name().as_str()).expect("it is a name already");
         Self(Arc::new(Inner {
@@ -96,6 +99,7 @@ impl Shelf {
             remembered_for: limits.remembered_for,
             written,
             turns,
+            memory,
         }))
     }
 
@@ -113,6 +117,11 @@ impl Shelf {
 
     pub(crate) fn turns(&self) -> &Turns {
         &self.0.turns
+    }
+
+    /// Returns what answers take their memory from.
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.0.memory
     }
 
     pub(crate) fn key(&self, id: ItemId) -> Key {

@@ -5,6 +5,7 @@ use std::path::Path;
 use api::{InvalidSetup, Leaving, Limits, Metrics, Setup, Turns, router};
 use contract::Document;
 use domain::{Collection, CollectionName};
+use memory::Memory;
 use serde_json::{Value, json};
 use store::Options;
 
@@ -17,6 +18,7 @@ fn document(collections: Vec<Collection>) -> Result<Document, InvalidSetup> {
         limits: Limits::default(),
         metrics: Metrics::new(),
         turns: Turns::default(),
+        memory: Memory::new(usize::MAX),
         leaving: Leaving::default(),
     };
     router(&setup).map(|(_, document)| document)

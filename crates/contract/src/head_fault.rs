@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::guard::HeadTooLarge;
+use crate::guard::{Busy, HeadTooLarge};
 use crate::problem::Problem;
 
 /// Why a head is refused before it is parsed.
@@ -19,6 +19,8 @@ pub enum HeadFault {
     TargetTooLong,
     /// The header section is larger than is held.
     TooLarge,
+    /// There is no memory left to hold it.
+    OutOfMemory,
 }
 
 /// What is answered in place of a request whose head is refused.
@@ -28,6 +30,7 @@ pub(crate) enum RefusedHead {
     Malformed(MalformedRequest),
     Slow(SlowHead),
     Large(HeadTooLarge),
+    Busy(Busy),
 }
 
 #[derive(Debug, contract::Responses)]
@@ -55,6 +58,7 @@ impl HeadFault {
             Self::Slow => SlowHead::HeadTimeout(Problem::default()).into(),
             Self::TargetTooLong => HeadTooLarge::TargetTooLong(Problem::default()).into(),
             Self::TooLarge => HeadTooLarge::HeadersTooLarge(Problem::default()).into(),
+            Self::OutOfMemory => Busy::out_of_memory().into(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -20,11 +20,15 @@ use crate::alarm::Alarm;
 use crate::executor::OnThisThread;
 use crate::head_answer::HeadAnswer;
 use crate::progress::Progressing;
-use crate::request_body::{RequestBody, TakeRest};
+use crate::request_body::{BodyCost, RequestBody, TakeRest};
 use crate::stall::{Answers, WatchAnswers};
 
 /// Most requests at a time on one HTTP/2 connection: what RFC 9113 §6.5.2 recommends at least.
 const STREAMS_MAX: u32 = 100;
+
+/// What an HTTP/2 connection takes beside its requests: two tables for the compression of heads, and
+/// the state of its streams.
+const HTTP2_BYTES: usize = 128 << 10;
 
 /// A connection that is served, until it ends. It is in a box because connections last: each takes as
 /// much room as its protocol needs.
@@ -36,6 +40,7 @@ pub struct Http {
     http1: http1::Builder,
     http2: http2::Builder<OnThisThread>,
     stall_time_max: Duration,
+    cost: BodyCost,
 }
 
 /// How long connections wait.
@@ -49,9 +54,9 @@ pub struct Patience {
 
 impl Http {
     /// `head_bytes_max` are the bytes of a head that hyper holds; a larger one it answers by itself,
-    /// without a body.
+    /// without a body. `cost` is what bodies take from the budget of memory.
     #[must_use]
-    pub fn new(patience: Patience, head_bytes_max: usize) -> Self {
+    pub fn new(patience: Patience, head_bytes_max: usize, cost: BodyCost) -> Self {
         let Patience { idle_time_max, stall_time_max } = patience;
         let mut http1 = http1::Builder::new();
         http1.header_read_timeout(idle_time_max).max_buf_size(head_bytes_max);
@@ -66,7 +71,7 @@ impl Http {
             .keep_alive_interval(Some(idle_time_max))
             .max_concurrent_streams(STREAMS_MAX)
             .max_header_list_size(u32::try_from(head_bytes_max).unwrap_or(u32::MAX));
-        Self { http1, http2, stall_time_max }
+        Self { http1, http2, stall_time_max, cost }
     }
 
     /// Serves HTTP/1.1 and HTTP/1.0 until the connection ends. An answer that is given before the body
@@ -77,11 +82,11 @@ impl Http {
     where
         T: AsyncRead + AsyncWrite + Unpin + 'static,
         S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + 'static,
-        B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
+        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
     {
         // Each connection has an alarm of its own.
         let mut http1 = self.http1.clone();
-        let service = TakeRest::of_connection(service);
+        let service = TakeRest::of_connection(service, self.cost.clone());
         let stream = TokioIo::new(Progressing::new(stream, self.stall_time_max));
         let connection = http1.timer(Alarm::default()).serve_connection(stream, service);
         Box::pin(watcher.watch(connection).map(ended))
@@ -101,13 +106,18 @@ impl Http {
             > + 'static,
         B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
     {
+        let Ok(share) = self.cost.memory.take(HTTP2_BYTES) else {
+            tracing::debug!("a connection was closed at once: there is no memory for it");
+            return Box::pin(ready(()));
+        };
         let answers = Answers::default();
-        let service = HeadAnswer(TakeRest::of_streams(service));
+        let service = HeadAnswer(TakeRest::of_streams(service, self.cost.clone()));
         let service = WatchAnswers { service, answers: answers.clone() };
         let time_max = self.stall_time_max;
         let stream = TokioIo::new(Progressing::new(stream, time_max));
         let connection = watcher.watch(self.http2.serve_connection(stream, service));
         Box::pin(async move {
+            let _share = share;
             tokio::select! {
                 result = connection => ended(result),
                 () = answers.stalled(time_max) => {

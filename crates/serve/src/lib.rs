@@ -4,6 +4,7 @@
 //! - [`settings`] reads flags, variables and a TOML file as one, and refuses bad values with their
 //!   place.
 //! - [`logs`] writes the log to standard error.
+//! - [`Budget`] shares the memory out between connections and requests.
 //! - [`Sockets`] are where it listens, one for each worker: opened on one address, or [`Handed`] over.
 //!
 //! From the first to the last:
@@ -16,10 +17,11 @@
 //!   is a timer for a connection's many deadlines.
 //! - [`framing`] checks HTTP/1.1 before hyper parses it, and closes connections in stages.
 //! - [`RequestBody`] is the body of a request. What a service leaves of it unread does not lose the
-//!   next request.
+//!   next request, and what it holds is taken from a budget of memory.
 
 mod accept;
 mod alarm;
+mod budget;
 mod executor;
 mod farewell;
 pub mod framing;
@@ -43,12 +45,13 @@ mod workers;
 
 pub use accept::{Acceptor, Connection};
 pub use alarm::{Alarm, Alarms, Lent};
+pub use budget::Budget;
 pub use farewell::{Farewell, Leaving};
 pub use handed::Handed;
 pub use http::{Http, Patience, Served};
 pub use listen::Sockets;
 pub use phase::Phase;
 pub use protocol::Protocol;
-pub use request_body::RequestBody;
+pub use request_body::{BodyCost, RequestBody};
 pub use signals::Signals;
 pub use workers::{Limits, Workers, worker_count};

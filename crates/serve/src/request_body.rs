@@ -8,11 +8,15 @@
 //!
 //! Over HTTP/2 only the stream ends. But some clients that are still sending when it is reset do not look
 //! at the answer any more, though it came before (RFC 9113 §8.1), so there a larger rest is read, too.
+//!
+//! What a service holds of a body is taken from the budget of memory, and given back when the answer
+//! is sent.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -21,6 +25,7 @@ use http::header::{CONNECTION, EXPECT, HeaderValue};
 use http::{Request, Response};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::Service;
+use memory::{Exhausted, Memory, Share};
 use pin_project_lite::pin_project;
 use tokio::time::timeout;
 
@@ -38,6 +43,28 @@ const OF_CONNECTION: RestLimit =
 /// Over HTTP/2: within this time a slow line of 5 Mbit/s carries 10 MiB, and a fast one the rest.
 const OF_STREAM: RestLimit = RestLimit { bytes_max: 64 << 20, time_max: Duration::from_secs(20) };
 
+/// What the bodies of requests take from the budget.
+#[derive(Clone, Debug)]
+pub struct BodyCost {
+    /// The budget.
+    pub memory: Memory,
+    /// How many bytes of memory each byte of a body costs until the answer is sent.
+    pub factor: usize,
+    /// Most bytes that are held of a body. What is longer is passed on as it comes.
+    pub held_bytes_max: u64,
+}
+
+/// Bodies up to this size cost nothing: they are bounded by the number of connections.
+const FREE_BYTES: u64 = 4 << 10;
+
+impl BodyCost {
+    /// Returns what so many bytes cost.
+    fn of(&self, bytes: u64) -> usize {
+        let held = if bytes > FREE_BYTES { bytes.min(self.held_bytes_max) } else { 0 };
+        usize::try_from(held).unwrap_or(usize::MAX).saturating_mul(self.factor)
+    }
+}
+
 /// The body of a request.
 #[derive(Debug)]
 pub struct RequestBody {
@@ -45,28 +72,37 @@ pub struct RequestBody {
     incoming: Option<Incoming>,
     /// Where the rest is left; nothing when there is no rest, or it is not needed.
     unread: Option<Unread>,
+    /// How many bytes of it were read.
+    read: u64,
 }
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    /// That of the connection, or [`memory::Exhausted`].
+    type Error = Box<dyn Error + Send + Sync>;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some(incoming) = &mut self.incoming else { return Poll::Ready(None) };
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = &mut *self;
+        let Some(incoming) = &mut this.incoming else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(&mut *incoming).poll_frame(context));
+        if let (Some(Ok(frame)), Some(unread)) = (&frame, &this.unread) {
+            let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+            unread.hold(this.read, bytes)?;
+            this.read += bytes;
+        }
         match &frame {
             Some(Ok(_)) if !incoming.is_end_stream() => {}
-            Some(Ok(_)) | None => self.unread = None,
+            Some(Ok(_)) | None => this.unread = None,
             Some(Err(_)) => {
-                if let Some(unread) = self.unread.take() {
+                if let Some(unread) = this.unread.take() {
                     unread.set(Rest::Broken);
                 }
             }
         }
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -87,8 +123,21 @@ impl Drop for RequestBody {
 }
 
 /// Where the requests of a connection leave what they do not read; there is one request at a time.
-#[derive(Clone, Debug, Default)]
-struct Unread(Arc<Mutex<Rest>>);
+#[derive(Clone, Debug)]
+struct Unread(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    cost: BodyCost,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    rest: Rest,
+    /// What the request holds.
+    share: Share,
+}
 
 /// What is left of the body of a request.
 #[derive(Debug, Default)]
@@ -105,16 +154,41 @@ enum Rest {
 }
 
 impl Unread {
+    fn new(cost: &BodyCost) -> Self {
+        let state = State { rest: Rest::None, share: cost.memory.share() };
+        Self(Arc::new(Shared { cost: cost.clone(), state: Mutex::new(state) }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn set(&self, rest: Rest) -> Rest {
-        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), rest)
+        std::mem::replace(&mut self.state().rest, rest)
     }
 
     /// Leaves a rest, if the answer has not begun; after that hyper closes the connection.
     fn leave(&self, incoming: Incoming) {
-        let mut rest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*rest, Rest::None) {
-            *rest = Rest::Left(incoming);
+        let mut state = self.state();
+        if matches!(state.rest, Rest::None) {
+            state.rest = Rest::Left(incoming);
         }
+    }
+
+    /// Takes memory for bytes that follow others.
+    fn hold(&self, before: u64, bytes: u64) -> Result<(), Exhausted> {
+        let cost = &self.0.cost;
+        match cost.of(before + bytes) - cost.of(before) {
+            0 => Ok(()),
+            more => self.state().share.grow(more),
+        }
+    }
+
+    /// Takes what the request holds, if it is anything.
+    fn take_share(&self) -> Option<Share> {
+        let mut state = self.state();
+        let is_empty = state.share.bytes() == 0;
+        (!is_empty).then(|| std::mem::replace(&mut state.share, self.0.cost.memory.share()))
     }
 }
 
@@ -122,19 +196,20 @@ impl Unread {
 #[derive(Debug)]
 pub(crate) struct TakeRest<S> {
     service: S,
+    cost: BodyCost,
     /// That of the connection over HTTP/1.1; over HTTP/2 each request has one of its own.
     unread: Option<Unread>,
 }
 
 impl<S> TakeRest<S> {
     /// Wraps the service of a connection of HTTP/1.1.
-    pub(crate) fn of_connection(service: S) -> Self {
-        Self { service, unread: Some(Unread::default()) }
+    pub(crate) fn of_connection(service: S, cost: BodyCost) -> Self {
+        Self { service, unread: Some(Unread::new(&cost)), cost }
     }
 
     /// Wraps the service of a connection of HTTP/2.
-    pub(crate) fn of_streams(service: S) -> Self {
-        Self { service, unread: None }
+    pub(crate) fn of_streams(service: S, cost: BodyCost) -> Self {
+        Self { service, unread: None, cost }
     }
 }
 
@@ -142,13 +217,14 @@ impl<S, B> Service<Request<Incoming>> for TakeRest<S>
 where
     S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>,
 {
-    type Response = Response<B>;
+    type Response = Response<Holding<B>>;
     type Error = Infallible;
     type Future = Answering<S::Future>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         if request.body().is_end_stream() {
-            let untracked = |incoming| RequestBody { incoming: Some(incoming), unread: None };
+            let untracked =
+                |incoming| RequestBody { incoming: Some(incoming), unread: None, read: 0 };
             let answer = self.service.call(request.map(untracked));
             return Answering { answer, unread: None, limit: None, ends_connection: false };
         }
@@ -158,10 +234,13 @@ where
         let ends_connection = self.unread.is_some();
         let limit = if ends_connection { OF_CONNECTION } else { OF_STREAM };
         let limit = (!expects_continue).then_some(limit);
-        let unread = self.unread.clone().unwrap_or_default();
+        let unread = self.unread.clone().unwrap_or_else(|| Unread::new(&self.cost));
         unread.set(Rest::None);
-        let request = request
-            .map(|incoming| RequestBody { incoming: Some(incoming), unread: Some(unread.clone()) });
+        let request = request.map(|incoming| RequestBody {
+            incoming: Some(incoming),
+            unread: Some(unread.clone()),
+            read: 0,
+        });
         let answer = self.service.call(request);
         Answering { answer, unread: Some(unread), limit, ends_connection }
     }
@@ -185,11 +264,13 @@ impl<F, B> Future for Answering<F>
 where
     F: Future<Output = Result<Response<B>, Infallible>>,
 {
-    type Output = F::Output;
+    type Output = Result<Response<Holding<B>>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut answer = ready!(this.answer.poll(context))?;
+        let answer = ready!(this.answer.poll(context))?;
+        let share = this.unread.as_ref().and_then(Unread::take_share).map(Arc::new);
+        let mut answer = answer.map(|body| Holding { body, share });
         let Some(unread) = this.unread.take() else { return Poll::Ready(Ok(answer)) };
         let incoming = match unread.set(Rest::Answered) {
             Rest::None | Rest::Answered => return Poll::Ready(Ok(answer)),
@@ -208,6 +289,53 @@ where
             _ => {}
         }
         Poll::Ready(Ok(answer))
+    }
+}
+
+pin_project! {
+    /// The body of an answer, which holds what its request held until it is sent: it may be made of
+    /// the same memory.
+    #[derive(Debug)]
+    pub(crate) struct Holding<B> {
+        #[pin]
+        body: B,
+        share: Option<Arc<Share>>,
+    }
+}
+
+/// Bytes of an answer, and what they hold.
+struct Held {
+    bytes: Bytes,
+    _share: Arc<Share>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for Holding<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = self.project();
+        let frame = ready!(this.body.poll_frame(context));
+        let Some(share) = this.share else { return Poll::Ready(frame) };
+        let hold = |bytes| Bytes::from_owner(Held { bytes, _share: Arc::clone(share) });
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(hold))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -54,6 +54,7 @@ pub(crate) enum Refusal {
     Unsound(Unsound),
     Slow(SlowHead),
     Large(HeadTooLarge),
+    Excess(Excess),
 }
 
 /// `Allow`: the methods that a path takes (RFC 9110 §10.2.1).

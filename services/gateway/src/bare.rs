@@ -15,7 +15,8 @@ use contract::Problem;
 use contract::guard::RetryAfter;
 use http::Request;
 use http_body_util::BodyExt;
-use serve::{Acceptor, Connection, Handed, Limits, Patience, Signals, Sockets, Workers};
+use memory::Memory;
+use serve::{Acceptor, BodyCost, Connection, Handed, Limits, Patience, Signals, Sockets, Workers};
 use tokio::runtime;
 use tower::Service;
 
@@ -58,7 +59,8 @@ pub fn run(listen: SocketAddr, replica: SocketAddr, workers: usize) -> io::Resul
 
 async fn serve(acceptor: Acceptor, replica: Arc<Replica>) -> usize {
     let patience = Patience { idle_time_max: TIME_MAX, stall_time_max: TIME_MAX };
-    let http = Http::new(patience, TIME_MAX);
+    let cost = BodyCost { memory: Memory::new(usize::MAX), factor: 1, held_bytes_max: 0 };
+    let http = Http::new(patience, TIME_MAX, cost);
     let forward = Forward(Rc::new((replica, Rc::default())));
     let serve = |mut connection: Connection| {
         let (http, forward) = (http.clone(), forward.clone());

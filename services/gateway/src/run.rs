@@ -11,13 +11,17 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use arc_swap::ArcSwap;
 use contract::ContractError;
-use serve::{Acceptor, Handed, Patience, Signals, Sockets, Workers, worker_count};
+use memory::Memory;
+use serve::{
+    Acceptor, BodyCost, Budget, Handed, Patience, Signals, Sockets, Workers, worker_count,
+};
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::Notify;
 
 use crate::access::InvalidKeys;
 use crate::admin::{self, Admin};
+use crate::attempt::REPLAY_BYTES_MAX;
 use crate::balance::Replicas;
 use crate::cache;
 use crate::control::{self, Watches};
@@ -114,13 +118,15 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let sockets = Sockets::new(handed, settings.listen, workers).map_err(refused)?;
     let (workers, address) = (sockets.len(), sockets.address().map_err(refused)?);
     let mut signals = Signals::new(&main).map_err(Failure::Runtime)?;
+    let budget = Budget::new(settings.common.memory_max, settings.connections_max);
     let limits = serve::Limits {
-        connections_max: settings.connections_max,
+        connections_max: budget.connections_max,
         silence_time_max: settings.idle_time_max,
         drain_time_max: settings.common.drain_time_max,
     };
     let work = (0..workers).map(|_| {
-        let (terms, shared, record) = (terms(settings), shared.clone(), record.clone());
+        let (terms, shared, record) =
+            (terms(settings, &budget.memory), shared.clone(), record.clone());
         move |acceptor| work(acceptor, terms, shared, record)
     });
     let threads = Workers::start(sockets, limits, work).map_err(Failure::Runtime)?;
@@ -193,7 +199,7 @@ fn tls(settings: &Settings) -> Result<Option<Arc<Tls>>, InvalidTls> {
     Ok(files.map(|(certificate, key)| Tls::read(certificate, key)).transpose()?.map(Arc::new))
 }
 
-fn terms(settings: &Settings) -> Terms {
+fn terms(settings: &Settings, memory: &Memory) -> Terms {
     let bytes = |size: bytesize::ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
     Terms {
         balance: settings.balance,
@@ -207,6 +213,11 @@ fn terms(settings: &Settings) -> Terms {
         patience: Patience {
             idle_time_max: settings.idle_time_max,
             stall_time_max: settings.common.stall_time_max,
+        },
+        cost: BodyCost {
+            memory: memory.clone(),
+            factor: 1,
+            held_bytes_max: REPLAY_BYTES_MAX as u64,
         },
         target_bytes_max: bytes(settings.target_max),
         headers_bytes_max: bytes(settings.headers_max),

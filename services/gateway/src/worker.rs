@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use serve::{Acceptor, Alarms, Connection, Farewell, Patience};
+use serve::{Acceptor, Alarms, BodyCost, Connection, Farewell, Patience};
 use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -54,6 +54,7 @@ pub(crate) struct Terms {
     pub(crate) hedge_after: Option<HedgeAfter>,
     pub(crate) head_time_max: Duration,
     pub(crate) patience: Patience,
+    pub(crate) cost: BodyCost,
     pub(crate) target_bytes_max: usize,
     pub(crate) headers_bytes_max: usize,
     pub(crate) replica_requests_max: usize,
@@ -120,7 +121,7 @@ where
 {
     tokio::task::spawn_local(sweep(Rc::clone(&worker)));
     let terms = &worker.terms;
-    let http = Http::new(terms.patience, terms.head_time_max);
+    let http = Http::new(terms.patience, terms.head_time_max, terms.cost.clone());
     let service = Farewell::new(service, acceptor.leaving());
     let serve = |mut connection: Connection| {
         let address = connection.peer;

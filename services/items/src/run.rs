@@ -13,7 +13,7 @@ use axum::body::Body;
 use contract::recorder::{Recorder, Recording, Violation};
 use contract::{Dispatch, Response};
 use http::Request;
-use serve::{Handed, Patience, Signals, Sockets, Workers, worker_count};
+use serve::{BodyCost, Budget, Handed, Patience, Signals, Sockets, Workers, worker_count};
 use store::{BackupError, OpenError, Options};
 use tokio::runtime;
 use tower::Service;
@@ -25,6 +25,10 @@ use crate::worker;
 
 /// The exit code of `--check-contract` when an answer was undocumented.
 const EXIT_UNDOCUMENTED: u8 = 3;
+
+/// How often the bytes of a body are held until it is answered: as they came, as the item, as what the
+/// store writes, and as the answer.
+const BODY_COST: usize = 4;
 
 /// Why the service could not start or end well.
 #[derive(Debug)]
@@ -108,21 +112,23 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
         main.block_on(samples::load(&*store, &collections[0])).map_err(Failure::Samples)?;
     }
     let limits = limits(&settings);
+    let budget = Budget::new(settings.common.memory_max, settings.connections_max);
     let setup = Setup {
         store: Arc::clone(&store),
         collections,
         limits,
         metrics: Metrics::new(),
         turns: Turns::default(),
+        memory: budget.memory.clone(),
         leaving: Leaving::default(),
     };
     let code = match &settings.check_contract {
-        None => serve(&main, &settings, handed, &setup, |edge, _| edge)?,
+        None => serve(&main, &settings, handed, &setup, &budget, |edge, _| edge)?,
         Some(path) => {
             let (_, document) = router(&setup).map_err(Failure::Setup)?;
             let recording = Recording::new(&document, alarm);
             let recorded = |edge, dispatch| Recorder::new(edge, dispatch, recording.clone());
-            let code = serve(&main, &settings, handed, &setup, recorded)?;
+            let code = serve(&main, &settings, handed, &setup, &budget, recorded)?;
             report(&recording, path)
                 .map_err(|error| Failure::Report(path.clone(), error))?
                 .unwrap_or(code)
@@ -155,6 +161,7 @@ fn serve<S>(
     settings: &Settings,
     handed: Handed,
     setup: &Setup,
+    budget: &Budget,
     finish: impl Fn(Edge<Dispatch>, Dispatch) -> S,
 ) -> Result<ExitCode, Failure>
 where
@@ -174,7 +181,7 @@ where
     let services: Vec<S> = services.collect::<Result<_, _>>()?;
     let mut signals = Signals::new(main).map_err(Failure::Runtime)?;
     let limits = serve::Limits {
-        connections_max: settings.connections_max,
+        connections_max: budget.connections_max,
         silence_time_max: settings.idle_time_max,
         drain_time_max: settings.common.drain_time_max,
     };
@@ -182,9 +189,15 @@ where
         idle_time_max: settings.idle_time_max,
         stall_time_max: settings.common.stall_time_max,
     };
-    let work = services
-        .into_iter()
-        .map(|service| move |acceptor| worker::serve(acceptor, service, patience));
+    let cost = BodyCost {
+        memory: budget.memory.clone(),
+        factor: BODY_COST,
+        held_bytes_max: settings.body_max.as_u64(),
+    };
+    let work = services.into_iter().map(|service| {
+        let cost = cost.clone();
+        move |acceptor| worker::serve(acceptor, service, patience, cost)
+    });
     let threads = Workers::start(sockets, limits, work).map_err(Failure::Runtime)?;
     tracing::info!(%address, workers, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}, try http://{address}/docs");
     serve::notify::ready();

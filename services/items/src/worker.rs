@@ -9,13 +9,13 @@ use http::Request;
 use hyper::body::Body as _;
 use hyper::service::service_fn;
 use serve::framing::{Checked, Fault};
-use serve::{Acceptor, Connection, Farewell, Http, Patience, Protocol, RequestBody};
+use serve::{Acceptor, BodyCost, Connection, Farewell, Http, Patience, Protocol, RequestBody};
 use tower::Service;
 
 /// Most bytes of a request's head, from the request line to the empty line. The limits that are
 /// answered with the field's name (`--headers-max`, `--target-max`) are below it; this one bounds what
 /// is held before they can be looked at.
-const HEAD_BYTES_MAX: usize = 256 << 10;
+const HEAD_BYTES_MAX: usize = 64 << 10;
 
 /// Bytes of a head that hyper holds. It is more than the framing lets pass, so that hyper never answers
 /// a head by itself.
@@ -23,18 +23,23 @@ const PARSER_BYTES_MAX: usize = 2 * HEAD_BYTES_MAX;
 
 /// Serves until the worker is told to stop and its connections have ended. Returns how many had to
 /// be cut.
-pub(crate) async fn serve<S>(acceptor: Acceptor, service: S, patience: Patience) -> usize
+pub(crate) async fn serve<S>(
+    acceptor: Acceptor,
+    service: S,
+    patience: Patience,
+    cost: BodyCost,
+) -> usize
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + 'static,
     S::Future: 'static,
 {
     let service = Farewell::new(service, acceptor.leaving());
-    let http = Http::new(patience, PARSER_BYTES_MAX);
+    let http = Http::new(patience, PARSER_BYTES_MAX, cost.clone());
     // hyper's time runs from the end of the last request. This one runs from the first byte of a head,
     // and is the shorter one, so that a client that is too slow is told so.
     let head_time_max = patience.idle_time_max / 2;
     let serve = |mut connection: Connection| {
-        let http = http.clone();
+        let (http, memory) = (http.clone(), cost.memory.clone());
         // hyper calls through a shared reference, from one task.
         let service = RefCell::new(service.clone());
         let call = move |request| service.borrow_mut().call(request);
@@ -43,7 +48,8 @@ where
             let Connection { stream, watcher, .. } = connection;
             match protocol {
                 Protocol::Http1 => {
-                    let (stream, refusals) = Checked::new(stream, head_time_max, HEAD_BYTES_MAX);
+                    let (stream, refusals) =
+                        Checked::new(stream, head_time_max, HEAD_BYTES_MAX, &memory);
                     let service = service_fn(move |request: Request<RequestBody>| {
                         let mut request = request.map(body);
                         if let Some(fault) = refusals.next() {
@@ -75,6 +81,7 @@ fn head_fault(fault: Fault) -> HeadFault {
         Fault::Slow => HeadFault::Slow,
         Fault::LongLine => HeadFault::TargetTooLong,
         Fault::TooLarge => HeadFault::TooLarge,
+        Fault::OutOfMemory => HeadFault::OutOfMemory,
         fault => HeadFault::Malformed(fault.to_string().into()),
     }
 }

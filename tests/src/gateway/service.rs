@@ -114,6 +114,12 @@ impl Gateway {
         StartGateway::default()
     }
 
+    /// Returns the number of its process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.process.number()
+    }
+
     /// Returns where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

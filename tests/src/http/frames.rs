@@ -57,14 +57,27 @@ impl Http2 {
     /// # Panics
     /// If nobody listens.
     pub async fn open(address: SocketAddr) -> Self {
+        let mut connection = Self::with_windows(address, WINDOW_BYTES).await;
+        connection.write(WINDOW_UPDATE, 0, 0, &WINDOW_BYTES.to_be_bytes()).await;
+        connection
+    }
+
+    /// Connects, and lets nothing of any answer pass but its head.
+    ///
+    /// # Panics
+    /// If nobody listens.
+    pub async fn with_closed_windows(address: SocketAddr) -> Self {
+        Self::with_windows(address, 0).await
+    }
+
+    async fn with_windows(address: SocketAddr, window_bytes: u32) -> Self {
         let mut stream = TcpStream::connect(address).await.expect("the service listens");
         stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.expect("it is connected");
         let mut connection = Self { stream, next_id: 1 };
         // Answers come at once, however large they are (RFC 9113 §6.9.2).
-        let window = WINDOW_BYTES.to_be_bytes();
+        let window = window_bytes.to_be_bytes();
         let settings = [&INITIAL_WINDOW_SIZE.to_be_bytes()[..], &window].concat();
         connection.write(SETTINGS, 0, 0, &settings).await;
-        connection.write(WINDOW_UPDATE, 0, 0, &window).await;
         connection
     }
 
@@ -74,10 +87,16 @@ impl Http2 {
     /// # Panics
     /// If there is none.
     pub async fn send(&mut self, fields: &[(&str, &str)]) -> FramedAnswer {
+        let id = self.ask(fields).await;
+        within("an answer", ANSWER_TIME_MAX, self.read_answer(id)).await.expect("an answer comes")
+    }
+
+    /// Sends a request without a body, and does not wait. Returns the number of its stream.
+    pub async fn ask(&mut self, fields: &[(&str, &str)]) -> u32 {
         let id = self.next_id;
         self.next_id += 2;
         self.write(HEADERS, END_STREAM | END_HEADERS, id, &literals(fields)).await;
-        within("an answer", ANSWER_TIME_MAX, self.read_answer(id)).await.expect("an answer comes")
+        id
     }
 
     async fn read_answer(&mut self, id: u32) -> io::Result<FramedAnswer> {

@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use e2e::gateway::Gateway;
-use e2e::{Connection, Load, Request, Shelf};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use e2e::{Connection, Load, Request, Shelf, memory_kib, raise_file_limit};
 
 /// Idle connections, where the system allows it.
 const CONNECTIONS: u64 = 10_000;
@@ -17,35 +16,6 @@ const OTHER_FILES: u64 = 500;
 /// Most memory for an idle connection, in KiB: far above what it takes, far below what would hurt.
 const MEMORY_MAX_KIB: u64 = 64;
 
-/// Lets this process and those that it starts have as many files as the system allows. Returns for
-/// how many connections that is enough.
-fn raise_limit() -> u64 {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("it is allowed");
-    let connections = maximum.map_or(CONNECTIONS, |files| files.saturating_sub(OTHER_FILES));
-    connections.min(CONNECTIONS)
-}
-
-/// Returns the memory of a process that is in use, in KiB.
-fn memory_kib(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
-}
-
-/// Returns the gateway that was told of this replica.
-fn process_of(replica: SocketAddr) -> u32 {
-    let replica = replica.to_string();
-    let names_it = |process: &u32| {
-        let command = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
-        let mut words = command.split(|byte| *byte == 0);
-        words.any(|word| word == b"--replica") && words.next() == Some(replica.as_bytes())
-    };
-    let processes = fs::read_dir("/proc").expect("there is a /proc").flatten();
-    let mut numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    numbers.find(names_it).expect("the gateway runs")
-}
-
 /// Opens a connection from an address that no other test connects from, so that its ports are left
 /// to the others.
 async fn open(address: SocketAddr) -> Connection {
@@ -54,7 +24,7 @@ async fn open(address: SocketAddr) -> Connection {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_idle_connections_are_held_and_keep_nobody_out() {
-    let connections = raise_limit();
+    let connections = raise_file_limit().saturating_sub(OTHER_FILES).min(CONNECTIONS);
     if connections < CONNECTIONS {
         println!("the system allows this process files for {connections} connections only");
     }
@@ -64,8 +34,8 @@ async fn ten_thousand_idle_connections_are_held_and_keep_nobody_out() {
     let alone = Load::on(gateway.address()).clients(2).begin();
     alone.goes_on(500).await;
     let alone = alone.end().await;
-    let process = process_of(shelf.address());
-    let before = memory_kib(process);
+    let process = gateway.process();
+    let before = memory_kib(process, "VmRSS");
 
     let opening = Instant::now();
     let mut idle = Vec::new();
@@ -78,7 +48,7 @@ async fn ten_thousand_idle_connections_are_held_and_keep_nobody_out() {
         idle.push(connection);
     }
     let opened = opening.elapsed();
-    let each = (memory_kib(process) - before) as f64 / connections as f64;
+    let each = (memory_kib(process, "VmRSS") - before) as f64 / connections as f64;
 
     let beside = Load::on(gateway.address()).clients(2).begin();
     beside.goes_on(500).await;

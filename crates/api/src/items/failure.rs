@@ -1,6 +1,6 @@
 //! What can be wrong with a request, and with the store.
 
-use contract::guard::RetryAfter;
+use contract::guard::{Busy, RetryAfter};
 use contract::{Place, Problem, Responses};
 use domain::{CollectionName, Cursor, ETag, InvalidPatch, PageStart, Violation, json};
 use store::{ErrorKind, Resume};
@@ -139,13 +139,6 @@ pub(crate) enum Down {
 
 #[derive(Debug, Responses)]
 #[repr(u16)]
-pub(crate) enum Busy {
-    /// More requests are waiting than the service holds. Nothing was written.
-    Overloaded(Problem, RetryAfter) = 503,
-}
-
-#[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum Broken {
     /// The store failed, or what it holds is damaged; somebody has to look at it. Nothing was written.
     StoreFailed(Problem) = 500,
@@ -182,15 +175,13 @@ pub(crate) enum TooLarge {
 
 /// Seconds until a store that is down is worth another try: a restart takes about as long.
 const DOWN_RETRY_AFTER: RetryAfter = RetryAfter(5);
-/// Seconds until a queue that was full has emptied: it holds far less than a second's work.
-const BUSY_RETRY_AFTER: RetryAfter = RetryAfter(1);
 
 impl From<store::Error> for StoreFailure {
     fn from(error: store::Error) -> Self {
         let kind = error.kind();
         let problem = Problem::default().caused_by(error);
         match kind {
-            ErrorKind::Overloaded => Self::Busy(Busy::Overloaded(problem, BUSY_RETRY_AFTER)),
+            ErrorKind::Overloaded => Self::Busy(Busy::Overloaded(problem, Busy::RETRY_AFTER)),
             // Neither a read nor a deletion has an item that could be too large.
             ErrorKind::Corrupt | ErrorKind::Internal | ErrorKind::TooLarge => {
                 Self::Broken(Broken::StoreFailed(problem))
@@ -239,7 +230,7 @@ impl From<store::Error> for WriteStoreFailure {
         match error.kind() {
             ErrorKind::Unknown => {
                 let problem = Problem::default().caused_by(error);
-                Self::Unknown(Unknown::OutcomeUnknown(problem, BUSY_RETRY_AFTER))
+                Self::Unknown(Unknown::OutcomeUnknown(problem, Busy::RETRY_AFTER))
             }
             ErrorKind::Full => Self::Full(Full::StorageFull(Problem::default().caused_by(error))),
             _ => Self::Store(error.into()),

@@ -43,6 +43,6 @@ pub(crate) async fn get_item(
     if !precondition.if_none_match_holds(Some(&item)) {
         return Ok(GetItem::NotModified(Tag(etag), CacheControl::NoCache));
     }
-    let body = Representation(item.representation().clone());
+    let body = Representation::read(&item, shelf.memory()).map_err(StoreFailure::from)?;
     Ok(GetItem::Found(body, Tag(etag), CacheControl::NoCache))
 }

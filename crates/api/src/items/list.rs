@@ -5,7 +5,7 @@ use contract::{CacheControl, Responses};
 use domain::{CollectionName, Cursor, Page, PageQuery, PageStart};
 use serde_json::{Value, json};
 
-use super::failure::ListFailure;
+use super::failure::{ListFailure, StoreFailure};
 use super::params::{After, PageLimit, PageParams};
 use super::parts::{NextLink, PageText};
 use crate::shelf::Shelf;
@@ -36,7 +36,8 @@ pub(crate) async fn list_items(
         ListFailure::new(error, &start, |cursor| page_path(collection, limit, &cursor))
     })?;
     let next = page.next().map(|cursor| page_path(collection, limit, &cursor));
-    let text = PageText(page_text(&page, next.as_deref()));
+    let text = PageText::new(page_text(&page, next.as_deref()), shelf.memory());
+    let text = text.map_err(StoreFailure::from)?;
     Ok(ListItems::Listed(text, next.map(NextLink), CacheControl::NoCache))
 }
 

@@ -1,9 +1,11 @@
 //! The parts of answers: an item's representation, and the fields that come with it.
 
 use bytes::Bytes;
+use contract::guard::Busy;
 use contract::{Answer, Header, Part, Response, Schemas, Variant, write_body};
-use domain::{ETag, Outcome};
+use domain::{ETag, Item, Outcome};
 use http::header::{CONTENT_LOCATION, ETAG, HeaderName, HeaderValue, LINK, LOCATION};
+use memory::{Exhausted, Memory, Share};
 use serde_json::{Value, json};
 
 use crate::shelf::outcome_name;
@@ -23,6 +25,38 @@ const APPLICATION_JSON: &str = "application/json";
 #[derive(Debug)]
 pub(crate) struct Representation(pub(crate) Bytes);
 
+impl Representation {
+    /// Makes the body of a read, whose memory is taken from `memory` until it is sent.
+    pub(crate) fn read(item: &Item, memory: &Memory) -> Result<Self, Busy> {
+        held(item.representation().clone(), memory).map(Self)
+    }
+}
+
+/// From this size on what an answer holds is taken from the budget: smaller ones are bounded by the
+/// number of connections.
+const HELD_FROM_BYTES: usize = 16 << 10;
+
+/// Bytes, and the share of memory that they hold until they are sent.
+struct Held {
+    bytes: Bytes,
+    _share: Share,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Takes memory for the body of an answer, until it is sent.
+fn held(bytes: Bytes, memory: &Memory) -> Result<Bytes, Busy> {
+    if bytes.len() < HELD_FROM_BYTES {
+        return Ok(bytes);
+    }
+    let share = memory.take(bytes.len()).map_err(|Exhausted| Busy::out_of_memory())?;
+    Ok(Bytes::from_owner(Held { bytes, _share: share }))
+}
+
 impl Part for Representation {
     const IS_BODY: bool = true;
 
@@ -37,7 +71,14 @@ impl Part for Representation {
 
 /// The body: a page of items, already in JSON.
 #[derive(Debug)]
-pub(crate) struct PageText(pub(crate) Vec<u8>);
+pub(crate) struct PageText(Bytes);
+
+impl PageText {
+    /// Makes the body of a page, whose memory is taken from `memory` until it is sent.
+    pub(crate) fn new(text: Vec<u8>, memory: &Memory) -> Result<Self, Busy> {
+        held(text.into(), memory).map(Self)
+    }
+}
 
 impl Part for PageText {
     const IS_BODY: bool = true;

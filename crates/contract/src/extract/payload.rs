@@ -13,11 +13,13 @@ use http::header::{
 };
 use http_body::Body as _;
 use http_body_util::BodyExt;
+use memory::Exhausted;
 use serde_json::{Map, Value, json};
 
 use super::Extract;
 use super::grammar::{split_unquoted, word};
 use crate::deadline::within;
+use crate::guard::Busy;
 use crate::inbound::Inbound;
 use crate::operation::OperationDoc;
 use crate::part::Header;
@@ -72,6 +74,8 @@ pub enum PayloadRejection<M: Media> {
     Invalid(InvalidPayload<M>),
     /// The body is a part.
     Partial(PartialContent),
+    /// There is no memory left for it.
+    Busy(Busy),
 }
 
 /// A body that is not what the operation takes, or did not arrive.
@@ -179,26 +183,29 @@ fn too_large<M: Media>(bytes_max: usize) -> InvalidPayload<M> {
     )))
 }
 
-async fn read<M: Media>(body: Body, limit: BodyLimit) -> Result<Bytes, InvalidPayload<M>> {
+async fn read<M: Media>(body: Body, limit: BodyLimit) -> Result<Bytes, PayloadRejection<M>> {
     match within(limit.time_max, read_all(body, limit.bytes_max)).await {
         Ok(read) => read,
         Err(_) => {
             let seconds = limit.time_max.as_secs_f32();
             let detail = format!("The body did not arrive within {seconds} s.");
-            Err(InvalidPayload::BodyTimeout(Problem::new(detail)))
+            Err(InvalidPayload::BodyTimeout(Problem::new(detail)).into())
         }
     }
 }
 
 /// Reads a body to its end. One that arrives in one piece, as small ones do, is not copied.
-async fn read_all<M: Media>(mut body: Body, bytes_max: usize) -> Result<Bytes, InvalidPayload<M>> {
+async fn read_all<M: Media>(
+    mut body: Body,
+    bytes_max: usize,
+) -> Result<Bytes, PayloadRejection<M>> {
     let mut whole = Bytes::new();
     let mut pieces = Vec::new();
     while let Some(frame) = body.frame().await {
         // What is not data are trailers, which mean nothing here.
-        let Ok(piece) = frame.map_err(|error| incomplete(&error))?.into_data() else { continue };
+        let Ok(piece) = frame.map_err(|error| unread(&error))?.into_data() else { continue };
         if whole.len() + pieces.len() + piece.len() > bytes_max {
-            return Err(too_large(bytes_max));
+            return Err(too_large(bytes_max).into());
         }
         if whole.is_empty() && pieces.is_empty() {
             whole = piece;
@@ -212,14 +219,17 @@ async fn read_all<M: Media>(mut body: Body, bytes_max: usize) -> Result<Bytes, I
     Ok(if pieces.is_empty() { whole } else { pieces.into() })
 }
 
-fn incomplete<M: Media>(error: &(dyn Error + 'static)) -> InvalidPayload<M> {
+/// Says why a body could not be read to its end.
+fn unread<M: Media>(error: &(dyn Error + 'static)) -> PayloadRejection<M> {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
-    InvalidPayload::IncompleteBody(Problem::new(format!(
-        "The body could not be read to its end: {cause}."
-    )))
+    if cause.is::<Exhausted>() {
+        return Busy::out_of_memory().into();
+    }
+    let problem = Problem::new(format!("The body could not be read to its end: {cause}."));
+    InvalidPayload::IncompleteBody(problem).into()
 }
 
 /// Finds out which of `types` the body is declared as. The error is the field to blame, and why.

@@ -1,5 +1,6 @@
 //! Guards: middleware whose own answers are in the document of every operation it covers.
 
+mod busy;
 mod head_limit;
 mod host;
 mod panic;
@@ -9,6 +10,7 @@ use std::future::Future;
 
 use axum::response::{IntoResponse, Response};
 
+pub use busy::Busy;
 pub use head_limit::{HeadLimit, HeadTooLarge};
 pub use host::OneHost;
 pub use panic::{CatchPanic, Panicked};

@@ -113,7 +113,9 @@ impl Recording {
             Some(Some(answer)) => answer.judge(method, &response.headers, body),
             Some(None) => vec!["the status is undocumented".to_owned()],
             // Outside of all operations there are refusals, `OPTIONS *`, and the pages for people.
-            None if matches!(status, 400 | 404 | 405 | 408 | 414 | 431) || template.is_some() => {
+            None if matches!(status, 400 | 404 | 405 | 408 | 414 | 431 | 503)
+                || template.is_some() =>
+            {
                 Vec::new()
             }
             None if uri.path() == "*" && status == 204 => Vec::new(),

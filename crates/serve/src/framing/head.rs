@@ -54,6 +54,8 @@ pub enum Fault {
     LongLine,
     /// The head is larger than what is held of one, or has too many fields.
     TooLarge,
+    /// There is no memory left to hold it.
+    OutOfMemory,
 }
 
 impl fmt::Display for Fault {
@@ -75,6 +77,7 @@ impl fmt::Display for Fault {
             Self::CutShort => "the connection ended in the middle of the head",
             Self::LongLine => "the path and query are too long",
             Self::TooLarge => "the header section is too large",
+            Self::OutOfMemory => "there is no memory left to hold the head",
         })
     }
 }

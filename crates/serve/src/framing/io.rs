@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use memory::{Exhausted, Memory, Share};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
@@ -61,6 +62,8 @@ pub struct Checked<T> {
     state: State,
     /// What was read and could not be handed on yet: a part of a head.
     inbox: BytesMut,
+    /// What the inbox takes from the budget of memory.
+    share: Share,
     /// How much of the inbox is checked.
     passed: usize,
     empty_lines: u8,
@@ -90,13 +93,20 @@ enum State {
 
 impl<T> Checked<T> {
     /// Wraps a connection whose heads have at most `head_bytes_max` bytes, from the request line to the
-    /// empty line, and arrive within `head_time_max` of their first byte.
-    pub fn new(inner: T, head_time_max: Duration, head_bytes_max: usize) -> (Self, Refusals) {
+    /// empty line, and arrive within `head_time_max` of their first byte. What is held of them is
+    /// taken from `memory`.
+    pub fn new(
+        inner: T,
+        head_time_max: Duration,
+        head_bytes_max: usize,
+        memory: &Memory,
+    ) -> (Self, Refusals) {
         let refusals = Refusals::default();
         let checked = Self {
             inner,
             state: State::Head { looked_at: 0 },
             inbox: BytesMut::new(),
+            share: memory.share(),
             passed: 0,
             empty_lines: 0,
             head_time_max,
@@ -215,6 +225,12 @@ impl<T> Checked<T> {
         self.stand_in();
     }
 
+    /// Takes memory for what is in the inbox. It is held twice: here, and by the parser when it passes.
+    fn hold(&mut self) -> Result<(), Exhausted> {
+        let held = if self.inbox.len() > READ_BYTES { 2 * self.inbox.capacity() } else { 0 };
+        self.share.grow(held.saturating_sub(self.share.bytes()))
+    }
+
     /// Tells whether a part of a head is waiting for the rest.
     fn is_in_head(&self) -> bool {
         !self.inbox.is_empty() && matches!(self.state, State::Head { .. })
@@ -237,6 +253,7 @@ impl<T> Checked<T> {
         if self.inbox.is_empty() {
             // Most heads arrive whole, and an idle connection should hold no memory for others.
             self.inbox = BytesMut::new();
+            self.share.clear();
         }
         true
     }
@@ -335,7 +352,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for Checked<T> {
                 continue;
             };
             if filled? {
-                this.examine_inbox();
+                match this.hold() {
+                    Ok(()) => this.examine_inbox(),
+                    Err(Exhausted) => this.refuse_inbox(Fault::OutOfMemory),
+                }
             } else {
                 this.refuse_inbox(Fault::CutShort);
             }
@@ -390,6 +410,7 @@ mod tests {
 
     const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
     const HEAD_BYTES_MAX: usize = 64 << 10;
+    const MEMORY_BYTES: usize = 1 << 20;
 
     /// Virtual time: it passes when nothing else can happen.
     const QUIET: Duration = Duration::from_secs(60);
@@ -397,7 +418,8 @@ mod tests {
     /// Sends `bytes` in pieces, and returns what arrives and the verdicts.
     async fn pass(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<Option<Fault>>, bool) {
         let (mut client, server) = duplex(64);
-        let (mut checked, refusals) = Checked::new(server, HEAD_TIME_MAX, HEAD_BYTES_MAX);
+        let (mut checked, refusals) =
+            Checked::new(server, HEAD_TIME_MAX, HEAD_BYTES_MAX, &Memory::new(MEMORY_BYTES));
         let bytes = bytes.to_vec();
         let writing = async move {
             for piece in bytes.chunks(piece) {
@@ -487,9 +509,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_head_for_which_there_is_no_memory_is_refused() {
+        let (mut client, server) = duplex(1 << 20);
+        let memory = Memory::new(64 << 10);
+        let (mut checked, refusals) = Checked::new(server, HEAD_TIME_MAX, HEAD_BYTES_MAX, &memory);
+        let field = format!("x: {}\r\n", "x".repeat(1_000));
+        let head = format!("GET / HTTP/1.1\r\nhost: x\r\n{}", field.repeat(60));
+        client.write_all(head.as_bytes()).await.expect("there is room");
+        let mut arrived = Vec::new();
+        checked.read_buf(&mut arrived).await.expect("it is refused by a request");
+        assert_eq!((arrived, refusals.next()), (STAND_IN.to_vec(), Some(Fault::OutOfMemory)));
+        drop(checked);
+        assert_eq!(memory.used(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_head_that_dribbles_is_refused() {
         let (mut client, server) = duplex(64);
-        let (mut checked, refusals) = Checked::new(server, HEAD_TIME_MAX, HEAD_BYTES_MAX);
+        let (mut checked, refusals) =
+            Checked::new(server, HEAD_TIME_MAX, HEAD_BYTES_MAX, &Memory::new(MEMORY_BYTES));
         let dribbling = async {
             for byte in GET.iter().cycle() {
                 if client.write_all(&[*byte]).await.is_err() {

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use clap::Args;
 
 use crate::logs::{self, LogFormat};
@@ -29,6 +30,11 @@ pub struct Common {
     /// Longest time that requests in progress are given when the service is told to stop.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     pub drain_time_max: Duration,
+
+    /// Most memory for connections and requests [default: a quarter of the machine's, or of the
+    /// control group's]. What does not fit is answered 503.
+    #[arg(long, value_name = "SIZE")]
+    pub memory_max: Option<ByteSize>,
 
     /// Longest time in which a client takes nothing of an answer; then its connection is ended.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]

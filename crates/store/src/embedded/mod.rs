@@ -178,13 +178,16 @@ impl Store for Embedded {
             return Reply::Ready(guarded(|| self.engine().list(&query)));
         };
         let (scans, engine) = (Arc::clone(&self.scans), Arc::downgrade(self.engine()));
-        let scan = runtime.spawn_blocking(move || {
-            let closed = || Error::new(ErrorKind::Unavailable, "the store is closed");
-            let _running = scans.begin().ok_or_else(closed)?;
-            let engine = engine.upgrade().ok_or_else(closed)?;
-            guarded(|| engine.list(&query))
-        });
         Reply::later(async move {
+            let place = scans.place().await;
+            let scan = runtime.spawn_blocking(move || {
+                let closed = || Error::new(ErrorKind::Unavailable, "the store is closed");
+                let _running = scans.begin().ok_or_else(closed)?;
+                let engine = engine.upgrade().ok_or_else(closed)?;
+                let page = guarded(|| engine.list(&query));
+                drop(place);
+                page
+            });
             let failed = |error| {
                 Error::with_source(
                     ErrorKind::Unavailable,

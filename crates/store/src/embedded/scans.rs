@@ -1,14 +1,32 @@
 //! Scans run beside the store's owner, and must end before it closes.
 
 use std::sync::Arc;
+use std::thread;
 
 use parking_lot::{Condvar, Mutex};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How many scans run at a time: more of them than there are processors are not faster, and each
+/// holds a page of some megabytes.
+const SCANS_MAX: usize = 8;
 
 /// Counts the scans that run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Scans {
+    places: Arc<Semaphore>,
     state: Mutex<State>,
     ended: Condvar,
+}
+
+impl Default for Scans {
+    fn default() -> Self {
+        let places = thread::available_parallelism().map_or(1, usize::from).min(SCANS_MAX);
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            state: Mutex::default(),
+            ended: Condvar::new(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -22,6 +40,15 @@ struct State {
 pub(super) struct Scan(Arc<Scans>);
 
 impl Scans {
+    /// Waits for one of the places in which scans run, in the order of the callers.
+    ///
+    /// # Cancel safety
+    /// Nothing is taken by whoever goes away.
+    pub(super) async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        Arc::clone(&self.places).acquire_owned().await.ok()
+    }
+
     /// Begins a scan, unless the store is being closed.
     pub(super) fn begin(self: &Arc<Self>) -> Option<Scan> {
         let mut state = self.state.lock();

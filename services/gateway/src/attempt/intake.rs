@@ -1,5 +1,6 @@
 //! The body of a request: held if it is small, passed on if it is not.
 
+use std::error::Error;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::time::Duration;
@@ -8,13 +9,14 @@ use bytes::{Bytes, BytesMut};
 use contract::Problem;
 use http::HeaderMap;
 use http_body::Body;
+use memory::Exhausted;
 use serve::RequestBody;
 use tokio::time::timeout;
 
 use super::REPLAY_BYTES_MAX;
 use super::plan::Plan;
 use super::stream::Stream;
-use crate::answers::{BadBody, Unsound, reply};
+use crate::answers::{BadBody, Unsound, overloaded, reply};
 use crate::body::Reply;
 use crate::edge::Refusals;
 use crate::headers::content_length;
@@ -40,6 +42,8 @@ pub(crate) enum BodyFault {
     Slow,
     /// It has more bytes than are allowed.
     TooLarge { bytes_max: u64 },
+    /// There is no memory left to hold it.
+    OutOfMemory,
 }
 
 impl BodyFault {
@@ -52,12 +56,20 @@ impl BodyFault {
                 let detail = format!("The body is larger than the {bytes_max} bytes allowed.");
                 reply(BadBody::ContentTooLarge(Problem::new(detail)))
             }
+            Self::OutOfMemory => reply(overloaded()),
         }
     }
 
     /// Says why reading a body failed.
-    pub(super) fn of_read(refusals: &Refusals) -> Self {
-        if refusals.body_is_malformed() { Self::Malformed } else { Self::Incomplete }
+    pub(super) fn of_read(
+        error: &(dyn Error + Send + Sync + 'static),
+        refusals: &Refusals,
+    ) -> Self {
+        match refusals.body_is_malformed() {
+            _ if error.is::<Exhausted>() => Self::OutOfMemory,
+            true => Self::Malformed,
+            false => Self::Incomplete,
+        }
     }
 }
 
@@ -88,7 +100,7 @@ pub(super) async fn take(
         Ok(Read::All(bytes)) => Ok(Intake::Whole(Some(bytes))),
         Ok(Read::More(prefix)) => stream(prefix, body),
         Err(ReadError::Slow) => Err(BodyFault::Slow),
-        Err(ReadError::Broken) => Err(BodyFault::of_read(refusals)),
+        Err(ReadError::Broken(error)) => Err(BodyFault::of_read(&*error, refusals)),
     }
 }
 
@@ -101,7 +113,7 @@ enum Read {
 
 enum ReadError {
     Slow,
-    Broken,
+    Broken(Box<dyn Error + Send + Sync>),
 }
 
 /// Reads up to the limit. Mostly the body has arrived with the head, and the timer never starts.
@@ -111,7 +123,7 @@ async fn read(body: &mut RequestBody, time_max: Duration) -> Result<Read, ReadEr
         loop {
             match next(body).await {
                 None => return Ok(Read::All(held.finish())),
-                Some(Err(_)) => return Err(ReadError::Broken),
+                Some(Err(error)) => return Err(ReadError::Broken(error)),
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
                         held.push(data);
@@ -129,7 +141,9 @@ async fn read(body: &mut RequestBody, time_max: Duration) -> Result<Read, ReadEr
     timeout(time_max, reading).await.unwrap_or(Err(ReadError::Slow))
 }
 
-async fn next(body: &mut RequestBody) -> Option<Result<http_body::Frame<Bytes>, hyper::Error>> {
+async fn next(
+    body: &mut RequestBody,
+) -> Option<Result<http_body::Frame<Bytes>, <RequestBody as Body>::Error>> {
     poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await
 }
 

@@ -179,8 +179,9 @@ impl Stream {
             self.pause = None;
             match frame {
                 None => return Poll::Ready(None),
-                Some(Err(_)) => {
-                    return Poll::Ready(Some(Err(BodyFault::of_read(&self.refusals))));
+                Some(Err(error)) => {
+                    let fault = BodyFault::of_read(&*error, &self.refusals);
+                    return Poll::Ready(Some(Err(fault)));
                 }
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use http::{Request, Response, Version};
 use hyper::service::service_fn;
 use hyper_util::server::graceful::Watcher;
+use memory::Memory;
 use serve::framing::{Checked, Refusals};
-use serve::{Patience, Protocol, RequestBody, Served};
+use serve::{BodyCost, Patience, Protocol, RequestBody, Served};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::Service;
 
@@ -31,12 +32,18 @@ const PARSER_BYTES_MAX: usize = 2 * HEAD_BYTES_MAX;
 pub(crate) struct Http {
     http: Rc<serve::Http>,
     head_time_max: Duration,
+    memory: Memory,
 }
 
 impl Http {
-    pub(crate) fn new(patience: Patience, head_time_max: Duration) -> Self {
+    pub(crate) fn new(patience: Patience, head_time_max: Duration, cost: BodyCost) -> Self {
+        let memory = cost.memory.clone();
         // The framing bounds the time of a head; hyper sees it whole, or nothing.
-        Self { http: Rc::new(serve::Http::new(patience, PARSER_BYTES_MAX)), head_time_max }
+        Self {
+            http: Rc::new(serve::Http::new(patience, PARSER_BYTES_MAX, cost)),
+            head_time_max,
+            memory,
+        }
     }
 
     /// Serves a connection until it ends.
@@ -56,7 +63,8 @@ impl Http {
         match protocol {
             Protocol::Http1 => {
                 let (stream, opener) = WithInterims::new(stream);
-                let (stream, refusals) = Checked::new(stream, self.head_time_max, HEAD_BYTES_MAX);
+                let (stream, refusals) =
+                    Checked::new(stream, self.head_time_max, HEAD_BYTES_MAX, &self.memory);
                 let service = exchanges(service, peer, refusals, Some(opener));
                 self.http.serve_http1(stream, service, watcher)
             }

@@ -12,7 +12,7 @@ use tower::Service;
 
 use super::gate::Gate;
 use super::{close_after, target};
-use crate::answers::{Refusal, SlowHead, Unsound, reply};
+use crate::answers::{Refusal, SlowHead, Unsound, overloaded, reply};
 use crate::body::Reply;
 use crate::edge::Fault;
 use crate::exchange::Exchange;
@@ -86,6 +86,7 @@ fn refuse(fault: Fault) -> Refusal {
             HeadTooLarge::HeadersTooLarge(Problem::new(format!("The request is refused: {fault}.")))
                 .into()
         }
+        Fault::OutOfMemory => overloaded().into(),
         _ => Unsound::new(format!("The request is refused: {fault}.")).into(),
     }
 }

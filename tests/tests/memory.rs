@@ -1,0 +1,204 @@
+//! Clients that take memory: the service stays within its limit, lives, and answers the others.
+//!
+//! The service runs in a control group of 512 MiB where the machine allows it: above that the kernel
+//! kills it. The sizes of the attacks are those that took gigabytes before there was a budget; with
+//! `SHELF_ATTACK=10` they are ten times as large.
+
+use std::net::SocketAddr;
+
+use e2e::{Answer, Confined, Connection, Http2, Request, Shelf, memory_kib, raise_file_limit};
+use futures_util::future::join_all;
+
+/// The hard limit.
+const CONFINED_BYTES: u64 = 512 << 20;
+
+/// Most of its own memory that the service may ever have used: the kernel's buffers for its
+/// connections come on top, within the hard limit.
+const MEMORY_MAX_KIB: u64 = 400 << 10;
+
+/// What requests may take.
+const MEMORY_MAX: &str = "128MiB";
+
+/// Items of which pages are as large as they get.
+const ITEMS: usize = 5;
+const ITEM_BYTES: usize = 900 << 10;
+
+const PAGE: &str = "/items?limit=1000";
+
+/// How many times as large the attacks are.
+fn scale() -> usize {
+    std::env::var("SHELF_ATTACK").map_or(1, |scale| scale.parse().expect("a number"))
+}
+
+fn large_item(number: usize) -> String {
+    format!("{{\"name\":\"{}\",\"size\":{number}}}", "x".repeat(ITEM_BYTES))
+}
+
+/// A service under attack.
+struct Victim {
+    shelf: Shelf,
+    _confined: Option<Confined>,
+}
+
+impl Victim {
+    async fn start() -> Self {
+        let files = raise_file_limit();
+        println!("the system allows {files} files");
+        let start =
+            Shelf::start().bare().on_disk().expecting_faults().setting("--memory-max", MEMORY_MAX);
+        let shelf = start.spawn().await;
+        let confined = Confined::new(shelf.process(), CONFINED_BYTES)
+            .inspect_err(|why| {
+                println!("not confined, because this machine does not allow it: {why}")
+            })
+            .ok();
+        let mut connection = shelf.connect().await;
+        for number in 0..ITEMS {
+            let put = Request::put(format!("/items/large-{number}"), large_item(number));
+            connection.send(&put).await.expect(201);
+        }
+        connection.send(&Request::put("/items/small", "{}")).await.expect(201);
+        Self { shelf, _confined: confined }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.shelf.address()
+    }
+
+    /// Somebody else is answered, on a connection that they have.
+    async fn serves(&self, other: &mut Connection) {
+        other.send(&Request::get("/items/small")).await.expect(200);
+        other.send(&Request::put("/items/small", "{}")).await.expect(200);
+    }
+
+    /// Ends the service, which has never used more than it may.
+    async fn end(self, attack: &str) {
+        let peak = memory_kib(self.shelf.process(), "VmHWM");
+        println!("{attack}: {} MiB at the peak", peak >> 10);
+        assert!(peak <= MEMORY_MAX_KIB, "{attack}: {peak} KiB");
+        self.shelf.stop().await;
+    }
+}
+
+/// Tells whether a request was carried out, or refused for want of memory.
+fn expect_done_or_refused(answer: &Answer, statuses: &[u16]) -> bool {
+    let done = statuses.contains(&answer.status);
+    if !done {
+        answer.expect_problem(503, "overloaded");
+        assert!(answer.header("retry-after").is_some(), "{}", answer.shown());
+    }
+    done
+}
+
+#[tokio::test]
+async fn streams_with_closed_windows() {
+    let victim = Victim::start().await;
+    let mut other = victim.shelf.connect().await;
+    let mut attackers = Vec::new();
+    for _ in 0..6 * scale() {
+        let mut connection = Http2::with_closed_windows(victim.address()).await;
+        for _ in 0..100 {
+            let of =
+                [(":method", "GET"), (":scheme", "http"), (":authority", "x"), (":path", PAGE)];
+            connection.ask(&of).await;
+        }
+        victim.serves(&mut other).await;
+        attackers.push(connection);
+    }
+    victim.serves(&mut other).await;
+    victim.end("streams with closed windows").await;
+}
+
+#[tokio::test]
+async fn clients_that_do_not_read() {
+    let victim = Victim::start().await;
+    let mut other = victim.shelf.connect().await;
+    let mut attackers = Vec::new();
+    for number in 0..300 * scale() {
+        let mut connection = Connection::open(victim.address()).await;
+        connection.write(format!("GET {PAGE} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+        attackers.push(connection);
+        if number % 100 == 0 {
+            victim.serves(&mut other).await;
+        }
+    }
+    victim.serves(&mut other).await;
+    victim.end("clients that do not read").await;
+}
+
+/// Bodies that lack their last byte: each is held, or refused.
+#[tokio::test]
+async fn large_bodies() {
+    let victim = Victim::start().await;
+    let mut other = victim.shelf.connect().await;
+    let item = large_item(0);
+    let (most, last) = item.split_at(item.len() - 1);
+    let head = |number| {
+        format!(
+            "PUT /items/body-{number} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            item.len()
+        )
+    };
+    let mut attackers = Vec::new();
+    for number in 0..200 * scale() {
+        let mut connection = Connection::open(victim.address()).await;
+        connection.write(head(number)).await;
+        // Whoever is refused is told so, and their connection ends.
+        connection.write(most).await;
+        attackers.push(connection);
+        if number % 50 == 0 {
+            victim.serves(&mut other).await;
+        }
+    }
+    victim.serves(&mut other).await;
+    let answers = join_all(attackers.into_iter().map(async |mut connection| {
+        connection.write(last).await;
+        connection.read().await
+    }));
+    let answers = answers.await;
+    let done = answers.iter().filter(|answer| expect_done_or_refused(answer, &[201])).count();
+    println!("{done} of {} bodies were taken", answers.len());
+    assert!(done > 0, "some fit");
+    // What they held was given back.
+    victim.shelf.send(Request::put("/items/after", large_item(1))).await.expect(201);
+    victim.end("large bodies").await;
+}
+
+#[tokio::test]
+async fn unfinished_heads() {
+    let victim = Victim::start().await;
+    let mut other = victim.shelf.connect().await;
+    let field = format!("x: {}\r\n", "x".repeat(1_000));
+    let head = format!("GET /items/small HTTP/1.1\r\nHost: x\r\n{}", field.repeat(60));
+    let mut attackers = Vec::new();
+    for number in 0..1_000 * scale() {
+        let mut connection = Connection::open(victim.address()).await;
+        connection.write(&head).await;
+        attackers.push(connection);
+        if number % 100 == 0 {
+            victim.serves(&mut other).await;
+        }
+    }
+    victim.serves(&mut other).await;
+    victim.end("unfinished heads").await;
+}
+
+/// A page that does not fit is refused, and so is a single item; small ones are not.
+#[tokio::test]
+async fn what_does_not_fit_is_refused() {
+    let start = Shelf::start().bare().expecting_faults().setting("--memory-max", "4MiB");
+    let shelf = start.spawn().await;
+    shelf.send(Request::put("/items/small", "{}")).await.expect(201);
+    let refused = shelf.send(Request::put("/items/large", large_item(0))).await;
+    assert!(!expect_done_or_refused(&refused, &[]));
+    shelf.send(Request::get("/items/large")).await.expect(404);
+    let medium = format!("{{\"name\":\"{}\"}}", "x".repeat(400 << 10));
+    for number in 0..6 {
+        shelf.send(Request::put(format!("/items/{number}"), medium.clone())).await.expect(201);
+    }
+    let refused = shelf.send(Request::get(PAGE)).await;
+    assert!(!expect_done_or_refused(&refused, &[]));
+    shelf.send(Request::get("/items?limit=2")).await.expect(200);
+    shelf.send(Request::get("/items/0")).await.expect(200);
+    shelf.stop().await;
+}
