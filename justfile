@@ -30,6 +30,10 @@ openapi:
 judge-generators:
     scripts/judge-generators
 
+# Lets clients of others send bodies that are refused early, and read the answer; takes minutes.
+judge-early:
+    scripts/judge-early
+
 # Puts this Debian machine's package list through the service, twice.
 demo:
     scripts/demo
