@@ -130,8 +130,12 @@ async fn a_malformed_id_is_refused() {
     let cases = [
         "x".repeat(129),
         "%C3%BC".repeat(65),
-        "a%2Fb".into(),
         "%2F".into(),
+        "%2Fa".into(),
+        "a%2F".into(),
+        "a%2f..%2Fb".into(),
+        "..%2Fa".into(),
+        "a%2F%2E".into(),
         "%5C".into(),
         "a\\b".into(),
         "%00".into(),

@@ -18,12 +18,13 @@ use crate::router::Limits;
 use crate::turns::Turns;
 
 /// What is percent-encoded in the path segment that holds an id: all that is not a `pchar`
-/// (RFC 3986 §3.3), and what people would misread in a link.
+/// (RFC 3986 §3.3), slashes with it, and what people would misread in a link.
 const SEGMENT: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
     .add(b'#')
     .add(b'%')
+    .add(b'/')
     .add(b'<')
     .add(b'>')
     .add(b'?')
