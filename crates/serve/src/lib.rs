@@ -15,11 +15,13 @@
 //! - [`Connection::protocol`] tells what a client speaks, and [`Http`] serves that by hyper; [`Alarm`]
 //!   is a timer for a connection's many deadlines.
 //! - [`framing`] checks HTTP/1.1 before hyper parses it, and closes connections in stages.
+//! - [`cors`] lets pages of other origins use the service, if that is wanted.
 //! - [`RequestBody`] is the body of a request. What a service leaves of it unread does not lose the
 //!   next request.
 
 mod accept;
 mod alarm;
+pub mod cors;
 mod executor;
 mod farewell;
 pub mod framing;

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use arc_swap::ArcSwap;
 use contract::ContractError;
+use serve::cors::Cors;
 use serve::{Acceptor, Handed, Signals, Sockets, Workers, worker_count};
 use tokio::net::TcpListener;
 use tokio::runtime;
@@ -209,6 +210,8 @@ fn terms(settings: &Settings) -> Terms {
         headers_bytes_max: bytes(settings.headers_max),
         replica_requests_max: settings.replica_requests_max.get(),
         trusted: settings.trusted_proxy.clone().into(),
+        public_prefix: settings.public_prefix.clone(),
+        cors: Cors::new(&settings.common.cors_origin),
         log_requests: settings.common.log_requests,
     }
 }

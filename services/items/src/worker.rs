@@ -2,14 +2,17 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use contract::prefix::FromTrustedProxy;
 use contract::{HeadFault, Response};
 use http::Request;
 use hyper::body::Body as _;
 use hyper::service::service_fn;
 use serve::framing::{Checked, Fault};
+use serve::settings::Trusted;
 use serve::{Acceptor, Connection, Farewell, Http, Protocol, RequestBody};
 use tower::Service;
 
@@ -24,7 +27,12 @@ const PARSER_BYTES_MAX: usize = 2 * HEAD_BYTES_MAX;
 
 /// Serves until the worker is told to stop and its connections have ended. Returns how many had to
 /// be cut.
-pub(crate) async fn serve<S>(acceptor: Acceptor, service: S, idle_time_max: Duration) -> usize
+pub(crate) async fn serve<S>(
+    acceptor: Acceptor,
+    service: S,
+    idle_time_max: Duration,
+    trusted: Arc<[Trusted]>,
+) -> usize
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + 'static,
     S::Future: 'static,
@@ -38,7 +46,13 @@ where
         let http = http.clone();
         // hyper calls through a shared reference, from one task.
         let service = RefCell::new(service.clone());
-        let call = move |request| service.borrow_mut().call(request);
+        let is_trusted = trusted.iter().any(|trusted| trusted.contains(connection.peer.ip()));
+        let call = move |mut request: Request<Body>| {
+            if is_trusted {
+                request.extensions_mut().insert(FromTrustedProxy);
+            }
+            service.borrow_mut().call(request)
+        };
         async move {
             let Some(protocol) = connection.protocol().await else { return };
             let Connection { stream, watcher, .. } = connection;

@@ -75,7 +75,7 @@ fn known(tags: EntityTags, weak_too: bool) -> Tags {
         EntityTags::Any => Tags::Any,
         EntityTags::Listed(tags) => {
             let tags = tags.iter().filter(|tag| weak_too || !tag.weak);
-            Tags::Listed(tags.filter_map(|tag| tag.quoted.parse::<ETag>().ok()).collect())
+            Tags::Listed(tags.filter_map(|tag| tag.of_content().parse::<ETag>().ok()).collect())
         }
     }
 }

@@ -8,15 +8,14 @@ use axum::body::Body;
 use axum::extract::FromRef;
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue,
-};
+use http::header::{ACCEPT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use serde_json::{Map, Value, json};
 
 use super::Extract;
 use super::grammar::{split_unquoted, word};
+use crate::coding::{self, Undecodable};
 use crate::deadline::within;
 use crate::inbound::Inbound;
 use crate::operation::OperationDoc;
@@ -72,6 +71,8 @@ pub enum PayloadRejection<M: Media> {
     Invalid(InvalidPayload<M>),
     /// The body is a part.
     Partial(PartialContent),
+    /// The body is not what its coding says.
+    Garbled(Garbled),
 }
 
 /// A body that is not what the operation takes, or did not arrive.
@@ -82,9 +83,10 @@ pub enum InvalidPayload<M: Media> {
     IncompleteBody(Problem) = 400,
     /// The body took too long to arrive. Send it again.
     BodyTimeout(Problem) = 408,
-    /// The body is larger than the service takes.
+    /// The body is larger than the service takes. If it is encoded, decoded bytes count.
     ContentTooLarge(Problem) = 413,
-    /// The body is not declared as a media type that the operation takes, or it is encoded.
+    /// The body is not declared as a media type that the operation takes, or it has a content coding that
+    /// the service does not know.
     UnsupportedMediaType(Problem, Accepted<M>, Option<AcceptEncoding>) = 415,
 }
 
@@ -97,6 +99,14 @@ pub enum PartialContent {
     PartialContent(Problem) = 400,
 }
 
+/// A body that is not what its coding says.
+#[derive(Debug, contract::Responses)]
+#[repr(u16)]
+pub enum Garbled {
+    /// The body is not what its `Content-Encoding` says: it cannot be decoded, or not to its end.
+    UndecodableBody(Problem) = 400,
+}
+
 /// `Accept-Encoding`: the content codings that the operation takes (RFC 9110 §12.5.3).
 #[derive(Clone, Copy, Debug)]
 pub struct AcceptEncoding;
@@ -104,14 +114,14 @@ pub struct AcceptEncoding;
 impl Header for AcceptEncoding {
     const NAME: HeaderName = ACCEPT_ENCODING;
     const DESCRIPTION: &'static str =
-        "The content codings that the operation takes, if the body has another one.";
+        "The content codings that the operation takes. Sent where the body has another one.";
 
     fn schema() -> Value {
-        json!({ "type": "string", "const": "identity" })
+        json!({ "type": "string", "const": coding::TAKEN })
     }
 
     fn value(self) -> HeaderValue {
-        HeaderValue::from_static("identity")
+        HeaderValue::from_static(coding::TAKEN)
     }
 }
 
@@ -139,12 +149,21 @@ where
     /// The length is checked before the type and the type before the first byte is read.
     async fn extract(inbound: &mut Inbound, state: &S) -> Result<Self, Self::Rejection> {
         let limit = BodyLimit::from_ref(state);
-        let body = inbound.take_body();
-        if body.size_hint().lower() > limit.bytes_max as u64 {
+        let mut body = inbound.take_body();
+        let coding = coding::coding(inbound.headers());
+        // Of an encoded body the decoded bytes count, whose number is not known yet.
+        if coding == Ok(None) && body.size_hint().lower() > limit.bytes_max as u64 {
             return Err(too_large(limit.bytes_max).into());
         }
-        let media_type = declared(inbound.headers(), M::TYPES).map_err(|(header, detail)| {
+        let declared = match coding {
+            Ok(_) => declared(inbound.headers(), M::TYPES),
+            Err(Undecodable::Unknown) => {
+                Err((ENCODING, "The coding of the body is not known".into()))
+            }
+        };
+        let media_type = declared.map_err(|(header, detail)| {
             let taken = M::TYPES.join("` or `");
+            let taken = if header == ENCODING { coding::TAKEN } else { &*taken };
             let problem = Problem::new(format!("{detail}; this operation takes `{taken}`."));
             let encoding = (header == ENCODING).then_some(AcceptEncoding);
             InvalidPayload::UnsupportedMediaType(
@@ -158,7 +177,10 @@ where
             let place = Place::header("Content-Range", "this operation takes no parts");
             return Err(PartialContent::PartialContent(Problem::default().at(place)).into());
         }
-        let bytes = read(body, limit).await?;
+        if let Ok(Some(coding)) = coding {
+            body = coding::decode(body, coding);
+        }
+        let bytes = read(body, limit, coding != Ok(None)).await?;
         Ok(Self { media_type, bytes, media: PhantomData })
     }
 
@@ -179,26 +201,36 @@ fn too_large<M: Media>(bytes_max: usize) -> InvalidPayload<M> {
     )))
 }
 
-async fn read<M: Media>(body: Body, limit: BodyLimit) -> Result<Bytes, InvalidPayload<M>> {
-    match within(limit.time_max, read_all(body, limit.bytes_max)).await {
+async fn read<M: Media>(
+    body: Body,
+    limit: BodyLimit,
+    is_encoded: bool,
+) -> Result<Bytes, PayloadRejection<M>> {
+    match within(limit.time_max, read_all(body, limit.bytes_max, is_encoded)).await {
         Ok(read) => read,
         Err(_) => {
             let seconds = limit.time_max.as_secs_f32();
             let detail = format!("The body did not arrive within {seconds} s.");
-            Err(InvalidPayload::BodyTimeout(Problem::new(detail)))
+            Err(InvalidPayload::BodyTimeout(Problem::new(detail)).into())
         }
     }
 }
 
 /// Reads a body to its end. One that arrives in one piece, as small ones do, is not copied.
-async fn read_all<M: Media>(mut body: Body, bytes_max: usize) -> Result<Bytes, InvalidPayload<M>> {
+async fn read_all<M: Media>(
+    mut body: Body,
+    bytes_max: usize,
+    is_encoded: bool,
+) -> Result<Bytes, PayloadRejection<M>> {
     let mut whole = Bytes::new();
     let mut pieces = Vec::new();
     while let Some(frame) = body.frame().await {
         // What is not data are trailers, which mean nothing here.
-        let Ok(piece) = frame.map_err(|error| incomplete(&error))?.into_data() else { continue };
+        let Ok(piece) = frame.map_err(|error| incomplete(&error, is_encoded))?.into_data() else {
+            continue;
+        };
         if whole.len() + pieces.len() + piece.len() > bytes_max {
-            return Err(too_large(bytes_max));
+            return Err(too_large(bytes_max).into());
         }
         if whole.is_empty() && pieces.is_empty() {
             whole = piece;
@@ -212,14 +244,25 @@ async fn read_all<M: Media>(mut body: Body, bytes_max: usize) -> Result<Bytes, I
     Ok(if pieces.is_empty() { whole } else { pieces.into() })
 }
 
-fn incomplete<M: Media>(error: &(dyn Error + 'static)) -> InvalidPayload<M> {
+fn incomplete<M: Media>(error: &(dyn Error + 'static), is_encoded: bool) -> PayloadRejection<M> {
+    if is_encoded && !coding::is_broken_off(error) {
+        let detail = format!("it cannot be decoded: {}", innermost(error));
+        let problem =
+            Problem::new(format!("The body is not what its Content-Encoding says: {detail}."));
+        return Garbled::UndecodableBody(problem.at(Place::header(ENCODING, detail))).into();
+    }
+    let cause = innermost(error);
+    let detail = format!("The body could not be read to its end: {cause}.");
+    InvalidPayload::IncompleteBody(Problem::new(detail)).into()
+}
+
+/// Returns what caused an error, in the first place.
+fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
-    InvalidPayload::IncompleteBody(Problem::new(format!(
-        "The body could not be read to its end: {cause}."
-    )))
+    cause
 }
 
 /// Finds out which of `types` the body is declared as. The error is the field to blame, and why.
@@ -227,10 +270,6 @@ fn declared(
     headers: &HeaderMap,
     types: &'static [&'static str],
 ) -> Result<&'static str, (&'static str, String)> {
-    let is_identity = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
-    if !headers.get_all(CONTENT_ENCODING).iter().all(is_identity) {
-        return Err((ENCODING, "The body is encoded, which is not supported".into()));
-    }
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let blame = |detail: &str| ("Content-Type", detail.to_owned());
     let value = values.next().ok_or_else(|| blame("The body has no Content-Type"))?;
@@ -302,14 +341,5 @@ mod tests {
         ] {
             assert_eq!(read_type(value), None, "{value}");
         }
-    }
-
-    #[test]
-    fn an_encoded_body_is_refused() {
-        let headers = HeaderMap::from_iter([
-            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-            (CONTENT_ENCODING, HeaderValue::from_static("gzip")),
-        ]);
-        assert_eq!(declared(&headers, TYPES).unwrap_err().0, "Content-Encoding");
     }
 }

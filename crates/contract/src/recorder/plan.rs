@@ -4,15 +4,28 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use http::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, TRANSFER_ENCODING,
+    ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName,
+    TRANSFER_ENCODING, VARY,
 };
 use http::{HeaderMap, Method};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
 /// Header fields that belong to the message, not to the answer: no document lists them.
-const OF_THE_MESSAGE: &[HeaderName] =
-    &[ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING];
+const OF_THE_MESSAGE: &[HeaderName] = &[
+    ALLOW,
+    CONNECTION,
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    DATE,
+    TRANSFER_ENCODING,
+    VARY,
+];
+
+/// What the names of fields begin with by which a browser lets pages of other origins read an answer: they
+/// belong to the message, too.
+const CROSS_ORIGIN: &str = "access-control-";
 
 /// The answers of all operations, by path template and method.
 #[derive(Debug)]
@@ -128,7 +141,10 @@ impl PlannedAnswer {
                 ));
             }
         }
-        for name in headers.keys().filter(|name| !OF_THE_MESSAGE.contains(name)) {
+        let is_of_the_message = |name: &HeaderName| {
+            OF_THE_MESSAGE.contains(name) || name.as_str().starts_with(CROSS_ORIGIN)
+        };
+        for name in headers.keys().filter(|name| !is_of_the_message(name)) {
             if !self.headers.iter().any(|planned| planned.name == name.as_str()) {
                 faults.push(format!("the header field {name} is undocumented"));
             }

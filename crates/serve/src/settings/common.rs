@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::cors::CorsOrigin;
 use crate::logs::{self, LogFormat};
 
 /// Settings that every service has, to be flattened into its own. Their variables are named by the
@@ -29,6 +30,11 @@ pub struct Common {
     /// Longest time that requests in progress are given when the service is told to stop.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     pub drain_time_max: Duration,
+
+    /// An origin whose pages may use the service, such as https://app.example.org, or * for every one
+    /// [default: none]. Repeat it, or separate several by commas.
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
+    pub cors_origin: Vec<CorsOrigin>,
 
     /// The form of the log, which goes to standard error.
     #[arg(long, value_name = "FORMAT", default_value = "human")]

@@ -44,7 +44,7 @@ impl Plan {
         let expects = headers.contains_key(EXPECT);
         strip_hop(headers);
         join_cookies(headers);
-        set_forwarded(headers, &exchange.peer);
+        set_forwarded(headers, &exchange.peer, worker.terms.public_prefix.as_ref());
         match &exchange.principal {
             Some(principal) => headers.insert(SHELF_PRINCIPAL, principal.pseudonym.clone()),
             None => headers.remove(SHELF_PRINCIPAL),
