@@ -28,6 +28,11 @@ async fn only_browsers_find_a_page_at_the_root() {
         answer.expect_problem(404, "no-such-path");
         assert_eq!(varies(&answer), ["Accept"], "{accept:?}");
     }
+    for method in ["PUT", "POST", "PATCH", "DELETE", "OPTIONS"] {
+        let request = Request::new(method, "/").header("Accept", ACCEPT);
+        shelf.send(request).await.expect_problem(404, "no-such-path");
+    }
+    shelf.send(Request::get("/").header("Accept", ACCEPT).header("Host", "a b")).await.expect(400);
     shelf.stop().await;
 }
 

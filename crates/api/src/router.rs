@@ -314,5 +314,5 @@ fn mount_pages(api: &mut Api, page: ProblemsPage, start_page: StartPage) {
         .page("/redoc", redoc)
         .page("/redoc/{file}", redoc_asset);
     api.scope(page).guard(OneHost).page("/problems", problems);
-    api.scope(start_page).guard(OneHost).page("/", start);
+    api.scope(start_page).guard(OneHost).hidden_page("/", start);
 }

@@ -250,7 +250,16 @@ fn the_document_lists_handlers_extractors_and_guards() {
         .unwrap()
         .keys()
         .collect();
-    assert_eq!(slugs, ["incomplete-body", "partial-content", "malformed-path", "malformed-header"]);
+    assert_eq!(
+        slugs,
+        [
+            "incomplete-body",
+            "partial-content",
+            "undecodable-body",
+            "malformed-path",
+            "malformed-header"
+        ]
+    );
 }
 
 #[derive(Debug, Responses)]

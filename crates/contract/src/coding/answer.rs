@@ -47,9 +47,13 @@ fn is_text(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Says that an answer depends on `Accept-Encoding` (RFC 9110 §12.5.5).
+/// Says that an answer depends on `Accept-Encoding` (RFC 9110 §12.5.5), if it does not say so yet.
 pub(super) fn vary(headers: &mut HeaderMap) {
-    headers.append(VARY, VARY_ACCEPT_ENCODING);
+    let lines = headers.get_all(VARY).iter();
+    let mut names = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    if !names.any(|name| name.trim_ascii().eq_ignore_ascii_case(b"accept-encoding")) {
+        headers.append(VARY, VARY_ACCEPT_ENCODING);
+    }
 }
 
 /// Encodes an answer as the client likes, if it accepts a coding and it pays. A client that accepts
