@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use http::header::{
     ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName,
-    TRANSFER_ENCODING, VARY,
+    TRANSFER_ENCODING, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, Method};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
+
+use crate::part::NO_SNIFF;
 
 /// Header fields that belong to the message, not to the answer: no document lists them.
 const OF_THE_MESSAGE: &[HeaderName] = &[
@@ -21,6 +23,7 @@ const OF_THE_MESSAGE: &[HeaderName] = &[
     DATE,
     TRANSFER_ENCODING,
     VARY,
+    X_CONTENT_TYPE_OPTIONS,
 ];
 
 /// What the names of fields begin with by which a browser lets pages of other origins read an answer: they
@@ -159,6 +162,9 @@ impl PlannedAnswer {
             (None, _) | (_, None) => faults.push("the body is undocumented".to_owned()),
             (Some((planned, _)), Some(media_type)) if planned != media_type => {
                 faults.push(format!("the media type {media_type:?} is undocumented"));
+            }
+            _ if headers.get(X_CONTENT_TYPE_OPTIONS) != Some(&NO_SNIFF) => {
+                faults.push("the body may be taken for another type".to_owned());
             }
             (Some((planned, schema)), Some(_)) => {
                 let value = if planned.ends_with("json") {
