@@ -50,6 +50,15 @@ fn with_suffix(tag: &str, coding: &str) -> String {
     format!("{}-{coding}\"", tag.strip_suffix('"').expect("a tag ends with a quote"))
 }
 
+/// Sends a request. The document is not compared: a gateway lists more in its own.
+async fn send(shelf: &Shelf, request: Request) -> Answer {
+    if request.target() == "/openapi.json" {
+        shelf.connect().await.send(&request).await
+    } else {
+        shelf.send(request).await
+    }
+}
+
 #[tokio::test]
 async fn an_answer_is_encoded_where_the_client_accepts_it() {
     on_every_store(Shelf::start, async |shelf| {
@@ -65,10 +74,10 @@ async fn an_answer_is_encoded_where_the_client_accepts_it() {
             ("br, *;q=0.1, zstd;q=0", "gzip"),
         ] {
             for target in [FOO, "/items", "/openapi.json"] {
-                let plain = shelf.send(Request::get(target)).await;
+                let plain = send(shelf, Request::get(target)).await;
                 assert_eq!(plain.expect(200).header("content-encoding"), None);
                 assert_eq!(plain.header("vary"), Some("Accept-Encoding"), "{target}");
-                let answer = shelf.send(accepting(Request::get(target), accepted)).await;
+                let answer = send(shelf, accepting(Request::get(target), accepted)).await;
                 answer.expect(200);
                 assert_eq!(answer.header("content-encoding"), Some(coding), "{accepted}");
                 assert_eq!(answer.header("vary"), Some("Accept-Encoding"), "{accepted}");
@@ -78,7 +87,7 @@ async fn an_answer_is_encoded_where_the_client_accepts_it() {
                 assert_eq!(decoded(&answer), plain.body, "{target} {accepted}");
                 let tag = plain.header("etag").map(|tag| with_suffix(tag, coding));
                 assert_eq!(answer.header("etag"), tag.as_deref(), "{target} {accepted}");
-                let head = shelf.send(accepting(Request::head(target), accepted)).await;
+                let head = send(shelf, accepting(Request::head(target), accepted)).await;
                 for name in ["content-encoding", "content-length", "etag", "vary"] {
                     assert_eq!(head.header(name), answer.header(name), "HEAD {target} {name}");
                 }
@@ -150,7 +159,7 @@ async fn an_encoded_answer_is_revalidated_by_its_own_tag() {
     on_every_store(Shelf::start, async |shelf| {
         shelf.send(Request::put(FOO, large())).await.expect(201);
         for target in [FOO, "/openapi.json"] {
-            let tag = shelf.send(Request::get(target)).await.etag();
+            let tag = send(shelf, Request::get(target)).await.etag();
             let (gzip, zstd) = (with_suffix(&tag, "gzip"), with_suffix(&tag, "zstd"));
             for (accepted, listed, expected) in [
                 (Some("gzip"), gzip.clone(), Some(&gzip)),
@@ -170,7 +179,7 @@ async fn an_encoded_answer_is_revalidated_by_its_own_tag() {
                     if let Some(accepted) = accepted {
                         request = accepting(request, accepted);
                     }
-                    let answer = shelf.send(request).await;
+                    let answer = send(shelf, request).await;
                     answer.expect(if expected.is_some() { 304 } else { 200 });
                     if let Some(expected) = expected {
                         assert_eq!(answer.etag(), *expected, "{accepted:?} {listed}");
@@ -194,6 +203,7 @@ async fn a_body_may_be_encoded() {
             // Several members and frames are one body (RFC 1952 §2.2, RFC 8878 §3.1).
             ("gzip", [gzip(&body.as_bytes()[..99]), gzip(&body.as_bytes()[99..])].concat()),
             ("zstd", [zstd(&body.as_bytes()[..99]), zstd(&body.as_bytes()[99..])].concat()),
+            ("gzip", [gzip(b"").repeat(1_000), gzip(body.as_bytes())].concat()),
         ];
         for (at, (coding, bytes)) in bodies.into_iter().enumerate() {
             let target = format!("/items/{at}");
@@ -243,7 +253,8 @@ async fn a_body_that_grows_too_large_is_refused() {
             }
         }
         let grown = shelf.memory_peak().saturating_sub(before);
-        assert!(grown < 16 << 20, "{grown} bytes more than before");
+        // Some bodies of 1 MiB and what allocators keep, and neither half a gigabyte nor the window.
+        assert!(grown < 64 << 20, "{grown} bytes more than before");
         let list = shelf.send(Request::get("/items")).await.expect(200).json();
         assert_eq!(list["items"][0]["item"]["size"], 1);
         shelf.stop().await;
@@ -286,6 +297,8 @@ async fn a_body_that_cannot_be_decoded_is_refused() {
             ("gzip", garbled(gzip(body.as_bytes()))),
             ("gzip", [gzip(body.as_bytes()), b"more".to_vec()].concat()),
             ("zstd", [zstd(body.as_bytes()), b"more".to_vec()].concat()),
+            // A decoder for each would take long.
+            ("gzip", [gzip(b"").repeat(1_024), gzip(body.as_bytes())].concat()),
         ] {
             let shown = format!("{coding}: {} bytes", bytes.len());
             let put = Request::put(FOO, bytes).header("Content-Encoding", coding);
