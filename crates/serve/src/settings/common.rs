@@ -31,7 +31,7 @@ pub struct Common {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     pub drain_time_max: Duration,
 
-    /// An origin whose pages may use the service, such as https://app.example.org, or * for every one
+    /// An origin whose pages may use the service, such as `https://app.example.org`, or `*` for every one
     /// [default: none]. Repeat it, or separate several by commas.
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origin: Vec<CorsOrigin>,
