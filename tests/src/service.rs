@@ -89,6 +89,12 @@ impl Shelf {
         self.process.home()
     }
 
+    /// Returns the most memory that the service itself has had so far, in bytes.
+    #[must_use]
+    pub fn memory_peak(&self) -> u64 {
+        crate::memory::memory_kib(self.process(), "VmHWM") << 10
+    }
+
     /// Waits until a gateway has asked for the first time whether it is ready, and was told so.
     pub async fn first_check(&self) {
         let checked = r#"shelf_http_requests_total{operation="get_readyz",status="200"} 1"#;

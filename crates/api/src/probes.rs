@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use contract::about::{GetOpenapi, Health, MetricsText, ServedDocument};
-use contract::extract::{IfNoneMatch, NoQuery, State};
+use contract::extract::{IfNoneMatch, NoQuery, Prefix, State};
 use contract::guard::RetryAfter;
 use contract::{CacheControl, Json, Problem, Responses};
 use store::Store;
@@ -78,12 +78,13 @@ pub(crate) async fn get_metrics(State(service): State<Service>, _: NoQuery) -> G
 /// Returns the document.
 pub(crate) async fn get_openapi(
     State(service): State<Service>,
+    Prefix(prefix): Prefix,
     NoQuery: NoQuery,
     known: IfNoneMatch,
 ) -> GetOpenapi {
-    let document = service.document.get();
-    document.map_or_else(
-        || ServedDocument::new(Bytes::new()).answer(&known),
-        |document| document.answer(&known),
-    )
+    match (service.document.get(), prefix) {
+        (Some(document), None) => document.answer(&known),
+        (Some(document), Some(prefix)) => document.below(&prefix).answer(&known),
+        (None, _) => ServedDocument::new(Bytes::new()).answer(&known),
+    }
 }

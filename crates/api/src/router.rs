@@ -25,7 +25,9 @@ use crate::items::{
 };
 use crate::leaving::Leaving;
 use crate::metrics::Metrics;
-use crate::pages::{ProblemsPage, docs, docs_asset, problems, redoc, redoc_asset};
+use crate::pages::{
+    ProblemsPage, StartPage, docs, docs_asset, problems, redoc, redoc_asset, start,
+};
 use crate::probes::{Service, get_livez, get_metrics, get_openapi, get_readyz};
 use crate::schemas::{ItemSchemas, Names};
 use crate::shelf::Shelf;
@@ -159,7 +161,8 @@ pub fn router(setup: &Setup) -> Result<(Dispatch, Document), InvalidSetup> {
     };
     mount_service(&mut api, service.clone(), limits);
     let problems_page = ProblemsPage::default();
-    mount_pages(&mut api, problems_page.clone());
+    let start_page = StartPage::of(setup.collections.iter().map(Collection::name));
+    mount_pages(&mut api, problems_page.clone(), start_page);
 
     let (dispatch, document) =
         api.build(|operations| metrics.observer(operations)).map_err(InvalidSetup::Contract)?;
@@ -196,8 +199,8 @@ fn check_operation_ids(names: &[&CollectionName]) -> Result<(), InvalidSetup> {
 }
 
 impl Limits {
-    pub(crate) fn body(&self) -> BodyLimit {
-        BodyLimit { bytes_max: self.body_bytes_max, time_max: self.body_time_max }
+    pub(crate) fn body(&self, memory: Memory) -> BodyLimit {
+        BodyLimit { bytes_max: self.body_bytes_max, time_max: self.body_time_max, memory }
     }
 
     fn head(&self) -> HeadLimit {
@@ -307,7 +310,7 @@ fn mount_service(api: &mut Api, service: Service, limits: Limits) {
 }
 
 /// Mounts the pages for people.
-fn mount_pages(api: &mut Api, page: ProblemsPage) {
+fn mount_pages(api: &mut Api, page: ProblemsPage, start_page: StartPage) {
     api.scope(())
         .guard(OneHost)
         .page("/docs", docs)
@@ -315,4 +318,5 @@ fn mount_pages(api: &mut Api, page: ProblemsPage) {
         .page("/redoc", redoc)
         .page("/redoc/{file}", redoc_asset);
     api.scope(page).guard(OneHost).page("/problems", problems);
+    api.scope(start_page).guard(OneHost).hidden_page("/", start);
 }

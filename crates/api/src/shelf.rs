@@ -19,12 +19,13 @@ use crate::router::Limits;
 use crate::turns::Turns;
 
 /// What is percent-encoded in the path segment that holds an id: all that is not a `pchar`
-/// (RFC 3986 §3.3), and what people would misread in a link.
+/// (RFC 3986 §3.3), slashes with it, and what people would misread in a link.
 const SEGMENT: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
     .add(b'#')
     .add(b'%')
+    .add(b'/')
     .add(b'<')
     .add(b'>')
     .add(b'?')
@@ -77,7 +78,7 @@ impl From<Outcome> for Applied {
 
 impl FromRef<Shelf> for BodyLimit {
     fn from_ref(shelf: &Shelf) -> Self {
-        shelf.0.body_limit
+        shelf.0.body_limit.clone()
     }
 }
 
@@ -95,7 +96,7 @@ impl Shelf {
             collection,
             name,
             store,
-            body_limit: limits.body(),
+            body_limit: limits.body(memory.clone()),
             remembered_for: limits.remembered_for,
             written,
             turns,

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::answers::Answer;
 use crate::extract::{EntityTags, IfNoneMatch};
 use crate::part::{CacheControl, Header, Part, write_body};
+use crate::prefix::PublicPrefix;
 use crate::schemas::Schemas;
 use crate::variant::Variant;
 use crate::{Response, Responses};
@@ -65,6 +66,13 @@ pub enum GetOpenapi {
     NotModified(DocumentTag, CacheControl) = 304,
 }
 
+/// The document's list of servers, as it is written: paths begin at the root.
+const SERVERS: &str = "\"servers\":[{\"url\":\"/\"}]";
+
+fn find(text: &[u8], sought: &[u8]) -> Option<usize> {
+    text.windows(sought.len()).position(|window| window == sought)
+}
+
 /// The document as it is served. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ServedDocument {
@@ -86,6 +94,17 @@ impl ServedDocument {
         &self.text
     }
 
+    /// Returns the document for clients that find the service below a prefix.
+    ///
+    /// It is made anew: a copy and a hash, which take some 50 µs.
+    #[must_use]
+    pub fn below(&self, prefix: &PublicPrefix) -> Self {
+        let Some(at) = find(&self.text, SERVERS.as_bytes()) else { return self.clone() };
+        let server = format!("\"servers\":[{{\"url\":\"{prefix}\"}}]");
+        let (before, after) = (&self.text[..at], &self.text[at + SERVERS.len()..]);
+        Self::new([before, server.as_bytes(), after].concat().into())
+    }
+
     /// Answers a read. Who has the document already, by its tag, does not get it again.
     #[must_use]
     pub fn answer(&self, IfNoneMatch(known): &IfNoneMatch) -> GetOpenapi {
@@ -95,7 +114,7 @@ impl ServedDocument {
             Some(EntityTags::Any) => true,
             // The comparison is the weak one (RFC 9110 §13.1.2).
             Some(EntityTags::Listed(tags)) => {
-                tags.iter().any(|known| known.quoted.as_bytes() == tag.0.as_bytes())
+                tags.iter().any(|known| known.of_content().as_bytes() == tag.0.as_bytes())
             }
         };
         if is_known {
@@ -120,10 +139,10 @@ impl DocumentTag {
 impl Header for DocumentTag {
     const NAME: HeaderName = ETAG;
     const DESCRIPTION: &'static str =
-        "The strong entity tag of the document. It depends on the content alone.";
+        "The strong entity tag of the document. It depends on the content and its coding alone.";
 
     fn schema() -> Value {
-        json!({ "type": "string", "pattern": "^\"[A-Za-z0-9_-]{22}\"$" })
+        json!({ "type": "string", "pattern": "^\"[A-Za-z0-9_-]{22}(?:-gzip|-zstd)?\"$" })
     }
 
     fn value(self) -> HeaderValue {

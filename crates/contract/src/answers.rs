@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::components::{Components, Kind, name_of};
-use crate::part::{Header, NoSniff};
+use crate::part::Header;
 use crate::schemas::Schemas;
 use crate::variant::Variant;
 
@@ -63,6 +63,7 @@ impl Answers {
     pub(crate) fn remove_bodies(&mut self) {
         for answer in self.0.values_mut() {
             answer.body = None;
+            answer.is_head = true;
         }
     }
 
@@ -92,6 +93,8 @@ pub struct Answer {
     headers: Vec<HeaderEntry>,
     body: Option<BodyEntry>,
     problems: Vec<&'static Variant>,
+    /// Whether it answers HEAD: GET says what it means.
+    is_head: bool,
 }
 
 #[derive(Debug)]
@@ -134,8 +137,7 @@ impl Answer {
         }
     }
 
-    /// Adds the body, and the field that every body carries; `required` says that every answer of
-    /// the variant carries them.
+    /// Adds the body; `required` says that every answer of the variant carries it.
     ///
     /// # Panics
     /// If answers of one status have bodies of different types, or some have a body and others have
@@ -143,7 +145,6 @@ impl Answer {
     /// may be missing. That is an error in the program, found at start-up.
     pub fn body(&mut self, media_type: &'static str, schema: Value, required: bool) {
         assert!(required, "an answer without its body is another answer, with a status of its own");
-        self.header::<NoSniff>(required);
         let body = BodyEntry { media_type, schema };
         match &self.body {
             None => self.body = Some(body),
@@ -169,16 +170,20 @@ impl Answer {
         &self.problems
     }
 
+    /// Of several problems the titles are listed: each has an example, which says what to do.
     fn description(&self) -> String {
-        let mut texts: Vec<&str> = Vec::new();
+        if self.is_head {
+            return "As for GET, without a body.".to_owned();
+        }
+        let mut texts: Vec<(&str, &str)> = Vec::new();
         for variant in &self.variants {
-            if !texts.contains(&variant.description) {
-                texts.push(variant.description);
+            if !texts.iter().any(|(text, _)| *text == variant.description) {
+                texts.push((variant.description, variant.title));
             }
         }
         match texts[..] {
-            [text] => text.to_owned(),
-            _ => texts.iter().map(|text| format!("- {}\n", text.replace('\n', "\n  "))).collect(),
+            [(text, _)] => text.to_owned(),
+            _ => texts.iter().map(|(_, title)| format!("- {title}.\n")).collect(),
         }
     }
 
@@ -218,20 +223,19 @@ impl Answer {
 
     /// Returns the name of the answer's component. That of a success begins with what it returns.
     fn name(&self, status: u16) -> String {
+        if self.is_head {
+            return "HeadersOnly".to_owned();
+        }
         let body = self.body.as_ref().filter(|_| self.problems.is_empty());
-        let mut name = body.map_or("", |body| name_of(&body.schema)).to_owned();
-        name += &match self.variants[..] {
+        let name = body.map_or("", |body| name_of(&body.schema)).to_owned();
+        name + &match self.variants[..] {
             [variant] => pascal_case(variant.slug),
             _ => {
                 let status = StatusCode::from_u16(status).ok();
                 let reason = status.and_then(|status| status.canonical_reason());
                 reason.map_or_else(|| format!("Status{status:?}"), |reason| reason.replace(' ', ""))
             }
-        };
-        if self.body.is_none() && !self.problems.is_empty() {
-            name.push_str("Head");
         }
-        name
     }
 
     fn header_value(&self, entry: &HeaderEntry) -> Value {

@@ -39,9 +39,15 @@ struct Path {
     operations: Vec<(Method, Arc<dyn Endpoint>)>,
     /// What the document says of them; pages are not in it.
     documented: Vec<(Method, Doc, Described)>,
+    /// Whether methods that it does not have are answered as on a path that does not exist.
+    is_hidden: bool,
 }
 
 impl Path {
+    fn new(template: String) -> Self {
+        Self { template, operations: Vec::new(), documented: Vec::new(), is_hidden: false }
+    }
+
     /// Returns the media types that the path's PATCH takes, if it has one.
     fn patches(&self) -> Option<AcceptPatch> {
         let patch = self.documented.iter().find(|(method, _, _)| method == Method::PATCH);
@@ -142,8 +148,8 @@ impl Api {
         let document = self.document()?;
         // The observer is set once, before the first request.
         let _ = self.observer.set(Arc::new(observer(&self.operations)));
-        let routes = self.paths.into_iter().map(|path| (path.template, path.operations));
-        let routes = routes.map(|(template, operations)| Route::new(template, operations));
+        let routes = self.paths.into_iter();
+        let routes = routes.map(|path| Route::new(path.template, path.operations, path.is_hidden));
         Ok((Dispatch::new(routes.collect()).map_err(ContractError::Path)?, document))
     }
 
@@ -151,7 +157,7 @@ impl Api {
         let at =
             self.paths.iter().position(|path| path.template == template).unwrap_or_else(|| {
                 let template = template.to_owned();
-                self.paths.push(Path { template, operations: Vec::new(), documented: Vec::new() });
+                self.paths.push(Path::new(template));
                 self.paths.len() - 1
             });
         &mut self.paths[at]
@@ -167,9 +173,10 @@ impl Api {
         self.operations.len() - 1
     }
 
-    /// Gives every path its OPTIONS.
+    /// Gives every path its OPTIONS, but for those that are hidden.
     fn mount_options(&mut self) {
-        for at in 0..self.paths.len() {
+        for at in (0..self.paths.len()).filter(|at| !self.paths[*at].is_hidden).collect::<Vec<_>>()
+        {
             let allow = Allow(crate::dispatch::allow(
                 self.paths[at].operations.iter().map(|(method, _)| method),
             ));
@@ -370,6 +377,18 @@ impl<'a, S: Send + Sync + 'static, G: Guards> Scope<'a, S, G> {
     pub fn page<A: 'static>(&mut self, path: &str, operation: impl Operation<S, A>) -> &mut Self {
         self.mount(Method::GET, path, None, operation.clone());
         self.mount(Method::HEAD, path, None, operation);
+        self
+    }
+
+    /// Mounts a page that only some clients are to find: as [`page`](Self::page), but other methods are
+    /// answered 404 like those of a path that does not exist, OPTIONS included.
+    pub fn hidden_page<A: 'static>(
+        &mut self,
+        path: &str,
+        operation: impl Operation<S, A>,
+    ) -> &mut Self {
+        self.page(path, operation);
+        self.api.path(path).is_hidden = true;
         self
     }
 

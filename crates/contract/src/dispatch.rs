@@ -99,13 +99,19 @@ pub(crate) struct Route {
     names: Arc<[String]>,
     allow: HeaderValue,
     operations: Vec<(Method, Arc<dyn Endpoint>)>,
+    /// Whether other methods are answered as on a path that does not exist.
+    is_hidden: bool,
 }
 
 impl Route {
-    pub(crate) fn new(template: String, operations: Vec<(Method, Arc<dyn Endpoint>)>) -> Self {
+    pub(crate) fn new(
+        template: String,
+        operations: Vec<(Method, Arc<dyn Endpoint>)>,
+        is_hidden: bool,
+    ) -> Self {
         let names = parameter_names(&template).map(str::to_owned).collect();
         let allow = allow(operations.iter().map(|(method, _)| method));
-        Self { template, names, allow, operations }
+        Self { template, names, allow, operations, is_hidden }
     }
 }
 
@@ -171,6 +177,9 @@ impl Dispatch {
         let route = &self.0.routes[*found.value];
         let operation = route.operations.iter().find(|(method, _)| method == request.method());
         let Some((_, endpoint)) = operation else {
+            if route.is_hidden {
+                return self.nowhere(&request);
+            }
             check_host(&request)?;
             let allow = Allow(route.allow.clone());
             return Err(Nowhere::MethodNotAllowed(Problem::default(), allow).into());

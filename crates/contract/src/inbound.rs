@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use http::request::Parts;
-use http::{HeaderMap, Method, Uri, Version};
+use http::{Extensions, HeaderMap, Method, Uri, Version};
 use percent_encoding::percent_decode_str;
 
 /// Most `{parameters}` in a path template. Two are in use; four leave room.
@@ -50,6 +50,12 @@ impl Inbound {
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.0.head.headers
+    }
+
+    /// Returns what services in front of the operations have told of the request.
+    #[must_use]
+    pub fn extensions(&self) -> &Extensions {
+        &self.0.head.extensions
     }
 
     /// Returns the request's method.

@@ -6,6 +6,7 @@ extern crate self as contract;
 pub mod about;
 mod answers;
 mod api;
+pub mod coding;
 mod components;
 mod deadline;
 mod dispatch;
@@ -18,6 +19,7 @@ mod host;
 mod inbound;
 mod operation;
 mod part;
+pub mod prefix;
 mod problem;
 #[cfg(feature = "recorder")]
 pub mod recorder;

@@ -131,28 +131,15 @@ impl Header for CacheControl {
     }
 }
 
-/// `X-Content-Type-Options`: every body carries it, so that no browser takes JSON for a page.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NoSniff;
-
-impl Header for NoSniff {
-    const NAME: HeaderName = X_CONTENT_TYPE_OPTIONS;
-    const DESCRIPTION: &'static str = "The body is what `Content-Type` says, and nothing else.";
-
-    fn schema() -> Value {
-        serde_json::json!({ "type": "string", "const": "nosniff" })
-    }
-
-    fn value(self) -> HeaderValue {
-        HeaderValue::from_static("nosniff")
-    }
-}
+/// `X-Content-Type-Options`: every body carries it, so that no browser takes JSON for a page. It belongs to
+/// the message as `Content-Type` does, and is not in the document.
+pub(crate) const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// Gives a response its body, says of what type it is, and that this is not to be guessed
-/// (`X-Content-Type-Options`). [`Answer::body`] documents both.
+/// (`X-Content-Type-Options`). [`Answer::body`] documents the type.
 pub fn write_body(response: &mut Response, media_type: HeaderValue, body: Body) {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, media_type);
-    headers.insert(NoSniff::NAME, NoSniff.value());
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
     *response.body_mut() = body;
 }

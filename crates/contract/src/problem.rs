@@ -135,7 +135,6 @@ pub(crate) fn schema(status: u16, types: &[&'static Variant], place: Value) -> V
         "type": "object",
         "properties": {
             "type": {
-                "description": "A link to what it means, which is stable.",
                 "type": "string",
                 "enum": uris.collect::<Vec<_>>(),
                 // What several generators of clients call the values.
@@ -143,9 +142,9 @@ pub(crate) fn schema(status: u16, types: &[&'static Variant], place: Value) -> V
             },
             "title": { "type": "string" },
             "status": { "type": "integer", "const": status },
-            "detail": { "description": "What to do about this occurrence.", "type": "string" },
+            "detail": { "description": "What to do.", "type": "string" },
             "errors": {
-                "description": "Every place in the request that is wrong.",
+                "description": "Every wrong place in the request.",
                 "type": "array",
                 "items": place,
             },

@@ -14,6 +14,7 @@ use contract::{
 };
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST, HeaderName};
 use http::{Method, Request, Response};
+use memory::Memory;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -31,7 +32,8 @@ struct Limits;
 
 impl FromRef<Limits> for BodyLimit {
     fn from_ref(_: &Limits) -> Self {
-        Self { bytes_max: 10, time_max: Duration::from_millis(20) }
+        let memory = Memory::new(usize::MAX);
+        Self { bytes_max: 10, time_max: Duration::from_millis(20), memory }
     }
 }
 
@@ -250,7 +252,16 @@ fn the_document_lists_handlers_extractors_and_guards() {
         .unwrap()
         .keys()
         .collect();
-    assert_eq!(slugs, ["incomplete-body", "partial-content", "malformed-path", "malformed-header"]);
+    assert_eq!(
+        slugs,
+        [
+            "incomplete-body",
+            "partial-content",
+            "undecodable-body",
+            "malformed-path",
+            "malformed-header"
+        ]
+    );
 }
 
 #[derive(Debug, Responses)]

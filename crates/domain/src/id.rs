@@ -38,8 +38,12 @@ impl CollectionName {
     }
 }
 
-/// The id of an item: 1 to 128 bytes of UTF-8 without control characters, `/` or `\`, and neither
-/// `.` nor `..`. Ids are compared byte for byte; nothing is normalised.
+/// The id of an item: 1 to 128 bytes of UTF-8 without control characters or `\`. Ids are compared byte
+/// for byte; nothing is normalised.
+///
+/// An id may hold `/`, as a DOI, a path or a URL does, but neither begins nor ends with one, and no part
+/// between slashes is `.` or `..`. In a path its slashes are written as `%2F`. So a proxy that decodes
+/// a path and removes its dot segments (RFC 3986 §6.2) reaches no item at all, and never another one.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ItemId(Box<str>);
 
@@ -55,18 +59,21 @@ impl ItemId {
         if id.len() > ITEM_ID_BYTES_MAX {
             return Err(InvalidItemId::TooLong { bytes: id.len() });
         }
-        if id == "." || id == ".." {
+        // Most ids are plain ASCII without a slash, and need no closer look.
+        let plain = |byte: u8| (b' '..=b'~').contains(&byte) && !matches!(byte, b'/' | b'\\');
+        if !id.bytes().all(plain) {
+            let refused = |(_, c): &(usize, char)| c.is_control() || *c == '\\';
+            if let Some((at, character)) = id.char_indices().find(refused) {
+                return Err(InvalidItemId::Character { at, character });
+            }
+            if id.starts_with('/') || id.ends_with('/') {
+                return Err(InvalidItemId::OuterSlash);
+            }
+        }
+        if id.split('/').any(|part| matches!(part, "." | "..")) {
             return Err(InvalidItemId::DotSegment);
         }
-        // Most ids are plain ASCII, and need no look at their characters.
-        let plain = |byte: u8| (b' '..=b'~').contains(&byte) && !matches!(byte, b'/' | b'\\');
-        if id.bytes().all(plain) {
-            return Ok(Self(id.into()));
-        }
-        match id.char_indices().find(|(_, c)| c.is_control() || matches!(c, '/' | '\\')) {
-            Some((at, character)) => Err(InvalidItemId::Character { at, character }),
-            None => Ok(Self(id.into())),
-        }
+        Ok(Self(id.into()))
     }
 
     /// Returns the id as text.
@@ -102,10 +109,14 @@ pub enum InvalidItemId {
         /// Its length.
         bytes: usize,
     },
-    /// The id is `.` or `..`, which clients and proxies remove from paths (RFC 3986 §5.2.4).
-    #[error("the ids '.' and '..' are not allowed")]
+    /// The id begins or ends with `/`, which proxies add to paths and remove from them.
+    #[error("the id begins or ends with '/'")]
+    OuterSlash,
+    /// The id, or a part of it between slashes, is `.` or `..`, which clients and proxies remove from
+    /// paths (RFC 3986 §5.2.4).
+    #[error("'.' and '..' are not allowed as an id, nor as a part of one between slashes")]
     DotSegment,
-    /// The id has a control character, `/` or `\`.
+    /// The id has a control character or `\`.
     #[error("the id has {character:?} at byte {at}, which is not allowed")]
     Character {
         /// The byte offset of the character.
@@ -154,15 +165,34 @@ mod tests {
     }
 
     #[test]
-    fn item_ids_are_any_text_but_paths_and_controls() {
-        for id in ["a", "...", "a b", "ü", "日本", "a%2F", "\"", &"x".repeat(128)] {
+    fn item_ids_are_any_text_but_relative_paths_and_controls() {
+        for id in [
+            "a",
+            "...",
+            "a b",
+            "ü",
+            "日本",
+            "a%2F",
+            "\"",
+            "a/b",
+            "10.1000/182",
+            "https://example.org/a",
+            "a/.b/..c/d../e.",
+            &"x".repeat(128),
+        ] {
             assert!(ItemId::new(id).is_ok(), "{id}");
         }
         let refused = [
             ("", InvalidItemId::Empty),
             (".", InvalidItemId::DotSegment),
             ("..", InvalidItemId::DotSegment),
-            ("a/b", InvalidItemId::Character { at: 1, character: '/' }),
+            ("/", InvalidItemId::OuterSlash),
+            ("/a", InvalidItemId::OuterSlash),
+            ("ü/", InvalidItemId::OuterSlash),
+            ("./a", InvalidItemId::DotSegment),
+            ("a/../b", InvalidItemId::DotSegment),
+            ("a/.", InvalidItemId::DotSegment),
+            ("ü/..", InvalidItemId::DotSegment),
             ("a\\", InvalidItemId::Character { at: 1, character: '\\' }),
             ("\0", InvalidItemId::Character { at: 0, character: '\0' }),
             ("a\u{85}", InvalidItemId::Character { at: 1, character: '\u{85}' }),

@@ -16,12 +16,14 @@
 //! - [`Connection::protocol`] tells what a client speaks, and [`Http`] serves that by hyper; [`Alarm`]
 //!   is a timer for a connection's many deadlines.
 //! - [`framing`] checks HTTP/1.1 before hyper parses it, and closes connections in stages.
+//! - [`cors`] lets pages of other origins use the service, if that is wanted.
 //! - [`RequestBody`] is the body of a request. What a service leaves of it unread does not lose the
 //!   next request, and what it holds is taken from a budget of memory.
 
 mod accept;
 mod alarm;
 mod budget;
+pub mod cors;
 mod executor;
 mod farewell;
 pub mod framing;

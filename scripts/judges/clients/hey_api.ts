@@ -5,7 +5,8 @@ import type { PeopleItemInput, PeopleItemMergePatch } from "./hey";
 import { address, check } from "./check";
 
 client.setConfig({ baseUrl: address });
-const path = { id: "hey-api" };
+// An id may hold slashes; the client has to write them as %2F.
+const path = { id: "clients/hey-api" };
 
 const ada: PeopleItemInput = { name: "Ada", address: { town: "London", country: "GB" } };
 const created = await putPeople({ path, body: ada });

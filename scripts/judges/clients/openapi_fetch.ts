@@ -4,7 +4,8 @@ import type { components, paths } from "./openapi";
 import { address, check } from "./check";
 
 const client = createClient<paths>({ baseUrl: address });
-const id = "openapi-fetch";
+// An id may hold slashes; the client has to write them as %2F.
+const id = "clients/openapi-fetch";
 const params = { path: { id } };
 
 const ada: components["schemas"]["PeopleItemInput"] = { name: "Ada", address: { town: "London", country: "GB" } };

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use contract::prefix::{PublicPrefix, X_FORWARDED_PREFIX};
 use http::HeaderMap;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, HeaderName, HeaderValue,
@@ -106,7 +107,9 @@ fn remove(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) {
 /// Tells a replica who asked, and by which way. What a client says of that itself is dropped, unless
 /// it is a trusted proxy: then this hop is added to what it says. A list grows by a line of its own,
 /// which means the same as a comma (RFC 9110 §5.3).
-pub(crate) fn set_forwarded(headers: &mut HeaderMap, peer: &Peer) {
+///
+/// `prefix` is the path that was stripped before, if no trusted proxy tells of another one.
+pub(crate) fn set_forwarded(headers: &mut HeaderMap, peer: &Peer, prefix: Option<&PublicPrefix>) {
     if !peer.is_trusted() {
         remove(headers, |name| {
             let name = name.as_str();
@@ -116,6 +119,11 @@ pub(crate) fn set_forwarded(headers: &mut HeaderMap, peer: &Peer) {
     if let Some(host) = headers.get(HOST).cloned() {
         headers.append(FORWARDED, peer.forwarded(&host));
         headers.entry(X_FORWARDED_HOST).or_insert(host);
+    }
+    if let Some(prefix) = prefix
+        && let Ok(prefix) = HeaderValue::from_str(prefix.as_str())
+    {
+        headers.entry(X_FORWARDED_PREFIX).or_insert(prefix);
     }
     headers.append(X_FORWARDED_FOR, peer.address_value().clone());
     headers.entry(X_FORWARDED_PROTO).or_insert(HeaderValue::from_static(peer.scheme()));
@@ -228,7 +236,7 @@ mod tests {
         ];
         let address = "192.0.2.1:9".parse().unwrap();
         let mut headers = map(&spoofed);
-        set_forwarded(&mut headers, &Peer::new(address, false, "http"));
+        set_forwarded(&mut headers, &Peer::new(address, false, "http"), None);
         assert_eq!(all(&headers, "x-forwarded-for"), ["192.0.2.1"]);
         assert_eq!(all(&headers, "x-forwarded-proto"), ["http"]);
         assert_eq!(all(&headers, "x-forwarded-host"), ["shelf.test"]);
@@ -237,7 +245,7 @@ mod tests {
         assert!(!headers.contains_key("x-real-ip") && !headers.contains_key("x-forwarded-port"));
 
         let mut headers = map(&spoofed);
-        set_forwarded(&mut headers, &Peer::new(address, true, "http"));
+        set_forwarded(&mut headers, &Peer::new(address, true, "http"), None);
         assert_eq!(all(&headers, "x-forwarded-for"), ["10.0.0.1", "192.0.2.1"]);
         assert_eq!(all(&headers, "x-forwarded-proto"), ["https"]);
     }

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use arc_swap::ArcSwap;
 use contract::ContractError;
 use memory::Memory;
+use serve::cors::Cors;
 use serve::{
     Acceptor, BodyCost, Budget, Handed, Patience, Signals, Sockets, Workers, worker_count,
 };
@@ -223,6 +224,8 @@ fn terms(settings: &Settings, memory: &Memory) -> Terms {
         headers_bytes_max: bytes(settings.headers_max),
         replica_requests_max: settings.replica_requests_max.get(),
         trusted: settings.trusted_proxy.clone().into(),
+        public_prefix: settings.public_prefix.clone(),
+        cors: Cors::new(&settings.common.cors_origin),
         log_requests: settings.common.log_requests,
     }
 }

@@ -8,6 +8,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use contract::prefix::PublicPrefix;
+use serve::cors::Cors;
 use serve::{Acceptor, Alarms, BodyCost, Connection, Farewell, Patience};
 use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
@@ -59,6 +61,10 @@ pub(crate) struct Terms {
     pub(crate) headers_bytes_max: usize,
     pub(crate) replica_requests_max: usize,
     pub(crate) trusted: Arc<[Trusted]>,
+    /// Below which path clients find the service.
+    pub(crate) public_prefix: Option<PublicPrefix>,
+    /// Which pages of other origins may use the service.
+    pub(crate) cors: Option<Cors>,
     pub(crate) log_requests: bool,
 }
 

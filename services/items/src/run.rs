@@ -10,9 +10,13 @@ use std::sync::Arc;
 
 use api::{Edge, InvalidSetup, Leaving, Limits, LogRequests, Metrics, Setup, Turns, router};
 use axum::body::Body;
+use contract::coding::Compress;
+use contract::prefix::WithPrefix;
 use contract::recorder::{Recorder, Recording, Violation};
 use contract::{Dispatch, Response};
 use http::Request;
+use serve::cors::{Cors, WithCors};
+use serve::settings::Trusted;
 use serve::{BodyCost, Budget, Handed, Patience, Signals, Sockets, Workers, worker_count};
 use store::{BackupError, OpenError, Options};
 use tokio::runtime;
@@ -29,6 +33,10 @@ const EXIT_UNDOCUMENTED: u8 = 3;
 /// How often the bytes of a body are held until it is answered: as they came, as the item, as what the
 /// store writes, and as the answer.
 const BODY_COST: usize = 4;
+
+/// The operations, as clients see them: pages of other origins, those behind a proxy that strips a prefix,
+/// and those that accept a content coding.
+type Web = WithCors<WithPrefix<Compress<Dispatch>>>;
 
 /// Why the service could not start or end well.
 #[derive(Debug)]
@@ -162,7 +170,7 @@ fn serve<S>(
     handed: Handed,
     setup: &Setup,
     budget: &Budget,
-    finish: impl Fn(Edge<Dispatch>, Dispatch) -> S,
+    finish: impl Fn(Edge<Web>, Dispatch) -> S,
 ) -> Result<ExitCode, Failure>
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
@@ -173,9 +181,14 @@ where
     let sockets = Sockets::new(handed, settings.listen, workers).map_err(refused)?;
     let (workers, address) = (sockets.len(), sockets.address().map_err(refused)?);
     let log = if settings.common.log_requests { LogRequests::All } else { LogRequests::Faults };
+    let cors = Cors::new(&settings.common.cors_origin);
+    let trusted: Arc<[Trusted]> = settings.trusted_proxy.as_slice().into();
     let services = (0..workers).map(|_| {
         let (dispatch, _) = router(setup).map_err(Failure::Setup)?;
-        let edge = Edge::new(dispatch.clone(), log, setup.leaving.clone());
+        let web = Compress::new(dispatch.clone());
+        let web = WithPrefix::new(web, settings.public_prefix.clone(), !trusted.is_empty());
+        let web = WithCors::new(web, cors.clone());
+        let edge = Edge::new(web, log, setup.leaving.clone());
         Ok(finish(edge, dispatch))
     });
     let services: Vec<S> = services.collect::<Result<_, _>>()?;
@@ -195,8 +208,8 @@ where
         held_bytes_max: settings.body_max.as_u64(),
     };
     let work = services.into_iter().map(|service| {
-        let cost = cost.clone();
-        move |acceptor| worker::serve(acceptor, service, patience, cost)
+        let (cost, trusted) = (cost.clone(), Arc::clone(&trusted));
+        move |acceptor| worker::serve(acceptor, service, patience, cost, trusted)
     });
     let threads = Workers::start(sockets, limits, work).map_err(Failure::Runtime)?;
     tracing::info!(%address, workers, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}, try http://{address}/docs");

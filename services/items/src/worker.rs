@@ -2,13 +2,16 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::body::Body;
+use contract::prefix::FromTrustedProxy;
 use contract::{HeadFault, Response};
 use http::Request;
 use hyper::body::Body as _;
 use hyper::service::service_fn;
 use serve::framing::{Checked, Fault};
+use serve::settings::Trusted;
 use serve::{Acceptor, BodyCost, Connection, Farewell, Http, Patience, Protocol, RequestBody};
 use tower::Service;
 
@@ -28,6 +31,7 @@ pub(crate) async fn serve<S>(
     service: S,
     patience: Patience,
     cost: BodyCost,
+    trusted: Arc<[Trusted]>,
 ) -> usize
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + 'static,
@@ -42,7 +46,13 @@ where
         let (http, memory) = (http.clone(), cost.memory.clone());
         // hyper calls through a shared reference, from one task.
         let service = RefCell::new(service.clone());
-        let call = move |request| service.borrow_mut().call(request);
+        let is_trusted = trusted.iter().any(|trusted| trusted.contains(connection.peer.ip()));
+        let call = move |mut request: Request<Body>| {
+            if is_trusted {
+                request.extensions_mut().insert(FromTrustedProxy);
+            }
+            service.borrow_mut().call(request)
+        };
         async move {
             let Some(protocol) = connection.protocol().await else { return };
             let Connection { stream, watcher, .. } = connection;

@@ -127,6 +127,7 @@ impl Item<'_> {
                 sent(self.with_body("{")),
                 sent(self.with_body("{}").header("If-Match", "x")),
                 sent(self.with_body("{}").header("Content-Range", "bytes 0-1/2")),
+                sent(self.with_body("{}").header("Content-Encoding", "gzip")),
                 sent(Request::post(format!("{}?x=1", self.target), "{}")),
                 self.raw("Content-Length: 9\r\n\r\n{", true),
             ],
@@ -159,6 +160,7 @@ impl Item<'_> {
                     causes.push(sent(self.with_body("{")));
                     let part = self.with_body("{}").header("Content-Range", "bytes 0-1/2");
                     causes.push(sent(part));
+                    causes.push(sent(self.with_body("{}").header("Content-Encoding", "gzip")));
                     causes.push(self.raw("Content-Length: 9\r\n\r\n{", true));
                 }
                 causes

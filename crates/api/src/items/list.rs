@@ -1,6 +1,6 @@
 //! `GET /{collection}`: a page of items.
 
-use contract::extract::{Query, State};
+use contract::extract::{Prefix, Query, State};
 use contract::{CacheControl, Responses};
 use domain::{CollectionName, Cursor, Page, PageQuery, PageStart};
 use serde_json::{Value, json};
@@ -22,6 +22,7 @@ pub(crate) enum ListItems {
 /// Returns the items that follow a cursor.
 pub(crate) async fn list_items(
     State(shelf): State<Shelf>,
+    Prefix(prefix): Prefix,
     Query(PageParams { limit, after }): Query<PageParams>,
 ) -> Result<ListItems, ListFailure> {
     let collection = shelf.collection().name();
@@ -36,8 +37,13 @@ pub(crate) async fn list_items(
         ListFailure::new(error, &start, |cursor| page_path(collection, limit, &cursor))
     })?;
     let next = page.next().map(|cursor| page_path(collection, limit, &cursor));
-    let text = PageText::new(page_text(&page, next.as_deref()), shelf.memory());
-    let text = text.map_err(StoreFailure::from)?;
+    // The `Link` gets the prefix with the other fields.
+    let prefixed = match (&next, &prefix) {
+        (Some(next), Some(prefix)) => Some(format!("{prefix}{next}")),
+        _ => None,
+    };
+    let text = page_text(&page, prefixed.as_ref().or(next.as_ref()));
+    let text = PageText::new(text, shelf.memory()).map_err(StoreFailure::from)?;
     Ok(ListItems::Listed(text, next.map(NextLink), CacheControl::NoCache))
 }
 
@@ -46,7 +52,7 @@ fn page_path(collection: &CollectionName, limit: PageLimit, after: &Cursor) -> S
 }
 
 /// Writes a page. The representations go in as they are.
-fn page_text(page: &Page, next: Option<&str>) -> Vec<u8> {
+fn page_text(page: &Page, next: Option<&String>) -> Vec<u8> {
     /// What stands around an item: names, an id, a tag.
     const AROUND_BYTES: usize = 96;
     let bytes: usize =

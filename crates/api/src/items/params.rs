@@ -1,6 +1,7 @@
 //! What item operations take from the path, the query and the header section.
 
 use std::num::NonZeroUsize;
+use std::sync::LazyLock;
 
 use contract::extract::{EntityTags, Extract, IfMatch, IfNoneMatch, InvalidHeader, PathParameter};
 use contract::{Inbound, OperationDoc};
@@ -12,21 +13,30 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+/// The grammar of ids, without their length: parts that are no dot segments, with slashes between them.
+/// Assertions such as `(?!..)` would be shorter; some generators of clients refuse them.
+static ID_PATTERN: LazyLock<String> = LazyLock::new(|| {
+    // Neither a control character nor a backslash.
+    const OTHERS: &str = r"\u0000-\u001F\u007F-\u009F\\";
+    let (any, no_dot) = (format!("[^{OTHERS}/]"), format!("[^{OTHERS}/.]"));
+    let part = format!(r"(?:{no_dot}|\.{no_dot}|\.\.{any}){any}*");
+    format!("^{part}(?:/+{part})*$")
+});
+
 /// `{id}`
 #[derive(Debug)]
 pub(crate) struct Id(pub(crate) ItemId);
 
 impl PathParameter for Id {
     const NAME: &'static str = "id";
-    const DESCRIPTION: &'static str = "The item's id: 1 to 128 bytes of UTF-8 without control characters, `/` or `\\`, and not `.` or `..`. Ids are compared byte for byte.";
+    const DESCRIPTION: &'static str = "The item's id: 1 to 128 bytes of UTF-8 without control characters or `\\`. A `/` in it is sent as `%2F`; an id neither begins nor ends with one, and no part between slashes is `.` or `..`. Ids are compared byte for byte.";
 
     fn schema() -> Value {
         json!({
             "type": "string",
             "minLength": 1,
             "maxLength": ITEM_ID_BYTES_MAX,
-            // Neither a control character, a slash nor a backslash; and no dot segment.
-            "pattern": "^(?:[^\\u0000-\\u001F\\u007F-\\u009F/\\\\.]|\\.[^\\u0000-\\u001F\\u007F-\\u009F/\\\\.]|\\.\\.[^\\u0000-\\u001F\\u007F-\\u009F/\\\\])[^\\u0000-\\u001F\\u007F-\\u009F/\\\\]*$",
+            "pattern": ID_PATTERN.as_str(),
             "examples": ["foo"],
         })
     }
@@ -65,7 +75,7 @@ fn known(tags: EntityTags, weak_too: bool) -> Tags {
         EntityTags::Any => Tags::Any,
         EntityTags::Listed(tags) => {
             let tags = tags.iter().filter(|tag| weak_too || !tag.weak);
-            Tags::Listed(tags.filter_map(|tag| tag.quoted.parse::<ETag>().ok()).collect())
+            Tags::Listed(tags.filter_map(|tag| tag.of_content().parse::<ETag>().ok()).collect())
         }
     }
 }
@@ -141,5 +151,28 @@ impl JsonSchema for After {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "maxLength": CURSOR_BYTES_MAX })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_pattern_is_the_grammar_of_ids() {
+        let schema = jsonschema::validator_for(&Id::schema()).expect("a schema");
+        let parts = ["", ".", "..", "...", "a", ".a", "a.", "..a", "ü", "\\", "\n", "\u{85}"];
+        for one in parts {
+            for two in parts {
+                for id in [
+                    one.to_owned(),
+                    format!("{one}{two}"),
+                    format!("{one}/{two}"),
+                    format!("{one}//{two}/x"),
+                ] {
+                    assert_eq!(schema.is_valid(&json!(id)), ItemId::new(&id).is_ok(), "{id:?}");
+                }
+            }
+        }
     }
 }

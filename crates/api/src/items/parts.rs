@@ -98,11 +98,10 @@ pub(crate) struct Tag(pub(crate) ETag);
 
 impl Header for Tag {
     const NAME: HeaderName = ETAG;
-    const DESCRIPTION: &'static str =
-        "The strong entity tag of the item's representation. It depends on the content alone.";
+    const DESCRIPTION: &'static str = "The strong entity tag of the item's representation. It depends on the content alone. If the body is encoded, the tag ends with the coding's name; in conditions it stands for the same content.";
 
     fn schema() -> Value {
-        json!({ "type": "string", "pattern": "^\"[A-Za-z0-9_-]{22}\"$" })
+        json!({ "type": "string", "pattern": "^\"[A-Za-z0-9_-]{22}(?:-gzip|-zstd)?\"$" })
     }
 
     fn value(self) -> HeaderValue {

@@ -44,7 +44,11 @@ pub(crate) struct Asset {
 
 impl Asset {
     pub(crate) fn html(bytes: impl Into<Bytes>) -> GetAsset {
-        Self::file("text/html; charset=utf-8", bytes)
+        GetAsset::Asset(Self::page(bytes))
+    }
+
+    pub(crate) fn page(bytes: impl Into<Bytes>) -> Self {
+        Self { media_type: "text/html; charset=utf-8".into(), bytes: bytes.into(), gzip: false }
     }
 
     pub(crate) fn file(

@@ -4,7 +4,9 @@ mod asset;
 mod docs;
 mod problems;
 mod redoc;
+mod start;
 
 pub(crate) use docs::{docs, docs_asset};
 pub(crate) use problems::{ProblemsPage, problems};
 pub(crate) use redoc::{redoc, redoc_asset};
+pub(crate) use start::{StartPage, start};

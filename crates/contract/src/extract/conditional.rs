@@ -1,10 +1,13 @@
 //! The conditional fields `If-Match` and `If-None-Match` (RFC 9110 §13.1).
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use serde_json::json;
 
 use super::Extract;
+use crate::coding;
 use crate::inbound::Inbound;
 use crate::operation::OperationDoc;
 use crate::problem::{Place, Problem};
@@ -35,7 +38,7 @@ pub enum EntityTags {
 pub struct EntityTag {
     /// Whether it is marked `W/`.
     pub weak: bool,
-    /// The opaque tag with its quotes.
+    /// The opaque tag with its quotes, as it was sent.
     pub quoted: String,
 }
 
@@ -101,6 +104,18 @@ fn describe(operation: &mut OperationDoc<'_>, name: &str, description: &str) {
             "examples": ["*", "\"hbYNfWGtpFyZRXTeWnZ06w\""],
         },
     }));
+}
+
+impl EntityTag {
+    /// Returns the tag of the content in its quotes: without the name of a content coding, if it is the
+    /// tag of an encoded answer.
+    #[must_use]
+    pub fn of_content(&self) -> Cow<'_, str> {
+        match coding::of_content(&self.quoted) {
+            Some(content) => Cow::Owned(content),
+            None => Cow::Borrowed(&self.quoted),
+        }
+    }
 }
 
 impl EntityTags {

@@ -9,6 +9,7 @@ mod idempotency;
 mod path;
 mod payload;
 mod prefer;
+mod prefix;
 mod query;
 mod state;
 
@@ -19,10 +20,11 @@ pub use conditional::{EntityTag, EntityTags, IfMatch, IfNoneMatch, InvalidHeader
 pub use idempotency::{IDEMPOTENCY_KEY_CHARACTERS_MAX, IdempotencyKey};
 pub use path::{InvalidPath, Path, PathParameter};
 pub use payload::{
-    AcceptEncoding, Accepted, BodyLimit, InvalidPayload, Media, PartialContent, Payload,
+    AcceptEncoding, Accepted, BodyLimit, Garbled, InvalidPayload, Media, PartialContent, Payload,
     PayloadRejection,
 };
 pub use prefer::{Prefer, PreferenceApplied, Return};
+pub use prefix::Prefix;
 pub use query::{InvalidQuery, NoQuery, Query};
 pub use state::State;
 

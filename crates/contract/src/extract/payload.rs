@@ -8,16 +8,15 @@ use axum::body::Body;
 use axum::extract::FromRef;
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue,
-};
+use http::header::{ACCEPT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue};
 use http_body::Body as _;
 use http_body_util::BodyExt;
-use memory::Exhausted;
+use memory::{Exhausted, Memory, Share};
 use serde_json::{Map, Value, json};
 
 use super::Extract;
 use super::grammar::{split_unquoted, word};
+use crate::coding::{self, Undecodable};
 use crate::deadline::within;
 use crate::guard::Busy;
 use crate::inbound::Inbound;
@@ -48,12 +47,14 @@ pub trait Media: Send + Sync + 'static {
 }
 
 /// How much body is read, and for how long.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct BodyLimit {
     /// Most bytes.
     pub bytes_max: usize,
     /// Longest time from the head of the request to the end of its body.
     pub time_max: Duration,
+    /// What decoded bodies take their memory from.
+    pub memory: Memory,
 }
 
 /// The request's body, whole.
@@ -63,6 +64,9 @@ pub struct Payload<M> {
     pub media_type: &'static str,
     /// The body.
     pub bytes: Bytes,
+    /// What a decoded body takes from the budget of memory. One that was sent as it is has taken it
+    /// where it arrived.
+    _share: Share,
     media: PhantomData<M>,
 }
 
@@ -76,6 +80,8 @@ pub enum PayloadRejection<M: Media> {
     Partial(PartialContent),
     /// There is no memory left for it.
     Busy(Busy),
+    /// The body is not what its coding says.
+    Garbled(Garbled),
 }
 
 /// A body that is not what the operation takes, or did not arrive.
@@ -86,9 +92,10 @@ pub enum InvalidPayload<M: Media> {
     IncompleteBody(Problem) = 400,
     /// The body took too long to arrive. Send it again.
     BodyTimeout(Problem) = 408,
-    /// The body is larger than the service takes.
+    /// The body is larger than the service takes. If it is encoded, decoded bytes count.
     ContentTooLarge(Problem) = 413,
-    /// The body is not declared as a media type that the operation takes, or it is encoded.
+    /// The body is not declared as a media type that the operation takes, or it has a content coding that
+    /// the service does not know.
     UnsupportedMediaType(Problem, Accepted<M>, Option<AcceptEncoding>) = 415,
 }
 
@@ -101,6 +108,14 @@ pub enum PartialContent {
     PartialContent(Problem) = 400,
 }
 
+/// A body that is not what its coding says.
+#[derive(Debug, contract::Responses)]
+#[repr(u16)]
+pub enum Garbled {
+    /// The body is not what its `Content-Encoding` says: it cannot be decoded, or not to its end.
+    UndecodableBody(Problem) = 400,
+}
+
 /// `Accept-Encoding`: the content codings that the operation takes (RFC 9110 §12.5.3).
 #[derive(Clone, Copy, Debug)]
 pub struct AcceptEncoding;
@@ -108,14 +123,14 @@ pub struct AcceptEncoding;
 impl Header for AcceptEncoding {
     const NAME: HeaderName = ACCEPT_ENCODING;
     const DESCRIPTION: &'static str =
-        "The content codings that the operation takes, if the body has another one.";
+        "The content codings that the operation takes. Sent where the body has another one.";
 
     fn schema() -> Value {
-        json!({ "type": "string", "const": "identity" })
+        json!({ "type": "string", "const": coding::TAKEN })
     }
 
     fn value(self) -> HeaderValue {
-        HeaderValue::from_static("identity")
+        HeaderValue::from_static(coding::TAKEN)
     }
 }
 
@@ -143,12 +158,21 @@ where
     /// The length is checked before the type and the type before the first byte is read.
     async fn extract(inbound: &mut Inbound, state: &S) -> Result<Self, Self::Rejection> {
         let limit = BodyLimit::from_ref(state);
-        let body = inbound.take_body();
-        if body.size_hint().lower() > limit.bytes_max as u64 {
+        let mut body = inbound.take_body();
+        let coding = coding::coding(inbound.headers());
+        // Of an encoded body the decoded bytes count, whose number is not known yet.
+        if coding == Ok(None) && body.size_hint().lower() > limit.bytes_max as u64 {
             return Err(too_large(limit.bytes_max).into());
         }
-        let media_type = declared(inbound.headers(), M::TYPES).map_err(|(header, detail)| {
+        let declared = match coding {
+            Ok(_) => declared(inbound.headers(), M::TYPES),
+            Err(Undecodable::Unknown) => {
+                Err((ENCODING, "The coding of the body is not known".into()))
+            }
+        };
+        let media_type = declared.map_err(|(header, detail)| {
             let taken = M::TYPES.join("` or `");
+            let taken = if header == ENCODING { coding::TAKEN } else { &*taken };
             let problem = Problem::new(format!("{detail}; this operation takes `{taken}`."));
             let encoding = (header == ENCODING).then_some(AcceptEncoding);
             InvalidPayload::UnsupportedMediaType(
@@ -162,8 +186,13 @@ where
             let place = Place::header("Content-Range", "this operation takes no parts");
             return Err(PartialContent::PartialContent(Problem::default().at(place)).into());
         }
-        let bytes = read(body, limit).await?;
-        Ok(Self { media_type, bytes, media: PhantomData })
+        if let Ok(Some(coding)) = coding {
+            body = coding::decode(body, coding);
+        }
+        let mut share = limit.memory.share();
+        let decoded = (coding != Ok(None)).then_some(&mut share);
+        let bytes = read(body, &limit, decoded).await?;
+        Ok(Self { media_type, bytes, _share: share, media: PhantomData })
     }
 
     fn describe(operation: &mut OperationDoc<'_>) {
@@ -183,8 +212,12 @@ fn too_large<M: Media>(bytes_max: usize) -> InvalidPayload<M> {
     )))
 }
 
-async fn read<M: Media>(body: Body, limit: BodyLimit) -> Result<Bytes, PayloadRejection<M>> {
-    match within(limit.time_max, read_all(body, limit.bytes_max)).await {
+async fn read<M: Media>(
+    body: Body,
+    limit: &BodyLimit,
+    decoded: Option<&mut Share>,
+) -> Result<Bytes, PayloadRejection<M>> {
+    match within(limit.time_max, read_all(body, limit.bytes_max, decoded)).await {
         Ok(read) => read,
         Err(_) => {
             let seconds = limit.time_max.as_secs_f32();
@@ -198,12 +231,19 @@ async fn read<M: Media>(body: Body, limit: BodyLimit) -> Result<Bytes, PayloadRe
 async fn read_all<M: Media>(
     mut body: Body,
     bytes_max: usize,
+    mut decoded: Option<&mut Share>,
 ) -> Result<Bytes, PayloadRejection<M>> {
     let mut whole = Bytes::new();
     let mut pieces = Vec::new();
     while let Some(frame) = body.frame().await {
         // What is not data are trailers, which mean nothing here.
-        let Ok(piece) = frame.map_err(|error| unread(&error))?.into_data() else { continue };
+        let is_encoded = decoded.is_some();
+        let Ok(piece) = frame.map_err(|error| unread(&error, is_encoded))?.into_data() else {
+            continue;
+        };
+        if let Some(share) = &mut decoded {
+            share.grow(piece.len()).map_err(|Exhausted| Busy::out_of_memory())?;
+        }
         if whole.len() + pieces.len() + piece.len() > bytes_max {
             return Err(too_large(bytes_max).into());
         }
@@ -220,16 +260,28 @@ async fn read_all<M: Media>(
 }
 
 /// Says why a body could not be read to its end.
-fn unread<M: Media>(error: &(dyn Error + 'static)) -> PayloadRejection<M> {
+fn unread<M: Media>(error: &(dyn Error + 'static), is_encoded: bool) -> PayloadRejection<M> {
+    let cause = innermost(error);
+    if cause.is::<Exhausted>() {
+        return Busy::out_of_memory().into();
+    }
+    if is_encoded && !coding::is_broken_off(error) {
+        let detail = format!("it cannot be decoded: {cause}");
+        let problem =
+            Problem::new(format!("The body is not what its Content-Encoding says: {detail}."));
+        return Garbled::UndecodableBody(problem.at(Place::header(ENCODING, detail))).into();
+    }
+    let detail = format!("The body could not be read to its end: {cause}.");
+    InvalidPayload::IncompleteBody(Problem::new(detail)).into()
+}
+
+/// Returns what caused an error, in the first place.
+fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
-    if cause.is::<Exhausted>() {
-        return Busy::out_of_memory().into();
-    }
-    let problem = Problem::new(format!("The body could not be read to its end: {cause}."));
-    InvalidPayload::IncompleteBody(problem).into()
+    cause
 }
 
 /// Finds out which of `types` the body is declared as. The error is the field to blame, and why.
@@ -237,10 +289,6 @@ fn declared(
     headers: &HeaderMap,
     types: &'static [&'static str],
 ) -> Result<&'static str, (&'static str, String)> {
-    let is_identity = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
-    if !headers.get_all(CONTENT_ENCODING).iter().all(is_identity) {
-        return Err((ENCODING, "The body is encoded, which is not supported".into()));
-    }
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let blame = |detail: &str| ("Content-Type", detail.to_owned());
     let value = values.next().ok_or_else(|| blame("The body has no Content-Type"))?;
@@ -312,14 +360,5 @@ mod tests {
         ] {
             assert_eq!(read_type(value), None, "{value}");
         }
-    }
-
-    #[test]
-    fn an_encoded_body_is_refused() {
-        let headers = HeaderMap::from_iter([
-            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-            (CONTENT_ENCODING, HeaderValue::from_static("gzip")),
-        ]);
-        assert_eq!(declared(&headers, TYPES).unwrap_err().0, "Content-Encoding");
     }
 }

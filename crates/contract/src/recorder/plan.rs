@@ -4,15 +4,31 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use http::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, TRANSFER_ENCODING,
+    ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName,
+    TRANSFER_ENCODING, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, Method};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
+use crate::part::NO_SNIFF;
+
 /// Header fields that belong to the message, not to the answer: no document lists them.
-const OF_THE_MESSAGE: &[HeaderName] =
-    &[ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING];
+const OF_THE_MESSAGE: &[HeaderName] = &[
+    ALLOW,
+    CONNECTION,
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    DATE,
+    TRANSFER_ENCODING,
+    VARY,
+    X_CONTENT_TYPE_OPTIONS,
+];
+
+/// What the names of fields begin with by which a browser lets pages of other origins read an answer: they
+/// belong to the message, too.
+const CROSS_ORIGIN: &str = "access-control-";
 
 /// The answers of all operations, by path template and method.
 #[derive(Debug)]
@@ -128,7 +144,10 @@ impl PlannedAnswer {
                 ));
             }
         }
-        for name in headers.keys().filter(|name| !OF_THE_MESSAGE.contains(name)) {
+        let is_of_the_message = |name: &HeaderName| {
+            OF_THE_MESSAGE.contains(name) || name.as_str().starts_with(CROSS_ORIGIN)
+        };
+        for name in headers.keys().filter(|name| !is_of_the_message(name)) {
             if !self.headers.iter().any(|planned| planned.name == name.as_str()) {
                 faults.push(format!("the header field {name} is undocumented"));
             }
@@ -143,6 +162,9 @@ impl PlannedAnswer {
             (None, _) | (_, None) => faults.push("the body is undocumented".to_owned()),
             (Some((planned, _)), Some(media_type)) if planned != media_type => {
                 faults.push(format!("the media type {media_type:?} is undocumented"));
+            }
+            _ if headers.get(X_CONTENT_TYPE_OPTIONS) != Some(&NO_SNIFF) => {
+                faults.push("the body may be taken for another type".to_owned());
             }
             (Some((planned, schema)), Some(_)) => {
                 let value = if planned.ends_with("json") {

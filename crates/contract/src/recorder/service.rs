@@ -7,14 +7,17 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::response::Response;
-use http::{Method, Request, Uri};
+use futures_util::FutureExt as _;
+use http::header::{ACCESS_CONTROL_ALLOW_METHODS, CONTENT_ENCODING};
+use http::{HeaderMap, Method, Request, Uri};
 use serde_json::Value;
 use tower::Service;
 
 use super::plan::{Plan, PlannedOperation};
 use super::report::{Report, Violation};
+use crate::coding::{Coding, decode};
 use crate::dispatch::Dispatch;
 use crate::document::Document;
 
@@ -106,7 +109,12 @@ impl Recording {
         response: &http::response::Parts,
         body: &[u8],
     ) {
+        if response.headers.contains_key(ACCESS_CONTROL_ALLOW_METHODS) {
+            // A preflight is about an operation, and is none.
+            return;
+        }
         let status = response.status.as_u16();
+        let body = &*decoded(&response.headers, body);
         let operation =
             template.and_then(|template| self.0.plan.operation(template, method.as_str()));
         let faults = match operation.map(|operation| operation.answers.get(&status)) {
@@ -136,6 +144,16 @@ impl Recording {
         let room = VIOLATIONS_MAX.saturating_sub(seen.undocumented.len());
         seen.undocumented.extend(violations.into_iter().take(room));
     }
+}
+
+/// Returns a body as its client understands it.
+fn decoded(headers: &HeaderMap, body: &[u8]) -> Bytes {
+    let body = Bytes::copy_from_slice(body);
+    let coding = headers.get(CONTENT_ENCODING).and_then(|name| Coding::named(name.as_bytes()));
+    // An answer to HEAD has no body.
+    let Some(coding) = coding.filter(|_| !body.is_empty()) else { return body };
+    let decoded = to_bytes(decode(body.clone().into(), coding), usize::MAX).now_or_never();
+    decoded.and_then(Result::ok).unwrap_or(body)
 }
 
 impl<S> Service<Request<Body>> for Recorder<S>

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::Args;
 
+use crate::cors::CorsOrigin;
 use crate::logs::{self, LogFormat};
 
 /// Settings that every service has, to be flattened into its own. Their variables are named by the
@@ -39,6 +40,11 @@ pub struct Common {
     /// Longest time in which a client takes nothing of an answer; then its connection is ended.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     pub stall_time_max: Duration,
+
+    /// An origin whose pages may use the service, such as `https://app.example.org`, or `*` for every one
+    /// [default: none]. Repeat it, or separate several by commas.
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
+    pub cors_origin: Vec<CorsOrigin>,
 
     /// The form of the log, which goes to standard error.
     #[arg(long, value_name = "FORMAT", default_value = "human")]

@@ -7,6 +7,7 @@
 mod common;
 mod file;
 mod reason;
+mod trusted;
 mod variables;
 
 use std::ffi::OsString;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Command, Error};
 
 pub use common::Common;
+pub use trusted::Trusted;
 
 /// Reads the settings of a process that was started with `arguments`, its own name first.
 ///

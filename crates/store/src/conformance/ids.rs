@@ -10,7 +10,7 @@ use super::kit::*;
 fn characters() -> impl Iterator<Item = char> {
     // Every byte that continues a character.
     let continued = (0x400..0x440_u32).filter_map(char::from_u32);
-    let ascii = (0x20..0x7f_u8).map(char::from).filter(|c| !matches!(c, '/' | '\\'));
+    let ascii = (0x20..0x7f_u8).map(char::from).filter(|c| *c != '\\');
     let leading = (0x00a0..0x0800_u32).step_by(0x40).chain((0x800..0xd800).step_by(0x1000));
     let wide = (0x1_0000..0x11_0000_u32)
         .step_by(0x4_0000)
@@ -31,10 +31,12 @@ async fn fill(store: &Subject, name: &str, ids: &[ItemId]) -> Vec<(ItemId, Item)
 }
 
 pub(crate) async fn every_allowed_character_is_kept(store: Subject) {
-    let alone = characters().map(|c| c.to_string()).filter(|text| text != ".");
-    let inside = characters().map(|c| format!("a{c}"));
+    let alone = characters().map(|c| c.to_string()).filter(|text| !matches!(&**text, "." | "/"));
+    let inside = characters().map(|c| format!("a{c}a"));
+    let last = characters().filter(|c| *c != '/').map(|c| format!("a{c}"));
     let ids = alone
         .chain(inside)
+        .chain(last)
         .chain(["a".to_owned(), "...".to_owned()])
         .map(|text| id(&text))
         .collect::<BTreeSet<_>>();
@@ -75,6 +77,20 @@ pub(crate) async fn collections_do_not_mix(store: Subject) {
     one(&store, write(key_in("a", "own"), Change::Delete)).await.unwrap();
     assert!(store.get(&key_in("a-b", "own")).await.unwrap().is_some());
     assert_eq!(list_all(&store, "absent", 10).await, []);
+}
+
+pub(crate) async fn slashes_part_no_ids(store: Subject) {
+    // Neither what a back end writes between collection and id, nor what it lists by.
+    let ids =
+        ["a", "a/b", "a/b/c", "a//b", "a0", "a.b", "items/a", "https://shelf.test/a?b#c"].map(id);
+    let expected = fill(&store, "items", &ids).await;
+    assert_eq!(list_all(&store, "items", 3).await, expected);
+    let other = fill(&store, "a", &ids[..2]).await;
+    assert_eq!(list_all(&store, "a", 1).await, other);
+    one(&store, write(key_in("items", "a/b"), Change::Delete)).await.unwrap();
+    assert_eq!(get(&store, "a/b").await, None);
+    assert_eq!(list_all(&store, "a", 1).await, other);
+    assert_eq!(list_all(&store, "items", 3).await.len(), ids.len() - 1);
 }
 
 pub(crate) async fn the_longest_names_work(store: Subject) {

@@ -55,6 +55,7 @@ macro_rules! conformance {
             ids: every_allowed_character_is_kept;
             ids: ids_are_compared_byte_for_byte;
             ids: collections_do_not_mix;
+            ids: slashes_part_no_ids;
             ids: the_longest_names_work;
             model: random_operations_do_what_decide_says;
             paging: an_empty_collection_has_one_empty_page;

@@ -153,6 +153,10 @@ mod tests {
             (Method::POST, "/docs", false),
             (Method::TRACE, "/items/a", false),
             (Method::GET, "/docs/index.js", true),
+            // An id with slashes belongs to its collection, and an encoded slash ends no segment.
+            (Method::PUT, "/items/books%2Fa", true),
+            (Method::PUT, "/books/items%2Fa", false),
+            (Method::PUT, "/items%2Fa", false),
         ] {
             let need = Need::of(&method, path);
             assert_eq!(permissions.allow(&need), allowed, "{method} {path}");

@@ -294,15 +294,15 @@ impl Attempts<'_> {
         let replicas = worker.shared.replicas.load();
         let key = self.plan.key();
         let max = worker.terms.replica_requests_max;
-        replicas.choose(worker.terms.balance, key, tried.numbers(), max, now).map_err(|none| {
-            match none {
+        replicas.choose(worker.terms.balance, key.as_deref(), tried.numbers(), max, now).map_err(
+            |none| match none {
                 NoReplica::None => {
                     let problem = Problem::new("The gateway knows of no replica.");
                     Unsent::NoReplica(problem, RetryAfter(1)).into()
                 }
                 NoReplica::Full => overloaded().into(),
-            }
-        })
+            },
+        )
     }
 
     /// Pauses before the same replica is asked again. Returns false if there is no time for it.

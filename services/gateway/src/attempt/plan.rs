@@ -1,10 +1,12 @@
 //! What a request is, as far as attempts need to know.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use http::header::{CONTENT_TYPE, EXPECT, HeaderName};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Uri, Version};
+use percent_encoding::percent_decode;
 
 use super::mark::SHELF_ATTEMPT;
 use crate::access::SHELF_PRINCIPAL;
@@ -44,7 +46,7 @@ impl Plan {
         let expects = headers.contains_key(EXPECT);
         strip_hop(headers);
         join_cookies(headers);
-        set_forwarded(headers, &exchange.peer);
+        set_forwarded(headers, &exchange.peer, worker.terms.public_prefix.as_ref());
         match &exchange.principal {
             Some(principal) => headers.insert(SHELF_PRINCIPAL, principal.pseudonym.clone()),
             None => headers.remove(SHELF_PRINCIPAL),
@@ -68,10 +70,10 @@ impl Plan {
         Self { repeatable, is_read, is_write, streams, expects, mark, item }
     }
 
-    /// Returns what requests for one item have in common.
-    pub(super) fn key(&self) -> Option<&[u8]> {
+    /// Returns what requests for one item have in common, however its id is percent-encoded.
+    pub(super) fn key(&self) -> Option<Cow<'_, [u8]>> {
         let (target, range) = self.item.as_ref()?;
-        Some(&target.path().as_bytes()[range.clone()])
+        Some(percent_decode(&target.path().as_bytes()[range.clone()]).into())
     }
 }
 
@@ -98,10 +100,35 @@ mod tests {
 
     #[test]
     fn items_have_a_key_and_nothing_else() {
-        assert_eq!(item("/items/foo").map(|range| &"/items/foo"[range]), Some("items/foo"));
+        for path in ["/items/foo", "/items/a%2Fb"] {
+            assert_eq!(item(path).map(|range| &path[range]), Some(&path[1..]));
+        }
         for path in ["/", "/items", "/items/", "//foo", "/items/a/b", ""] {
             assert_eq!(item(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn an_item_has_one_key_however_its_id_is_encoded() {
+        let key = |path: &'static str| {
+            let target = PathAndQuery::from_static(path);
+            let item = item(target.path()).map(|range| (target, range));
+            let plan = Plan {
+                repeatable: true,
+                is_read: true,
+                is_write: false,
+                streams: false,
+                expects: false,
+                mark: None,
+                item,
+            };
+            plan.key().map(Cow::into_owned)
+        };
+        let expected = Some(b"items/10.1000/182".to_vec());
+        for path in ["/items/10.1000%2F182", "/items/10.1000%2f182", "/items/1%30%2E1000%2F182"] {
+            assert_eq!(key(path), expected, "{path}");
+        }
+        assert_ne!(key("/items/10.1000%252F182"), expected);
     }
 
     #[test]

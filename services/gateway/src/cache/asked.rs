@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use contract::extract::EntityTags;
+use contract::prefix::X_FORWARDED_PREFIX;
 use http::HeaderMap;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CACHE_CONTROL, COOKIE, HOST,
     HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
-    IF_UNMODIFIED_SINCE, RANGE,
+    IF_UNMODIFIED_SINCE, ORIGIN, RANGE,
 };
 use hyper::body::Body;
 
@@ -18,13 +19,15 @@ use crate::exchange::Exchange;
 /// Fields by which an answer may differ, besides the target and who asks. An answer whose `Vary`
 /// names another one is not shared. Those that a trusted proxy may send are among them, because what
 /// they say can find its way into an answer that says nothing of it.
-pub(super) const SELECTING: [HeaderName; 7] = [
+pub(super) const SELECTING: [HeaderName; 9] = [
     HOST,
     ACCEPT,
     ACCEPT_ENCODING,
     ACCEPT_LANGUAGE,
+    ORIGIN,
     HeaderName::from_static("prefer"),
     HeaderName::from_static("x-forwarded-host"),
+    X_FORWARDED_PREFIX,
     HeaderName::from_static("x-forwarded-proto"),
 ];
 
@@ -160,9 +163,11 @@ mod tests {
             asked("/a", None, &[("host", "one")]),
             asked("/a", None, &[("accept", "one")]),
             asked("/a", None, &[("accept-encoding", "one")]),
+            asked("/a", None, &[("origin", "https://one")]),
             asked("/a", None, &[("accept", "o"), ("accept", "ne")]),
             asked("/a", None, &[("prefer", "one")]),
             asked("/a", None, &[("x-forwarded-host", "one")]),
+            asked("/a", None, &[("x-forwarded-prefix", "/one")]),
         ];
         let keys: std::collections::HashSet<_> = all.iter().map(|asked| &asked.kept).collect();
         assert_eq!(keys.len(), all.len());

@@ -217,6 +217,7 @@ mod tests {
         for (name, value, shareable) in [
             (CONTENT_TYPE, "application/json", true),
             (VARY, "Accept, accept-encoding,", true),
+            (VARY, "Origin", true),
             (VARY, "*", false),
             (VARY, "Accept, User-Agent", false),
             (http::header::CACHE_CONTROL, "no-cache, max-age=0", true),

@@ -176,9 +176,11 @@ impl Merged {
     /// header field is required if both always send it.
     fn unite(&mut self, mut known: Value, answer: &Value) -> Value {
         let answer = self.components.follow(answer).clone();
-        let description =
-            format!("{}{}", list(&known["description"]), list(&answer["description"]));
-        known["description"] = description.into();
+        if known["description"] != answer["description"] {
+            let description =
+                format!("{}{}", list(&known["description"]), list(&answer["description"]));
+            known["description"] = description.into();
+        }
         let names =
             |answer: &Value| members(&answer["headers"]).map(|(name, _)| name.clone()).collect();
         let (ours, theirs): (Vec<String>, Vec<String>) = (names(&answer), names(&known));

@@ -18,7 +18,7 @@ use crate::body::{Reply, ReplyBody};
 use crate::exchange::Exchange;
 
 /// Pages for people, which no document lists.
-const PAGES: [&str; 5] = ["/docs", "/docs/{file}", "/redoc", "/redoc/{file}", "/problems"];
+const PAGES: [&str; 6] = ["/", "/docs", "/docs/{file}", "/redoc", "/redoc/{file}", "/problems"];
 
 /// What was answered so far, judged by the document as it was at the start.
 #[derive(Clone)]

@@ -1,17 +1,22 @@
 //! What the gateway answers by itself: the document, and the page of problems.
 
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 
 use axum::body::Body;
-use contract::Problem;
+use axum::response::IntoResponse as _;
+use contract::coding::{Compress, accepted, encode};
 use contract::extract::{EntityTags, IfNoneMatch, NoQuery};
 use contract::guard::RetryAfter;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, IF_NONE_MATCH};
+use contract::prefix::PublicPrefix;
+use contract::{Problem, Response};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_NONE_MATCH};
 use http::request::Parts;
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout;
+use tower::{Service as _, service_fn};
 
 use super::merge::DOCUMENT_PATH;
 use super::problems::add;
@@ -33,29 +38,55 @@ const FIRST_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Answers a request: by the gateway itself if it is for the document, by a replica if not,
 /// or by what is kept of a replica's answers.
-pub(crate) async fn serve(worker: &Rc<Worker>, exchange: Box<Exchange>) -> Reply {
+pub(crate) async fn serve(worker: &Rc<Worker>, mut exchange: Box<Exchange>) -> Reply {
     let is_read = matches!(exchange.head.method, Method::GET | Method::HEAD);
     match exchange.head.uri.path() {
-        DOCUMENT_PATH if is_read => document(worker, &exchange.head).await,
-        PROBLEMS_PATH if exchange.head.method == Method::GET => {
+        DOCUMENT_PATH if is_read => {
+            let is_trusted = exchange.peer.is_trusted();
+            document(worker, exchange.head, is_trusted).await
+        }
+        PROBLEMS_PATH if is_read => {
+            let accepted = accepted(&exchange.head.headers);
+            // The page is added to: so it has to be readable, and there for HEAD as well.
+            exchange.head.headers.remove(ACCEPT_ENCODING);
+            exchange.head.method = Method::GET;
             let page = forward(worker, exchange).await;
-            complete(worker, page).await
+            encoded(complete(worker, page).await, accepted).await
         }
         _ => cache::answer(worker, exchange).await,
     }
 }
 
-/// Returns the document. Whoever asks before a replica has said what it answers waits for a moment:
+/// Returns the document, encoded if the client accepts it.
+async fn document(worker: &Rc<Worker>, head: Parts, is_trusted: bool) -> Reply {
+    let worker = Rc::clone(worker);
+    let forwarded = if is_trusted { PublicPrefix::forwarded(&head.headers) } else { None };
+    let prefix = forwarded.or_else(|| worker.terms.public_prefix.clone());
+    let mut plain = Compress::new(service_fn(move |request: Request<Body>| {
+        let (worker, prefix) = (Rc::clone(&worker), prefix.clone());
+        Box::pin(
+            async move { Ok::<_, Infallible>(plain_document(&worker, &request, prefix).await) },
+        )
+    }));
+    let Ok(answer) = plain.call(Request::from_parts(head, Body::empty())).await;
+    answer.map(ReplyBody::Own)
+}
+
+/// Returns the document. A client that asks before a replica has said what it answers waits for a moment:
 /// gateways and replicas are started together.
 ///
 /// The order of the checks is that of the item service.
-async fn document(worker: &Worker, head: &Parts) -> Reply {
-    if let Err(invalid) = NoQuery::of(&head.uri) {
-        return reply(invalid);
+async fn plain_document(
+    worker: &Worker,
+    request: &Request<Body>,
+    prefix: Option<PublicPrefix>,
+) -> Response {
+    if let Err(invalid) = NoQuery::of(request.uri()) {
+        return invalid.into_response();
     }
-    let known = match EntityTags::of(&head.headers, &IF_NONE_MATCH) {
+    let known = match EntityTags::of(request.headers(), &IF_NONE_MATCH) {
         Ok(known) => IfNoneMatch(known),
-        Err(invalid) => return reply(invalid),
+        Err(invalid) => return invalid.into_response(),
     };
     let documents = &worker.shared.documents;
     let first = documents.first.notified();
@@ -64,11 +95,25 @@ async fn document(worker: &Worker, head: &Parts) -> Reply {
         let _ = timeout(FIRST_TIME_MAX, first).await;
     }
     match &*documents.served.load() {
-        Some(document) => reply(document.answer(&known)),
+        Some(document) => match prefix {
+            None => document.answer(&known).into_response(),
+            Some(prefix) => document.below(&prefix).answer(&known).into_response(),
+        },
         None => {
             let problem = Problem::new("No replica has said yet what it answers.");
-            reply(Unsent::NoReplica(problem, RetryAfter(1)))
+            Unsent::NoReplica(problem, RetryAfter(1)).into_response()
         }
+    }
+}
+
+/// Encodes an answer of the gateway's own, if the client accepts it.
+async fn encoded(reply: Reply, accepted: Option<HeaderValue>) -> Reply {
+    let (head, body) = reply.into_parts();
+    match (body, accepted) {
+        (ReplyBody::Own(body), Some(accepted)) => {
+            encode(&accepted, Response::from_parts(head, body)).await.map(ReplyBody::Own)
+        }
+        (body, _) => Reply::from_parts(head, body),
     }
 }
 

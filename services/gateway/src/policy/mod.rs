@@ -1,6 +1,7 @@
 //! What every request passes on its way in, and every answer on its way out.
 
 mod authenticate;
+mod cross_origin;
 mod deadline;
 mod gate;
 mod hops;
@@ -37,12 +38,14 @@ use crate::worker::Worker;
 /// 1. **Trace** is outermost: whatever happens further in, the answer names the request.
 /// 2. **Observe** counts and logs every answer, refusals included, with that name.
 /// 3. **Sound** refuses what can be read in two ways before anybody reads it.
-/// 4. **Hops** answers OPTIONS and TRACE that end at the gateway.
-/// 5. **Authenticate** finds out who asks and whether they may, before they cost anything more.
-/// 6. **Limit** counts requests by who makes them, so it has to know that. Refused ones are not
+/// 4. **CrossOrigin** answers preflights, which have no credentials, and marks every answer from further in,
+///    refusals included, for the pages that may read it.
+/// 5. **Hops** answers OPTIONS and TRACE that end at the gateway.
+/// 6. **Authenticate** finds out who asks and whether they may, before they cost anything more.
+/// 7. **Limit** counts requests by who makes them, so it has to know that. Refused ones are not
 ///    counted in: who has no key cannot use up another's rate.
-/// 7. **Deadline** says when the answer has to be there, for everything further in.
-/// 8. **Shed** is innermost: only what would really be sent is held against the requests that are
+/// 8. **Deadline** says when the answer has to be there, for everything further in.
+/// 9. **Shed** is innermost: only what would really be sent is held against the requests that are
 ///    under way.
 ///
 /// What is left is answered by the gateway if it is for the document, and passes the cache on its way
@@ -58,10 +61,12 @@ pub(crate) fn stack(
     let (trusted, request_time_max) = (Arc::clone(&terms.trusted), terms.request_time_max);
     let (hops, documents) = (Rc::clone(worker), Arc::clone(&worker.shared.documents));
     let overload = Arc::clone(&worker.shared.overload);
+    let cors = terms.cors.clone();
     ServiceBuilder::new()
         .layer(layer_fn(trace::Trace::new))
         .layer(layer_fn(move |inner| observe::Observe::new(inner, metrics.clone(), log_requests)))
         .layer(layer_fn(move |inner| sound::Sound::new(inner, target_bytes_max, headers_bytes_max)))
+        .layer(layer_fn(move |inner| cross_origin::CrossOrigin::new(inner, cors.clone())))
         .layer(layer_fn(move |inner| hops::Hops::new(inner, Rc::clone(&hops))))
         .layer(layer_fn(move |inner| {
             authenticate::Authenticate::new(inner, access.clone(), Arc::clone(&documents))

@@ -2,7 +2,6 @@
 //! precedence.
 
 mod exposure;
-mod trusted;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -12,7 +11,9 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
+use contract::prefix::PublicPrefix;
 use serve::settings::Common;
+pub(crate) use serve::settings::Trusted;
 
 use crate::access::Url;
 use crate::attempt::HedgeAfter;
@@ -21,7 +22,6 @@ use crate::discover::{DnsServer, ServiceName};
 use crate::rate::Rate;
 
 pub(crate) use exposure::{Exposed, check_exposure};
-pub(crate) use trusted::Trusted;
 
 /// Stands in front of the replicas of the item service, and makes them one service.
 ///
@@ -110,6 +110,12 @@ pub(crate) struct Settings {
     /// Forwarded and X-Forwarded-* are believed. Repeat it, or separate several by commas.
     #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
     pub(crate) trusted_proxy: Vec<Trusted>,
+
+    /// The path below which clients find the service, such as /shelf, if something in front of the gateway
+    /// strips it. Replicas are told by X-Forwarded-Prefix, and have to trust the gateway
+    /// (--trusted-proxy). What a trusted proxy says in that field comes first.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) public_prefix: Option<PublicPrefix>,
 
     /// A TOML file with the keys that are let in: `[[key]]` with `name`, `hash`, `allow` and, if it has
     /// one of its own, `rate`. `gateway hash-key` makes a key and its hash. The file is read again

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
-use serve::settings::Common;
+use contract::prefix::PublicPrefix;
+use serve::settings::{Common, Trusted};
 
 /// Keeps items: PUT creates or updates them, and says which.
 ///
@@ -70,6 +71,16 @@ pub(crate) struct Settings {
     /// How long the answer of a request with an `Idempotency-Key` is remembered.
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
     pub(crate) idempotency_time: Duration,
+
+    /// The path below which clients find the service, such as /shelf, if a proxy strips it. Locations, links
+    /// and the document have it.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) public_prefix: Option<PublicPrefix>,
+
+    /// A proxy or gateway, as an address or a network such as 10.0.0.0/8, whose X-Forwarded-Prefix is
+    /// believed in place of --public-prefix. Repeat it, or separate several by commas.
+    #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
+    pub(crate) trusted_proxy: Vec<Trusted>,
 
     /// Most connections at a time; further ones wait to be accepted.
     #[arg(long, value_name = "NUMBER", default_value = "10000")]

@@ -1,11 +1,11 @@
-//! Networks whose word is taken.
+//! Proxies whose word is taken.
 
 use std::net::IpAddr;
 use std::str::FromStr;
 
 /// An address or a network: `10.0.0.1`, `10.0.0.0/8`, `fd00::/8`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Trusted {
+pub struct Trusted {
     address: IpAddr,
     prefix: u8,
 }
@@ -13,7 +13,8 @@ pub(crate) struct Trusted {
 impl Trusted {
     /// Tells whether an address is in the network. An IPv4 address that came by an IPv6 socket
     /// counts as what it is.
-    pub(crate) fn contains(&self, address: IpAddr) -> bool {
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
         let bits = |address| match address {
             IpAddr::V4(address) => (32, u128::from(address.to_bits())),
             IpAddr::V6(address) => (128, address.to_bits()),
