@@ -96,7 +96,8 @@ pub(crate) fn open(url: &str) -> Result<Remote, OpenError> {
         let checked = format::ensure(&cluster).await;
         checked.map_err(|source| OpenError::Engine { at: name, source })?;
         let cluster = Rc::new(cluster);
-        Ok(move || EtcdSession::new(Rc::clone(&cluster)))
+        // Nobody holds a key of etcd.
+        Ok(move |_| EtcdSession::new(Rc::clone(&cluster)))
     };
     Remote::start("etcd", config.pool, prepare, |error| OpenError::thread(at, error))
 }

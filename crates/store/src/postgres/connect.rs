@@ -11,6 +11,7 @@ use super::config::Config;
 use super::error::{connect_failed, read_failed};
 use super::statements::Statements;
 use crate::error::{Error, ErrorKind};
+use crate::remote::session::Waits;
 use crate::remote::tls;
 
 /// What the time to prepare a new connection may be, beyond the time to open it.
@@ -89,10 +90,16 @@ impl Connector {
         Ok(opened)
     }
 
-    /// Opens a connection and prepares the statements, which need the tables.
-    pub(super) async fn connect_prepared(&self) -> Result<Connection, Error> {
+    /// Opens a connection and prepares the statements, which need the tables and wait for no lock
+    /// for longer than this.
+    pub(super) async fn connect_prepared(&self, waits: Waits) -> Result<Connection, Error> {
         let opened = self.connect().await?;
-        let statements = async { Statements::prepare(&opened.client).await.map_err(read_failed) };
+        let milliseconds = self.config.lock_timeout(waits).as_millis();
+        let limit = format!("SET lock_timeout = {milliseconds}");
+        let statements = async {
+            opened.client.batch_execute(&limit).await.map_err(read_failed)?;
+            Statements::prepare(&opened.client).await.map_err(read_failed)
+        };
         let statements = in_time(SETUP_TIME_MAX, statements).await?;
         Ok(Connection { statements, opened })
     }

@@ -5,6 +5,8 @@
 //!   writes.
 //! - [`schema`] makes the tables.
 //! - [`PostgresSession`](session) reads, puts and swaps many rows with one [statement](statements).
+//! - A row that another session of the database holds is [found](locked), so that the others of its
+//!   group do not wait for it.
 //!
 //! The SQL is what PostgreSQL, CockroachDB and YugabyteDB have in common: no advisory locks, no
 //! system columns, no notifications. Whether a put created its row is told by the row's `born`,
@@ -18,6 +20,7 @@
 mod config;
 mod connect;
 mod error;
+mod locked;
 mod rows;
 mod schema;
 mod session;
@@ -46,7 +49,7 @@ pub(crate) fn open(url: &str, options: &Options) -> Result<Remote, OpenError> {
     let prepare = async move || {
         let ready = make_ready(config, allow_unsafe).await;
         let connector = ready.map_err(|source| OpenError::Engine { at: name, source })?;
-        Ok(move || PostgresSession::new(Rc::clone(&connector)))
+        Ok(move |waits| PostgresSession::new(Rc::clone(&connector), waits))
     };
     Remote::start("PostgreSQL", pool, prepare, |error| OpenError::thread(at, error))
 }

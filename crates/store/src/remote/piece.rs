@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use domain::{Key, Verdict, Write};
-use tokio::sync::oneshot;
+use domain::{Key, Write};
 use tokio::time::Instant;
 
+use super::call::Reply;
 use crate::error::{Error, ErrorKind};
 use crate::size::write_bytes;
 
@@ -22,7 +22,7 @@ pub(super) struct Piece {
     pub(super) share: Arc<Share>,
     /// When it was accepted.
     pub(super) since: Instant,
-    pub(super) reply: oneshot::Sender<Vec<Result<Verdict, Error>>>,
+    pub(super) reply: Reply,
 }
 
 /// What a call takes of the bytes that may wait. It is given back when it is dropped, also by a lane

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc as std_mpsc;
@@ -16,9 +17,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
+use super::held::{self, HeldItems};
 use super::lanes::{self, Look, Read};
 use super::piece::{Piece, Share, by_lane, bytes};
-use super::session::Session;
+use super::session::{Session, Waits};
 use super::token::Tokens;
 use crate::error::{Error, ErrorKind};
 use crate::reply::Reply;
@@ -80,7 +82,7 @@ impl Remote {
     ) -> Result<Self, E>
     where
         S: Session + 'static,
-        M: Fn() -> S + 'static,
+        M: Fn(Waits) -> S + 'static,
         E: Send + 'static,
     {
         let (writers, pieces): (Vec<_>, Vec<_>) =
@@ -103,8 +105,14 @@ impl Remote {
                 drop(ready.send(Ok(())));
                 let tokens = Arc::new(Tokens::default());
                 let mut tasks = FuturesUnordered::new();
+                let held = Rc::new(HeldItems::default());
+                let waits = make(Waits::Longer);
+                let waits = held::run(waits, Arc::clone(&tokens), Rc::clone(&held), pool.patience);
+                let waits = tokio::task::spawn_local(waits);
+                let make = || make(Waits::Briefly);
                 for pieces in pieces {
-                    let lane = lanes::write(make(), Arc::clone(&tokens), pieces, pool.patience);
+                    let (tokens, held) = (Arc::clone(&tokens), Rc::clone(&held));
+                    let lane = lanes::write(make(), tokens, held, pieces, pool.patience);
                     tasks.push(tokio::task::spawn_local(lane));
                 }
                 for reads in reads {
@@ -113,10 +121,10 @@ impl Remote {
                 }
                 tasks.push(tokio::task::spawn_local(lanes::look(make(), look, pool.patience)));
                 while let Some(ended) = tasks.next().await {
-                    if let Err(error) = ended {
-                        tracing::error!(%error, "a lane of the store ended early: {error}");
-                    }
+                    report(ended);
                 }
+                held.close();
+                report(waits.await);
             });
         };
         let thread = match thread::Builder::new().name("store-remote".to_owned()).spawn(run) {
@@ -190,6 +198,12 @@ impl Remote {
             Err(error) => Reply::Ready(Err(refused(error))),
             Ok(()) => Reply::later(async move { answer.await.unwrap_or_else(|_| Err(gone())) }),
         }
+    }
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a lane of the store ended early: {error}");
     }
 }
 

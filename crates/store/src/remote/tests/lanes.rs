@@ -1,5 +1,6 @@
 //! Lanes: what waits is settled together, and never for too long.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use domain::{Item, Key, Moment, Verdict, Write};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::super::held::{self, HeldItems};
 use super::super::lanes::{self, Read};
 use super::super::piece::{Piece, Share, bytes};
 use super::super::token::Tokens;
@@ -28,7 +30,10 @@ struct Lane {
 impl Lane {
     fn start(engine: &Engine) -> Self {
         let (pieces, queue) = mpsc::channel(10_000);
-        let lane = lanes::write(engine.session(), Arc::new(Tokens::default()), queue, PATIENCE);
+        let (tokens, held) = (Arc::new(Tokens::default()), Rc::new(HeldItems::default()));
+        let waits = held::run(engine.session(), Arc::clone(&tokens), Rc::clone(&held), PATIENCE);
+        tokio::task::spawn_local(waits);
+        let lane = lanes::write(engine.session(), tokens, held, queue, PATIENCE);
         Self { pieces, waiting: Arc::default(), task: tokio::task::spawn_local(lane) }
     }
 

@@ -19,7 +19,7 @@ const TOO_MANY: usize = 10_000;
 fn store(engine: &Engine, writers: usize) -> Remote {
     let pool = Pool { writers, readers: 2, patience: Duration::from_secs(60) };
     let engine = engine.clone();
-    let prepare = async move || Ok::<_, Infallible>(move || engine.session());
+    let prepare = async move || Ok::<_, Infallible>(move |_| engine.session());
     Remote::start("script", pool, prepare, |error| panic!("there is no thread: {error}")).unwrap()
 }
 
