@@ -15,6 +15,7 @@ mod hedge;
 mod hops;
 mod idle;
 mod marks;
+mod outliers;
 mod overload;
 mod page;
 mod principals;
