@@ -16,6 +16,7 @@ use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::alarm::Alarm;
+use crate::date::Dated;
 use crate::executor::OnThisThread;
 use crate::head_answer::HeadAnswer;
 use crate::request_body::{RequestBody, TakeRest};
@@ -42,6 +43,8 @@ impl Http {
     pub fn new(idle_time_max: Duration, head_bytes_max: usize) -> Self {
         let mut http1 = http1::Builder::new();
         http1.header_read_timeout(idle_time_max).max_buf_size(head_bytes_max);
+        // `Date` is there already, except in what hyper answers by itself.
+        http1.auto_date_header(false);
         // A client that has said all it has to say may close its side and wait for the answer
         // (RFC 9112 §9.6).
         http1.half_close(true);
@@ -50,6 +53,7 @@ impl Http {
         let mut http2 = http2::Builder::new(OnThisThread);
         http2
             .timer(TokioTimer::new())
+            .auto_date_header(false)
             .keep_alive_interval(Some(idle_time_max))
             .max_concurrent_streams(STREAMS_MAX)
             .max_header_list_size(u32::try_from(head_bytes_max).unwrap_or(u32::MAX));
@@ -67,7 +71,7 @@ impl Http {
     {
         // Each connection has an alarm of its own.
         let mut http1 = self.http1.clone();
-        let service = TakeRest::of_connection(service);
+        let service = Dated(TakeRest::of_connection(service));
         let connection =
             http1.timer(Alarm::default()).serve_connection(TokioIo::new(stream), service);
         Box::pin(watcher.watch(connection).map(ended))
@@ -86,7 +90,7 @@ impl Http {
             > + 'static,
         B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
     {
-        let service = HeadAnswer(TakeRest::of_streams(service));
+        let service = Dated(HeadAnswer(TakeRest::of_streams(service)));
         let connection = self.http2.serve_connection(TokioIo::new(stream), service);
         Box::pin(watcher.watch(connection).map(ended))
     }

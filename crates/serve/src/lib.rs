@@ -20,6 +20,7 @@
 
 mod accept;
 mod alarm;
+mod date;
 mod executor;
 mod farewell;
 pub mod framing;
