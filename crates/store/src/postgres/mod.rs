@@ -33,6 +33,7 @@ use std::rc::Rc;
 use self::config::Config;
 use self::connect::Connector;
 use self::session::PostgresSession;
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::open::{OpenError, Options};
 use crate::remote::Remote;
@@ -48,14 +49,16 @@ pub(crate) fn open(url: &str, options: &Options) -> Result<Remote, OpenError> {
     let (name, allow_unsafe) = (at.clone(), options.allow_unsafe);
     let prepare = async move || {
         let ready = make_ready(config, allow_unsafe).await;
-        let connector = ready.map_err(|source| OpenError::Engine { at: name, source })?;
-        Ok(move |waits| PostgresSession::new(Rc::clone(&connector), waits))
+        let (connector, clock) = ready.map_err(|source| OpenError::Engine { at: name, source })?;
+        Ok((move |waits| PostgresSession::new(Rc::clone(&connector), waits), clock))
     };
     Remote::start("PostgreSQL", pool, prepare, |error| OpenError::thread(at, error))
 }
 
-async fn make_ready(config: Config, allow_unsafe: bool) -> Result<Rc<Connector>, Error> {
+async fn make_ready(config: Config, allow_unsafe: bool) -> Result<(Rc<Connector>, Clock), Error> {
     let connector = Connector::new(config, allow_unsafe)?;
-    schema::ensure(&connector.connect().await?.client).await?;
-    Ok(Rc::new(connector))
+    let opened = connector.connect().await?;
+    schema::ensure(&opened.client).await?;
+    let clock = connector.clock(&opened.client).await?;
+    Ok((Rc::new(connector), clock))
 }

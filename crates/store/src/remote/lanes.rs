@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Write};
+use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey, Write};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -15,6 +15,7 @@ use super::pause::Pause;
 use super::piece::Piece;
 use super::session::{FORGET_TIME_MAX, Session, State, Wanted};
 use super::token::Tokens;
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Retry};
 use crate::size::write_bytes;
 
@@ -165,6 +166,7 @@ async fn read_all<S: Session>(
 /// Reads pages, checks, and forgets, until nobody is left to ask.
 pub(super) async fn look<S: Session>(
     mut session: S,
+    clock: Clock,
     mut looks: mpsc::Receiver<Look>,
     patience: Duration,
 ) {
@@ -174,7 +176,7 @@ pub(super) async fn look<S: Session>(
             look = looks.recv() => look,
             () = sleep_until(forget) => {
                 let begun = Instant::now();
-                let forgotten = session.forget(now()).await;
+                let forgotten = session.forget(clock.now()).await;
                 if let Err(error) = &forgotten {
                     let error = error as &dyn std::error::Error;
                     tracing::warn!(error, "answers whose time is over could not be removed; that is tried again");
@@ -214,12 +216,6 @@ async fn patiently<T>(
         }
         sleep(time).await;
     }
-}
-
-fn now() -> Moment {
-    let now =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Moment(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl Read {

@@ -4,12 +4,12 @@ use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc as std_mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
+use domain::{Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::runtime;
@@ -22,6 +22,7 @@ use super::lanes::{self, Look, Read};
 use super::piece::{Piece, Share, by_lane, bytes};
 use super::session::{Session, Waits};
 use super::token::Tokens;
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::reply::Reply;
 use crate::store::Store;
@@ -57,6 +58,9 @@ pub(crate) struct Remote {
     next_reader: AtomicUsize,
     /// Bytes of items that wait.
     waiting: Arc<AtomicUsize>,
+    clock: Clock,
+    /// Whether a lane ended early.
+    is_broken: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -67,8 +71,9 @@ struct Lanes {
 }
 
 impl Remote {
-    /// Starts the thread of a store. On it `prepare` makes the engine ready and returns what makes
-    /// sessions. `name` is what the engine is called in messages.
+    /// Starts the thread of a store. On it `prepare` makes the engine ready, and returns the clock of the
+    /// store and what makes sessions, each told how long it waits for what others hold. `name` is what
+    /// the engine is called in messages.
     ///
     /// It blocks until `prepare` has ended.
     ///
@@ -77,7 +82,7 @@ impl Remote {
     pub(crate) fn start<S, M, E>(
         name: &'static str,
         pool: Pool,
-        prepare: impl AsyncFnOnce() -> Result<M, E> + Send + 'static,
+        prepare: impl AsyncFnOnce() -> Result<(M, Clock), E> + Send + 'static,
         failed: impl FnOnce(std::io::Error) -> E,
     ) -> Result<Self, E>
     where
@@ -91,6 +96,8 @@ impl Remote {
             (0..pool.readers).map(|_| mpsc::channel(CALLS_MAX)).unzip();
         let (looks, look) = mpsc::channel(CALLS_MAX);
         let (ready, readiness) = std_mpsc::sync_channel(1);
+        let is_broken = Arc::new(AtomicBool::new(false));
+        let broken = Arc::clone(&is_broken);
         let run = move || {
             let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
@@ -98,17 +105,17 @@ impl Remote {
             };
             let sessions = LocalSet::new();
             sessions.block_on(&runtime, async move {
-                let make = match prepare().await {
-                    Ok(make) => make,
+                let (make, clock) = match prepare().await {
+                    Ok(ready) => ready,
                     Err(error) => return drop(ready.send(Err(Err(error)))),
                 };
-                drop(ready.send(Ok(())));
+                drop(ready.send(Ok(clock)));
                 let tokens = Arc::new(Tokens::default());
                 let mut tasks = FuturesUnordered::new();
                 let held = Rc::new(HeldItems::default());
                 let waits = make(Waits::Longer);
                 let waits = held::run(waits, Arc::clone(&tokens), Rc::clone(&held), pool.patience);
-                let waits = tokio::task::spawn_local(waits);
+                tasks.push(tokio::task::spawn_local(waits));
                 let make = || make(Waits::Briefly);
                 for pieces in pieces {
                     let (tokens, held) = (Arc::clone(&tokens), Rc::clone(&held));
@@ -119,30 +126,42 @@ impl Remote {
                     let lane = lanes::read(make(), reads, pool.patience);
                     tasks.push(tokio::task::spawn_local(lane));
                 }
-                tasks.push(tokio::task::spawn_local(lanes::look(make(), look, pool.patience)));
+                tasks.push(tokio::task::spawn_local(lanes::look(
+                    make(),
+                    clock,
+                    look,
+                    pool.patience,
+                )));
                 while let Some(ended) = tasks.next().await {
-                    report(ended);
+                    if let Err(error) = ended {
+                        broken.store(true, Ordering::Relaxed);
+                        tracing::error!(%error, "a lane of the store ended early: {error}");
+                    }
+                    // Nobody is left who could find an item held.
+                    if tasks.len() == 1 {
+                        held.close();
+                    }
                 }
-                held.close();
-                report(waits.await);
             });
         };
         let thread = match thread::Builder::new().name("store-remote".to_owned()).spawn(run) {
             Ok(thread) => thread,
             Err(error) => return Err(failed(error)),
         };
-        match readiness.recv() {
-            Ok(Ok(())) => {}
+        let clock = match readiness.recv() {
+            Ok(Ok(clock)) => clock,
             Ok(Err(Err(error))) => return Err(error),
             Ok(Err(Ok(error))) => return Err(failed(error)),
             Err(_) => return Err(failed(std::io::Error::other("the store's thread panicked"))),
-        }
+        };
         Ok(Self {
             name,
             lanes: Some(Lanes { writers, readers, looks }),
             hasher: RandomState::new(),
             next_reader: AtomicUsize::new(0),
             waiting: Arc::default(),
+            clock,
+            is_broken,
             thread: Some(thread),
         })
     }
@@ -198,12 +217,6 @@ impl Remote {
             Err(error) => Reply::Ready(Err(refused(error))),
             Ok(()) => Reply::later(async move { answer.await.unwrap_or_else(|_| Err(gone())) }),
         }
-    }
-}
-
-fn report(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended {
-        tracing::error!(%error, "a lane of the store ended early: {error}");
     }
 }
 
@@ -279,10 +292,20 @@ impl Store for Remote {
         let Lanes { writers, readers, .. } = self.lanes();
         if writers.iter().any(mpsc::Sender::is_closed)
             || readers.iter().any(mpsc::Sender::is_closed)
+            || self.is_broken.load(Ordering::Relaxed)
         {
             return Reply::Ready(Err(gone()));
         }
         self.look(Look::Check)
+    }
+
+    fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    fn alive(&self) -> Result<(), Error> {
+        let has_ended = self.thread.as_ref().is_none_or(JoinHandle::is_finished);
+        if has_ended || self.is_broken.load(Ordering::Relaxed) { Err(gone()) } else { Ok(()) }
     }
 }
 

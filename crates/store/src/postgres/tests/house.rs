@@ -32,6 +32,28 @@ async fn answers_whose_time_is_over_are_removed() {
     assert_eq!(server().sql(&url, left), "4001|1000");
 }
 
+/// All replicas measure ages by the clock of the database, whatever their own machines say.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_clock_of_the_store_is_that_of_the_database() {
+    const HOURS_AHEAD: u64 = 25;
+    let url = server().create_database();
+    let own = opened(&url).now();
+    // The database comes to think that it is later.
+    server().sql(
+        &url,
+        "CREATE SCHEMA ahead;
+         CREATE FUNCTION ahead.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS
+             $$ SELECT pg_catalog.clock_timestamp() + interval '25 hours' $$;
+         DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = ahead, pg_catalog, public',
+             current_database()); END $$",
+    );
+    let hour = 3_600_000;
+    for replica in [opened(&url), opened(&url)] {
+        let ahead = replica.now().0 - own.0;
+        assert!((HOURS_AHEAD * hour..(HOURS_AHEAD + 1) * hour).contains(&(ahead + 1)), "{ahead}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_are_as_many_as_the_url_says() {
     let server = server();

@@ -16,6 +16,7 @@ use super::super::token::Tokens;
 use super::engine::Engine;
 use super::kit::*;
 use super::script::Fault;
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 
 type Answer = oneshot::Receiver<Vec<Result<Verdict, Error>>>;
@@ -181,7 +182,7 @@ async fn answers_whose_time_is_over_are_forgotten_while_nobody_asks() {
         engine.write(over);
         engine.write(keyed(put("b", 1), "kept"));
         let (queue, looks) = mpsc::channel(1);
-        let lane = lanes::look(engine.session(), looks, PATIENCE);
+        let lane = lanes::look(engine.session(), Clock::of_process(), looks, PATIENCE);
         let lane = tokio::task::spawn_local(lane);
         tokio::time::sleep(Duration::from_secs(900)).await;
         assert_eq!(engine.inner().answers.len(), 1);
