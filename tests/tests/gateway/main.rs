@@ -26,5 +26,6 @@ mod rolling;
 mod same;
 mod shutdown;
 mod slow;
+mod storm;
 mod streams;
 mod tls;

@@ -118,6 +118,7 @@ impl Embedded {
         journal: Journal,
         mut timekeeper: Timekeeper,
     ) -> Result<Self, OpenError> {
+        timekeeper.save();
         let queue = Arc::new(Queue::default());
         let writer = Writer::new(Arc::clone(&engine), Arc::clone(&queue), disk, journal);
         let mut this = Self {
@@ -142,7 +143,7 @@ impl Embedded {
             .ok();
         let merges = move || {
             engine.run_merges(|engine| {
-                timekeeper.save_now_and_then();
+                timekeeper.save_now_and_then(engine.frame());
                 backups.iter().for_each(|backups| backups.serve(engine));
             });
             timekeeper.save();

@@ -241,6 +241,11 @@ impl Engine {
         }
     }
 
+    /// Returns the last frame of the journal that is in the trees.
+    pub(super) fn frame(&self) -> u64 {
+        self.written.lock().frame
+    }
+
     /// Returns the last frame of the journal of which every effect is in the trees' files.
     pub(super) fn checkpoint(&self) -> u64 {
         self.checkpoint.load(Ordering::Acquire)
