@@ -43,6 +43,19 @@ impl Activated {
         Self::start(binary::items(), clients, None, &["--store", "memory:"]).await
     }
 
+    /// Starts an item service whose manager wants to hear that it is alive, and waits until it has said so.
+    pub async fn watched_items(clients: &TcpListener) -> Self {
+        let arguments = ["--store", "memory:"];
+        let mut activated =
+            Self::spawn_with(binary::items(), clients, None, &arguments, |command| {
+                command.env("WATCHDOG_USEC", "200000");
+            });
+        activated.says("READY=1").await;
+        activated.says("WATCHDOG=1").await;
+        activated.says("WATCHDOG=1").await;
+        activated
+    }
+
     /// Starts a gateway that refuses to run. Returns what it wrote to standard error.
     pub async fn refused(clients: &TcpListener, arguments: &[&str]) -> String {
         let refused = Self::spawn(binary::gateway(), clients, None, arguments).process.refused();
@@ -69,6 +82,16 @@ impl Activated {
         admin: Option<&TcpListener>,
         arguments: &[&str],
     ) -> Self {
+        Self::spawn_with(binary, clients, admin, arguments, |_| {})
+    }
+
+    fn spawn_with(
+        binary: &Path,
+        clients: &TcpListener,
+        admin: Option<&TcpListener>,
+        arguments: &[&str],
+        prepare: impl FnOnce(&mut Command),
+    ) -> Self {
         let home = Home::new();
         let told = UnixDatagram::bind(home.path("notify")).expect("a socket can be made");
         told.set_nonblocking(true).expect("it can be asked without waiting");
@@ -80,6 +103,7 @@ impl Activated {
         command.env("NOTIFY_SOCKET", home.path("notify"));
         command.env("LISTEN_FDS", if admin.is_some() { "2" } else { "1" });
         command.env("LISTEN_FDNAMES", if admin.is_some() { "web:admin" } else { "web" });
+        prepare(&mut command);
         command.stdin(Stdio::from(copy(clients)));
         command.stdout(admin.map_or_else(Stdio::null, |admin| Stdio::from(copy(admin))));
         Self { process: Process::spawn("service", command, home), told }

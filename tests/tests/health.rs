@@ -32,6 +32,48 @@ async fn it_is_not_ready_when_the_store_is_not_and_alive_all_the_same() {
     shelf.stop().await;
 }
 
+/// What restarts the service learns of it where nothing else helps, and only there.
+#[tokio::test]
+async fn it_is_not_alive_when_only_a_restart_helps() {
+    let shelf = Shelf::start().faulty().spawn().await;
+    shelf.rehearse("dead");
+    shelf.send(Request::get("/livez")).await.expect_problem(503, "restart-needed");
+    shelf.send(Request::get("/livez")).await.expect(200);
+    shelf.stop().await;
+}
+
+/// Of faults of one kind the first ten are logged, and the number of the others.
+#[tokio::test]
+async fn a_storm_of_faults_is_counted_and_not_written_out() {
+    const FAULTS: usize = 200;
+    let shelf = Shelf::start().faulty().spawn().await;
+    let mut connection = shelf.connect().await;
+    for at in 0..FAULTS {
+        shelf.rehearse("poisoned");
+        connection.send(&Request::put(format!("/items/{at}"), "{}")).await.expect(503);
+    }
+    // Other faults are not hidden by them.
+    shelf.rehearse("corrupt");
+    connection.send(&Request::get("/items/other")).await.expect(500);
+    let is_summary = |event: &serde_json::Value| event["target"] == "serve::logs";
+    let counted = |events: &[serde_json::Value]| -> u64 {
+        events.iter().filter_map(|event| event["count"].as_u64()).sum()
+    };
+    let failed = |event: &serde_json::Value| event["status"] == 503;
+    e2e::eventually("the storm to be summed up", std::time::Duration::from_secs(60), async || {
+        let events = shelf.log().events();
+        let logged = events.iter().filter(|event| failed(event)).count();
+        let summaries: Vec<_> = events.into_iter().filter(is_summary).collect();
+        assert!(logged <= 10 * (1 + summaries.len()), "{logged}");
+        // None is lost.
+        (logged as u64 + counted(&summaries) == FAULTS as u64).then_some(())
+    })
+    .await;
+    let others = shelf.log().wait_for("the other fault", |event| event["status"] == 500).await;
+    assert_eq!(others.len(), 1);
+    shelf.stop().await;
+}
+
 /// What went wrong is told to the operator, with the request's id, and not to the client.
 #[tokio::test]
 async fn a_fault_is_logged_once_with_the_id_of_the_request() {

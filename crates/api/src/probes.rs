@@ -29,9 +29,27 @@ pub(crate) enum Live {
     Alive(Json<Health>, CacheControl) = 200,
 }
 
-/// Answers as long as the process runs at all.
-pub(crate) async fn get_livez(_: NoQuery) -> Live {
-    Live::Alive(Json(Health::OK), CacheControl::NoStore)
+#[derive(Debug, Responses)]
+#[repr(u16)]
+pub(crate) enum NotAlive {
+    /// Only a restart of the service helps: a write to the disk failed and left it unknown what is there, or
+    /// a thread of the store has ended.
+    RestartNeeded(Problem, CacheControl) = 503,
+}
+
+/// Tells whether the service can go on without a restart. What passes, and what a restart does not
+/// mend, is the concern of [`get_readyz`].
+pub(crate) async fn get_livez(
+    State(service): State<Service>,
+    NoQuery: NoQuery,
+) -> Result<Live, NotAlive> {
+    match service.store.alive() {
+        Ok(()) => Ok(Live::Alive(Json(Health::OK), CacheControl::NoStore)),
+        Err(error) => {
+            let problem = Problem::default().caused_by(error);
+            Err(NotAlive::RestartNeeded(problem, CacheControl::NoStore))
+        }
+    }
 }
 
 #[derive(Debug, Responses)]

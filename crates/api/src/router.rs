@@ -284,8 +284,8 @@ fn mount_service(api: &mut Api, service: Service, limits: Limits) {
             "/livez",
             service_operation(
                 "livez",
-                "Tells whether the process is alive",
-                "For what restarts it: the store is not asked.",
+                "Tells whether the service can go on without a restart",
+                "For what restarts it: 503 as long as nothing else can help. What passes by itself, such as a database that cannot be reached, is told by `/readyz`.",
             ),
             get_livez,
         )

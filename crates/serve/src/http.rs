@@ -17,6 +17,7 @@ use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::alarm::Alarm;
+use crate::date::Dated;
 use crate::executor::OnThisThread;
 use crate::head_answer::HeadAnswer;
 use crate::progress::Progressing;
@@ -60,6 +61,8 @@ impl Http {
         let Patience { idle_time_max, stall_time_max } = patience;
         let mut http1 = http1::Builder::new();
         http1.header_read_timeout(idle_time_max).max_buf_size(head_bytes_max);
+        // `Date` is there already, except in what hyper answers by itself.
+        http1.auto_date_header(false);
         // A client that has said all it has to say may close its side and wait for the answer
         // (RFC 9112 §9.6).
         http1.half_close(true);
@@ -68,6 +71,7 @@ impl Http {
         let mut http2 = http2::Builder::new(OnThisThread);
         http2
             .timer(TokioTimer::new())
+            .auto_date_header(false)
             .keep_alive_interval(Some(idle_time_max))
             .max_concurrent_streams(STREAMS_MAX)
             .max_header_list_size(u32::try_from(head_bytes_max).unwrap_or(u32::MAX));
@@ -86,7 +90,7 @@ impl Http {
     {
         // Each connection has an alarm of its own.
         let mut http1 = self.http1.clone();
-        let service = TakeRest::of_connection(service, self.cost.clone());
+        let service = Dated(TakeRest::of_connection(service, self.cost.clone()));
         let stream = TokioIo::new(Progressing::new(stream, self.stall_time_max));
         let connection = http1.timer(Alarm::default()).serve_connection(stream, service);
         Box::pin(watcher.watch(connection).map(ended))
@@ -111,7 +115,7 @@ impl Http {
             return Box::pin(ready(()));
         };
         let answers = Answers::default();
-        let service = HeadAnswer(TakeRest::of_streams(service, self.cost.clone()));
+        let service = Dated(HeadAnswer(TakeRest::of_streams(service, self.cost.clone())));
         let service = WatchAnswers { service, answers: answers.clone() };
         let time_max = self.stall_time_max;
         let stream = TokioIo::new(Progressing::new(stream, time_max));

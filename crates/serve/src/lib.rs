@@ -24,6 +24,7 @@ mod accept;
 mod alarm;
 mod budget;
 pub mod cors;
+mod date;
 mod executor;
 mod farewell;
 pub mod framing;

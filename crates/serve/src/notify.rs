@@ -1,10 +1,24 @@
 //! What the manager of services is told (sd_notify(3)). Without one nothing happens.
 
+use std::time::Duration;
+
 use sd_notify::NotifyState;
 
 /// Says that the service serves.
 pub fn ready() {
     say(NotifyState::Ready);
+}
+
+/// Returns the time within which the manager wants to hear again and again that the service is alive, if
+/// it does (`WatchdogSec=`).
+#[must_use]
+pub fn watchdog() -> Option<Duration> {
+    sd_notify::watchdog_enabled()
+}
+
+/// Says that the service is alive.
+pub fn alive() {
+    say(NotifyState::Watchdog);
 }
 
 /// Says that the service has begun to end.

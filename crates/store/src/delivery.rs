@@ -62,13 +62,6 @@ async fn hand_on(mut parcels: mpsc::UnboundedReceiver<Parcels>) {
     }
 }
 
-impl Sender {
-    /// Sends results by themselves.
-    pub(crate) fn send(self, results: Results) {
-        drop(self.place.send(results));
-    }
-}
-
 /// Sends results, and wakes each runtime once.
 pub(crate) fn deliver(results: impl IntoIterator<Item = (Sender, Results)>) {
     let mut posts: Vec<(mpsc::UnboundedSender<Parcels>, Parcels)> = Vec::new();

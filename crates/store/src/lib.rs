@@ -22,6 +22,7 @@
 //! # }
 //! ```
 
+mod clock;
 mod codec;
 #[cfg(test)]
 mod conformance;

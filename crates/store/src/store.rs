@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
+use domain::{Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
 
 use crate::error::Error;
 use crate::reply::Reply;
@@ -82,4 +82,17 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// # Errors
     /// What a write would be answered now.
     fn check(&self) -> Reply<Result<(), Error>>;
+
+    /// Returns what time it is by the store's clock, which [`Idempotency`](domain::Idempotency) is to be
+    /// measured by. It goes on as time passes, whatever the time of day is set to.
+    fn now(&self) -> Moment;
+
+    /// Tells whether the store can do its work again without being opened anew. It costs next to nothing
+    /// and looks at nothing outside of the process.
+    ///
+    /// # Errors
+    /// Why only opening it anew can help: a thread of it has ended, or a failed write left it unknown
+    /// what is on the disk. An outage of what is behind the store is no such reason, nor is damage,
+    /// which would be there again.
+    fn alive(&self) -> Result<(), Error>;
 }

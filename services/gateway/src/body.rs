@@ -11,11 +11,16 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::attempt::Kept;
 use crate::balance::InFlight;
 use crate::upstream::Lease;
+
+/// Least rate at which a replica sends an answer, on average over the time that it is waited for and
+/// beyond the longest pause: a hundredth of what the slowest network between machines carries. A body
+/// that drips for ever ends.
+const BYTES_PER_SECOND_MIN: u64 = 1 << 10;
 
 /// An answer on its way to the client.
 pub(crate) type Reply = http::Response<ReplyBody>;
@@ -81,7 +86,17 @@ pub(crate) struct Passed {
     /// Longest pause between two pieces.
     pause_max: Duration,
     /// Set while a piece is waited for; most bodies are there at once and need no timer.
-    pause: Option<Pin<Box<Sleep>>>,
+    pause: Option<Pause>,
+    /// How long pieces were waited for, and how many bytes came.
+    waited: Duration,
+    bytes: u64,
+}
+
+/// A piece is waited for.
+#[derive(Debug)]
+struct Pause {
+    since: Instant,
+    end: Pin<Box<Sleep>>,
 }
 
 impl Passed {
@@ -93,7 +108,22 @@ impl Passed {
     ) -> Self {
         // A body that has ended will not be polled: there is nothing to wait for.
         let held = (!incoming.is_end_stream()).then_some((lease, in_flight));
-        Self { incoming, held, request: None, pause_max, pause: None }
+        let (waited, bytes) = (Duration::ZERO, 0);
+        Self { incoming, held, request: None, pause_max, pause: None, waited, bytes }
+    }
+
+    /// Returns how long the next piece may take: [`BYTES_PER_SECOND_MIN`] for all that came, and
+    /// never longer than the longest pause.
+    fn patience(&self) -> Duration {
+        let earned = Duration::from_millis(self.bytes.saturating_mul(1_000) / BYTES_PER_SECOND_MIN);
+        (self.pause_max + earned).saturating_sub(self.waited).min(self.pause_max)
+    }
+
+    /// Gives the connection up because the replica did not answer whole.
+    fn break_off(&mut self) {
+        if let Some((_, in_flight)) = self.held.take() {
+            in_flight.replica().broke_off();
+        }
     }
 
     fn poll_frame(
@@ -101,14 +131,23 @@ impl Passed {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) else {
-            let pause = self.pause.get_or_insert_with(|| Box::pin(sleep(self.pause_max)));
-            ready!(pause.as_mut().poll(context));
-            self.held = None;
+            let patience = self.patience();
+            let pause = self.pause.get_or_insert_with(|| Pause {
+                since: Instant::now(),
+                end: Box::pin(sleep(patience)),
+            });
+            ready!(pause.end.as_mut().poll(context));
+            self.break_off();
             return Poll::Ready(Some(Err("a replica stopped in the middle of its answer".into())));
         };
-        self.pause = None;
+        if let Some(pause) = self.pause.take() {
+            self.waited += pause.since.elapsed();
+        }
         match &frame {
-            Some(Ok(_)) if !self.incoming.is_end_stream() => {}
+            Some(Err(_)) => self.break_off(),
+            Some(Ok(frame)) if !self.incoming.is_end_stream() => {
+                self.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+            }
             // The last piece is handed on after the connection is free again.
             _ => self.held = None,
         }

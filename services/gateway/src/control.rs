@@ -11,6 +11,7 @@ use tokio::time::interval;
 
 use crate::access::{Access, InvalidKeys, Keys, Tokens, refresh};
 use crate::attempt::chain;
+use crate::balance;
 use crate::check::check_replicas;
 use crate::discover::{Discovery, Dns};
 use crate::document;
@@ -78,6 +79,7 @@ pub(crate) async fn run(
     let mut tasks: Vec<BoxFuture<'_, Infallible>> = vec![
         Box::pin(check_replicas(&client, &shared.replicas, settings.check_every)),
         Box::pin(document::refresh(&client, shared)),
+        Box::pin(balance::watch(&shared.replicas, settings.outliers())),
     ];
     if let Some(access) = &shared.access {
         if let Some(url) = &settings.jwks {

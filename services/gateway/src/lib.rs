@@ -43,7 +43,7 @@ pub fn main() -> ExitCode {
     if let Some(Command::HashKey { stdin }) = settings.command {
         return hash_key::run(stdin);
     }
-    serve::logs::start(settings.common.log_format, &settings.common.log_level);
+    let _logs = serve::logs::start(settings.common.log_format, &settings.common.log_level);
     // Said before TLS is first used.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         unreachable!("nobody else chooses the cryptography");

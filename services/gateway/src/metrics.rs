@@ -8,6 +8,7 @@ use prometheus::{
     TextEncoder,
 };
 
+use crate::balance::Reason;
 use crate::clock;
 use crate::worker::Shared;
 
@@ -62,6 +63,8 @@ struct Inner {
     cache_entries: IntGauge,
     in_flight: IntGaugeVec,
     up: IntGaugeVec,
+    faults: IntCounterVec,
+    ejections: IntCounterVec,
     limit: IntGauge,
 }
 
@@ -102,6 +105,16 @@ impl Metrics {
         let in_flight =
             gauge("shelf_gateway_replica_in_flight", "Requests under way to a replica.");
         let up = gauge("shelf_gateway_replica_up", "Whether a replica gets requests.");
+        let faults = Opts::new(
+            "shelf_gateway_replica_faults_total",
+            "Requests to a replica that had no answer, a fault for an answer, or one that was broken off.",
+        );
+        let faults = IntCounterVec::new(faults, &["replica"]).expect(legal);
+        let ejections = Opts::new(
+            "shelf_gateway_replica_ejections_total",
+            "Times that a replica was given no requests for a while, by reason.",
+        );
+        let ejections = IntCounterVec::new(ejections, &["replica", "reason"]).expect(legal);
         let single = |name: &str, help: &str| IntGauge::new(name, help).expect(legal);
         let limit = single(
             "shelf_gateway_concurrency_limit",
@@ -120,6 +133,8 @@ impl Metrics {
             Box::new(cache_entries.clone()),
             Box::new(in_flight.clone()),
             Box::new(up.clone()),
+            Box::new(faults.clone()),
+            Box::new(ejections.clone()),
             Box::new(limit.clone()),
         ] {
             registry.register(collector).expect("the names differ");
@@ -138,6 +153,8 @@ impl Metrics {
             cache_entries,
             in_flight,
             up,
+            faults,
+            ejections,
             limit,
         }))
     }
@@ -176,6 +193,9 @@ impl Metrics {
         let now = clock::now();
         self.0.in_flight.reset();
         self.0.up.reset();
+        // Counters of the replicas' own; those of replicas that are gone go with them.
+        self.0.faults.reset();
+        self.0.ejections.reset();
         let limit = i64::try_from(shared.overload.limit()).unwrap_or(i64::MAX);
         self.0.limit.set(limit);
         if let Some(cache) = &shared.cache {
@@ -188,6 +208,12 @@ impl Metrics {
             self.0.in_flight.with_label_values(&name).set(in_flight);
             let up = i64::from(replica.health.is_available(now));
             self.0.up.with_label_values(&name).set(up);
+            self.0.faults.with_label_values(&name).inc_by(replica.faults());
+            for reason in Reason::ALL {
+                let labels = [name[0].as_str(), reason.as_str()];
+                let ejected = replica.health.ejected(reason);
+                self.0.ejections.with_label_values(&labels).inc_by(ejected);
+            }
         }
         TextEncoder::new()
             .encode_to_string(&self.0.registry.gather())

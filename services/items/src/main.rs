@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(error) => error.exit(),
     };
-    serve::logs::start(settings.common.log_format, &settings.common.log_level);
+    let _logs = serve::logs::start(settings.common.log_format, &settings.common.log_level);
     let ended = match &settings.task {
         None => run::run(settings),
         Some(Task::Backup { directory }) => run::backup(&settings.store, directory),

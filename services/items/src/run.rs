@@ -18,7 +18,7 @@ use http::Request;
 use serve::cors::{Cors, WithCors};
 use serve::settings::Trusted;
 use serve::{BodyCost, Budget, Handed, Patience, Signals, Sockets, Workers, worker_count};
-use store::{BackupError, OpenError, Options};
+use store::{BackupError, OpenError, Options, Store};
 use tokio::runtime;
 use tower::Service;
 
@@ -214,11 +214,30 @@ where
     let threads = Workers::start(sockets, limits, work).map_err(Failure::Runtime)?;
     tracing::info!(%address, workers, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}, try http://{address}/docs");
     serve::notify::ready();
-    main.block_on(signals.next());
+    main.block_on(async {
+        tokio::select! {
+            () = signals.next() => {}
+            never = tell_alive(&*setup.store) => match never {},
+        }
+    });
     setup.leaving.announce();
     main.block_on(threads.leave(settings.common.drain_delay, &mut signals));
     threads.end(main, &mut signals);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tells the manager of services again and again that the service is alive, as long as it is and the
+/// manager wants to know.
+async fn tell_alive(store: &dyn Store) -> Infallible {
+    let Some(time_max) = serve::notify::watchdog() else { return std::future::pending().await };
+    let mut rounds = tokio::time::interval(time_max / 2);
+    loop {
+        rounds.tick().await;
+        // Why it is not is told by /livez; the manager restarts the service for its silence.
+        if store.alive().is_ok() {
+            serve::notify::alive();
+        }
+    }
 }
 
 /// Logs an answer that the document does not promise.

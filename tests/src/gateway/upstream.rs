@@ -26,6 +26,9 @@ pub enum Reaction {
     WriteAndCut(String),
     /// Answers nothing, and keeps the connection open.
     Stall,
+    /// Writes the first bytes, and then the others again and again, with this pause, until the other
+    /// end gives up.
+    Drip(String, &'static str, Duration),
     /// Writes these bytes and nothing else, and keeps the connection open.
     WriteAndStall(String),
 }
@@ -221,6 +224,14 @@ async fn serve(shared: Arc<Shared>, mut stream: TcpStream, connection: usize) {
             }
             Reaction::Cut => return,
             Reaction::WriteAndCut(text) => (text, true),
+            Reaction::Drip(first, again, pause) => {
+                let mut written = stream.write_all(first.as_bytes()).await;
+                while written.is_ok() {
+                    sleep(pause).await;
+                    written = stream.write_all(again.as_bytes()).await;
+                }
+                return;
+            }
             Reaction::Stall | Reaction::WriteAndStall(_) => {
                 if let Reaction::WriteAndStall(text) = reaction {
                     let _ = stream.write_all(text.as_bytes()).await;

@@ -90,6 +90,19 @@ impl Connection {
         self.fill().await
     }
 
+    /// Waits until so many bytes were read that no answer was made of.
+    ///
+    /// # Panics
+    /// If the connection is closed before.
+    pub async fn wait_for_bytes(&mut self, count: usize) {
+        let reading = async {
+            while self.unread.len() < count {
+                self.fill().await.expect("more comes");
+            }
+        };
+        within("the bytes", ANSWER_TIME_MAX, reading).await;
+    }
+
     /// Writes bytes as they are.
     pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         // Whoever is refused early may find the connection closed; the answer shows it.

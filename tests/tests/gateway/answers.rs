@@ -1,5 +1,7 @@
 //! Answers of replicas that cannot be passed on as they are.
 
+use std::time::Duration;
+
 use e2e::Request;
 use e2e::gateway::{Gateway, Reaction, Upstream};
 
@@ -82,7 +84,7 @@ async fn no_client_is_told_to_go_on_without_a_replica() {
 async fn a_client_that_has_closed_its_side_gets_its_answer() {
     let upstream = Upstream::start(|_, _| {
         let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
-        Reaction::Later(std::time::Duration::from_millis(300), answer.into())
+        Reaction::Later(Duration::from_millis(300), answer.into())
     })
     .await;
     let gateway = Gateway::start().replica(upstream.address()).spawn().await;
@@ -161,4 +163,74 @@ async fn an_interim_answer_does_not_wait_for_the_answer() {
     drop(connection);
     gateway.terminate();
     gateway.ended().await;
+}
+
+/// HTTP has five classes of statuses (RFC 9110 §15).
+#[tokio::test]
+async fn an_impossible_status_is_a_502() {
+    for status in ["099", "000", "600", "999", "1000", "20"] {
+        let text = format!("HTTP/1.1 {status} Odd\r\nContent-Length: 2\r\n\r\n{{}}");
+        let upstream = Upstream::start(move |_, _| Reaction::Write(text.clone())).await;
+        let gateway = Gateway::start().replica(upstream.address()).spawn().await;
+        for request in [Request::get("/items/a"), Request::put("/items/a", vec![b' '; 100_000])] {
+            let answer = gateway.send(request).await;
+            answer.expect_problem(502, "replica-failed");
+        }
+        gateway.stop().await;
+    }
+}
+
+/// A head that drips, and one that is nothing but interim answers, come to an end.
+#[tokio::test]
+async fn a_head_that_does_not_end_is_a_504() {
+    for (first, again) in [
+        ("HTTP/1.1 200 OK\r\n", "X-Drip: a\r\n"),
+        ("HTTP/1.1 200 OK\r\nX-Drip: ", "a"),
+        ("", "HTTP/1.1 103 Early Hints\r\n\r\n"),
+    ] {
+        let pause = Duration::from_millis(20);
+        let upstream =
+            Upstream::start(move |_, _| Reaction::Drip(first.into(), again, pause)).await;
+        let start = Gateway::start().replica(upstream.address()).setting("--try-time-max", "1s");
+        let gateway = start.setting("--request-time-max", "2s").spawn().await;
+        for request in [Request::get("/items/a"), Request::put("/items/a", vec![b' '; 100_000])] {
+            gateway.send(request).await.expect_problem(504, "replica-timeout");
+        }
+        gateway.stop().await;
+    }
+}
+
+/// A body may pause, and has to keep a rate: one that drips is ended although it never pauses for long.
+#[tokio::test]
+async fn a_body_that_drips_is_ended() {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let drip = Reaction::Drip(head.into(), "1\r\na\r\n", Duration::from_millis(100));
+    let upstream = Upstream::start(move |_, _| drip.clone()).await;
+    let start = Gateway::start().replica(upstream.address());
+    let gateway = start.setting("--request-time-max", "2s").spawn().await;
+    let mut connection = gateway.connect().await;
+    connection.write(Request::get("/items/a").to_bytes()).await;
+    let bytes = connection.rest().await;
+    assert!(bytes.starts_with(b"HTTP/1.1 200 OK"), "{}", String::from_utf8_lossy(&bytes));
+    assert!(!bytes.ends_with(b"0\r\n\r\n"), "the client sees that it was cut off");
+    assert_eq!(gateway.replicas().await[0]["faults"], 1);
+    gateway.stop().await;
+}
+
+/// One that pauses longer than the rate allows, and makes good for it, is passed on whole.
+#[tokio::test]
+async fn a_body_that_keeps_the_rate_may_take_longer_than_a_request() {
+    let piece: &'static str = Box::leak(format!("1000\r\n{}\r\n", "a".repeat(0x1000)).into());
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let upstream =
+        Upstream::start(move |_, _| Reaction::Drip(head.into(), piece, Duration::from_millis(200)))
+            .await;
+    let start = Gateway::start().replica(upstream.address());
+    let gateway = start.setting("--request-time-max", "1s").spawn().await;
+    let mut connection = gateway.connect().await;
+    connection.write(Request::get("/items/a").to_bytes()).await;
+    // Three times as long as a request may take without it.
+    connection.wait_for_bytes(15 * 0x1000).await;
+    drop(connection);
+    gateway.stop().await;
 }

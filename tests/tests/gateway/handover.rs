@@ -89,6 +89,13 @@ async fn an_item_service_is_restarted_without_a_request_refused() {
     second.stop().await;
 }
 
+/// systemd restarts it when it says nothing more (`WatchdogSec=`).
+#[tokio::test]
+async fn an_item_service_tells_its_manager_that_it_is_alive() {
+    let socket = listener();
+    Activated::watched_items(&socket).await.stop().await;
+}
+
 /// What others reach needs keys, also when the address is not the gateway's choice.
 #[tokio::test]
 async fn a_socket_that_others_reach_is_not_served_to_everybody() {

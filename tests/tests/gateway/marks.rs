@@ -14,7 +14,8 @@ fn attempt(request: Request, mark: &str, number: u32) -> Request {
     request.header("Shelf-Attempt", format!("{mark}; n={number}; time=60"))
 }
 
-/// Reads all files below a directory. The store answers copies on a socket there.
+/// Reads all files below a directory, but for that of the clock, which goes on by itself. The store answers
+/// copies on a socket there.
 fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut open = vec![directory.to_owned()];
@@ -23,7 +24,7 @@ fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             let path = entry.expect("it can be read").path();
             if path.is_dir() {
                 open.push(path);
-            } else if path.is_file() {
+            } else if path.is_file() && !path.ends_with("shelf.clock") {
                 let content = std::fs::read(&path).expect("it can be read");
                 found.insert(path, content);
             }

@@ -93,6 +93,7 @@ impl Item<'_> {
                 }
                 _ => vec![self.faulty("panic"), self.faulty("corrupt")],
             },
+            503 if self.operation.subject() == Subject::Service => vec![self.faulty("dead")],
             503 => {
                 let mut faults = vec!["unavailable", "overloaded", "unknown"];
                 // It takes the whole of the time limit, so it is done once.

@@ -1,7 +1,7 @@
 //! Requests that are recognised when they come again: by the `Idempotency-Key` of a client, or by
 //! the mark of a gateway.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use contract::extract::{Extract, IdempotencyKey, InvalidHeader};
 use contract::{Header, Inbound, OperationDoc, Place, Problem, Responses};
@@ -89,7 +89,7 @@ impl Keyed {
     /// Makes the idempotency of a write to the item `key`.
     pub(crate) fn item(&self, shelf: &Shelf, key: &Key, body: &[u8]) -> Option<Idempotency> {
         let place = |scoped: &Scoped| ReplayKey::of_item(key, &scoped.principal, &scoped.key);
-        self.request(body, shelf.remembered_for(), place)
+        self.request(body, shelf, place)
     }
 
     /// Makes the idempotency of a creation whose id the service chooses.
@@ -97,7 +97,7 @@ impl Keyed {
         let collection = shelf.collection().name();
         let place =
             |scoped: &Scoped| ReplayKey::of_creation(collection, &scoped.principal, &scoped.key);
-        self.request(body, shelf.remembered_for(), place)
+        self.request(body, shelf, place)
     }
 
     /// Returns which outcomes are remembered.
@@ -124,18 +124,19 @@ impl Keyed {
     fn request(
         &self,
         body: &[u8],
-        keep: Duration,
+        shelf: &Shelf,
         place: impl FnOnce(&Scoped) -> ReplayKey,
     ) -> Option<Idempotency> {
         let scoped = self.0.as_ref()?;
+        let keep = shelf.remembered_for();
         let keep = scoped.attempt.map_or(keep, |attempt| keep.min(attempt.time));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = shelf.store().now();
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Some(Idempotency {
             key: place(scoped),
             fingerprint: Fingerprint::of([scoped.head.as_bytes(), body]),
-            now: Moment(milliseconds(now)),
-            until: Moment(milliseconds(now.saturating_add(keep))),
+            now,
+            until: Moment(now.0.saturating_add(milliseconds(keep))),
         })
     }
 }

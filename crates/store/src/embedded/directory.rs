@@ -3,6 +3,7 @@
 //! ```text
 //! shelf.lock      locked while a process has the store open
 //! shelf.format    one line: the format, and whether creation was finished
+//! shelf.clock     what time it was by the clock of the store when it was last saved
 //! shelf.sock      takes requests for backups while a process has the store open
 //! journal/        what was written last
 //! trees/          table files of the items and of the remembered answers, and their manifests

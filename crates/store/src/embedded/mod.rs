@@ -20,6 +20,7 @@ mod scans;
 mod space;
 #[cfg(test)]
 mod tests;
+mod timekeeper;
 mod writer;
 
 use std::fmt;
@@ -27,7 +28,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
+use domain::{Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -40,7 +41,9 @@ use self::engine::{Engine, Recovery, guarded};
 use self::journal::{Journal, SlotSizes};
 use self::queue::{Job, Queue};
 use self::scans::Scans;
+use self::timekeeper::Timekeeper;
 use self::writer::Writer;
+use crate::clock::Clock;
 use crate::delivery;
 use crate::error::{Error, ErrorKind};
 use crate::open::{OpenError, Options};
@@ -59,6 +62,7 @@ pub(crate) struct Embedded {
     scans: Arc<Scans>,
     /// `None` only while it is dropped.
     engine: Option<Arc<Engine>>,
+    clock: Clock,
     /// Released last.
     directory: Directory,
 }
@@ -78,11 +82,18 @@ impl Embedded {
         let folders = directory.folders();
         let disk = disk(RealDisk::new(folders.journal));
         let create = contents == Contents::Nothing;
+        let timekeeper = Timekeeper::of(directory.path());
         if create {
             directory.begin_creation()?;
         }
         let opened = guarded(|| {
-            let engine = Engine::open(&folders.trees, create, options, Arc::clone(&disk))?;
+            let engine = Engine::open(
+                &folders.trees,
+                create,
+                options,
+                Arc::clone(&disk),
+                timekeeper.clock(),
+            )?;
             let journal = if create {
                 Journal::create(Arc::clone(&disk), SlotSizes::default(), 0)?
             } else {
@@ -97,7 +108,7 @@ impl Embedded {
         if create {
             directory.end_creation()?;
         }
-        Self::start(directory, disk, engine, journal)
+        Self::start(directory, disk, engine, journal, timekeeper)
     }
 
     /// Starts the threads of a store whose files are in order.
@@ -106,7 +117,9 @@ impl Embedded {
         disk: Arc<dyn Disk>,
         engine: Arc<Engine>,
         journal: Journal,
+        mut timekeeper: Timekeeper,
     ) -> Result<Self, OpenError> {
+        timekeeper.save();
         let queue = Arc::new(Queue::default());
         let writer = Writer::new(Arc::clone(&engine), Arc::clone(&queue), disk, journal);
         let mut this = Self {
@@ -115,6 +128,7 @@ impl Embedded {
             background: Vec::new(),
             scans: Arc::default(),
             engine: Some(Arc::clone(&engine)),
+            clock: timekeeper.clock(),
             directory,
         };
         let flushes = Arc::clone(&engine);
@@ -129,7 +143,11 @@ impl Embedded {
             })
             .ok();
         let merges = move || {
-            engine.run_merges(|engine| backups.iter().for_each(|backups| backups.serve(engine)));
+            engine.run_merges(|engine| {
+                timekeeper.save_now_and_then(engine.frame());
+                backups.iter().for_each(|backups| backups.serve(engine));
+            });
+            timekeeper.save();
         };
         this.background.push(this.spawn("store-merge", merges)?);
         this.writer = Some(this.spawn("store-writer", || writer.run())?);
@@ -209,6 +227,22 @@ impl Store for Embedded {
             }
         }
     }
+
+    fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    fn alive(&self) -> Result<(), Error> {
+        if self.writer.as_ref().is_none_or(JoinHandle::is_finished) {
+            return Err(writer_ended());
+        }
+        self.engine().alive()
+    }
+}
+
+/// What is told of a writer thread that ended before it was asked.
+fn writer_ended() -> Error {
+    Error::new(ErrorKind::Internal, "the writer thread has ended")
 }
 
 fn writer_gone() -> Error {

@@ -229,7 +229,13 @@ impl Writer {
             );
             let message =
                 "an earlier write failed; the store accepts no more until it is opened again";
-            self.poisoned = Some(Error::with_source(ErrorKind::Poisoned, message, cause.clone()));
+            let error = Error::with_source(ErrorKind::Poisoned, message, cause.clone());
+            // What is on the disk is found out when the store is opened. What gave up in the background
+            // has said for itself whether that helps.
+            if cause.kind() == ErrorKind::Unknown {
+                self.engine.need_reopening(error.clone());
+            }
+            self.poisoned = Some(error);
         }
     }
 }

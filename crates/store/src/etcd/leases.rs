@@ -8,13 +8,14 @@
 //! Answers that are remembered for minutes have another lease than those that are remembered for a
 //! day: each [`Term`] has one.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use domain::Moment;
 use tokio::time::Instant;
 
 use super::failure::Failure;
 use super::transport::Transport;
+use crate::clock::Clock;
 
 /// What is remembered for no longer than this is of the [short](Term::Short) term: what a proxy
 /// remembers of an attempt lasts for about a minute.
@@ -74,7 +75,7 @@ struct Lease {
 struct Held {
     id: i64,
     granted: Instant,
-    /// It surely lives until then, by this machine's clock.
+    /// It surely lives until then, by the clock of this process.
     until: Moment,
     keys: usize,
 }
@@ -132,7 +133,7 @@ impl Lease {
 }
 
 fn now() -> Moment {
-    Moment(millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()))
+    Clock::of_process().now()
 }
 
 fn millis(time: Duration) -> u64 {

@@ -76,6 +76,7 @@ use self::config::Config;
 use self::keys::Keys;
 use self::session::EtcdSession;
 use self::transport::{SetupError, Transport};
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::open::OpenError;
 use crate::remote::Remote;
@@ -96,7 +97,10 @@ pub(crate) fn open(url: &str) -> Result<Remote, OpenError> {
         let checked = format::ensure(&cluster).await;
         checked.map_err(|source| OpenError::Engine { at: name, source })?;
         let cluster = Rc::new(cluster);
-        Ok(move || EtcdSession::new(Rc::clone(&cluster)))
+        // Nobody holds a key of etcd.
+        let make = move |_| EtcdSession::new(Rc::clone(&cluster));
+        // A cluster tells no time of day.
+        Ok((make, Clock::of_process()))
     };
     Remote::start("etcd", config.pool, prepare, |error| OpenError::thread(at, error))
 }

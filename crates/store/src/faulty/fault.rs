@@ -23,6 +23,9 @@ pub(super) enum Fault {
     Stall,
 }
 
+/// The fault of a store that only opening it anew can mend.
+const DEAD: &str = "dead";
+
 impl FromStr for Fault {
     type Err = Error;
 
@@ -39,7 +42,7 @@ impl FromStr for Fault {
                 let error = Error::new(ErrorKind::Corrupt, "a rehearsed fault");
                 Ok(Self::Fail(error.with_resume(Resume::End)))
             }
-            "poisoned" => fail(ErrorKind::Poisoned),
+            "poisoned" | DEAD => fail(ErrorKind::Poisoned),
             "internal" => fail(ErrorKind::Internal),
             "unknown" => Ok(Self::HideOutcome),
             "panic" => Ok(Self::Panic),
@@ -48,7 +51,7 @@ impl FromStr for Fault {
                 ErrorKind::Internal,
                 format!(
                     "{other:?} is no fault; known are unavailable, overloaded, full, too-large, corrupt, damaged, \
-                     poisoned, internal, unknown, panic and stall"
+                     poisoned, dead, internal, unknown, panic and stall"
                 ),
             )),
         }
@@ -71,6 +74,18 @@ impl Faults {
             source,
         })?;
         Ok(Self { directory: path(), taken: AtomicU64::new(0) })
+    }
+
+    /// Takes the fault that is waiting, if it is the one that nothing but opening the store anew mends.
+    pub(super) fn take_dead(&self) -> Option<Error> {
+        let text = fs::read_to_string(self.directory.join("next")).ok()?;
+        if text.trim() != DEAD {
+            return None;
+        }
+        match self.take()? {
+            Ok(Fault::Fail(error)) | Err(error) => Some(error),
+            Ok(_) => None,
+        }
     }
 
     /// Takes the fault that is waiting, if there is one.

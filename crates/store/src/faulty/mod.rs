@@ -4,6 +4,8 @@
 //! the contract lists, cannot wait for a disk to fill up. They write a [`Fault`] into `DIR/next`
 //! (into another file first, then rename it) and make one call.
 //!
+//! The fault `dead` is for [`alive`](Store::alive), which meets no other one.
+//!
 //! Tests that judge stores have to show that they would find a bad one. When the store is opened and
 //! there is a file `DIR/bug`, it has the [`Bug`] that the file names, for as long as it lives:
 //! `lost-update`, `double-create`, `stale-read` or `dropped-write`.
@@ -17,7 +19,7 @@ use std::future;
 use std::path::Path;
 use std::sync::Arc;
 
-use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
+use domain::{Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
 
 use self::fault::{Fault, Faults};
 use self::planted::{Bug, Planted};
@@ -96,5 +98,16 @@ impl Store for Faulty {
 
     fn check(&self) -> Reply<Result<(), Error>> {
         self.call(ErrorKind::Unavailable, |store| store.check(), Err)
+    }
+
+    fn now(&self) -> Moment {
+        self.inner.now()
+    }
+
+    fn alive(&self) -> Result<(), Error> {
+        match self.faults.take_dead() {
+            Some(error) => Err(error),
+            None => self.inner.alive(),
+        }
     }
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::{
-    Change, Item, Key, Outcome, Page, PageQuery, Remembered, ReplayKey, Verdict, Write, decide,
+    Change, Item, Key, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey, Verdict, Write,
+    decide,
 };
 use parking_lot::Mutex;
 
@@ -173,6 +174,14 @@ impl Store for Planted {
 
     fn check(&self) -> Reply<Result<(), Error>> {
         self.0.inner.check()
+    }
+
+    fn now(&self) -> Moment {
+        self.0.inner.now()
+    }
+
+    fn alive(&self) -> Result<(), Error> {
+        self.0.inner.alive()
     }
 }
 

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use domain::{
-    CollectionName, Item, ItemId, Key, Outcome, Page, PageQuery, PageStart, Remembered, ReplayKey,
-    Verdict, Write, decide,
+    CollectionName, Item, ItemId, Key, Moment, Outcome, Page, PageQuery, PageStart, Remembered,
+    ReplayKey, Verdict, Write, decide,
 };
 use parking_lot::RwLock;
 
 use self::answers::Answers;
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::store::Store;
@@ -90,5 +91,13 @@ impl Store for Memory {
 
     fn check(&self) -> Reply<Result<(), Error>> {
         Reply::Ready(Ok(()))
+    }
+
+    fn now(&self) -> Moment {
+        Clock::of_process().now()
+    }
+
+    fn alive(&self) -> Result<(), Error> {
+        Ok(())
     }
 }

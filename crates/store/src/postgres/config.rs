@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use crate::remote::Pool;
+use crate::remote::session::Waits;
 
 /// The scheme, as messages show it in place of a URL that may hold a password.
 pub(super) const SCHEME: &str = "postgres:";
@@ -24,6 +25,13 @@ const CONNECTIONS_MAX: usize = 64;
 
 /// Longest time of a statement: a hundred times what a large one takes.
 const STATEMENT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
+
+/// How long a statement waits for rows that others hold: several times what a large statement of
+/// another replica takes with its commit, and little enough for the others of its group.
+const LOCK_TIMEOUT_DEFAULT: Duration = Duration::from_millis(50);
+
+/// How much longer the session waits that is there for rows that others hold.
+const LOCK_TIMEOUT_LONGER: u32 = 5;
 
 /// Longest time of anything: whoever sets more wants something else.
 const TIME_MAX: Duration = Duration::from_secs(3_600);
@@ -42,13 +50,15 @@ pub(super) struct Config {
     pub(super) pool: Pool,
     /// Longest time of a statement.
     pub(super) statement_timeout: Duration,
+    /// How long a statement waits for a lock.
+    lock_timeout: Duration,
     /// A file with the certificates that are trusted in place of the system's.
     pub(super) root_certificates: Option<PathBuf>,
 }
 
 impl Config {
     /// Reads a URL. The settings of libpq are the driver's; `writers`, `readers`, `patience`,
-    /// `statement_timeout` and `sslrootcert` are read here.
+    /// `statement_timeout`, `lock_timeout` and `sslrootcert` are read here.
     ///
     /// # Errors
     /// What is wrong and where, without any password.
@@ -58,6 +68,7 @@ impl Config {
         let mut pool =
             Pool { writers: WRITERS_DEFAULT, readers: READERS_DEFAULT, patience: PATIENCE_DEFAULT };
         let mut statement_timeout = STATEMENT_TIMEOUT_DEFAULT;
+        let mut lock_timeout = LOCK_TIMEOUT_DEFAULT;
         let mut root_certificates = None;
         for setting in query.split('&').filter(|setting| !setting.is_empty()) {
             let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
@@ -69,6 +80,7 @@ impl Config {
                 "readers" => pool.readers = connections(name, &value)?,
                 "patience" => pool.patience = time(name, &value)?,
                 "statement_timeout" => statement_timeout = time(name, &value)?,
+                "lock_timeout" => lock_timeout = time(name, &value)?,
                 "sslrootcert" => root_certificates = Some(PathBuf::from(value.as_ref())),
                 // Certificates are always verified here.
                 "sslmode" if matches!(&*value, "verify-ca" | "verify-full") => {
@@ -93,7 +105,17 @@ impl Config {
         }
         // Of several hosts the one that takes writes; a standby is no place for a store.
         driver.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        Ok(Self { driver, pool, statement_timeout, root_certificates })
+        Ok(Self { driver, pool, statement_timeout, lock_timeout, root_certificates })
+    }
+
+    /// How long a statement of a session waits for a lock. Below the longest time of a statement,
+    /// whose end does not tell why it ended.
+    pub(super) fn lock_timeout(&self, waits: Waits) -> Duration {
+        let time = match waits {
+            Waits::Briefly => self.lock_timeout,
+            Waits::Longer => self.lock_timeout * LOCK_TIMEOUT_LONGER,
+        };
+        time.min(self.statement_timeout / 2).max(Duration::from_millis(1))
     }
 
     /// Longest time to open a connection: every host may take as long as the URL says.
@@ -153,12 +175,14 @@ mod tests {
 
     #[test]
     fn a_url_says_where_and_how() {
-        let url = "postgres://me:secret@a:1,b:2/shop?writers=8&readers=3&patience=2s&statement_timeout=500ms&connect_timeout=7&sslmode=verify-full&sslrootcert=%2Fca.pem";
+        let url = "postgres://me:secret@a:1,b:2/shop?writers=8&readers=3&patience=2s&statement_timeout=500ms&lock_timeout=60ms&connect_timeout=7&sslmode=verify-full&sslrootcert=%2Fca.pem";
         let config = Config::parse(url).unwrap();
         assert_eq!(config.to_string(), "PostgreSQL at a:1,b:2/shop");
         assert_eq!((config.pool.writers, config.pool.readers), (8, 3));
         assert_eq!(config.pool.patience, Duration::from_secs(2));
         assert_eq!(config.statement_timeout, Duration::from_millis(500));
+        assert_eq!(config.lock_timeout(Waits::Briefly), Duration::from_millis(60));
+        assert_eq!(config.lock_timeout(Waits::Longer), Duration::from_millis(250));
         assert_eq!(config.driver.get_connect_timeout(), Some(&Duration::from_secs(7)));
         assert_eq!(config.driver.get_ssl_mode(), SslMode::Require);
         assert_eq!(config.root_certificates, Some(PathBuf::from("/ca.pem")));
@@ -174,6 +198,7 @@ mod tests {
             ("postgres://me:secret@a/b?patience=9000years", "at most an hour"),
             ("postgres://me:secret@a/b?statement_timeout=10us", "`statement_timeout` is a time"),
             ("postgres://me:secret@a/b?statement_timeout=5", "`statement_timeout` is a time"),
+            ("postgres://me:secret@a/b?lock_timeout=0ms", "`lock_timeout` is a time"),
             ("postgres://me:secret@a/b?colour=red", "colour"),
             ("postgres://me:secret@a:x/b", "port"),
             ("postgres:///b", "it names no host"),

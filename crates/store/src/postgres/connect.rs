@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::Moment;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_postgres::{Client, SimpleQueryMessage};
@@ -9,8 +10,11 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::config::Config;
 use super::error::{connect_failed, read_failed};
+use super::rows::column;
 use super::statements::Statements;
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
+use crate::remote::session::Waits;
 use crate::remote::tls;
 
 /// What the time to prepare a new connection may be, beyond the time to open it.
@@ -23,6 +27,9 @@ const PROMISES: [(&str, &str, &str); 3] = [
     ("full_page_writes", "off", "a power cut can leave torn pages"),
     ("synchronous_commit", "off", "a crash loses the latest commits"),
 ];
+
+/// What time it is by the database, in milliseconds since the beginning of 1970.
+const TIME_OF_DAY: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
 /// Opens connections.
 pub(super) struct Connector {
@@ -89,12 +96,27 @@ impl Connector {
         Ok(opened)
     }
 
-    /// Opens a connection and prepares the statements, which need the tables.
-    pub(super) async fn connect_prepared(&self) -> Result<Connection, Error> {
+    /// Opens a connection and prepares the statements, which need the tables and wait for no lock
+    /// for longer than this.
+    pub(super) async fn connect_prepared(&self, waits: Waits) -> Result<Connection, Error> {
         let opened = self.connect().await?;
-        let statements = async { Statements::prepare(&opened.client).await.map_err(read_failed) };
+        let milliseconds = self.config.lock_timeout(waits).as_millis();
+        let limit = format!("SET lock_timeout = {milliseconds}");
+        let statements = async {
+            opened.client.batch_execute(&limit).await.map_err(read_failed)?;
+            Statements::prepare(&opened.client).await.map_err(read_failed)
+        };
         let statements = in_time(SETUP_TIME_MAX, statements).await?;
         Ok(Connection { statements, opened })
+    }
+
+    /// Returns a clock that is set by the time of day of the database: all replicas ask the same one,
+    /// whatever their machines' clocks say.
+    pub(super) async fn clock(&self, client: &Client) -> Result<Clock, Error> {
+        let ask = async { client.query_one(TIME_OF_DAY, &[]).await.map_err(read_failed) };
+        let row = in_time(SETUP_TIME_MAX, ask).await?;
+        let milliseconds: i64 = column(&row, 0)?;
+        Ok(Clock::set(Moment(milliseconds.max(0).unsigned_abs())))
     }
 
     async fn set_up(&self, client: &Client) -> Result<(), Error> {

@@ -10,6 +10,8 @@ use crate::remote::session::Failure;
 pub(super) enum Verdict {
     /// It was rolled back because of others; what it was based on has to be read again.
     Conflict,
+    /// It was rolled back because others held a lock for longer than it waits.
+    Locked(Error),
     /// The engine failed.
     Failed(Failure),
 }
@@ -44,7 +46,11 @@ pub(super) fn judge(error: DriverError) -> Verdict {
         | SqlState::T_R_DEADLOCK_DETECTED
         | SqlState::UNIQUE_VIOLATION => Verdict::Conflict,
         SqlState::DISK_FULL => refused(ErrorKind::Full, "the database has no room left", error),
-        SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE => refused(
+        SqlState::LOCK_NOT_AVAILABLE => {
+            let message = "another session of the database holds a lock";
+            Verdict::Locked(Error::with_source(ErrorKind::Overloaded, message, error))
+        }
+        SqlState::QUERY_CANCELED => refused(
             ErrorKind::Overloaded,
             "the database did not carry out a statement in time",
             error,
@@ -87,7 +93,9 @@ impl Verdict {
                 ErrorKind::Unavailable,
                 "the database could not serialize a read with what others wrote",
             ),
-            Self::Failed(Failure::Refused(error) | Failure::Lost(error)) => error,
+            Self::Locked(error) | Self::Failed(Failure::Refused(error) | Failure::Lost(error)) => {
+                error
+            }
         }
     }
 }

@@ -5,6 +5,8 @@
 //!   writes.
 //! - [`schema`] makes the tables.
 //! - [`PostgresSession`](session) reads, puts and swaps many rows with one [statement](statements).
+//! - A row that another session of the database holds is [found](locked), so that the others of its
+//!   group do not wait for it.
 //!
 //! The SQL is what PostgreSQL, CockroachDB and YugabyteDB have in common: no advisory locks, no
 //! system columns, no notifications. Whether a put created its row is told by the row's `born`,
@@ -18,6 +20,7 @@
 mod config;
 mod connect;
 mod error;
+mod locked;
 mod rows;
 mod schema;
 mod session;
@@ -30,6 +33,7 @@ use std::rc::Rc;
 use self::config::Config;
 use self::connect::Connector;
 use self::session::PostgresSession;
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::open::{OpenError, Options};
 use crate::remote::Remote;
@@ -45,14 +49,16 @@ pub(crate) fn open(url: &str, options: &Options) -> Result<Remote, OpenError> {
     let (name, allow_unsafe) = (at.clone(), options.allow_unsafe);
     let prepare = async move || {
         let ready = make_ready(config, allow_unsafe).await;
-        let connector = ready.map_err(|source| OpenError::Engine { at: name, source })?;
-        Ok(move || PostgresSession::new(Rc::clone(&connector)))
+        let (connector, clock) = ready.map_err(|source| OpenError::Engine { at: name, source })?;
+        Ok((move |waits| PostgresSession::new(Rc::clone(&connector), waits), clock))
     };
     Remote::start("PostgreSQL", pool, prepare, |error| OpenError::thread(at, error))
 }
 
-async fn make_ready(config: Config, allow_unsafe: bool) -> Result<Rc<Connector>, Error> {
+async fn make_ready(config: Config, allow_unsafe: bool) -> Result<(Rc<Connector>, Clock), Error> {
     let connector = Connector::new(config, allow_unsafe)?;
-    schema::ensure(&connector.connect().await?.client).await?;
-    Ok(Rc::new(connector))
+    let opened = connector.connect().await?;
+    schema::ensure(&opened.client).await?;
+    let clock = connector.clock(&opened.client).await?;
+    Ok((Rc::new(connector), clock))
 }

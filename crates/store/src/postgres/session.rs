@@ -11,6 +11,7 @@ use tokio_postgres::{Error as DriverError, Row, Statement};
 
 use super::connect::{Connection, Connector};
 use super::error::{Verdict, is_over, judge};
+use super::locked::{Parts, held};
 use super::rows::{
     Items, Kinds, Replaced, column, column_sixteen, created, damaged, did, item, stored_in,
 };
@@ -18,7 +19,7 @@ use super::statements::Statements;
 use crate::codec::decode_remembered;
 use crate::error::{Error, ErrorKind};
 use crate::remote::session::{
-    FORGET_TIME_MAX, Failure, Put, Session, State, Stored, Swap, Swapped, Told, Wanted,
+    FORGET_TIME_MAX, Failure, Put, Session, State, Stored, Swap, Swapped, Told, Waits, Wanted,
 };
 use crate::remote::token::Token;
 
@@ -32,6 +33,8 @@ const MANY: usize = 64;
 pub(super) struct PostgresSession {
     connector: Rc<Connector>,
     connection: Option<Connection>,
+    /// How long its statements wait for locks.
+    waits: Waits,
     /// Whether the last attempt to connect failed: an outage is logged once.
     down: bool,
 }
@@ -40,14 +43,14 @@ pub(super) struct PostgresSession {
 type Parameters<'a> = [&'a (dyn ToSql + Sync)];
 
 impl PostgresSession {
-    pub(super) fn new(connector: Rc<Connector>) -> Self {
-        Self { connector, connection: None, down: false }
+    pub(super) fn new(connector: Rc<Connector>, waits: Waits) -> Self {
+        Self { connector, connection: None, waits, down: false }
     }
 
     async fn connected(&mut self) -> Result<&Connection, Error> {
         if self.connection.as_ref().is_none_or(|connection| connection.client().is_closed()) {
             self.connection = None;
-            match self.connector.connect_prepared().await {
+            match self.connector.connect_prepared(self.waits).await {
                 Ok(connection) => {
                     if std::mem::take(&mut self.down) {
                         tracing::info!("the database can be reached again");
@@ -102,6 +105,100 @@ impl PostgresSession {
             connection.client().query(statement(connection), parameters).await
         });
         rows.await.map_err(Verdict::of_a_read)
+    }
+    /// Puts with one statement: all of them, or none.
+    async fn put_together(&mut self, puts: &[Put<'_>]) -> Result<Vec<Told<Token>>, Verdict> {
+        let lost = |error| Verdict::Failed(Failure::Lost(error));
+        let mut sorted: Vec<_> = puts.iter().collect();
+        // All replicas lock rows in the same order.
+        sorted.sort_unstable_by_key(|put| put.key);
+        let mut items = Items::default();
+        for put in sorted {
+            let pushed = items.push(put.key, put.item, put.token);
+            pushed.map_err(|error| Verdict::Failed(Failure::Refused(error)))?;
+        }
+        let many = puts.len() >= MANY;
+        let put = self.call(async |connection| {
+            let Statements { put, create, .. } = &connection.statements;
+            let statement = if many { create } else { put };
+            connection.client().query(statement, &items.parameters()).await
+        });
+        let rows = put.await?;
+        let by_token: HashMap<_, _> = puts.iter().map(|put| (put.token, put.item)).collect();
+        let mut told = HashMap::with_capacity(puts.len());
+        for row in rows {
+            let token = Token(column_sixteen(&row, 0).map_err(lost)?);
+            if let Some(sent) = by_token.get(&token) {
+                let one = if many { created(&row, sent) } else { did(&row, sent) };
+                told.insert(token, one.map_err(lost)?);
+            }
+        }
+        Ok(puts.iter().map(|put| told.remove(&put.token).unwrap_or(Told::Raced)).collect())
+    }
+
+    /// Swaps with one statement for each kind, which are sent together. Returns nothing for those
+    /// whose statement met a lock, and did nothing.
+    async fn swap_together(&mut self, swaps: &[&Swap<Token>]) -> Vec<Option<Swapped>> {
+        let all = |swapped: Option<Swapped>| vec![swapped; swaps.len()];
+        let kinds = match Kinds::of(swaps) {
+            Ok(kinds) => kinds,
+            Err(error) => return all(Some(Swapped::Failed(Failure::Refused(error)))),
+        };
+        // What counts no more may go by itself: whether the swaps happen is a question of their own.
+        let replaced = Replaced::of(swaps);
+        if !replaced.keys.is_empty() {
+            let removed = self.call(async |connection| {
+                let parameters: &Parameters<'_> = &[&replaced.keys, &replaced.ends];
+                connection
+                    .client()
+                    .execute(&connection.statements.replace_answers, parameters)
+                    .await
+            });
+            match removed.await {
+                Ok(_) => {}
+                Err(Verdict::Conflict) => return all(Some(Swapped::Moved)),
+                Err(Verdict::Locked(_)) => return all(None),
+                Err(failed) => {
+                    return all(Some(Swapped::Failed(Failure::Refused(failed.of_a_read()))));
+                }
+            }
+        }
+        let done = self.call(async |connection| {
+            let (client, statements) = (connection.client(), &connection.statements);
+            Ok(tokio::join!(
+                kinds.insert.insert(client, &statements.insert),
+                kinds.update.update(client, &statements.update),
+                kinds.remove.touch(client, &statements.remove),
+                kinds.keep.touch(client, &statements.keep),
+            ))
+        });
+        let verdicts = match done.await {
+            Ok((insert, update, remove, keep)) => {
+                [insert, update, remove, keep].map(|done| done.map_err(|error| self.judge(error)))
+            }
+            Err(Verdict::Conflict) => return all(Some(Swapped::Moved)),
+            Err(Verdict::Locked(_)) => return all(None),
+            Err(Verdict::Failed(failure)) => return all(Some(Swapped::Failed(failure))),
+        };
+        let swapped = swaps.iter().map(|swap| match &verdicts[Kinds::place(swap)] {
+            Ok(tokens) if tokens.contains(&swap.token) => Some(Swapped::Done),
+            Ok(_) | Err(Verdict::Conflict) => Some(Swapped::Moved),
+            Err(Verdict::Locked(_)) => None,
+            Err(Verdict::Failed(failure)) => Some(Swapped::Failed(failure.clone())),
+        });
+        swapped.collect()
+    }
+
+    /// Tells for each item whether somebody holds its row. A database that cannot tell holds none.
+    ///
+    /// # Errors
+    /// Somebody holds the whole table.
+    async fn held_among(&mut self, keys: &[&Key]) -> Result<Vec<bool>, Error> {
+        let held = self.call(async |connection| held(connection.client(), keys).await).await;
+        match held {
+            Err(Verdict::Locked(error)) => Err(error),
+            held => Ok(held.unwrap_or_else(|_| vec![false; keys.len()])),
+        }
     }
 }
 
@@ -165,85 +262,67 @@ impl Session for PostgresSession {
     }
 
     async fn put(&mut self, puts: &[Put<'_>]) -> Result<Vec<Told<Token>>, Failure> {
-        let mut sorted: Vec<_> = puts.iter().collect();
-        // All replicas lock rows in the same order.
-        sorted.sort_unstable_by_key(|put| put.key);
-        let mut items = Items::default();
-        for put in sorted {
-            items.push(put.key, put.item, put.token).map_err(Failure::Refused)?;
-        }
-        let many = puts.len() >= MANY;
-        let put = self.call(async |connection| {
-            let Statements { put, create, .. } = &connection.statements;
-            let statement = if many { create } else { put };
-            connection.client().query(statement, &items.parameters()).await
-        });
-        let rows = match put.await {
-            Ok(rows) => rows,
-            Err(Verdict::Conflict) => Vec::new(),
-            Err(Verdict::Failed(failure)) => return Err(failure),
-        };
-        let by_token: HashMap<_, _> = puts.iter().map(|put| (put.token, put.item)).collect();
-        let mut told = HashMap::with_capacity(puts.len());
-        for row in rows {
-            let token = Token(column_sixteen(&row, 0).map_err(Failure::Lost)?);
-            if let Some(sent) = by_token.get(&token) {
-                let one = if many { created(&row, sent) } else { did(&row, sent) };
-                told.insert(token, one.map_err(Failure::Lost)?);
-            }
-        }
-        Ok(puts.iter().map(|put| told.remove(&put.token).unwrap_or(Told::Raced)).collect())
-    }
-
-    /// Each kind of swap is one statement, and they are sent together.
-    async fn swap(&mut self, swaps: &[&Swap<Token>]) -> Vec<Swapped> {
-        let kinds = match Kinds::of(swaps) {
-            Ok(kinds) => kinds,
-            Err(error) => return vec![Swapped::Failed(Failure::Refused(error)); swaps.len()],
-        };
-        // What counts no more may go by itself: whether the swaps happen is a question of their own.
-        let replaced = Replaced::of(swaps);
-        if !replaced.keys.is_empty() {
-            let removed = self.call(async |connection| {
-                let parameters: &Parameters<'_> = &[&replaced.keys, &replaced.ends];
-                connection
-                    .client()
-                    .execute(&connection.statements.replace_answers, parameters)
-                    .await
-            });
-            match removed.await {
-                Ok(_) => {}
-                Err(Verdict::Conflict) => return vec![Swapped::Moved; swaps.len()],
-                Err(failed) => {
-                    let refused = Failure::Refused(failed.of_a_read());
-                    return vec![Swapped::Failed(refused); swaps.len()];
+        let mut told: Vec<_> = puts.iter().map(|_| Told::Raced).collect();
+        let mut parts = Parts::of(puts.len());
+        while let Some(part) = parts.next() {
+            let together: Vec<_> = part.iter().map(|at| puts[*at]).collect();
+            match self.put_together(&together).await {
+                Ok(done) => part.into_iter().zip(done).for_each(|(at, done)| told[at] = done),
+                Err(Verdict::Conflict) => {}
+                Err(Verdict::Locked(_)) => {
+                    let keys: Vec<_> = together.iter().map(|put| put.key).collect();
+                    match self.held_among(&keys).await {
+                        Ok(held) => {
+                            let aside = parts.divide(part, &held);
+                            aside.into_iter().for_each(|at| told[at] = Told::Held);
+                        }
+                        Err(error) if part.len() == puts.len() => {
+                            return Err(Failure::Refused(error));
+                        }
+                        Err(error) => {
+                            let failed = || Told::Failed(Failure::Refused(error.clone()));
+                            part.into_iter().for_each(|at| told[at] = failed());
+                        }
+                    }
+                }
+                Err(Verdict::Failed(failure)) if part.len() == puts.len() => return Err(failure),
+                Err(Verdict::Failed(failure)) => {
+                    part.into_iter().for_each(|at| told[at] = Told::Failed(failure.clone()));
                 }
             }
         }
-        let done = self.call(async |connection| {
-            let (client, statements) = (connection.client(), &connection.statements);
-            Ok(tokio::join!(
-                kinds.insert.insert(client, &statements.insert),
-                kinds.update.update(client, &statements.update),
-                kinds.remove.touch(client, &statements.remove),
-                kinds.keep.touch(client, &statements.keep),
-            ))
-        });
-        let verdicts = match done.await {
-            Ok((insert, update, remove, keep)) => {
-                [insert, update, remove, keep].map(|done| done.map_err(|error| self.judge(error)))
+        Ok(told)
+    }
+
+    async fn swap(&mut self, swaps: &[&Swap<Token>]) -> Vec<Swapped> {
+        let mut swapped = vec![Swapped::Moved; swaps.len()];
+        let mut parts = Parts::of(swaps.len());
+        while let Some(part) = parts.next() {
+            let together: Vec<_> = part.iter().map(|at| swaps[*at]).collect();
+            let done = self.swap_together(&together).await;
+            let mut locked = Vec::new();
+            for (at, done) in part.into_iter().zip(done) {
+                match done {
+                    Some(done) => swapped[at] = done,
+                    None => locked.push(at),
+                }
             }
-            Err(Verdict::Conflict) => return vec![Swapped::Moved; swaps.len()],
-            Err(Verdict::Failed(failure)) => return vec![Swapped::Failed(failure); swaps.len()],
-        };
-        swaps
-            .iter()
-            .map(|swap| match &verdicts[Kinds::place(swap)] {
-                Ok(tokens) if tokens.contains(&swap.token) => Swapped::Done,
-                Ok(_) | Err(Verdict::Conflict) => Swapped::Moved,
-                Err(Verdict::Failed(failure)) => Swapped::Failed(failure.clone()),
-            })
-            .collect()
+            if locked.is_empty() {
+                continue;
+            }
+            let keys: Vec<_> = locked.iter().map(|at| &swaps[*at].key).collect();
+            match self.held_among(&keys).await {
+                Ok(held) => {
+                    let aside = parts.divide(locked, &held);
+                    aside.into_iter().for_each(|at| swapped[at] = Swapped::Held);
+                }
+                Err(error) => {
+                    let failed = || Swapped::Failed(Failure::Refused(error.clone()));
+                    locked.into_iter().for_each(|at| swapped[at] = failed());
+                }
+            }
+        }
+        swapped
     }
 
     async fn list(&mut self, query: &PageQuery) -> Result<Page, Error> {

@@ -143,10 +143,11 @@ const REPLACE_ANSWERS: &str = "
     DELETE FROM shelf_answers a USING unnest($1::bytea[], $2::bigint[]) AS w (key, expires)
     WHERE a.key = w.key AND a.expires = w.expires";
 
-/// Removes some of the answers whose time is over. Parameters: the moment, how many.
+/// Removes some of the answers whose time is over, but for those that others hold. Parameters: the moment, how many.
 const FORGET: &str = "
     DELETE FROM shelf_answers WHERE key IN (
-        SELECT key FROM shelf_answers WHERE expires <= $1 ORDER BY expires LIMIT $2)";
+        SELECT key FROM shelf_answers WHERE expires <= $1 ORDER BY expires LIMIT $2
+        FOR UPDATE SKIP LOCKED)";
 
 /// Returns the items of a page, and one more if there is one. What comes after enough bytes is not
 /// sent: the sum is that of all rows before the last one, and lengths are known without reading the

@@ -1,40 +1,32 @@
 //! The writes of a group to one item, and what is known of it.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use domain::{Change, Item, Key, ReplayKey, Verdict, Write};
+use tokio::time::Instant;
 
+use super::call::Slot;
 use super::doubt::{Doubts, Finding};
 use super::plan::{Plan, plan};
 use super::session::{Put, State};
 use super::token::{Token, Tokens};
 use crate::error::{Error, ErrorKind};
-
-/// The results of all writes of a group, in their order.
-pub(super) struct Results(Vec<Option<Result<Verdict, Error>>>);
-
-impl Results {
-    pub(super) fn new(count: usize) -> Self {
-        Self((0..count).map(|_| None).collect())
-    }
-
-    /// Returns the results, once all are there.
-    pub(super) fn into_vec(self) -> Vec<Result<Verdict, Error>> {
-        self.0.into_iter().flatten().collect()
-    }
-}
+use crate::size::write_bytes;
 
 /// The writes to one item that are not settled.
 pub(super) struct Chain<V> {
     pub(super) key: Key,
     /// The writes, and where their results go.
-    pub(super) writes: VecDeque<(usize, Write)>,
+    pub(super) writes: VecDeque<(Slot, Write)>,
     /// What is there, as far as is known.
     pub(super) state: Option<State<V>>,
     /// Whether the short way was tried.
     pub(super) put: bool,
     /// What may have happened.
     pub(super) doubts: Doubts<V>,
+    /// Whether somebody else holds the item.
+    pub(super) held: bool,
     /// What is to be tried once more, as it was.
     again: Option<Plan<V>>,
 }
@@ -47,25 +39,43 @@ impl<V: Clone + PartialEq> Chain<V> {
             state: None,
             put: false,
             doubts: Doubts::default(),
+            held: false,
             again: None,
         }
     }
 
     /// Gives the first writes their results.
-    pub(super) fn settle(
-        &mut self,
-        settled: impl IntoIterator<Item = Result<Verdict, Error>>,
-        results: &mut Results,
-    ) {
+    pub(super) fn settle(&mut self, settled: impl IntoIterator<Item = Result<Verdict, Error>>) {
         for result in settled {
-            if let Some((place, _)) = self.writes.pop_front() {
-                results.0[place] = Some(result);
+            if let Some((slot, _)) = self.writes.pop_front() {
+                slot.fill(result);
             }
         }
     }
 
+    /// Returns when the first of the writes was accepted.
+    pub(super) fn since(&self) -> Option<Instant> {
+        self.writes.front().map(|(slot, _)| slot.since())
+    }
+
+    /// Returns how many bytes the writes hold.
+    pub(super) fn bytes(&self) -> usize {
+        self.writes.iter().map(|(_, write)| write_bytes(write)).sum()
+    }
+
+    /// Gives the error to the first writes, as far as they have waited for longer than patience
+    /// lasts.
+    pub(super) fn expire(&mut self, patience: Duration, error: &Error) {
+        let late = |(slot, _): &&(Slot, Write)| slot.since().elapsed() > patience;
+        let count = self.writes.iter().take_while(late).count();
+        if count > 0 {
+            // What is in doubt together is given up together.
+            self.refuse(count.max(self.doubts.writes()), error);
+        }
+    }
+
     /// Finds out what became of what may have happened.
-    pub(super) fn clear_up(&mut self, state: &State<V>, results: &mut Results) {
+    pub(super) fn clear_up(&mut self, state: &State<V>) {
         let unknown = unknown(self.doubts.cause());
         self.again = None;
         let settled: Vec<_> = match self.doubts.judge(state) {
@@ -76,37 +86,27 @@ impl<V: Clone + PartialEq> Chain<V> {
             }
             Finding::Unknown(count) => vec![Err(unknown); count],
         };
-        self.settle(settled, results);
+        self.settle(settled);
         self.doubts.clear();
     }
 
     /// Refuses the writes of items that the engine does not admit.
-    pub(super) fn admit(
-        &mut self,
-        admit: impl Fn(&Item) -> Result<(), Error>,
-        results: &mut Results,
-    ) {
-        self.writes.retain(|(place, write)| {
-            let (Change::Put(item) | Change::Replace { item, .. }) = &write.change else {
-                return true;
+    pub(super) fn admit(&mut self, admit: impl Fn(&Item) -> Result<(), Error>) {
+        for (slot, write) in std::mem::take(&mut self.writes) {
+            let refused = match &write.change {
+                Change::Put(item) | Change::Replace { item, .. } => admit(item).err(),
+                Change::Delete => None,
             };
-            let refused = admit(item).err();
-            let admitted = refused.is_none();
-            if let Some(error) = refused {
-                results.0[*place] = Some(Err(error));
+            match refused {
+                Some(error) => slot.fill(Err(error)),
+                None => self.writes.push_back((slot, write)),
             }
-            admitted
-        });
+        }
     }
 
     /// Decides what is to be done about the item as it was read, which is forgotten. It leaves at
     /// most so many answers to be remembered.
-    pub(super) fn plan(
-        &mut self,
-        answers_max: usize,
-        tokens: &Tokens,
-        results: &mut Results,
-    ) -> Option<Plan<V>> {
+    pub(super) fn plan(&mut self, answers_max: usize, tokens: &Tokens) -> Option<Plan<V>> {
         let state = self.state.take().filter(|_| !self.writes.is_empty())?;
         if let Some(again) = self.again.take() {
             return Some(again);
@@ -119,7 +119,7 @@ impl<V: Clone + PartialEq> Chain<V> {
         let plan = plan(&self.key, writes, &state, tokens.next());
         let Some(count) = self.doubts.outlive(&plan, &state) else { return Some(plan) };
         let unknown = unknown(self.doubts.cause());
-        self.settle(vec![Err(unknown); count], results);
+        self.settle(vec![Err(unknown); count]);
         self.doubts.clear();
         None
     }
@@ -151,17 +151,17 @@ impl<V: Clone + PartialEq> Chain<V> {
     }
 
     /// Gives all writes the error, or those that may have happened the news that nobody knows.
-    pub(super) fn give_up(&mut self, error: &Error, results: &mut Results) {
-        self.refuse(self.writes.len(), error, results);
+    pub(super) fn give_up(&mut self, error: &Error) {
+        self.refuse(self.writes.len(), error);
     }
 
     /// Gives the first writes the error, or those that may have happened the news that nobody
     /// knows.
-    pub(super) fn refuse(&mut self, count: usize, error: &Error, results: &mut Results) {
+    pub(super) fn refuse(&mut self, count: usize, error: &Error) {
         let doubtful = self.doubts.writes().min(count);
         let unknown = unknown(self.doubts.cause());
-        self.settle(vec![Err(unknown); doubtful], results);
-        self.settle(vec![Err(error.clone()); count - doubtful], results);
+        self.settle(vec![Err(unknown); doubtful]);
+        self.settle(vec![Err(error.clone()); count - doubtful]);
         self.doubts.clear();
     }
 }

@@ -5,6 +5,9 @@
 //! for the moment. What it refuses for good is looked for in halves of the group, so that one
 //! damaged item does not take the others with it.
 //!
+//! What is held by another client of the engine is left to [`HeldItems`](super::held::HeldItems), so
+//! that the others do not wait for it.
+//!
 //! When an answer is lost, the write may have happened, and may still happen while somebody waits:
 //! the engine may be carrying it out. It is only repeated where it cannot happen twice:
 //!
@@ -18,12 +21,12 @@
 //! is unknown and reported so.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
-use domain::{Key, Verdict, Write};
+use domain::{Key, Write};
 use tokio::time::{Instant, sleep};
 
-use super::chain::{Chain, Results};
+use super::call::Slot;
+use super::chain::Chain;
 use super::doubt::Doubt;
 use super::pause::Pause;
 use super::session::{Failure, Put, Session, State, Swapped, Told, Wanted};
@@ -35,43 +38,61 @@ use crate::error::{Error, ErrorKind, Retry};
 /// longer.
 const HALVINGS_MAX: usize = 20;
 
-/// What became of a group.
-pub(super) struct Settled {
-    /// One result for each write, in their order.
-    pub(super) results: Vec<Result<Verdict, Error>>,
-    /// What the engine was still failing with when patience was over.
+/// What is left of writes that were settled.
+pub(super) struct Settled<V> {
+    /// The writes without a result: those to items that somebody else holds.
+    pub(super) held: Vec<Chain<V>>,
+    /// What the engine was still failing with when the time was over.
     pub(super) trouble: Option<Error>,
 }
 
-/// Settles writes.
+/// Sorts writes by item, and refuses those of items that the engine cannot hold.
+pub(super) fn admitted<S: Session>(
+    session: &S,
+    writes: impl IntoIterator<Item = (Slot, Write)>,
+) -> Vec<Chain<S::Version>> {
+    let mut chains: Vec<Chain<S::Version>> = Vec::new();
+    let mut places: HashMap<Key, usize> = HashMap::new();
+    for (slot, write) in writes {
+        let place = *places.entry(write.key.clone()).or_insert_with(|| {
+            chains.push(Chain::new(write.key.clone()));
+            chains.len() - 1
+        });
+        chains[place].writes.push_back((slot, write));
+    }
+    for chain in &mut chains {
+        chain.admit(|item| session.admit(item));
+    }
+    chains.retain(|chain| !chain.writes.is_empty());
+    chains
+}
+
+/// Settles writes, but for those to items that somebody else holds.
 ///
-/// It takes `patience` at most, and the time of one attempt.
+/// It takes until `until` at most, and the time of one attempt.
 pub(super) async fn settle<S: Session>(
     session: &mut S,
     tokens: &Tokens,
-    writes: Vec<Write>,
-    patience: Duration,
-) -> Settled {
-    let until = Instant::now() + patience;
-    let mut results = Results::new(writes.len());
-    let mut group = Group::new(writes);
-    group.admit(session, &mut results);
-    let mut groups = vec![group];
-    let (mut halvings, mut trouble) = (0, None);
+    chains: Vec<Chain<S::Version>>,
+    until: Instant,
+) -> Settled<S::Version> {
+    let mut groups = vec![Group { chains }];
+    let mut settled = Settled { held: Vec::new(), trouble: None };
+    let mut halvings = 0;
     while let Some(mut group) = groups.pop() {
-        match group.run(session, tokens, until, &mut results).await {
+        match group.run(session, tokens, until, &mut settled.held).await {
             Ended::Settled => {}
-            Ended::Late(late) => trouble = late,
+            Ended::Late(late) => settled.trouble = late,
             Ended::Refused(_) if group.chains.len() > 1 && halvings < HALVINGS_MAX => {
                 halvings += 1;
                 let half = group.chains.split_off(group.chains.len() / 2);
                 groups.push(Group { chains: half });
                 groups.push(group);
             }
-            Ended::Refused(error) => group.give_up(&error, &mut results),
+            Ended::Refused(error) => group.give_up(&error),
         }
     }
-    Settled { results: results.into_vec(), trouble }
+    settled
 }
 
 /// How the attempts ended.
@@ -101,34 +122,13 @@ struct Group<V> {
 }
 
 impl<V: Clone + PartialEq> Group<V> {
-    fn new(writes: Vec<Write>) -> Self {
-        let mut chains: Vec<Chain<V>> = Vec::with_capacity(writes.len());
-        let mut places: HashMap<Key, usize> = HashMap::with_capacity(writes.len());
-        for (at, write) in writes.into_iter().enumerate() {
-            let place = *places.entry(write.key.clone()).or_insert_with(|| {
-                chains.push(Chain::new(write.key.clone()));
-                chains.len() - 1
-            });
-            chains[place].writes.push_back((at, write));
-        }
-        Self { chains }
-    }
-
-    /// Refuses the items that the engine cannot hold.
-    fn admit<S: Session>(&mut self, session: &S, results: &mut Results) {
-        for chain in &mut self.chains {
-            chain.admit(|item| session.admit(item), results);
-        }
-        self.chains.retain(|chain| !chain.writes.is_empty());
-    }
-
     /// Tries until everything is settled, patience is over or the engine refuses for good.
     async fn run<S>(
         &mut self,
         session: &mut S,
         tokens: &Tokens,
         until: Instant,
-        results: &mut Results,
+        held: &mut Vec<Chain<V>>,
     ) -> Ended
     where
         S: Session<Version = V>,
@@ -139,8 +139,9 @@ impl<V: Clone + PartialEq> Group<V> {
         }
         loop {
             let before = self.open();
-            let trouble = self.attempt(session, tokens, results).await;
+            let trouble = self.attempt(session, tokens).await;
             self.chains.retain(|chain| !chain.writes.is_empty());
+            held.extend(self.chains.extract_if(.., |chain| std::mem::take(&mut chain.held)));
             if self.chains.is_empty() {
                 return Ended::Settled;
             }
@@ -151,7 +152,7 @@ impl<V: Clone + PartialEq> Group<V> {
                 trouble => {
                     let time = pause.next();
                     if Instant::now() + time > until {
-                        self.give_up(&trouble.clone().unwrap_or_else(outrun), results);
+                        self.give_up(&trouble.clone().unwrap_or_else(outrun));
                         return Ended::Late(trouble);
                     }
                     sleep(time).await;
@@ -166,31 +167,21 @@ impl<V: Clone + PartialEq> Group<V> {
     }
 
     /// Brings the writes forward as far as one attempt goes. Returns what went wrong.
-    async fn attempt<S>(
-        &mut self,
-        session: &mut S,
-        tokens: &Tokens,
-        results: &mut Results,
-    ) -> Option<Error>
+    async fn attempt<S>(&mut self, session: &mut S, tokens: &Tokens) -> Option<Error>
     where
         S: Session<Version = V>,
     {
-        if let Some(trouble) = self.put(session, tokens, results).await {
+        if let Some(trouble) = self.put(session, tokens).await {
             return Some(trouble);
         }
-        if let Some(trouble) = self.read(session, results).await {
+        if let Some(trouble) = self.read(session).await {
             return Some(trouble);
         }
-        self.swap(session, tokens, results).await
+        self.swap(session, tokens).await
     }
 
     /// Tries the short way for what has no precondition.
-    async fn put<S>(
-        &mut self,
-        session: &mut S,
-        tokens: &Tokens,
-        results: &mut Results,
-    ) -> Option<Error>
+    async fn put<S>(&mut self, session: &mut S, tokens: &Tokens) -> Option<Error>
     where
         S: Session<Version = V>,
     {
@@ -209,14 +200,15 @@ impl<V: Clone + PartialEq> Group<V> {
                     let chain = &mut self.chains[at];
                     chain.put = true;
                     match told {
-                        Told::Did(outcome) => chain.settle([Ok(Ok(outcome))], results),
+                        Told::Did(outcome) => chain.settle([Ok(Ok(outcome))]),
                         Told::Exists(stored) => {
                             chain.state = Some(State { stored: Some(stored), ..State::default() });
                         }
                         Told::Absent => chain.state = Some(State::default()),
                         Told::Raced => {}
+                        Told::Held => (chain.put, chain.held) = (false, true),
                         Told::Failed(Failure::Refused(error)) if is_final(&error) => {
-                            chain.refuse(1, &error, results);
+                            chain.refuse(1, &error);
                         }
                         Told::Failed(Failure::Refused(error)) => {
                             chain.put = false;
@@ -243,12 +235,15 @@ impl<V: Clone + PartialEq> Group<V> {
     }
 
     /// Reads what is not known, and clears up doubts.
-    async fn read<S>(&mut self, session: &mut S, results: &mut Results) -> Option<Error>
+    async fn read<S>(&mut self, session: &mut S) -> Option<Error>
     where
         S: Session<Version = V>,
     {
         let unknown: Vec<_> = (0..self.chains.len())
-            .filter(|at| self.chains[*at].state.is_none() && !self.chains[*at].writes.is_empty())
+            .filter(|at| {
+                let chain = &self.chains[*at];
+                chain.state.is_none() && !chain.writes.is_empty() && !chain.held
+            })
             .collect();
         if unknown.is_empty() {
             return None;
@@ -262,7 +257,7 @@ impl<V: Clone + PartialEq> Group<V> {
             Err(error) => return Some(error),
             Ok(states) => {
                 for (at, state) in unknown.into_iter().zip(states) {
-                    self.chains[at].clear_up(&state, results);
+                    self.chains[at].clear_up(&state);
                     self.chains[at].state = Some(state);
                 }
             }
@@ -271,12 +266,7 @@ impl<V: Clone + PartialEq> Group<V> {
     }
 
     /// Decides what is known, and makes it true.
-    async fn swap<S>(
-        &mut self,
-        session: &mut S,
-        tokens: &Tokens,
-        results: &mut Results,
-    ) -> Option<Error>
+    async fn swap<S>(&mut self, session: &mut S, tokens: &Tokens) -> Option<Error>
     where
         S: Session<Version = V>,
     {
@@ -284,9 +274,9 @@ impl<V: Clone + PartialEq> Group<V> {
         // Creations under one key are writes to several items with one answer: one at a time.
         let mut places = HashSet::new();
         for (at, chain) in self.chains.iter_mut().enumerate() {
-            let Some(plan) = chain.plan(S::ANSWERS_MAX, tokens, results) else { continue };
+            let Some(plan) = chain.plan(S::ANSWERS_MAX, tokens) else { continue };
             match &plan.swap {
-                None => chain.settle(plan.verdicts.into_iter().map(Ok), results),
+                None => chain.settle(plan.verdicts.into_iter().map(Ok)),
                 Some(swap) if swap.answers.iter().all(|answer| places.insert(answer.key)) => {
                     plans.push((at, plan));
                 }
@@ -303,13 +293,17 @@ impl<V: Clone + PartialEq> Group<V> {
             let chain = &mut self.chains[at];
             let error = match swapped {
                 Swapped::Done => {
-                    chain.settle(plan.verdicts.into_iter().map(Ok), results);
+                    chain.settle(plan.verdicts.into_iter().map(Ok));
                     chain.doubts.clear();
                     continue;
                 }
                 Swapped::Moved => continue,
+                Swapped::Held => {
+                    chain.held = true;
+                    continue;
+                }
                 Swapped::Failed(Failure::Refused(error)) if is_final(&error) => {
-                    chain.refuse(plan.verdicts.len(), &error, results);
+                    chain.refuse(plan.verdicts.len(), &error);
                     continue;
                 }
                 Swapped::Failed(Failure::Refused(error)) => error,
@@ -327,9 +321,9 @@ impl<V: Clone + PartialEq> Group<V> {
     }
 
     /// Gives everybody the error, or the news that nobody knows.
-    fn give_up(&mut self, error: &Error, results: &mut Results) {
+    fn give_up(&mut self, error: &Error) {
         for chain in &mut self.chains {
-            chain.give_up(error, results);
+            chain.give_up(error);
         }
         self.chains.clear();
     }

@@ -1,18 +1,21 @@
 //! Lanes: each has a session of its own, and settles together what waits for it.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
+use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey, Write};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::group::settle;
+use super::call::Slot;
+use super::group::{admitted, settle};
+use super::held::HeldItems;
 use super::pause::Pause;
 use super::piece::Piece;
 use super::session::{FORGET_TIME_MAX, Session, State, Wanted};
 use super::token::Tokens;
-use crate::delivery::deliver;
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Retry};
 use crate::size::write_bytes;
 
@@ -49,16 +52,18 @@ pub(super) enum Look {
     Check(oneshot::Sender<Result<(), Error>>),
 }
 
-/// Settles writes until nobody is left to send any.
+/// Settles writes until nobody is left to send any. Those to items that others hold are left to
+/// `held`.
 pub(super) async fn write<S: Session>(
     mut session: S,
     tokens: Arc<Tokens>,
+    held: Rc<HeldItems<S::Version>>,
     mut pieces: mpsc::Receiver<Piece>,
     patience: Duration,
 ) {
-    let mut held = None;
+    let mut next = None;
     loop {
-        let first = match held.take() {
+        let first = match next.take() {
             Some(piece) => piece,
             None => match pieces.recv().await {
                 Some(piece) => piece,
@@ -66,27 +71,21 @@ pub(super) async fn write<S: Session>(
             },
         };
         let Some(first) = first.unless_late(patience) else { continue };
-        let (mut writes, mut bytes) = (first.writes, first.bytes);
-        let mut replies = vec![(writes.len(), first.reply, first.share)];
+        let mut bytes = first.bytes;
+        let mut writes: Vec<_> = first.into_slots().collect();
         while writes.len() < GROUP_WRITES_MAX && bytes < GROUP_BYTES_MAX {
             let Ok(piece) = pieces.try_recv() else { break };
             if writes.len() + piece.writes.len() > GROUP_WRITES_MAX
                 || bytes + piece.bytes > GROUP_BYTES_MAX
             {
-                held = Some(piece);
+                next = Some(piece);
                 break;
             }
             let Some(piece) = piece.unless_late(patience) else { continue };
             bytes += piece.bytes;
-            replies.push((piece.writes.len(), piece.reply, piece.share));
-            writes.extend(piece.writes);
+            writes.extend(piece.into_slots());
         }
-        let results = settle_all(&mut session, &tokens, writes, patience).await;
-        let mut results = results.into_iter();
-        deliver(replies.into_iter().map(|(count, reply, share)| {
-            drop(share);
-            (reply, results.by_ref().take(count).collect())
-        }));
+        settle_all(&mut session, &tokens, &held, writes, patience).await;
     }
 }
 
@@ -95,29 +94,29 @@ pub(super) async fn write<S: Session>(
 async fn settle_all<S: Session>(
     session: &mut S,
     tokens: &Tokens,
-    writes: Vec<Write>,
+    held: &HeldItems<S::Version>,
+    writes: Vec<(Slot, Write)>,
     patience: Duration,
-) -> Vec<Result<Verdict, Error>> {
-    let mut results = Vec::with_capacity(writes.len());
+) {
     let mut writes = writes.into_iter().peekable();
-    let mut trouble: Option<Error> = None;
     while writes.peek().is_some() {
-        if let Some(error) = &trouble {
-            results.extend(writes.by_ref().map(|_| Err(error.clone())));
-            break;
-        }
         let (mut group, mut bytes) = (Vec::with_capacity(writes.len().min(GROUP_WRITES_MAX)), 0);
         while group.len() < GROUP_WRITES_MAX {
-            let fits = |write: &Write| bytes == 0 || bytes + write_bytes(write) <= GROUP_BYTES_MAX;
-            let Some(write) = writes.next_if(fits) else { break };
+            let fits = |(_, write): &(Slot, Write)| {
+                bytes == 0 || bytes + write_bytes(write) <= GROUP_BYTES_MAX
+            };
+            let Some((slot, write)) = writes.next_if(fits) else { break };
+            let Some((slot, write)) = held.take_over(slot, write) else { continue };
             bytes += write_bytes(&write);
-            group.push(write);
+            group.push((slot, write));
         }
-        let settled = settle(session, tokens, group, patience).await;
-        results.extend(settled.results);
-        trouble = settled.trouble;
+        let group = admitted(session, group);
+        let settled = settle(session, tokens, group, Instant::now() + patience).await;
+        held.add(settled.held);
+        if let Some(error) = settled.trouble {
+            return writes.for_each(|(slot, _)| slot.fill(Err(error.clone())));
+        }
     }
-    results
 }
 
 /// Answers reads until nobody is left to ask.
@@ -167,6 +166,7 @@ async fn read_all<S: Session>(
 /// Reads pages, checks, and forgets, until nobody is left to ask.
 pub(super) async fn look<S: Session>(
     mut session: S,
+    clock: Clock,
     mut looks: mpsc::Receiver<Look>,
     patience: Duration,
 ) {
@@ -176,7 +176,7 @@ pub(super) async fn look<S: Session>(
             look = looks.recv() => look,
             () = sleep_until(forget) => {
                 let begun = Instant::now();
-                let forgotten = session.forget(now()).await;
+                let forgotten = session.forget(clock.now()).await;
                 if let Err(error) = &forgotten {
                     let error = error as &dyn std::error::Error;
                     tracing::warn!(error, "answers whose time is over could not be removed; that is tried again");
@@ -216,12 +216,6 @@ async fn patiently<T>(
         }
         sleep(time).await;
     }
-}
-
-fn now() -> Moment {
-    let now =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Moment(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl Read {

@@ -8,12 +8,15 @@
 //!   what waits for a lane is settled together, so that a round trip is shared by many.
 //! - A [group](group) of writes is put, or read, [decided](plan) and swapped, and tried again when
 //!   somebody else was faster. [`domain::decide`] is the rule here too.
+//! - An item that another client of the engine [holds](held) keeps no lane waiting.
 //! - A write whose answer was lost is found again by its [token](token), or stays
 //!   [in doubt](doubt) until it is reported as unknown.
 
+mod call;
 mod chain;
 mod doubt;
 mod group;
+mod held;
 mod lanes;
 mod pause;
 mod piece;

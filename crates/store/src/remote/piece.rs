@@ -8,7 +8,7 @@ use std::time::Duration;
 use domain::{Key, Write};
 use tokio::time::Instant;
 
-use crate::delivery::Sender;
+use super::call::Reply;
 use crate::error::{Error, ErrorKind};
 use crate::size::write_bytes;
 
@@ -22,7 +22,7 @@ pub(super) struct Piece {
     pub(super) share: Arc<Share>,
     /// When it was accepted.
     pub(super) since: Instant,
-    pub(super) reply: Sender,
+    pub(super) reply: Reply,
 }
 
 /// What a call takes of the bytes that may wait. It is given back when it is dropped, also by a lane
@@ -58,7 +58,7 @@ impl Piece {
         }
         let error =
             Error::new(ErrorKind::Overloaded, "the store was busy with others for too long");
-        self.reply.send(vec![Err(error); self.writes.len()]);
+        drop(self.reply.send(vec![Err(error); self.writes.len()]));
         None
     }
 }

@@ -12,6 +12,15 @@ use crate::error::Error;
 /// How long remembered answers are removed at a time: others wait for the session meanwhile.
 pub(crate) const FORGET_TIME_MAX: Duration = Duration::from_secs(1);
 
+/// How long a session waits for what another client of the engine holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// A moment: others wait for the session.
+    Briefly,
+    /// Somewhat longer: the session is there for what is held.
+    Longer,
+}
+
 /// One connection to an engine. It connects when it is first used, and again after a failure.
 ///
 /// Every call ends within the engine's own time limits.
@@ -119,6 +128,8 @@ pub(crate) enum Told<V> {
     /// Nothing happened, because somebody else changed the item at the same time, or because it
     /// has to go the long way.
     Raced,
+    /// Nothing happened, because another client of the engine holds the item.
+    Held,
     /// The engine failed with this one.
     Failed(Failure),
 }
@@ -168,6 +179,9 @@ pub(crate) enum Swapped {
     Done,
     /// Nothing happened: the item, or an answer, is no longer what was read.
     Moved,
+    /// Nothing happened, because another client of the engine holds the item, or the place of an
+    /// answer.
+    Held,
     /// The engine failed.
     Failed(Failure),
 }

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
+use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc as std_mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
+use domain::{Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::runtime;
@@ -16,11 +17,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
+use super::held::{self, HeldItems};
 use super::lanes::{self, Look, Read};
 use super::piece::{Piece, Share, by_lane, bytes};
-use super::session::Session;
+use super::session::{Session, Waits};
 use super::token::Tokens;
-use crate::delivery::{self, Results};
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::reply::Reply;
 use crate::store::Store;
@@ -56,6 +58,9 @@ pub(crate) struct Remote {
     next_reader: AtomicUsize,
     /// Bytes of items that wait.
     waiting: Arc<AtomicUsize>,
+    clock: Clock,
+    /// Whether a lane ended early.
+    is_broken: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -66,8 +71,9 @@ struct Lanes {
 }
 
 impl Remote {
-    /// Starts the thread of a store. On it `prepare` makes the engine ready and returns what makes
-    /// sessions. `name` is what the engine is called in messages.
+    /// Starts the thread of a store. On it `prepare` makes the engine ready, and returns the clock of the
+    /// store and what makes sessions, each told how long it waits for what others hold. `name` is what
+    /// the engine is called in messages.
     ///
     /// It blocks until `prepare` has ended.
     ///
@@ -76,12 +82,12 @@ impl Remote {
     pub(crate) fn start<S, M, E>(
         name: &'static str,
         pool: Pool,
-        prepare: impl AsyncFnOnce() -> Result<M, E> + Send + 'static,
+        prepare: impl AsyncFnOnce() -> Result<(M, Clock), E> + Send + 'static,
         failed: impl FnOnce(std::io::Error) -> E,
     ) -> Result<Self, E>
     where
         S: Session + 'static,
-        M: Fn() -> S + 'static,
+        M: Fn(Waits) -> S + 'static,
         E: Send + 'static,
     {
         let (writers, pieces): (Vec<_>, Vec<_>) =
@@ -90,6 +96,8 @@ impl Remote {
             (0..pool.readers).map(|_| mpsc::channel(CALLS_MAX)).unzip();
         let (looks, look) = mpsc::channel(CALLS_MAX);
         let (ready, readiness) = std_mpsc::sync_channel(1);
+        let is_broken = Arc::new(AtomicBool::new(false));
+        let broken = Arc::clone(&is_broken);
         let run = move || {
             let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
@@ -97,25 +105,41 @@ impl Remote {
             };
             let sessions = LocalSet::new();
             sessions.block_on(&runtime, async move {
-                let make = match prepare().await {
-                    Ok(make) => make,
+                let (make, clock) = match prepare().await {
+                    Ok(ready) => ready,
                     Err(error) => return drop(ready.send(Err(Err(error)))),
                 };
-                drop(ready.send(Ok(())));
+                drop(ready.send(Ok(clock)));
                 let tokens = Arc::new(Tokens::default());
                 let mut tasks = FuturesUnordered::new();
+                let held = Rc::new(HeldItems::default());
+                let waits = make(Waits::Longer);
+                let waits = held::run(waits, Arc::clone(&tokens), Rc::clone(&held), pool.patience);
+                tasks.push(tokio::task::spawn_local(waits));
+                let make = || make(Waits::Briefly);
                 for pieces in pieces {
-                    let lane = lanes::write(make(), Arc::clone(&tokens), pieces, pool.patience);
+                    let (tokens, held) = (Arc::clone(&tokens), Rc::clone(&held));
+                    let lane = lanes::write(make(), tokens, held, pieces, pool.patience);
                     tasks.push(tokio::task::spawn_local(lane));
                 }
                 for reads in reads {
                     let lane = lanes::read(make(), reads, pool.patience);
                     tasks.push(tokio::task::spawn_local(lane));
                 }
-                tasks.push(tokio::task::spawn_local(lanes::look(make(), look, pool.patience)));
+                tasks.push(tokio::task::spawn_local(lanes::look(
+                    make(),
+                    clock,
+                    look,
+                    pool.patience,
+                )));
                 while let Some(ended) = tasks.next().await {
                     if let Err(error) = ended {
+                        broken.store(true, Ordering::Relaxed);
                         tracing::error!(%error, "a lane of the store ended early: {error}");
+                    }
+                    // Nobody is left who could find an item held.
+                    if tasks.len() == 1 {
+                        held.close();
                     }
                 }
             });
@@ -124,18 +148,20 @@ impl Remote {
             Ok(thread) => thread,
             Err(error) => return Err(failed(error)),
         };
-        match readiness.recv() {
-            Ok(Ok(())) => {}
+        let clock = match readiness.recv() {
+            Ok(Ok(clock)) => clock,
             Ok(Err(Err(error))) => return Err(error),
             Ok(Err(Ok(error))) => return Err(failed(error)),
             Err(_) => return Err(failed(std::io::Error::other("the store's thread panicked"))),
-        }
+        };
         Ok(Self {
             name,
             lanes: Some(Lanes { writers, readers, looks }),
             hasher: RandomState::new(),
             next_reader: AtomicUsize::new(0),
             waiting: Arc::default(),
+            clock,
+            is_broken,
             thread: Some(thread),
         })
     }
@@ -161,8 +187,8 @@ impl Remote {
         lane: usize,
         writes: Vec<Write>,
         share: Arc<Share>,
-    ) -> Result<oneshot::Receiver<Results>, Error> {
-        let (reply, answer) = delivery::channel();
+    ) -> Result<oneshot::Receiver<Vec<Result<Verdict, Error>>>, Error> {
+        let (reply, answer) = oneshot::channel();
         let bytes = bytes(&writes);
         let piece = Piece { writes, bytes, share, since: Instant::now(), reply };
         self.lanes().writers[lane].try_send(piece).map_err(refused)?;
@@ -266,10 +292,20 @@ impl Store for Remote {
         let Lanes { writers, readers, .. } = self.lanes();
         if writers.iter().any(mpsc::Sender::is_closed)
             || readers.iter().any(mpsc::Sender::is_closed)
+            || self.is_broken.load(Ordering::Relaxed)
         {
             return Reply::Ready(Err(gone()));
         }
         self.look(Look::Check)
+    }
+
+    fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    fn alive(&self) -> Result<(), Error> {
+        let has_ended = self.thread.as_ref().is_none_or(JoinHandle::is_finished);
+        if has_ended || self.is_broken.load(Ordering::Relaxed) { Err(gone()) } else { Ok(()) }
     }
 }
 

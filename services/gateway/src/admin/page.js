@@ -2,6 +2,10 @@
 "use strict";
 
 const REFRESH_MS = 500;
+const REASONS = {
+  "in-a-row": "requests in a row failed",
+  "outlier": "many more of its answers are faults than of the others'",
+};
 const body = document.getElementById("replicas");
 const stale = document.getElementById("stale");
 const before = new Map();
@@ -18,8 +22,9 @@ function row(replica, now) {
   const state = document.createElement("span");
   state.className = `state ${replica.state}`;
   state.textContent = replica.state;
+  if (replica.ejected_by) state.title = `ejected: ${REASONS[replica.ejected_by]}`;
   const cells = [replica.address, state, replica.latency_ms.toFixed(2), replica.in_flight,
-    rate(replica, now), replica.answered, replica.failed, replica.ejections];
+    rate(replica, now), replica.answered, replica.failed, replica.faults, replica.ejections];
   for (const cell of cells) {
     const td = document.createElement("td");
     td.append(cell);

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Admin;
-use crate::balance::Replica;
+use crate::balance::{Reason, Replica};
 use crate::clock;
 
 /// What is known of one replica.
@@ -24,6 +24,10 @@ pub(super) struct Seen {
     answered: u64,
     /// Attempts that it did not answer.
     failed: u64,
+    /// Requests that had no answer, one of 500 and 502 to 504, or one that was broken off.
+    faults: u64,
+    /// Why it is ejected: `in-a-row` or `outlier`; null if it is not.
+    ejected_by: Option<&'static str>,
     /// How often it was ejected in a row.
     ejections: u32,
 }
@@ -39,6 +43,8 @@ impl Seen {
             in_flight: replica.in_flight(),
             answered,
             failed,
+            faults: replica.faults(),
+            ejected_by: replica.health.ejected_by(now).map(Reason::as_str),
             ejections: replica.health.ejections(),
         }
     }

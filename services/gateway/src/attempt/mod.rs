@@ -39,7 +39,7 @@ use tokio::time::sleep;
 use tower::retry::budget::Budget;
 
 use crate::answers::{Unanswered, Unsent, Unserved, overloaded, reply};
-use crate::balance::{InFlight, NoReplica, Replica};
+use crate::balance::{Grade, InFlight, NoReplica, Replica};
 use crate::body::{Passed, Reply, ReplyBody, Sent};
 use crate::clock;
 use crate::edge::Interims;
@@ -257,7 +257,7 @@ impl Attempts<'_> {
             };
             match sent {
                 Ok((answer, mut lease)) => {
-                    in_flight.replica().answered(started, is_fault(&answer));
+                    in_flight.replica().answered(started, Grade::of(&answer));
                     // A replica that refuses a body and has not read it ends its connection, so that
                     // the rest is not taken for a request. Mostly it says so, and it is the same here.
                     if !answer.status().is_success() {
@@ -332,7 +332,7 @@ impl Attempts<'_> {
         let in_flight = under_way.end();
         let failure = match sent {
             Ok(Ok((answer, lease))) => {
-                replica.answered(started, is_fault(&answer));
+                replica.answered(started, Grade::of(&answer));
                 return Ok(Answered { answer, lease, in_flight });
             }
             Ok(Err(failure)) => failure,
@@ -410,17 +410,13 @@ impl Attempts<'_> {
         }
         match failed.cause {
             Cause::Timeout | Cause::ConnectTimeout => Unanswered::ReplicaTimeout(problem).into(),
-            Cause::Connect(_) | Cause::Connection(_) | Cause::Coding | Cause::Switched => {
-                Unanswered::ReplicaFailed(problem).into()
-            }
+            Cause::Connect(_)
+            | Cause::Connection(_)
+            | Cause::Coding
+            | Cause::Status(_)
+            | Cause::Switched => Unanswered::ReplicaFailed(problem).into(),
         }
     }
-}
-
-/// Tells whether an answer says that the replica is in trouble. 500 and 507 are not among them:
-/// another replica on the same store would say the same.
-fn is_fault<B>(answer: &Response<B>) -> bool {
-    matches!(answer.status().as_u16(), 502..=504)
 }
 
 /// Answers that there was no time. `sent` tells whether a replica may have the request.

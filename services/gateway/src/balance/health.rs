@@ -1,6 +1,6 @@
 //! Is a replica worth asking? What the checks say, and what happened to requests.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::clock::nanos;
@@ -31,6 +31,26 @@ pub(crate) enum Check {
     Silent,
 }
 
+/// Why a replica was ejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Requests in a row failed.
+    InARow,
+    /// A larger share of its answers were faults than of the others'.
+    Outlier,
+}
+
+impl Reason {
+    pub(crate) const ALL: [Self; 2] = [Self::InARow, Self::Outlier];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::InARow => "in-a-row",
+            Self::Outlier => "outlier",
+        }
+    }
+}
+
 /// The health of one replica. Reading it takes no lock; changes are rare.
 #[derive(Debug)]
 pub(crate) struct Health {
@@ -41,6 +61,10 @@ pub(crate) struct Health {
     /// Ejections in a row.
     ejections: AtomicU32,
     ejected_until: AtomicU64,
+    /// All ejections, by [`Reason`], in its order.
+    ejected: [AtomicU64; Reason::ALL.len()],
+    /// The reason of the last one, by its place.
+    ejected_by: AtomicUsize,
     /// When it came back the last time; 0 if it never was away.
     back_since: AtomicU64,
 }
@@ -77,6 +101,8 @@ impl Health {
             requests_failed: AtomicU32::new(0),
             ejections: AtomicU32::new(0),
             ejected_until: AtomicU64::new(0),
+            ejected: [const { AtomicU64::new(0) }; Reason::ALL.len()],
+            ejected_by: AtomicUsize::new(0),
             back_since: AtomicU64::new(0),
         }
     }
@@ -126,6 +152,37 @@ impl Health {
         self.ejections.load(Relaxed)
     }
 
+    /// Returns how often it was ejected for this reason.
+    pub(crate) fn ejected(&self, reason: Reason) -> u64 {
+        self.ejected[reason as usize].load(Relaxed)
+    }
+
+    /// Returns why it is ejected, if it is.
+    pub(crate) fn ejected_by(&self, now: Duration) -> Option<Reason> {
+        let is_ejected = self.ejected_until.load(Relaxed) > nanos(now);
+        is_ejected.then(|| Reason::ALL[self.ejected_by.load(Relaxed)])
+    }
+
+    /// Gives it no requests for a time, which is `first` and doubles with each ejection that follows,
+    /// up to `max`. Returns the time.
+    pub(crate) fn eject(
+        &self,
+        reason: Reason,
+        first: Duration,
+        max: Duration,
+        now: Duration,
+    ) -> Duration {
+        self.requests_failed.store(0, Relaxed);
+        let before = self.ejections.fetch_add(1, Relaxed).min(16);
+        let time = first.saturating_mul(1 << before).min(max);
+        let until = nanos(now.saturating_add(time));
+        self.ejected_by.store(reason as usize, Relaxed);
+        self.ejected[reason as usize].fetch_add(1, Relaxed);
+        self.ejected_until.store(until, Relaxed);
+        self.back_since.store(until, Relaxed);
+        time
+    }
+
     /// Takes the result of an active check. Returns the new verdict if it changed.
     ///
     /// A replica that says that it is not ready is believed at once: it is about to stop, or cannot
@@ -171,13 +228,7 @@ impl Health {
         {
             return None;
         }
-        self.requests_failed.store(0, Relaxed);
-        let before = self.ejections.fetch_add(1, Relaxed).min(16);
-        let time = EJECTION.saturating_mul(1 << before).min(EJECTION_MAX);
-        let until = nanos(now.saturating_add(time));
-        self.ejected_until.store(until, Relaxed);
-        self.back_since.store(until, Relaxed);
-        Some(time)
+        Some(self.eject(Reason::InARow, EJECTION, EJECTION_MAX, now))
     }
 }
 

@@ -2,16 +2,20 @@
 
 mod ewma;
 mod health;
+mod outliers;
 mod rendezvous;
 mod replica;
+mod share;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
 
-pub(crate) use health::{Check, Health};
-pub(crate) use replica::{InFlight, Origin, Replica};
+pub(crate) use health::{Check, Health, Reason};
+pub(crate) use outliers::{Outliers, watch};
+pub(crate) use replica::{Grade, InFlight, Origin, Replica};
+pub(crate) use share::Share;
 
 /// How a replica is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -170,7 +174,7 @@ mod tests {
         let now = crate::clock::now();
         for (at, replica) in replicas.iter().enumerate() {
             let latency = Duration::from_millis(if at == 0 { 50 } else { 5 });
-            replica.answered(Instant::now() - latency, false);
+            replica.answered(Instant::now() - latency, Grade::Sound);
         }
         let mut counts = [0; 3];
         for _ in 0..1_000 {

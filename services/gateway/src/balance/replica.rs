@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use http::Uri;
+use http::header::RETRY_AFTER;
+use http::{Response, Uri};
 
 use super::ewma::PeakEwma;
 use super::health::Health;
@@ -80,6 +81,33 @@ pub(crate) struct Replica {
     silent_since: AtomicU64,
     answered: AtomicU64,
     failed: AtomicU64,
+    faults: AtomicU64,
+}
+
+/// What an answer says of the replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grade {
+    /// Nothing bad.
+    Sound,
+    /// 503 with `Retry-After`: it has too much to do. It gets less, and is not compared with the others
+    /// by it: they would have more to do without it.
+    Busy,
+    /// 500: the cause may be the request or the store, which all replicas have in common, so it only
+    /// counts where the others do better.
+    Error,
+    /// 502, 504, or 503 without `Retry-After`: it cannot work.
+    Failed,
+}
+
+impl Grade {
+    pub(crate) fn of<B>(answer: &Response<B>) -> Self {
+        match answer.status().as_u16() {
+            500 => Self::Error,
+            503 if answer.headers().contains_key(RETRY_AFTER) => Self::Busy,
+            502..=504 => Self::Failed,
+            _ => Self::Sound,
+        }
+    }
 }
 
 impl Replica {
@@ -95,6 +123,7 @@ impl Replica {
             silent_since: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
         })
     }
 
@@ -134,17 +163,26 @@ impl Replica {
         (self.answered.load(Relaxed), self.failed.load(Relaxed))
     }
 
+    /// Returns how many requests had a fault: no answer, one of 500 and 502 to 504, or one that was
+    /// broken off.
+    pub(crate) fn faults(&self) -> u64 {
+        self.faults.load(Relaxed)
+    }
+
     /// Returns the latency as the balancer sees it.
     pub(crate) fn latency(&self, now: Duration) -> Duration {
         Duration::from_nanos(self.latency.nanos(now) as u64)
     }
 
     /// Takes the head of an answer to a request that was sent at `since`.
-    pub(crate) fn answered(&self, since: Instant, is_fault: bool) {
+    pub(crate) fn answered(&self, since: Instant, grade: Grade) {
         let (latency, now) = Self::took(since);
         self.silent_since.store(nanos(now), Relaxed);
         self.answered.fetch_add(1, Relaxed);
-        if is_fault {
+        if matches!(grade, Grade::Error | Grade::Failed) {
+            self.faults.fetch_add(1, Relaxed);
+        }
+        if matches!(grade, Grade::Busy | Grade::Failed) {
             self.latency.observe_failure(latency, now);
             self.note_failure(now);
         } else {
@@ -153,10 +191,17 @@ impl Replica {
         }
     }
 
+    /// Takes an answer that was broken off behind its head.
+    pub(crate) fn broke_off(&self) {
+        self.faults.fetch_add(1, Relaxed);
+        self.latency.observe_failure(Duration::ZERO, clock::now());
+    }
+
     /// Takes an attempt since then that got no answer.
     pub(crate) fn failed(&self, since: Instant) {
         let (latency, now) = Self::took(since);
         self.failed.fetch_add(1, Relaxed);
+        self.faults.fetch_add(1, Relaxed);
         self.latency.observe_failure(latency, now);
         self.note_failure(now);
     }
@@ -219,14 +264,40 @@ mod tests {
     #[test]
     fn a_replica_that_stands_still_gets_more_expensive() {
         let replica = Replica::new("127.0.0.1:8000".parse().unwrap(), Health::new());
-        replica.answered(Instant::now() - Duration::from_millis(1), false);
+        replica.answered(Instant::now() - Duration::from_millis(1), Grade::Sound);
         let in_a_while = clock::now() + Duration::from_secs(1);
         assert!(replica.cost(in_a_while) < 1e7, "nothing is waited for");
         let awaiting = replica.awaiting();
         assert!(replica.cost(in_a_while) > 9e8);
-        replica.answered(Instant::now() - Duration::from_millis(1), false);
+        replica.answered(Instant::now() - Duration::from_millis(1), Grade::Sound);
         drop(awaiting);
         assert!(replica.cost(in_a_while) < 1e7, "it has answered");
+    }
+
+    #[test]
+    fn an_answer_says_what_the_replica_is_worth() {
+        let grade = |status: u16| Response::builder().status(status).body(()).unwrap();
+        for (status, expected) in [
+            (200, Grade::Sound),
+            (404, Grade::Sound),
+            (500, Grade::Error),
+            (502, Grade::Failed),
+            (503, Grade::Failed),
+            (504, Grade::Failed),
+            (507, Grade::Sound),
+        ] {
+            assert_eq!(Grade::of(&grade(status)), expected, "{status}");
+        }
+        let mut busy = grade(503);
+        busy.headers_mut().insert(RETRY_AFTER, http::HeaderValue::from_static("1"));
+        assert_eq!(Grade::of(&busy), Grade::Busy);
+        let replica = Replica::new("127.0.0.1:8000".parse().unwrap(), Health::new());
+        replica.answered(Instant::now(), Grade::Busy);
+        assert_eq!(replica.faults(), 0);
+        replica.answered(Instant::now(), Grade::Error);
+        replica.broke_off();
+        replica.failed(Instant::now());
+        assert_eq!((replica.faults(), replica.counts()), (3, (2, 1)));
     }
 
     #[test]

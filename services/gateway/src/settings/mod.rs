@@ -5,7 +5,7 @@ mod exposure;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(crate) use serve::settings::Trusted;
 
 use crate::access::Url;
 use crate::attempt::HedgeAfter;
-use crate::balance::{Balance, Origin};
+use crate::balance::{Balance, Origin, Outliers, Share};
 use crate::discover::{DnsServer, ServiceName};
 use crate::rate::Rate;
 
@@ -80,6 +80,27 @@ pub(crate) struct Settings {
     /// How often every replica is asked for /readyz.
     #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = humantime::parse_duration)]
     pub(crate) check_every: Duration,
+
+    /// A replica is ejected when this share of its requests within 30 s ends in a fault (no answer, 500,
+    /// 502, 504, 503 without Retry-After, or an answer that is broken off), and twice as large a share as
+    /// of all others.
+    #[arg(long, value_name = "PERCENT", default_value = "30%")]
+    pub(crate) outlier_share: Share,
+
+    /// A replica is compared with the others when it, and the others together, had so many requests
+    /// within 30 s.
+    #[arg(long, value_name = "NUMBER", default_value = "10")]
+    pub(crate) outlier_requests_min: NonZeroU64,
+
+    /// How long a replica is ejected for its faults. The time doubles with each ejection that follows,
+    /// up to 5 minutes.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub(crate) outlier_ejection_time: Duration,
+
+    /// No replica is ejected for its faults when more than this share of all would get no requests then;
+    /// one always may, and with 0% none.
+    #[arg(long, value_name = "PERCENT", default_value = "50%")]
+    pub(crate) outlier_ejected_max: Share,
 
     /// Longest time for a connection to a replica.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration)]
@@ -204,6 +225,18 @@ pub(crate) struct Settings {
     pub(crate) command: Option<Command>,
 }
 
+impl Settings {
+    /// When a replica is ejected for its faults.
+    pub(crate) fn outliers(&self) -> Outliers {
+        Outliers {
+            share: self.outlier_share,
+            requests_min: self.outlier_requests_min.get(),
+            ejection: self.outlier_ejection_time,
+            ejected_max: self.outlier_ejected_max,
+        }
+    }
+}
+
 /// What else the binary can do.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum Command {
@@ -263,6 +296,8 @@ mod tests {
             &["--replica", "a:1", "--balance", "fair"],
             &["--replica", "a:1", "--trusted-proxy", "10.0.0.0/33"],
             &["--replica", "a:1", "--replica-requests-max", "0"],
+            &["--replica", "a:1", "--outlier-share", "0.3"],
+            &["--replica", "a:1", "--outlier-requests-min", "0"],
             &["--replica", "a:1", "--rate-limit", "fast"],
             &["--replica-srv", "items.example.org"],
             &["--replica-dns", "a:1", "--dns-server", "localhost"],

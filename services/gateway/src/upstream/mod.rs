@@ -71,6 +71,8 @@ pub(crate) enum Cause {
     Timeout,
     #[error("it has a transfer coding other than `chunked`")]
     Coding,
+    #[error("its status {0} is none of HTTP")]
+    Status(u16),
     #[error("it switches to another protocol, which the request did not ask for")]
     Switched,
 }

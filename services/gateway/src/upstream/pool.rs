@@ -184,6 +184,10 @@ fn refused(response: &Response<Incoming>) -> Option<Cause> {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Some(Cause::Switched);
     }
+    // There are five classes (RFC 9110 §15); hyper takes any three digits from 100 on.
+    if response.status().as_u16() >= 600 {
+        return Some(Cause::Status(response.status().as_u16()));
+    }
     // hyper undoes `chunked` and leaves the others, which the client would not learn of.
     let mut codings = response.headers().get_all(TRANSFER_ENCODING).iter();
     let is_known = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");

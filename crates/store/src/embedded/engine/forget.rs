@@ -3,16 +3,15 @@
 //! The engine rewrites files now and then to merge them. Answers whose time is over are left out
 //! then: nobody sweeps, and no write pays for it. One that is still there is known by its moment.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use domain::Moment;
 use lsm_tree::compaction::filter::{CompactionFilter, Context, Factory, ItemAccessor, Verdict};
 
+use crate::clock::Clock;
 use crate::codec::remembered_until;
 
-/// Makes a filter for each merge.
+/// Makes a filter for each merge, by the clock of the store.
 #[derive(Debug)]
-pub(super) struct Forget;
+pub(super) struct Forget(pub(super) Clock);
 
 impl Factory for Forget {
     fn name(&self) -> &str {
@@ -20,9 +19,7 @@ impl Factory for Forget {
     }
 
     fn make_filter(&self, _: &Context) -> Box<dyn CompactionFilter> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-        Box::new(Filter { now: Moment(now) })
+        Box::new(Filter { now: self.0.now() })
     }
 }
 

@@ -47,6 +47,7 @@ pub(super) use self::pin::PinnedTree;
 pub(super) use self::replay::Recovery;
 use self::snapshot::Snapshots;
 use super::disk::Disk;
+use crate::clock::Clock;
 use crate::codec::{KeyBytes, decode_item, decode_remembered};
 use crate::error::{Error, ErrorKind};
 use crate::open::Options;
@@ -74,6 +75,8 @@ pub(super) struct Engine {
     files: Mutex<()>,
     /// Why a background thread gave up.
     failure: OnceLock<Error>,
+    /// Why only opening the store anew can help.
+    reopening: OnceLock<Error>,
     disk: Arc<dyn Disk>,
 }
 
@@ -99,6 +102,7 @@ impl Engine {
         create: bool,
         options: &Options,
         disk: Arc<dyn Disk>,
+        clock: Clock,
     ) -> Result<Self, Error> {
         let numbers = SequenceNumberCounter::new(1);
         let cache = Arc::new(Cache::with_capacity_bytes(options.cache_bytes));
@@ -107,7 +111,7 @@ impl Engine {
             if !create {
                 manifest::verify(&path)?;
             }
-            tree::open(&path, name, &cache, &numbers)
+            tree::open(&path, name, &cache, &numbers, clock)
         };
         let trees = [open(TreeName::Items)?, open(TreeName::Answers)?];
         let highest = trees.iter().filter_map(|tree| tree.get_highest_persisted_seqno()).max();
@@ -122,6 +126,7 @@ impl Engine {
             checkpoint: AtomicU64::new(0),
             files: Mutex::default(),
             failure: OnceLock::new(),
+            reopening: OnceLock::new(),
             disk,
         })
     }
@@ -234,6 +239,11 @@ impl Engine {
         }
     }
 
+    /// Returns the last frame of the journal that is in the trees.
+    pub(super) fn frame(&self) -> u64 {
+        self.written.lock().frame
+    }
+
     /// Returns the last frame of the journal of which every effect is in the trees' files.
     pub(super) fn checkpoint(&self) -> u64 {
         self.checkpoint.load(Ordering::Acquire)
@@ -267,13 +277,28 @@ impl Engine {
         self.failure.get().map_or(Ok(()), |error| Err(error.clone()))
     }
 
+    /// Tells whether the store can take writes again without being opened anew.
+    pub(super) fn alive(&self) -> Result<(), Error> {
+        self.reopening.get().map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    /// Notes that only opening the store anew can help.
+    pub(super) fn need_reopening(&self, why: Error) {
+        // The first reason is the one to be told.
+        let _ = self.reopening.set(why);
+    }
+
     /// Notes that a background thread gives up, and wakes those who wait for it.
     fn fail(&self, what: &'static str, error: Error) {
+        let damaged = error.kind() == ErrorKind::Corrupt;
         let error = Error::with_source(ErrorKind::Poisoned, what, error);
         tracing::error!(
             error = &error as &dyn std::error::Error,
             "{what}; no more writes are accepted"
         );
+        if !damaged {
+            self.need_reopening(error.clone());
+        }
         // The first failure is the one to be told.
         let _ = self.failure.set(error);
         self.backlog.fail();

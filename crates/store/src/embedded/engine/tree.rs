@@ -11,6 +11,7 @@ use lsm_tree::{AnyTree, Cache, CompressionType, Config, SequenceNumberCounter};
 use super::entry::TreeName;
 use super::error::kind;
 use super::forget::Forget;
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 
 /// Opens the tree in `path`. There it is created when there is none.
@@ -19,6 +20,7 @@ pub(super) fn open(
     name: TreeName,
     cache: &Arc<Cache>,
     numbers: &SequenceNumberCounter,
+    clock: Clock,
 ) -> Result<AnyTree, Error> {
     // Readers look through snapshots of ours; lsm-tree's own idea of what is visible is not used.
     let visible = SequenceNumberCounter::default();
@@ -38,7 +40,7 @@ pub(super) fn open(
         ]))
         .with_compaction_filter_factory(match name {
             TreeName::Items => None,
-            TreeName::Answers => Some(Arc::new(Forget)),
+            TreeName::Answers => Some(Arc::new(Forget(clock))),
         })
         .open()
         .map_err(|error| {

@@ -105,6 +105,7 @@ fn a_failed_sync_poisons_the_store() {
     let (directory, disk) = (directory(), Switches::new());
     let store = disk.open(directory.path());
     apply(&store, put("a", 1)).unwrap().unwrap();
+    store.alive().unwrap();
     disk.fails.store(true, Ordering::Relaxed);
     let error = apply(&store, put("a", 2)).expect_err("it is not acknowledged");
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Unknown, Retry::Ambiguous));
@@ -126,8 +127,10 @@ fn a_failed_sync_poisons_the_store() {
     );
     assert_eq!(get(&store, "a").unwrap(), Some(item(1)), "reads answer from what was synced");
     assert_eq!(get(&store, "b").unwrap(), None);
+    assert_eq!(store.alive().expect_err("only a restart helps").kind(), ErrorKind::Poisoned);
     drop(store);
     let store = open(&directory);
+    store.alive().unwrap();
     let left = get(&store, "a").unwrap().expect("it was acknowledged once");
     assert!(left == item(1) || left == item(2), "the unknown write happened or did not");
     apply(&store, put("a", 3)).unwrap().unwrap();
@@ -142,6 +145,7 @@ fn a_panic_in_the_engine_poisons_the_store() {
     disk.panics.store(false, Ordering::Relaxed);
     assert_eq!(kind(apply(&store, put("a", 1))), ErrorKind::Poisoned);
     assert_eq!(get(&store, "a").unwrap(), None);
+    assert_eq!(store.alive().expect_err("only a restart helps").kind(), ErrorKind::Poisoned);
 }
 
 #[test]
@@ -223,6 +227,7 @@ fn a_full_disk_refuses_growth_and_nothing_else() {
     }
     assert_eq!(kind(apply(&store, put("c", 1))), ErrorKind::Full);
     assert_eq!(runtime().block_on(store.check()).expect_err("it fails").kind(), ErrorKind::Full);
+    store.alive().expect("that passes");
     assert!(matches!(apply(&store, put("a", 1)), Ok(Ok(Outcome::Unchanged(_)))));
     assert_eq!(
         apply(&store, Write { change: Change::Delete, ..put("a", 1) }).unwrap(),

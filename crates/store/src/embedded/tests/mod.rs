@@ -1,6 +1,7 @@
 //! What only the embedded store promises.
 
 mod backup;
+mod clock;
 mod corruption;
 mod damage;
 mod failures;

@@ -11,7 +11,7 @@ use super::super::config::Config;
 use super::super::connect::Connector;
 use super::super::session::PostgresSession;
 use super::kit::*;
-use crate::remote::session::Session as _;
+use crate::remote::session::{Session as _, Waits};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_whose_time_is_over_are_removed() {
@@ -24,11 +24,34 @@ async fn answers_whose_time_is_over_are_removed() {
     );
     let connector = Connector::new(Config::parse(&url).unwrap(), false).unwrap();
     let local = LocalSet::new();
-    let forget = local
-        .run_until(async { PostgresSession::new(Rc::new(connector)).forget(Moment(4_000)).await });
+    let forget = local.run_until(async {
+        PostgresSession::new(Rc::new(connector), Waits::Briefly).forget(Moment(4_000)).await
+    });
     forget.await.unwrap();
     let left = "SELECT min(expires), count(*) FROM shelf_answers";
     assert_eq!(server().sql(&url, left), "4001|1000");
+}
+
+/// All replicas measure ages by the clock of the database, whatever their own machines say.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_clock_of_the_store_is_that_of_the_database() {
+    const HOURS_AHEAD: u64 = 25;
+    let url = server().create_database();
+    let own = opened(&url).now();
+    // The database comes to think that it is later.
+    server().sql(
+        &url,
+        "CREATE SCHEMA ahead;
+         CREATE FUNCTION ahead.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS
+             $$ SELECT pg_catalog.clock_timestamp() + interval '25 hours' $$;
+         DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = ahead, pg_catalog, public',
+             current_database()); END $$",
+    );
+    let hour = 3_600_000;
+    for replica in [opened(&url), opened(&url)] {
+        let ahead = replica.now().0 - own.0;
+        assert!((HOURS_AHEAD * hour..(HOURS_AHEAD + 1) * hour).contains(&(ahead + 1)), "{ahead}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::Outcome;
+use futures_util::future::join_all;
 use tokio_postgres::{Client, NoTls};
 
 use super::kit::*;
@@ -47,6 +48,118 @@ async fn a_held_row_is_overloaded_in_time_and_holds_up_nobody_for_good() {
     tokio::task::block_in_place(|| until("1", || server().sql(&url, blocked)));
     other.batch_execute("COMMIT").await.unwrap();
     assert_eq!(waits.await.unwrap().unwrap(), Ok(Outcome::Updated(item("c"))));
+}
+
+/// Holds what `lock` locks while `meanwhile` runs.
+async fn while_held<T>(url: &str, lock: &str, meanwhile: impl Future<Output = T>) -> T {
+    let other = session(url).await;
+    other.batch_execute(lock).await.unwrap();
+    let done = meanwhile.await;
+    other.batch_execute("COMMIT").await.unwrap();
+    done
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_others_of_a_lane_do_not_wait_for_a_held_row() {
+    // An inserted row that is not committed, and the place of an answer, are seen by nobody.
+    let locks = [
+        "BEGIN; SELECT * FROM shelf_items WHERE id = 'held' FOR UPDATE",
+        "BEGIN; UPDATE shelf_items SET token = token WHERE id = 'held'",
+        "BEGIN; DELETE FROM shelf_items WHERE id = 'held';
+         INSERT INTO shelf_items VALUES ('items', 'new', '{}', '', '', '', '')",
+    ];
+    for lock in locks {
+        let url = server().create_database();
+        // A lane that waited for the row would be over its patience after one statement.
+        let store = opened(&format!("{url}?writers=1&patience=25s&statement_timeout=20s"));
+        one(&store, put("held", "a")).await.unwrap().unwrap();
+        let waits = while_held(&url, lock, async {
+            let first = |id| {
+                let store = Arc::clone(&store);
+                tokio::spawn(async move { one(&store, put(id, "b")).await })
+            };
+            let waits =
+                [first("held"), first(if lock.contains("INSERT") { "new" } else { "held" })];
+            let begun = Instant::now();
+            for round in 0..20 {
+                // Groups of both sizes, with and without a precondition, and the held row among them.
+                let plain = (0..if round == 0 { 100 } else { 10 })
+                    .map(|n| put(&format!("{round}-{n}"), "a"));
+                let keyed = (0..10).map(|n| if_match(put(&format!("{round}-{n}"), "b"), "a"));
+                for result in store.apply(plain.chain(keyed).collect()).await {
+                    result.unwrap_or_else(|error| panic!("{lock}: {}", chain(&error))).unwrap();
+                }
+            }
+            assert!(begun.elapsed() < Duration::from_secs(10), "{lock}: {:?}", begun.elapsed());
+            assert!(waits.iter().all(|waits| !waits.is_finished()), "{lock}");
+            waits
+        });
+        let mut created = 0;
+        for done in waits.await {
+            match done.await.unwrap().unwrap_or_else(|error| panic!("{lock}: {}", chain(&error))) {
+                Ok(Outcome::Updated(_) | Outcome::Unchanged(_)) => {}
+                Ok(Outcome::Created(_)) => created += 1,
+                other => panic!("{lock}: {other:?}"),
+            }
+        }
+        assert_eq!(created, usize::from(lock.contains("DELETE")), "{lock}");
+        assert_eq!(store.get(&key("held")).await.unwrap(), Some(item("b")));
+        let count = server().sql(&url, "SELECT count(*) FROM shelf_items");
+        assert_eq!(count, if lock.contains("INSERT") { "292" } else { "291" });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_held_rows_and_a_held_answer_keep_nobody_waiting() {
+    let url = server().create_database();
+    let store = opened(&format!("{url}?writers=1&patience=2s"));
+    let all = |name: &'static str| (0..400).map(move |n| put(&format!("{n:03}"), name)).collect();
+    for result in store.apply(all("a")).await {
+        result.unwrap().unwrap();
+    }
+    // Half of the rows, one beside the other.
+    let lock = "BEGIN; SELECT * FROM shelf_items WHERE right(id, 1) < '5' FOR UPDATE;
+                INSERT INTO shelf_answers VALUES (decode(repeat('07', 16), 'hex'), 0, '')";
+    while_held(&url, lock, async {
+        let key = domain::ReplayKey::from_bytes([7; 16]);
+        let fingerprint = domain::Fingerprint::from_bytes([0; 16]);
+        let (now, until) = (domain::Moment(0), domain::Moment(1));
+        let idempotency = Some(domain::Idempotency { key, fingerprint, now, until });
+        let keyed = domain::Write { idempotency, ..put("keyed", "a") };
+        let mut writes: Vec<_> = all("b");
+        writes.push(keyed);
+        // Each by itself: those of one call are answered together.
+        let results = join_all(writes.into_iter().map(|write| one(&store, write))).await;
+        for (n, result) in results.into_iter().enumerate() {
+            let held = n == 400 || n % 10 < 5;
+            match result {
+                Ok(Ok(Outcome::Updated(_))) if !held => {}
+                Err(error) if held && error.kind() == ErrorKind::Overloaded => {}
+                other => panic!("{n}: {other:?}"),
+            }
+        }
+    })
+    .await;
+    let counts = "SELECT count(*) FROM shelf_items WHERE representation LIKE '%b%'";
+    assert_eq!(server().sql(&url, counts), "200");
+    // Nothing of what was refused comes later, and all can be written.
+    for (n, result) in store.apply(all("c")).await.into_iter().enumerate() {
+        assert_eq!(result.unwrap(), Ok(Outcome::Updated(item("c"))), "{n}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_held_table_is_overloaded_and_written_again_when_it_is_free() {
+    let url = server().create_database();
+    let store = opened(&format!("{url}?patience=1s"));
+    while_held(&url, "BEGIN; LOCK TABLE shelf_items", async {
+        let error = one(&store, put("a", "a")).await.expect_err("the table is locked");
+        assert_eq!(error.kind(), ErrorKind::Overloaded, "{}", chain(&error));
+        let error = store.get(&key("a")).await.expect_err("the table is locked");
+        assert_eq!(error.kind(), ErrorKind::Overloaded, "{}", chain(&error));
+    })
+    .await;
+    assert_eq!(one(&store, put("a", "a")).await.unwrap(), Ok(Outcome::Created(item("a"))));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

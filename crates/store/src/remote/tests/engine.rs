@@ -1,6 +1,6 @@
 //! An engine in memory, whose sessions fail as a script says.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::{Item, Key, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
@@ -37,6 +37,8 @@ pub(super) struct Inner {
     pub(super) most: usize,
     /// What calls that write wait for, if they have to wait.
     gate: Option<Arc<Semaphore>>,
+    /// What others hold.
+    pub(super) held: HashSet<Key>,
     /// What never can be read.
     pub(super) damaged: Option<Key>,
     version: u64,
@@ -187,7 +189,7 @@ impl Inner {
     fn meet(&mut self, fault: &Fault, request: &Request) -> Result<Option<Outcome>, Failure> {
         match fault {
             Fault::None | Fault::Exists => return Ok(self.carry_out(request)),
-            Fault::Raced => return Ok(None),
+            Fault::Raced | Fault::Held => return Ok(None),
             Fault::Refused(kind) => return Err(Failure::Refused(refused(*kind))),
             Fault::LostBefore => {}
             Fault::LostAfter | Fault::LostHalf => drop(self.carry_out(request)),
@@ -203,7 +205,7 @@ fn refused(kind: ErrorKind) -> Error {
 }
 
 /// A session with the engine.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Scripted(Engine);
 
 impl Scripted {
@@ -226,7 +228,7 @@ impl Session for Scripted {
         let mut inner = self.0.inner();
         inner.calls += 1;
         match inner.step() {
-            Fault::None | Fault::Raced | Fault::Exists => {}
+            Fault::None | Fault::Raced | Fault::Held | Fault::Exists => {}
             Fault::Refused(kind) => return Err(refused(kind)),
             Fault::Panic => panic!("the session panics, as the script says"),
             _ => return Err(refused(ErrorKind::Unavailable)),
@@ -260,6 +262,10 @@ impl Session for Scripted {
                 told.push(Told::Exists(stored.clone()));
                 continue;
             }
+            if fault == Fault::Held || inner.held.contains(put.key) {
+                told.push(Told::Held);
+                continue;
+            }
             let fault =
                 if fault == Fault::LostHalf && at % 2 == 1 { Fault::LostBefore } else { fault };
             let request = Request::Put(put.key.clone(), put.item.clone(), put.token);
@@ -278,6 +284,9 @@ impl Session for Scripted {
         inner.most = inner.most.max(swaps.len());
         let swapped = swaps.iter().map(|swap| {
             let fault = inner.step();
+            if fault == Fault::Held || inner.held.contains(&swap.key) {
+                return Swapped::Held;
+            }
             match inner.meet(&fault, &Request::Swap((*swap).clone())) {
                 Ok(Some(_)) => Swapped::Done,
                 Ok(None) => Swapped::Moved,

@@ -40,10 +40,3 @@ async fn results_are_in_the_order_of_the_writes() {
         ],
     );
 }
-
-#[tokio::test(start_paused = true)]
-async fn nothing_to_settle_is_settled() {
-    let engine = Engine::default();
-    assert!(settled(&engine, []).await.is_empty());
-    assert_eq!(engine.inner().calls, 0);
-}

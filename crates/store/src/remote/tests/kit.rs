@@ -1,15 +1,21 @@
 //! Short words for the tests.
 
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{
     Change, CollectionName, Fingerprint, Idempotency, Item, ItemId, Key, Moment, Outcome,
     Precondition, ReplayKey, Tags, Verdict, Write,
 };
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
-use super::super::group::settle;
+use super::super::held::{self, HeldItems};
+use super::super::lanes;
+use super::super::piece::{Piece, Share, bytes};
 use super::super::token::Tokens;
-use super::engine::Engine;
+use super::engine::{Engine, Scripted};
 use crate::error::{Error, ErrorKind};
 
 /// How long the tests try.
@@ -78,8 +84,32 @@ pub(super) async fn settled(
     engine: &Engine,
     writes: impl IntoIterator<Item = Write>,
 ) -> Vec<Result<Verdict, Error>> {
-    let writes = Vec::from_iter(writes);
-    settle(&mut engine.session(), &Tokens::default(), writes, PATIENCE).await.results
+    let tokens = Arc::new(Tokens::default());
+    settled_by(engine.session(), tokens, Vec::from_iter(writes), PATIENCE).await
+}
+
+/// Settles writes as a lane does that has this session, and the session beside it that waits.
+pub(super) async fn settled_by(
+    session: Scripted,
+    tokens: Arc<Tokens>,
+    writes: Vec<Write>,
+    patience: Duration,
+) -> Vec<Result<Verdict, Error>> {
+    let held = Rc::new(HeldItems::default());
+    let (calls, pieces) = mpsc::channel(1);
+    let (reply, answer) = oneshot::channel();
+    let share = Share::take(&Arc::default(), 0, 0).expect("nothing waits");
+    let (share, since) = (Arc::new(share), Instant::now());
+    let piece = Piece { bytes: bytes(&writes), writes, share, since, reply };
+    calls.try_send(piece).expect("there is room");
+    drop(calls);
+    let waits = held::run(session.clone(), Arc::clone(&tokens), Rc::clone(&held), patience);
+    let lane = async {
+        lanes::write(session, tokens, Rc::clone(&held), pieces, patience).await;
+        held.close();
+    };
+    tokio::join!(lane, waits);
+    answer.await.expect("it is answered")
 }
 
 /// Compares results; of errors only the kinds.

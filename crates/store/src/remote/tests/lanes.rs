@@ -1,23 +1,25 @@
 //! Lanes: what waits is settled together, and never for too long.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use domain::{Item, Key, Moment, Write};
+use domain::{Item, Key, Moment, Verdict, Write};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::super::held::{self, HeldItems};
 use super::super::lanes::{self, Read};
 use super::super::piece::{Piece, Share, bytes};
 use super::super::token::Tokens;
 use super::engine::Engine;
 use super::kit::*;
 use super::script::Fault;
-use crate::delivery::{self, Results};
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 
-type Answer = oneshot::Receiver<Results>;
+type Answer = oneshot::Receiver<Vec<Result<Verdict, Error>>>;
 
 /// A lane that writes, and its queue.
 struct Lane {
@@ -29,7 +31,10 @@ struct Lane {
 impl Lane {
     fn start(engine: &Engine) -> Self {
         let (pieces, queue) = mpsc::channel(10_000);
-        let lane = lanes::write(engine.session(), Arc::new(Tokens::default()), queue, PATIENCE);
+        let (tokens, held) = (Arc::new(Tokens::default()), Rc::new(HeldItems::default()));
+        let waits = held::run(engine.session(), Arc::clone(&tokens), Rc::clone(&held), PATIENCE);
+        tokio::task::spawn_local(waits);
+        let lane = lanes::write(engine.session(), tokens, held, queue, PATIENCE);
         Self { pieces, waiting: Arc::default(), task: tokio::task::spawn_local(lane) }
     }
 
@@ -37,7 +42,7 @@ impl Lane {
         let writes = Vec::from_iter(writes);
         let bytes = bytes(&writes);
         let share = Share::take(&self.waiting, bytes, usize::MAX).expect("there is room");
-        let (reply, answer) = delivery::channel();
+        let (reply, answer) = oneshot::channel();
         let share = Arc::new(share);
         let piece = Piece { writes, bytes, share, since: Instant::now(), reply };
         self.pieces.try_send(piece).expect("there is room");
@@ -177,7 +182,7 @@ async fn answers_whose_time_is_over_are_forgotten_while_nobody_asks() {
         engine.write(over);
         engine.write(keyed(put("b", 1), "kept"));
         let (queue, looks) = mpsc::channel(1);
-        let lane = lanes::look(engine.session(), looks, PATIENCE);
+        let lane = lanes::look(engine.session(), Clock::of_process(), looks, PATIENCE);
         let lane = tokio::task::spawn_local(lane);
         tokio::time::sleep(Duration::from_secs(900)).await;
         assert_eq!(engine.inner().answers.len(), 1);

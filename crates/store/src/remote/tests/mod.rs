@@ -4,6 +4,7 @@ mod doubts;
 mod engine;
 mod gate;
 mod groups;
+mod held;
 mod history;
 mod keyed;
 mod kit;

@@ -1,6 +1,7 @@
 //! Random writes and random faults: what is answered can be true.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Fingerprint, Idempotency, Key, Moment, RememberWhen, ReplayKey, Write};
@@ -8,7 +9,6 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::super::group::settle;
 use super::super::token::Tokens;
 use super::engine::{Engine, Scripted};
 use super::history::{Done, World, is_possible};
@@ -65,6 +65,7 @@ fn some_step() -> impl Strategy<Value = Step> {
         3 => (0..40_usize).prop_map(Fault::LostUntil),
         1 => Just(Fault::Exists),
         1 => Just(Fault::Raced),
+        2 => Just(Fault::Held),
         2 => Just(Fault::Refused(ErrorKind::Unavailable)),
         1 => Just(Fault::Refused(ErrorKind::Corrupt)),
     ];
@@ -81,8 +82,8 @@ fn some_case() -> impl Strategy<Value = Case> {
 /// Makes the calls of one replica, and returns what was answered.
 async fn replica(
     engine: &Engine,
-    mut session: Scripted,
-    tokens: &Tokens,
+    session: Scripted,
+    tokens: &Arc<Tokens>,
     calls: Vec<Vec<Write>>,
     number: usize,
 ) -> Vec<Done> {
@@ -97,10 +98,11 @@ async fn replica(
         }
         let called = engine.now();
         let patience = Duration::from_millis(100);
-        let settled = settle(&mut session, tokens, writes.clone(), patience).await;
+        let results =
+            settled_by(session.clone(), Arc::clone(tokens), writes.clone(), patience).await;
         let returned = engine.now();
-        assert_eq!(settled.results.len(), writes.len());
-        for (write, result) in writes.into_iter().zip(settled.results) {
+        assert_eq!(results.len(), writes.len());
+        for (write, result) in writes.into_iter().zip(results) {
             let (told, returned) = match result {
                 Ok(verdict) => (Some(verdict), returned),
                 Err(error) if error.kind() == ErrorKind::Unknown => (None, u64::MAX),
@@ -116,7 +118,7 @@ async fn replica(
 async fn play(case: Case) {
     let engine = Engine::default();
     engine.script(case.script);
-    let tokens = Tokens::default();
+    let tokens = Arc::new(Tokens::default());
     let [one, two] = case.calls;
     let (mut history, more) = tokio::join!(
         replica(&engine, engine.session(), &tokens, one, 0),

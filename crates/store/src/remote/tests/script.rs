@@ -21,6 +21,8 @@ pub(super) enum Fault {
     LostHalf,
     /// Somebody else was faster, and nothing was done.
     Raced,
+    /// Somebody else holds the items, and nothing was done.
+    Held,
     /// The engine wants to be told what to do about an item that exists.
     Exists,
     /// The session has a defect.

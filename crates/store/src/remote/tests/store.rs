@@ -9,6 +9,7 @@ use super::super::{Pool, Remote};
 use super::engine::Engine;
 use super::kit::*;
 use super::script::Fault;
+use crate::clock::Clock;
 use crate::error::ErrorKind;
 use crate::reply::Reply;
 use crate::store::Store;
@@ -19,7 +20,8 @@ const TOO_MANY: usize = 10_000;
 fn store(engine: &Engine, writers: usize) -> Remote {
     let pool = Pool { writers, readers: 2, patience: Duration::from_secs(60) };
     let engine = engine.clone();
-    let prepare = async move || Ok::<_, Infallible>(move || engine.session());
+    let make = move |_| engine.session();
+    let prepare = async move || Ok::<_, Infallible>((make, Clock::of_process()));
     Remote::start("script", pool, prepare, |error| panic!("there is no thread: {error}")).unwrap()
 }
 
@@ -85,6 +87,7 @@ async fn bytes_that_wait_are_bounded() {
 async fn a_lane_that_ended_is_told_by_check_and_the_others_go_on() {
     let engine = Engine::default();
     let store = store(&engine, 2);
+    store.alive().unwrap();
     engine.script([Fault::Panic]);
     assert_results(&store.apply(vec![put("a", 1)]).await, &[unknown()]);
     // All lanes share a thread: when it answers again, the one that panicked has ended.
@@ -98,6 +101,19 @@ async fn a_lane_that_ended_is_told_by_check_and_the_others_go_on() {
     let gone = gone.count();
     let went_on = results.iter().filter(|result| result.is_ok()).count();
     assert!(gone > 0 && went_on > 0 && gone + went_on == 64, "{gone} and {went_on}");
+    assert_eq!(store.check().await.unwrap_err().kind(), ErrorKind::Internal);
+    assert_eq!(store.alive().unwrap_err().kind(), ErrorKind::Internal);
+}
+
+#[tokio::test]
+async fn the_end_of_the_session_that_waits_for_held_items_is_told() {
+    let engine = Engine::default();
+    let store = store(&engine, 1);
+    engine.script([Fault::Held, Fault::Panic]);
+    assert_results(&store.apply(vec![put("a", 1)]).await, &[unknown()]);
+    // All lanes share a thread: when it answers again, the end has been noted.
+    let _ = store.get(&key("a")).await;
+    assert_eq!(store.alive().unwrap_err().kind(), ErrorKind::Internal);
     assert_eq!(store.check().await.unwrap_err().kind(), ErrorKind::Internal);
 }
 
