@@ -19,8 +19,8 @@ use crate::documented::{
 };
 use crate::edge::RequestId;
 use crate::items::{
-    ITEM, ITEM_SENT, MERGE_PATCH, PAGE, create_item, delete_item, get_item, list_items,
-    page_schemas, patch_item, put_item,
+    ITEM, ITEM_SENT, MERGE_PATCH, PAGE, count_items, create_item, delete_item, get_item,
+    list_items, page_schemas, patch_item, put_item,
 };
 use crate::leaving::Leaving;
 use crate::metrics::Metrics;
@@ -243,8 +243,16 @@ fn mount_items(api: &mut Api, shelf: Shelf, limits: Limits, names: &mut Names) {
     };
     let all = format!("/{name}");
     let one = format!("/{name}/{{id}}");
+    let count = item_operation(
+        &name,
+        Resource::Count,
+        "count",
+        "Counts items",
+        "All of them, or those whose ids begin with `prefix`. Costs more the more items are counted.",
+    );
     scope
-        .get(&all, of_all("list", "Lists items", "Ascending by id. Follow `next` until it is null; an item that is there throughout is listed exactly once."), list_items)
+        .get(&all, of_all("list", "Lists items", "Ascending by id. Follow `next`, or pass `after` with the same parameters, until they are null; an item that is there throughout is listed exactly once."), list_items)
+        .get(&format!("/{name}:count"), count, count_items)
         .on(Method::POST, &all, of_all("create", "Creates an item under a new id", "The id is a UUID of version 7. A client that may have to repeat the request had better choose an id and PUT."), create_item)
         .get(&one, of_one("get", "Returns an item", "Its `ETag` is for the `If-Match` of a later write, or the `If-None-Match` of a later read."), get_item)
         .on(Method::PUT, &one, of_one("put", "Creates an item, or makes it equal to the body", "201 if the item did not exist, 200 if it did. `Shelf-Outcome` tells `updated` from `unchanged`. Safe to repeat."), put_item)

@@ -146,6 +146,7 @@ mod tests {
             (Method::PUT, "/items/a", true),
             (Method::POST, "/items", true),
             (Method::POST, "/items:bulk", true),
+            (Method::GET, "/books:count", true),
             (Method::PATCH, "/books/a", false),
             (Method::DELETE, "/items/a", false),
             (Method::PUT, "/%69tems/a", false),
@@ -160,6 +161,9 @@ mod tests {
         assert_eq!(Need::of(&Method::GET, "/openapi.json"), Need::Nothing);
         assert!(Permissions::default().allow(&Need::of(&Method::GET, "/livez")));
         assert!(!Permissions::default().allow(&Need::of(&Method::GET, "/metrics")));
+        let count = Need::of(&Method::GET, "/items:count");
+        assert_eq!(count.to_string(), "read:items");
+        assert!(!Permissions::all(["write:items", "read:books"]).unwrap().allow(&count));
     }
 
     #[test]
