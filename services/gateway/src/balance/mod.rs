@@ -2,6 +2,7 @@
 
 mod ewma;
 mod health;
+mod history;
 mod rendezvous;
 mod replica;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 pub(crate) use health::{Check, Health};
+pub(crate) use history::Change;
 pub(crate) use replica::{InFlight, Origin, Replica};
 
 /// How a replica is chosen.

@@ -5,12 +5,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::Uri;
 
 use super::ewma::PeakEwma;
 use super::health::Health;
+use super::history::{Change, History};
 use crate::clock::{self, nanos};
 
 /// Where a replica listens: `http://HOST:PORT`, written so or as `HOST:PORT`.
@@ -65,7 +66,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// One replica. All workers share it, and nothing in it is locked.
+/// One replica. All workers share it; only its history is locked, which no request waits for.
 #[derive(Debug)]
 pub(crate) struct Replica {
     /// Unique in the process, also among replicas that are gone: pools are kept by it.
@@ -80,12 +81,13 @@ pub(crate) struct Replica {
     silent_since: AtomicU64,
     answered: AtomicU64,
     failed: AtomicU64,
+    history: History,
 }
 
 impl Replica {
     pub(crate) fn new(origin: Origin, health: Health) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Arc::new(Self {
+        let replica = Arc::new(Self {
             number: NEXT.fetch_add(1, Relaxed),
             origin,
             health,
@@ -95,7 +97,20 @@ impl Replica {
             silent_since: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             failed: AtomicU64::new(0),
-        })
+            history: History::default(),
+        });
+        replica.note_state();
+        replica
+    }
+
+    /// Notes the state in the history if it has changed.
+    pub(crate) fn note_state(&self) {
+        self.history.note(self.health.state(clock::now()), SystemTime::now());
+    }
+
+    /// Returns the last changes of its state, the last one first.
+    pub(crate) fn changes(&self) -> Vec<Change> {
+        self.history.changes()
     }
 
     /// Returns what another request would cost here: latency times the requests that share it. A
@@ -134,8 +149,8 @@ impl Replica {
         (self.answered.load(Relaxed), self.failed.load(Relaxed))
     }
 
-    /// Returns the latency as the balancer sees it.
-    pub(crate) fn latency(&self, now: Duration) -> Duration {
+    /// Returns the latency as the balancer sees it: an average that follows a slower answer at once.
+    pub(crate) fn peak_average(&self, now: Duration) -> Duration {
         Duration::from_nanos(self.latency.nanos(now) as u64)
     }
 
@@ -175,6 +190,7 @@ impl Replica {
 
     fn note_failure(&self, now: Duration) {
         if let Some(time) = self.health.failed(now) {
+            self.note_state();
             let (replica, seconds) = (&self.origin, time.as_secs());
             tracing::warn!(%replica, seconds, "{replica} is ejected for {seconds} s: requests to it fail");
         }
