@@ -246,8 +246,7 @@ async fn a_password_on_the_command_line_is_a_warning() {
     let url = server.create_database();
     assert!(url.contains("secret1"), "{url}");
     let start = || Shelf::start().bare();
-    for (start, warnings) in [(start().store(&url), 1), (start().variable("SHELF_STORE", &url), 0)]
-    {
+    for (start, warnings) in [(start().store(&url), 1), (start().store_by_variable(&url), 0)] {
         let shelf = start.spawn().await;
         let log = shelf.log();
         let held = log.wait_for("the store to be named", |event| event["holds"].is_string()).await;
