@@ -7,7 +7,7 @@ use domain::CollectionName;
 pub(crate) const INFO: Info = Info {
     title: "Shelf",
     version: env!("CARGO_PKG_VERSION"),
-    summary: "Items that are put without knowing whether they exist.",
+    summary: "A store of JSON items that clients can PUT without knowing whether they exist.",
     description: include_str!("documented.md"),
     license: env!("CARGO_PKG_LICENSE"),
     contact: Some(Contact { name: "The maintainers of Shelf" }),

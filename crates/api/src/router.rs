@@ -248,22 +248,22 @@ fn mount_items(api: &mut Api, shelf: Shelf, limits: Limits, names: &mut Names) {
         Resource::Count,
         "count",
         "Counts items",
-        "All of them, or those whose ids begin with `prefix`. Costs more the more items are counted.",
+        "Counts all items, or those whose ids begin with `prefix`. The more items there are, the longer it takes.",
     );
     scope
-        .get(&all, of_all("list", "Lists items", "Ascending by id. Follow `next`, or pass `after` with the same parameters, until they are null; an item that is there throughout is listed exactly once."), list_items)
+        .get(&all, of_all("list", "Lists items", "In ascending order of the ids. To get all items, request the path in `next`, or repeat the request with `after`, until they are null. An item that exists throughout is listed exactly once."), list_items)
         .get(&format!("/{name}:count"), count, count_items)
-        .on(Method::POST, &all, of_all("create", "Creates an item under a new id", "The id is a UUID of version 7. A client that may have to repeat the request had better choose an id and PUT."), create_item)
-        .get(&one, of_one("get", "Returns an item", "Its `ETag` is for the `If-Match` of a later write, or the `If-None-Match` of a later read."), get_item)
-        .on(Method::PUT, &one, of_one("put", "Creates an item, or makes it equal to the body", "201 if the item did not exist, 200 if it did. `Shelf-Outcome` tells `updated` from `unchanged`. Safe to repeat."), put_item)
-        .on(Method::PATCH, &one, of_one("patch", "Changes an item", "By a merge patch (RFC 7396) or a JSON Patch (RFC 6902), applied atomically: concurrent writes are not lost."), patch_item)
-        .on(Method::DELETE, &one, of_one("delete", "Deletes an item", "With `If-Match` only if it still is as the client has seen it."), delete_item);
+        .on(Method::POST, &all, of_all("create", "Creates an item under a new id", "The service chooses the id, a UUID of version 7. If you may have to repeat the request, choose an id yourself and use PUT, or send an `Idempotency-Key`."), create_item)
+        .get(&one, of_one("get", "Returns an item", "Send its `ETag` in the `If-Match` of a later write, or in the `If-None-Match` of a later read."), get_item)
+        .on(Method::PUT, &one, of_one("put", "Creates an item, or makes it equal to the body", "Answers 201 if the item did not exist and 200 if it did; then `Shelf-Outcome` says whether it was `updated` or `unchanged`. Members that you leave out get the schema's default. You can safely repeat the request."), put_item)
+        .on(Method::PATCH, &one, of_one("patch", "Changes an item", "Applies a merge patch (RFC 7396) or a JSON Patch (RFC 6902) atomically: no concurrent write is lost."), patch_item)
+        .on(Method::DELETE, &one, of_one("delete", "Deletes an item", "With `If-Match` the item is deleted only if it has not changed since you read it."), delete_item);
 }
 
 /// Mounts what the service says about itself. A probe that waits for the store has the guards of
 /// the operations that do.
 fn mount_service(api: &mut Api, service: Service, limits: Limits) {
-    api.tag(SERVICE_TAG, "What the service says about itself.");
+    api.tag(SERVICE_TAG, "Probes, metrics and this document.");
     api.scope(service.clone())
         .guard(CatchPanic)
         .guard(limits.time())
@@ -274,7 +274,7 @@ fn mount_service(api: &mut Api, service: Service, limits: Limits) {
             service_operation(
                 "readyz",
                 "Tells whether requests should be sent here",
-                "For load balancers: it asks the store, and fails before the service ends.",
+                "For load balancers. It asks the store, and answers 503 some time before the service stops.",
             ),
             get_readyz,
         );
@@ -286,7 +286,7 @@ fn mount_service(api: &mut Api, service: Service, limits: Limits) {
             service_operation(
                 "livez",
                 "Tells whether the process is alive",
-                "For what restarts it: the store is not asked.",
+                "For orchestrators that restart the process. It does not ask the store.",
             ),
             get_livez,
         )
@@ -295,7 +295,7 @@ fn mount_service(api: &mut Api, service: Service, limits: Limits) {
             service_operation(
                 "metrics",
                 "Returns counters for Prometheus",
-                "`docs/operating.md` explains each.",
+                "`docs/operating.md` explains each of them.",
             ),
             get_metrics,
         )
@@ -304,7 +304,7 @@ fn mount_service(api: &mut Api, service: Service, limits: Limits) {
             service_operation(
                 "openapi",
                 "Returns this document",
-                "It lists every answer that the service can give.",
+                "It lists every answer that the service can send.",
             ),
             get_openapi,
         );

@@ -135,7 +135,7 @@ pub(crate) fn schema(status: u16, types: &[&'static Variant], place: Value) -> V
         "type": "object",
         "properties": {
             "type": {
-                "description": "A link to what it means, which is stable.",
+                "description": "The type of the problem, a link to its explanation. It does not change between versions.",
                 "type": "string",
                 "enum": uris.collect::<Vec<_>>(),
                 // What several generators of clients call the values.
@@ -143,7 +143,7 @@ pub(crate) fn schema(status: u16, types: &[&'static Variant], place: Value) -> V
             },
             "title": { "type": "string" },
             "status": { "type": "integer", "const": status },
-            "detail": { "description": "What to do about this occurrence.", "type": "string" },
+            "detail": { "description": "What is wrong with this request, and what to do.", "type": "string" },
             "errors": {
                 "description": "Every place in the request that is wrong.",
                 "type": "array",

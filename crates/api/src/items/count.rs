@@ -21,8 +21,8 @@ pub(crate) struct ItemCount {
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(crate) enum CountItems {
-    /// The number of items. An item that is there throughout is counted exactly once; one that comes or goes
-    /// meanwhile may be counted or not.
+    /// The number of items. An item that exists throughout is counted exactly once; one that is created or deleted
+    /// in the meantime may be counted or not.
     Counted(Json<ItemCount>, CacheControl) = 200,
 }
 

@@ -78,14 +78,14 @@ fn known(tags: EntityTags, weak_too: bool) -> Tags {
 pub(crate) struct PageParams {
     /// Most items on the page. A page of large items can hold fewer; `next` tells whether there are more.
     pub(crate) limit: PageLimit,
-    /// Where to go on: the `after` of a page. It is opaque.
+    /// The cursor of the page: the `after` of the page before. It is opaque.
     #[schemars(with = "After")]
     pub(crate) after: Option<After>,
     /// The id at which to begin: the page begins with this item, or with the next one if there is no such
     /// item. Not together with `after`.
     #[schemars(with = "FromId")]
     pub(crate) from: Option<FromId>,
-    /// How the ids of the items begin. Compared byte for byte. Unlike an id it may be `.` or `..`.
+    /// Returns only items whose ids begin with this text. It is compared byte for byte, and may be `.` or `..`, which no id is.
     #[schemars(with = "Prefix")]
     pub(crate) prefix: Option<Prefix>,
     /// `etag` leaves the items out: entries have `id` and `etag` alone.
@@ -122,7 +122,7 @@ impl<S: Sync> Extract<S> for PageQueryParams {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct CountParams {
-    /// How the ids of the items begin that are counted. Compared byte for byte.
+    /// Counts only items whose ids begin with this text. It is compared byte for byte.
     #[schemars(with = "Prefix")]
     pub(crate) prefix: Option<Prefix>,
 }

@@ -78,9 +78,9 @@ pub enum PayloadRejection<M: Media> {
 #[derive(Debug, contract::Responses)]
 #[repr(u16)]
 pub enum InvalidPayload<M: Media> {
-    /// The body ended before it was complete. Send it again.
+    /// The body ended before it was complete. Send the request again.
     IncompleteBody(Problem) = 400,
-    /// The body took too long to arrive. Send it again.
+    /// The body took too long to arrive. Send the request again.
     BodyTimeout(Problem) = 408,
     /// The body is larger than the service takes.
     ContentTooLarge(Problem) = 413,
@@ -93,7 +93,7 @@ pub enum InvalidPayload<M: Media> {
 #[repr(u16)]
 pub enum PartialContent {
     /// The request has a `Content-Range`, which says that its body is a part of something. Send the
-    /// whole, without that field.
+    /// whole item, without that field.
     PartialContent(Problem) = 400,
 }
 
