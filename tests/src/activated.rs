@@ -115,15 +115,15 @@ impl Activated {
         self.process.log()
     }
 
-    /// Returns where it says that it listens; `field` is that of the log.
+    /// Returns where it says that it listens; `field` is that of the log, whose lines may come after the
+    /// word that it is ready.
     ///
     /// # Panics
     /// If it does not say so.
-    #[must_use]
-    pub fn address(&self, field: &str) -> String {
-        let events = self.log().events();
-        let address = events.iter().find_map(|event| event[field].as_str());
-        address.expect("it says where it listens").to_owned()
+    pub async fn address(&self, field: &str) -> String {
+        let what = format!("the service to log its {field}");
+        let events = self.log().wait_for(&what, |event| event[field].is_string()).await;
+        events[0][field].as_str().expect("it is text").to_owned()
     }
 
     /// Ends it as systemd does, and waits for its end.

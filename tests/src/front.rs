@@ -35,9 +35,6 @@ pub(crate) fn is_wanted() -> bool {
 pub(crate) async fn start(invocation: &Invocation, service: SocketAddr) -> Gateway {
     let start = Gateway::start().home(&invocation.home).replica(service).check_contract();
     let start = start.adopting(invocation, &SHARED);
-    // Tests have more clients than a debug build answers quickly. What they are about is what is
-    // answered; shedding has tests of its own.
-    let start = start.setting("--latency-target", "1m");
     // A later check would meet the fault that a test has rehearsed for another request.
     start.setting("--check-every", "1h").spawn().await
 }

@@ -10,10 +10,14 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 /// it.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
+/// How long is waited at least. A wait that is in vain fails a test in any case, so it may be long: on a
+/// machine that does something else what takes milliseconds can take many seconds.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Looks until there is something to see, and returns it.
 ///
 /// # Panics
-/// If there is nothing after `time_max`. `what` says what was waited for.
+/// If there is nothing after `time_max` and two minutes. `what` says what was waited for.
 pub async fn eventually<T>(
     what: &str,
     time_max: Duration,
@@ -35,8 +39,9 @@ pub async fn eventually<T>(
 /// Waits for a future, but not for ever.
 ///
 /// # Panics
-/// If it takes longer than `time_max`. `what` says what was waited for.
+/// If it takes longer than `time_max` and two minutes. `what` says what was waited for.
 pub async fn within<T>(what: &str, time_max: Duration, future: impl Future<Output = T>) -> T {
+    let time_max = time_max.max(PATIENCE);
     match timeout(time_max, future).await {
         Ok(value) => value,
         Err(_) => panic!("waited {time_max:?} for {what}, in vain"),

@@ -41,6 +41,13 @@ impl Start {
         self
     }
 
+    /// Uses the store with this URL, and gives it by a variable in place of an argument.
+    #[must_use]
+    pub fn store_by_variable(mut self, url: &str) -> Self {
+        self.store.clear();
+        self.variable("SHELF_STORE", url)
+    }
+
     /// Keeps items on disk, in the service's home.
     #[must_use]
     pub fn on_disk(self) -> Self {
@@ -156,7 +163,9 @@ impl Start {
 
     fn run(mut self) -> Process {
         let report = self.invocation.home.path(REPORT).display().to_string();
-        self.invocation.set("--store", self.store);
+        if !self.store.is_empty() {
+            self.invocation.set("--store", self.store);
+        }
         self.invocation.set("--check-contract", report);
         self.invocation.run("service", binary::items())
     }

@@ -1,6 +1,7 @@
 //! Collections that are declared in a file.
 
 use e2e::{Home, Request, Shelf, on_every_store};
+use testbed::Postgres;
 
 const COLLECTIONS: &str = r#"{
     "books": {
@@ -195,4 +196,64 @@ async fn references_within_a_schema_lead_somewhere_in_the_document() {
         values.extend(value.as_array().into_iter().flatten());
     }
     shelf.stop().await;
+}
+
+#[tokio::test]
+async fn the_start_says_what_the_store_holds_and_what_is_not_declared() {
+    let home = Home::new();
+    let start = || Shelf::start().bare().home(&home).on_disk();
+    let shelf = start().collections(COLLECTIONS).spawn().await;
+    let held = shelf.log().wait_for("the store to be named", |event| event["holds"].is_string());
+    assert_eq!(held.await[0]["holds"], "nothing yet");
+    shelf.send(Request::put("/items/x", "{}")).await.expect(201);
+    for id in ["x", "y"] {
+        shelf.send(Request::put(format!("/a-1/{id}"), "{}")).await.expect(201);
+    }
+    shelf.stop().await;
+
+    // The file that declares the collection was forgotten.
+    let shelf = start().spawn().await;
+    let log = shelf.log();
+    let held = log.wait_for("the store to be named", |event| event["holds"].is_string()).await;
+    assert_eq!(held[0]["holds"], "a-1 (2 items), items (1 item)");
+    assert!(held[0]["store"].as_str().is_some_and(|url| url.starts_with("file:")), "{held:?}");
+    let warned = |event: &serde_json::Value| event["level"] == "WARN";
+    let warnings = log.wait_for("a warning", warned).await;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(warnings[0]["collection"], "a-1");
+    shelf.send(Request::get("/a-1/x")).await.expect(404);
+    shelf.stop().await;
+}
+
+#[tokio::test]
+async fn a_refusal_names_what_came_and_what_is_taken() {
+    let shelf = Shelf::start().collections(COLLECTIONS).spawn().await;
+    let text = Request::new("PUT", "/items/x").body("text/plain; charset=utf-8", "{}");
+    let problem = shelf.send(text).await.expect_problem(415, "unsupported-media-type");
+    assert!(problem.detail.contains("`text/plain`"), "{problem:?}");
+    assert!(problem.detail.contains("`application/json`"), "{problem:?}");
+    let book = Request::put("/books/x", r#"{"title":"Emma","binding":"gold"}"#);
+    let book = shelf.send(book.header("If-None-Match", "*")).await;
+    book.expect_problem(422, "invalid-item");
+    let detail = &book.json()["errors"][0]["detail"];
+    assert_eq!(detail, r#""gold" is none of "paper", "cloth""#);
+    shelf.stop().await;
+}
+
+#[tokio::test]
+async fn a_password_on_the_command_line_is_a_warning() {
+    let server = Postgres::builder().password("secret1").start();
+    let url = server.create_database();
+    assert!(url.contains("secret1"), "{url}");
+    let start = || Shelf::start().bare();
+    for (start, warnings) in [(start().store(&url), 1), (start().store_by_variable(&url), 0)] {
+        let shelf = start.spawn().await;
+        let log = shelf.log();
+        let held = log.wait_for("the store to be named", |event| event["holds"].is_string()).await;
+        assert!(held[0]["store"].as_str().is_some_and(|store| store.starts_with("postgres")));
+        assert!(!log.text().contains("secret1"), "{}", log.text());
+        let told = log.lines().iter().filter(|line| line.contains("on the command line")).count();
+        assert_eq!(told, warnings);
+        shelf.stop().await;
+    }
 }

@@ -9,7 +9,7 @@ use e2e::{Home, Request, Shelf, on_every_store};
 async fn pages_follow_each_other_until_next_is_null() {
     on_every_store(Shelf::start, async |shelf| {
         let empty = shelf.send(Request::get("/items")).await;
-        assert_eq!(empty.expect(200).text(), r#"{"items":[],"next":null}"#);
+        assert_eq!(empty.expect(200).text(), r#"{"items":[],"next":null,"after":null}"#);
         assert_eq!(empty.header("link"), None);
 
         let mut ids = Vec::new();
@@ -43,11 +43,13 @@ async fn pages_follow_each_other_until_next_is_null() {
                 match json["next"].as_str() {
                     Some(next) => {
                         assert_eq!(link, Some(format!("<{next}>; rel=\"next\"")));
+                        let after = json["after"].as_str().expect("the bare cursor");
+                        assert_eq!(next, format!("/items?limit={limit}&after={after}"));
                         target = next.to_owned();
                     }
                     None => {
                         assert_eq!(link, None);
-                        assert!(json["next"].is_null());
+                        assert!(json["next"].is_null() && json["after"].is_null());
                         break;
                     }
                 }
@@ -70,7 +72,10 @@ async fn a_page_shows_what_the_item_itself_shows() {
                 let etag = item.etag().replace('"', "\\\"");
                 expected.push(format!(r#"{{"id":"{id}","item":{},"etag":"{etag}"}}"#, item.text()));
             }
-            assert_eq!(page.text(), format!(r#"{{"items":[{}],"next":null}}"#, expected.join(",")));
+            assert_eq!(
+                page.text(),
+                format!(r#"{{"items":[{}],"next":null,"after":null}}"#, expected.join(","))
+            );
         },
     )
     .await;
@@ -141,11 +146,28 @@ async fn a_bad_query_is_refused_with_the_parameter() {
             ("after=Af8", "after"),
             ("after=%00", "after"),
             ("after=%FF", "after"),
+            ("from=", "from"),
+            ("from=..", "from"),
+            ("from=a%5C", "from"),
+            ("from=%FF", "from"),
+            ("from=a&after=AWE", "from"),
+            ("after=AWE&from=a&limit=3", "from"),
+            ("prefix=", "prefix"),
+            ("prefix", "prefix"),
+            ("prefix=%00", "prefix"),
+            ("prefix=%5C", "prefix"),
+            ("prefix=%FF", "prefix"),
+            ("prefix=a%C3", "prefix"),
+            ("prefix=a&prefix=b", "prefix"),
+            ("include=item", "include"),
+            ("include=ETag", "include"),
+            ("include=", "include"),
             ("frob=1", "frob"),
             ("Limit=1", "Limit"),
             ("limit=1&frob=%FF", "frob"),
         ];
-        let long = [(format!("after={long}"), "after")];
+        let long_prefix = (format!("prefix={}", "x".repeat(129)), "prefix");
+        let long = [(format!("after={long}"), "after"), long_prefix];
         let cases = cases.iter().map(|(query, name)| ((*query).to_owned(), *name)).chain(long);
         for (query, name) in cases {
             let answer = shelf.send(Request::get(format!("/items?{query}"))).await;

@@ -7,7 +7,7 @@ use domain::CollectionName;
 pub(crate) const INFO: Info = Info {
     title: "Shelf",
     version: env!("CARGO_PKG_VERSION"),
-    summary: "Items that are put without knowing whether they exist.",
+    summary: "A store of JSON items that clients can PUT without knowing whether they exist.",
     description: include_str!("documented.md"),
     license: env!("CARGO_PKG_LICENSE"),
     contact: Some(Contact { name: "The maintainers of Shelf" }),
@@ -23,6 +23,8 @@ pub(crate) enum Resource {
     All,
     /// One item of it.
     One,
+    /// The number of its items.
+    Count,
 }
 
 /// Returns the entry of an operation on items.
@@ -42,6 +44,7 @@ pub(crate) fn item_operation(
         ("items", Resource::All) if verb == "create" => ("item".to_owned(), noun),
         ("items", Resource::All) => (noun.clone(), noun),
         ("items", Resource::One) => ("item".to_owned(), "item".to_owned()),
+        (_, Resource::Count) => (noun.clone(), format!("{noun}_count")),
         (_, Resource::All) => (noun.clone(), format!("{noun}_list")),
         (_, Resource::One) => (noun.clone(), noun),
     };
@@ -63,7 +66,7 @@ pub(crate) fn operation_ids(collection: &CollectionName) -> impl Iterator<Item =
         own.chain(["head", "options"].map(|verb| format!("{verb}_{}", doc(&"").resource)))
     };
     let one = of(Resource::One, &["get", "put", "patch", "delete"]);
-    of(Resource::All, &["list", "create"]).chain(one)
+    of(Resource::All, &["list", "create"]).chain(one).chain(of(Resource::Count, &["count"]))
 }
 
 /// Returns the entry of an operation that is about the service itself.
@@ -92,6 +95,8 @@ mod tests {
         assert_eq!(ids("items", Resource::One, "put"), pair("put_item", "item"));
         assert_eq!(ids("items", Resource::All, "list"), pair("list_items", "items"));
         assert_eq!(ids("items", Resource::All, "create"), pair("create_item", "items"));
+        assert_eq!(ids("items", Resource::Count, "count"), pair("count_items", "items_count"));
+        assert_eq!(ids("books", Resource::Count, "count"), pair("count_books", "books_count"));
         assert_eq!(ids("old-books", Resource::One, "put"), pair("put_old_books", "old_books"));
         assert_eq!(
             ids("old-books", Resource::All, "list"),

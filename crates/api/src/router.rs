@@ -20,8 +20,8 @@ use crate::documented::{
 };
 use crate::edge::RequestId;
 use crate::items::{
-    ITEM, ITEM_SENT, MERGE_PATCH, PAGE, create_item, delete_item, get_item, list_items,
-    page_schemas, patch_item, put_item,
+    ITEM, ITEM_SENT, MERGE_PATCH, PAGE, count_items, create_item, delete_item, get_item,
+    list_items, page_schemas, patch_item, put_item,
 };
 use crate::leaving::Leaving;
 use crate::metrics::Metrics;
@@ -250,19 +250,27 @@ fn mount_items(api: &mut Api, shelf: Shelf, limits: Limits, names: &mut Names) {
     };
     let all = format!("/{name}");
     let one = format!("/{name}/{{id}}");
+    let count = item_operation(
+        &name,
+        Resource::Count,
+        "count",
+        "Counts items",
+        "Counts all items, or those whose ids begin with `prefix`. The more items there are, the longer it takes.",
+    );
     scope
-        .get(&all, of_all("list", "Lists items", "Ascending by id. Follow `next` until it is null; an item that is there throughout is listed exactly once."), list_items)
-        .on(Method::POST, &all, of_all("create", "Creates an item under a new id", "The id is a UUID of version 7. A client that may have to repeat the request had better choose an id and PUT."), create_item)
-        .get(&one, of_one("get", "Returns an item", "Its `ETag` is for the `If-Match` of a later write, or the `If-None-Match` of a later read."), get_item)
-        .on(Method::PUT, &one, of_one("put", "Creates an item, or makes it equal to the body", "201 if the item did not exist, 200 if it did. `Shelf-Outcome` tells `updated` from `unchanged`. Safe to repeat."), put_item)
-        .on(Method::PATCH, &one, of_one("patch", "Changes an item", "By a merge patch (RFC 7396) or a JSON Patch (RFC 6902), applied atomically: concurrent writes are not lost."), patch_item)
-        .on(Method::DELETE, &one, of_one("delete", "Deletes an item", "With `If-Match` only if it still is as the client has seen it."), delete_item);
+        .get(&all, of_all("list", "Lists items", "In ascending order of the ids. To get all items, request the path in `next`, or repeat the request with `after`, until they are null. An item that exists throughout is listed exactly once."), list_items)
+        .get(&format!("/{name}:count"), count, count_items)
+        .on(Method::POST, &all, of_all("create", "Creates an item under a new id", "The service chooses the id, a UUID of version 7. If you may have to repeat the request, choose an id yourself and use PUT, or send an `Idempotency-Key`."), create_item)
+        .get(&one, of_one("get", "Returns an item", "Send its `ETag` in the `If-Match` of a later write, or in the `If-None-Match` of a later read."), get_item)
+        .on(Method::PUT, &one, of_one("put", "Creates an item, or makes it equal to the body", "Answers 201 if the item did not exist and 200 if it did; then `Shelf-Outcome` says whether it was `updated` or `unchanged`. Members that you leave out get the schema's default. You can safely repeat the request."), put_item)
+        .on(Method::PATCH, &one, of_one("patch", "Changes an item", "Applies a merge patch (RFC 7396) or a JSON Patch (RFC 6902) atomically: no concurrent write is lost."), patch_item)
+        .on(Method::DELETE, &one, of_one("delete", "Deletes an item", "With `If-Match` the item is deleted only if it has not changed since you read it."), delete_item);
 }
 
 /// Mounts what the service says about itself. A probe that waits for the store has the guards of
 /// the operations that do.
 fn mount_service(api: &mut Api, service: Service, limits: Limits) {
-    api.tag(SERVICE_TAG, "What the service says about itself.");
+    api.tag(SERVICE_TAG, "Probes, metrics and this document.");
     api.scope(service.clone())
         .guard(CatchPanic)
         .guard(limits.time())
@@ -273,7 +281,7 @@ fn mount_service(api: &mut Api, service: Service, limits: Limits) {
             service_operation(
                 "readyz",
                 "Tells whether requests should be sent here",
-                "For load balancers: it asks the store, and fails before the service ends.",
+                "For load balancers. It asks the store, and answers 503 some time before the service stops.",
             ),
             get_readyz,
         );
@@ -285,7 +293,7 @@ fn mount_service(api: &mut Api, service: Service, limits: Limits) {
             service_operation(
                 "livez",
                 "Tells whether the service can go on without a restart",
-                "For what restarts it: 503 as long as nothing else can help. What passes by itself, such as a database that cannot be reached, is told by `/readyz`.",
+                "For orchestrators that restart the process: 503 as long as nothing else helps. Whether the store works at the moment is told by `/readyz`.",
             ),
             get_livez,
         )
@@ -294,7 +302,7 @@ fn mount_service(api: &mut Api, service: Service, limits: Limits) {
             service_operation(
                 "metrics",
                 "Returns counters for Prometheus",
-                "`docs/operating.md` explains each.",
+                "`docs/operating.md` explains each of them.",
             ),
             get_metrics,
         )
@@ -303,7 +311,7 @@ fn mount_service(api: &mut Api, service: Service, limits: Limits) {
             service_operation(
                 "openapi",
                 "Returns this document",
-                "It lists every answer that the service can give.",
+                "It lists every answer that the service can send.",
             ),
             get_openapi,
         );

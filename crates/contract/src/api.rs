@@ -185,7 +185,7 @@ impl Api {
             let doc = self.paths[at].documented.first().map(|(_, doc, _)| Doc {
                 id: format!("options_{}", doc.resource),
                 summary: "Lists the methods that this path takes".into(),
-                description: "`Allow` has them. They are the same whether or not there is anything at the path.".into(),
+                description: "`Allow` lists them. They do not depend on whether something exists at the path.".into(),
                 ..doc.clone()
             });
             let mut scope = self.scope(()).guard(OneHost);
@@ -265,7 +265,7 @@ impl Api {
 
 /// Documents a path parameter for OPTIONS, which answers whatever its value.
 fn any_parameter(name: &str) -> Value {
-    let description = "Any value: the methods are the same for all.";
+    let description = "Any value. The methods are the same for all values.";
     json!({ "name": name, "in": "path", "description": description, "required": true, "schema": { "type": "string" } })
 }
 

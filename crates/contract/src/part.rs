@@ -116,8 +116,7 @@ pub enum CacheControl {
 
 impl Header for CacheControl {
     const NAME: HeaderName = CACHE_CONTROL;
-    const DESCRIPTION: &'static str =
-        "What caches may do with the answer: validate it before each use, or not keep it at all.";
+    const DESCRIPTION: &'static str = "Whether a cache may store the answer: `no-cache` if it validates it before each use, `no-store` if not at all.";
 
     fn schema() -> Value {
         serde_json::json!({ "type": "string", "enum": ["no-cache", "no-store"] })

@@ -142,7 +142,7 @@ pub(crate) fn schema(status: u16, types: &[&'static Variant], place: Value) -> V
             },
             "title": { "type": "string" },
             "status": { "type": "integer", "const": status },
-            "detail": { "description": "What to do.", "type": "string" },
+            "detail": { "description": "What is wrong with this request, and what to do.", "type": "string" },
             "errors": {
                 "description": "Every wrong place in the request.",
                 "type": "array",

@@ -1,5 +1,6 @@
 //! Names: of collections, of items, and the two together.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -79,6 +80,13 @@ impl ItemId {
     /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Ids compare and hash as their text does.
+impl Borrow<str> for ItemId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -13,6 +13,7 @@ pub mod json;
 mod page;
 mod patch;
 mod precondition;
+mod prefix;
 mod write;
 
 pub use collection::{Collection, ITEM_BYTES_MAX, InvalidSchema, VIOLATIONS_MAX, Violation};
@@ -25,11 +26,12 @@ pub use id::{
 pub use idempotency::{Fingerprint, Idempotency, Moment, Remembered, ReplayKey};
 pub use item::{Digest, Item};
 pub use page::{
-    CURSOR_BYTES_MAX, Cursor, InvalidCursor, PAGE_BYTES_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX,
-    Page, PageQuery, PageStart,
+    COUNT_STEP_ITEMS_MAX, CURSOR_BYTES_MAX, Count, Cursor, InvalidCursor, PAGE_BYTES_MAX,
+    PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page, PageQuery, PageStart,
 };
 pub use patch::{
     InvalidPatch, PATCH_OPERATIONS_MAX, PATCH_STEPS_MAX, Patch, PatchFailed, PatchFailedKind,
 };
 pub use precondition::{Precondition, Tags};
+pub use prefix::{IdPrefix, InvalidIdPrefix};
 pub use write::{Change, Outcome, Refusal, RememberWhen, Verdict, Write};

@@ -1,6 +1,7 @@
 //! Pages of a collection, in ascending byte order of the ids.
 
 use std::fmt;
+use std::ops::Bound::{self, Excluded, Included, Unbounded};
 use std::str::FromStr;
 
 use base64::Engine as _;
@@ -8,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::id::{CollectionName, ITEM_ID_BYTES_MAX, ItemId};
 use crate::item::Item;
+use crate::prefix::IdPrefix;
 
 /// Items on a page when the client names no number.
 pub const PAGE_ITEMS_DEFAULT: usize = 100;
@@ -19,6 +21,10 @@ pub const PAGE_ITEMS_MAX: usize = 1_000;
 /// the largest items costs no more memory than a few of them: 4 MiB, four times the body limit.
 pub const PAGE_BYTES_MAX: usize = 4 << 20;
 
+/// Most items that are counted in one step. A store reads that many keys in some tens of milliseconds, so
+/// a count of any length lets other requests through between its steps.
+pub const COUNT_STEP_ITEMS_MAX: usize = 50_000;
+
 /// Longest text form of a [`Cursor`]: a format byte and the longest id in base64url.
 pub const CURSOR_BYTES_MAX: usize = (1 + ITEM_ID_BYTES_MAX).div_ceil(3) * 4;
 
@@ -28,15 +34,36 @@ const CURSOR_AFTER: u8 = 1;
 /// The first byte of a [`Cursor::At`].
 const CURSOR_AT: u8 = 2;
 
-/// What part of a collection to list.
+/// What part of a collection to list or to count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageQuery {
     /// The collection.
     pub collection: CollectionName,
     /// Where the page begins.
     pub start: PageStart,
-    /// Most items on the page, 1 to [`PAGE_ITEMS_MAX`].
+    /// How the ids of all items begin, unless every id will do.
+    pub prefix: Option<IdPrefix>,
+    /// Most items: on a page 1 to [`PAGE_ITEMS_MAX`], in a step of a count 1 to
+    /// [`COUNT_STEP_ITEMS_MAX`].
     pub items_max: usize,
+}
+
+impl PageQuery {
+    /// Returns where the ids begin, which the prefix can move forward. Their end is that of the
+    /// prefix, [`IdPrefix::end`]; it can come before their beginning.
+    #[must_use]
+    pub fn first(&self) -> Bound<&str> {
+        let start = match &self.start {
+            PageStart::First => Unbounded,
+            PageStart::After(id) => Excluded(id.as_str()),
+            PageStart::At(id) => Included(id.as_str()),
+        };
+        match (start, &self.prefix) {
+            (start, None) => start,
+            (Excluded(id) | Included(id), Some(prefix)) if id >= prefix.as_str() => start,
+            (_, Some(prefix)) => Included(prefix.as_str()),
+        }
+    }
 }
 
 /// Where a page begins. There need not be an item with the id.
@@ -103,6 +130,15 @@ impl Page {
         let (id, _) = self.items.last().filter(|_| self.more)?;
         Some(Cursor::After(id.clone()))
     }
+}
+
+/// A step of a count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// How many items there were.
+    pub items: usize,
+    /// The last of them, if the step ended at its number of items. There may be none behind it.
+    pub last: Option<ItemId>,
 }
 
 /// A place between two pages. Its text form is opaque to clients.
@@ -180,6 +216,25 @@ mod tests {
         assert_eq!(Page::collect([Err("damage"), entry("c")], 10), Err("damage"));
         let full = Page::collect([entry("a"), Err("damage")], 1).unwrap();
         assert!(full.more, "the next page meets it");
+    }
+
+    #[test]
+    fn a_prefix_moves_the_beginning_forward() {
+        let first = |start, prefix: Option<&str>| {
+            let collection = CollectionName::new("items").unwrap();
+            let prefix = prefix.map(|prefix| IdPrefix::new(prefix).unwrap());
+            let query = PageQuery { collection, start, prefix, items_max: 1 };
+            query.first().map(str::to_owned)
+        };
+        let text = |text: &str| text.to_owned();
+        assert_eq!(first(PageStart::First, None), Unbounded);
+        assert_eq!(first(PageStart::First, Some("b")), Included(text("b")));
+        assert_eq!(first(PageStart::After(id("a")), Some("b")), Included(text("b")));
+        assert_eq!(first(PageStart::At(id("a")), Some("b")), Included(text("b")));
+        assert_eq!(first(PageStart::After(id("b")), Some("b")), Excluded(text("b")));
+        assert_eq!(first(PageStart::At(id("b1")), Some("b")), Included(text("b1")));
+        assert_eq!(first(PageStart::After(id("c")), Some("b")), Excluded(text("c")));
+        assert_eq!(first(PageStart::At(id("a")), None), Included(text("a")));
     }
 
     #[test]

@@ -66,11 +66,20 @@ impl AsRef<[u8]> for KeyBytes {
     }
 }
 
+/// Takes the collection out of a key of any item.
+pub(crate) fn decode_collection(key: &[u8]) -> Result<CollectionName, Error> {
+    let name = key.split(|byte| *byte == 0).next().and_then(|name| str::from_utf8(name).ok());
+    name.and_then(|name| CollectionName::new(name).ok()).ok_or_else(foreign_key)
+}
+
 /// Takes the id out of a key of `collection`.
 pub(crate) fn decode_id(key: &[u8], collection: &CollectionName) -> Result<ItemId, Error> {
     let id = key.get(collection.as_str().len() + 1..).and_then(|id| str::from_utf8(id).ok());
-    id.and_then(|id| ItemId::new(id).ok())
-        .ok_or_else(|| corrupt("a stored key is not one that Shelf writes"))
+    id.and_then(|id| ItemId::new(id).ok()).ok_or_else(foreign_key)
+}
+
+fn foreign_key() -> Error {
+    corrupt("a stored key is not one that Shelf writes")
 }
 
 /// Appends the stored form of an item.

@@ -2,7 +2,10 @@
 
 use std::fmt::Debug;
 
-use domain::{Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
+use domain::{
+    CollectionName, Count, Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict,
+    Write,
+};
 
 use crate::error::Error;
 use crate::reply::Reply;
@@ -65,8 +68,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// As [`get`](Self::get).
     fn recall(&self, key: &ReplayKey) -> Reply<Result<Option<Remembered>, Error>>;
 
-    /// Returns the items of a collection from `query.start` on, in ascending byte order of
-    /// their ids, as [`Page::collect`](domain::Page::collect) cuts the page.
+    /// Returns the items of a collection from `query.start` on whose ids have `query.prefix`, in
+    /// ascending byte order of their ids, as [`Page::collect`](domain::Page::collect) cuts the page.
     ///
     /// One page is a consistent view or close to it; a series of pages is not: an item that is
     /// there throughout is listed exactly once, one that comes or goes meanwhile may be missed.
@@ -75,6 +78,27 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// As [`get`](Self::get). An error means that the first item of the page cannot be read; where
     /// it is damaged, [`Error::resume`] can tell where the next one is that can.
     fn list(&self, query: PageQuery) -> Reply<Result<Page, Error>>;
+
+    /// Counts the items of a collection that [`list`](Self::list) would return from `query.start` on.
+    ///
+    /// It stops at `query.items_max` items and tells where ([`Count::last`]), so that a caller that goes
+    /// on from there lets others through, and one that goes away leaves at most one step behind. A
+    /// store that can count any number of items cheaply may count them all at once. Each step is a
+    /// view of its own: an item that is there throughout is counted exactly once.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    fn count(&self, query: PageQuery) -> Reply<Result<Count, Error>>;
+
+    /// Returns the first collection in byte order, behind `after` if that is given, that holds an item.
+    /// Its cost does not depend on the number of items.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    fn collection_after(
+        &self,
+        after: Option<&CollectionName>,
+    ) -> Reply<Result<Option<CollectionName>, Error>>;
 
     /// Tells whether the store can do its work now, writes included. Cheap enough to be asked
     /// every second.

@@ -103,9 +103,9 @@ impl WrongMethod {
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(crate) enum BadBody {
-    /// The body ended before it was complete. Send it again.
+    /// The body ended before it was complete. Send the request again.
     IncompleteBody(Problem) = 400,
-    /// The body took too long to arrive. Send it again.
+    /// The body took too long to arrive. Send the request again.
     BodyTimeout(Problem) = 408,
     /// The body is larger than the service takes.
     ContentTooLarge(Problem) = 413,
@@ -147,10 +147,10 @@ pub(crate) fn overloaded() -> Excess {
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(crate) enum Unanswered {
-    /// The connection to a replica broke before it answered. Whether a write happened is not known:
-    /// repeat it, which is safe for PUT and DELETE, and for every write with an `Idempotency-Key`.
+    /// The connection to a replica broke before it answered. It is not known whether a write happened.
+    /// Repeat the request, which is safe for PUT and DELETE, and for every write with an `Idempotency-Key`.
     ReplicaFailed(Problem) = 502,
-    /// No replica answered in time. Whether a write happened is not known: repeat it, which is safe
+    /// No replica answered in time. It is not known whether a write happened. Repeat the request, which is safe
     /// for PUT and DELETE, and for every write with an `Idempotency-Key`.
     ReplicaTimeout(Problem) = 504,
 }

@@ -58,5 +58,6 @@ async fn check(client: &Client, replica: Arc<Replica>) -> u64 {
         Some(false) => tracing::warn!(replica = %origin, "{origin} is down: its checks fail"),
         None => {}
     }
+    replica.note_state();
     replica.number
 }

@@ -14,7 +14,7 @@ use crate::attempt::chain;
 use crate::balance;
 use crate::check::check_replicas;
 use crate::discover::{Discovery, Dns};
-use crate::document;
+use crate::document::{self, Documents};
 use crate::edge::Tls;
 use crate::rate::Limits;
 use crate::reload::Watch;
@@ -85,7 +85,7 @@ pub(crate) async fn run(
         if let Some(url) = &settings.jwks {
             tasks.push(Box::pin(refresh(Arc::clone(access), url.clone())));
         }
-        tasks.push(Box::pin(reload_keys(access, watches.keys)));
+        tasks.push(Box::pin(reload_keys(access, &shared.documents, watches.keys)));
     }
     if let Some(limits) = &shared.limits {
         tasks.push(Box::pin(sweep(limits)));
@@ -111,17 +111,18 @@ async fn sweep(limits: &Limits) -> Infallible {
 }
 
 /// Reads the keys again when their file changes. A faulty file changes nothing.
-async fn reload_keys(access: &Access, watch: Watch) -> Infallible {
+async fn reload_keys(access: &Access, documents: &Documents, watch: Watch) -> Infallible {
     let Some(path) = &access.keys_file else { return std::future::pending().await };
     let reload = || match Keys::read(path) {
         Ok(keys) => {
             let count = keys.len();
             access.keys.store(Arc::new(keys));
             tracing::info!(keys = count, "the keys were read again: there are {count}");
+            documents.check_permissions(access);
         }
         Err(error) => {
-            let (path, error) = (path.display(), chain(&error));
-            tracing::error!(%path, error, "{path}: {error}; the former keys stay in force");
+            let error = chain(&error);
+            tracing::error!(error, "{error}; the former keys stay in force");
         }
     };
     watch.each_change(reload).await

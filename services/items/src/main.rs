@@ -1,6 +1,7 @@
 //! The item service: a durable upsert over HTTP. `items --help` explains the settings.
 
 mod collections;
+mod holdings;
 mod run;
 mod samples;
 mod settings;

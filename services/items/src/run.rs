@@ -23,6 +23,7 @@ use tokio::runtime;
 use tower::Service;
 
 use crate::collections::{self, InvalidFile};
+use crate::holdings;
 use crate::samples;
 use crate::settings::Settings;
 use crate::worker;
@@ -119,6 +120,8 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
     if settings.samples {
         main.block_on(samples::load(&*store, &collections[0])).map_err(Failure::Samples)?;
     }
+    holdings::warn_of_visible_password(&settings.store, std::env::args_os());
+    main.block_on(holdings::announce(&*store, &settings.store, &collections));
     let limits = limits(&settings);
     let budget = Budget::new(settings.common.memory_max, settings.connections_max);
     let setup = Setup {

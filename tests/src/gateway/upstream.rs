@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -84,9 +83,6 @@ struct Shared {
     broken: AtomicUsize,
     count: AtomicUsize,
     ready: AtomicBool,
-    /// How many requests are worked on at a time, and for how long each; no limit and no time for
-    /// `None`.
-    capacity: Option<(Semaphore, Duration)>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -118,30 +114,14 @@ impl Upstream {
         address: SocketAddr,
         script: impl Fn(usize, &Received) -> Reaction + Send + Sync + 'static,
     ) -> Self {
-        Self::with(address, Box::new(script), None).await
-    }
-
-    /// Starts an upstream that works on so many requests at a time, and on each for `time`; others
-    /// wait for their turn. It answers all with 200 and `{}`.
-    pub async fn bounded(places: usize, time: Duration) -> Self {
-        let capacity = Some((Semaphore::new(places), time));
-        Self::with(ANY_PORT, Box::new(|_, _| Reaction::Answer(200, "{}")), capacity).await
-    }
-
-    async fn with(
-        address: SocketAddr,
-        script: Box<Script>,
-        capacity: Option<(Semaphore, Duration)>,
-    ) -> Self {
         let listener = TcpListener::bind(address).await.expect("the port is free");
         let address = listener.local_addr().expect("it is bound");
         let shared = Arc::new(Shared {
-            script,
+            script: Box::new(script),
             received: Mutex::default(),
             broken: AtomicUsize::new(0),
             count: AtomicUsize::new(0),
             ready: AtomicBool::new(true),
-            capacity,
         });
         let sharing = Arc::clone(&shared);
         let accepting = tokio::spawn(async move {
@@ -199,10 +179,6 @@ async fn serve(shared: Arc<Shared>, mut stream: TcpStream, connection: usize) {
             let status = if shared.ready.load(Ordering::SeqCst) { 200 } else { 503 };
             let _ = stream.write_all(answer(status, "{\"status\":\"ok\"}").as_bytes()).await;
             continue;
-        }
-        if let Some((places, time)) = &shared.capacity {
-            let _place = places.acquire().await.expect("it is never closed");
-            tokio::time::sleep(*time).await;
         }
         let is_head = received.line().starts_with("HEAD ");
         // What a gateway asks by itself goes through no hop.

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use e2e::gateway::{Gateway, Reaction, Upstream};
-use e2e::{Home, Request, eventually};
+use e2e::{Home, Request, Shelf, eventually};
 
 /// A key and its hash, both of which anybody may know.
 const KEY: &str = "shelf_5f0c3c0e5a5e4b6c9d1b7a2f3e4d5c6b";
@@ -76,6 +76,8 @@ async fn a_key_opens_what_it_permits_and_nothing_else() {
     for (request, status) in [
         (Request::put("/items/a", "{}"), 200),
         (Request::get("/books/a"), 200),
+        (Request::get("/books:count"), 200),
+        (Request::post("/books:count", "{}"), 403),
         (Request::delete("/items/a"), 403),
         (Request::put("/books/a", "{}"), 403),
         (Request::put("/%69tems/a", "{}"), 403),
@@ -93,7 +95,7 @@ async fn a_key_opens_what_it_permits_and_nothing_else() {
         }
     }
     let received = upstream.received();
-    assert_eq!(received.len(), 2);
+    assert_eq!(received.len(), 3);
     assert!(received.iter().all(|got| !got.head.contains(KEY)), "no replica sees a key");
     // What holds nobody's data is open.
     gateway.send(Request::get("/docs")).await.expect(200);
@@ -256,4 +258,39 @@ async fn beyond_its_rate_a_client_is_told_to_wait() {
     gateway.send(from("192.0.2.2")).await.expect(200);
     assert_eq!(upstream.received().len(), 21);
     gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_permission_for_a_collection_that_no_replica_has_is_a_warning() {
+    let home = Home::new();
+    let entry = |allow: &str| {
+        keys(&format!("[[key]]\nname = \"importer\"\nhash = \"{HASH}\"\nallow = [{allow}]\n"))
+    };
+    let file = home.write("keys.toml", entry(r#""write:pakages", "read:items", "delete:*""#));
+    let path = file.display().to_string();
+    let shelf = Shelf::start().bare().spawn().await;
+    let start = Gateway::start().home(&home).replica(shelf.address()).setting("--keys", &path);
+    let gateway = start.spawn().await;
+    let of = |permission: &'static str| {
+        move |event: &serde_json::Value| event["permission"] == permission
+    };
+    let warnings = gateway.log().wait_for("a warning", of("write:pakages")).await;
+    let told =
+        ["level", "path", "key"].map(|field| warnings[0][field].as_str().unwrap_or_default());
+    assert_eq!(told, ["WARN", &path, "importer"]);
+    // A file that is read again is looked at again.
+    home.write("keys.toml", entry(r#""read:items", "delete:metrics", "read:itms""#));
+    gateway.log().wait_for("another warning", of("read:itms")).await;
+    let all = gateway.log().events();
+    let permissions: Vec<_> = all.iter().filter_map(|event| event["permission"].as_str()).collect();
+    assert_eq!(permissions, ["write:pakages", "read:itms"], "the others are for what is there");
+    // What is no permission at all is refused, with the file.
+    home.write("keys.toml", entry(r#""write:Items""#));
+    let faulty = |event: &serde_json::Value| event["level"] == "ERROR";
+    let refused = gateway.log().wait_for("a refusal", faulty).await;
+    let error = refused[0]["error"].as_str().expect("it says what is wrong");
+    assert!(error.starts_with(&path) && error.contains("write:Items"), "{error}");
+    gateway.terminate();
+    gateway.ended_with_faults().await;
+    shelf.stop().await;
 }

@@ -462,16 +462,17 @@ async fn a_read_that_hangs_holds_nobody_up() {
         _ => item(got),
     })
     .await;
-    let gateway = caching(&upstream).setting("--workers", "1").spawn().await;
+    // A read that waited for the one that hangs would wait for an hour.
+    let start = caching(&upstream).setting("--workers", "1");
+    let start = start.setting("--try-time-max", "1h").setting("--request-time-max", "1h");
+    let gateway = start.spawn().await;
     let mut hanging = gateway.connect().await;
     hanging.write(Request::get("/items/a").to_bytes()).await;
     eventually("the first read to hang", Duration::from_secs(5), async || {
         (upstream.received().len() == 1).then_some(())
     })
     .await;
-    let started = std::time::Instant::now();
     gateway.send(Request::get("/items/a")).await.expect(200);
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     drop(hanging);
     gateway.stop().await;
 }

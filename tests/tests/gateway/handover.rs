@@ -65,8 +65,8 @@ async fn the_operators_socket_is_known_by_its_name() {
     let arguments = ["--replica", &replica, "--workers", "3"];
     let gateway = Activated::gateway(&clients, Some(&operators), &arguments).await;
     let address = |socket: &TcpListener| socket.local_addr().expect("it is bound");
-    assert_eq!(gateway.address("address"), address(&clients).to_string());
-    assert_eq!(gateway.address("admin_address"), address(&operators).to_string());
+    assert_eq!(gateway.address("address").await, address(&clients).to_string());
+    assert_eq!(gateway.address("admin_address").await, address(&operators).to_string());
     let mut operator = Connection::open(address(&operators)).await;
     operator.send(&Request::get("/replicas")).await.expect(200);
     for _ in 0..10 {

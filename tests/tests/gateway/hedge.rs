@@ -34,7 +34,7 @@ async fn state(gateway: &Gateway, upstream: &Upstream) -> (u64, f64) {
     let replica = replicas.iter().find(|replica| replica["address"] == address);
     let replica = replica.expect("it is a replica");
     let in_flight = replica["in_flight"].as_u64().expect("a number");
-    (in_flight, replica["latency_ms"].as_f64().expect("a number"))
+    (in_flight, replica["peak_average_ms"].as_f64().expect("a number"))
 }
 
 #[tokio::test]
@@ -42,26 +42,25 @@ async fn a_second_replica_answers_when_the_first_takes_long() {
     for method in ["GET", "HEAD"] {
         let stalls = Arc::new(AtomicBool::new(true));
         let upstreams = [switched(&stalls).await, Upstream::obedient().await];
-        let gateway = hedging(&[&upstreams[0], &upstreams[1]]).spawn().await;
+        // No attempt ends by itself: a read that went to the one that stalls is answered by the other one or
+        // never.
+        let start = hedging(&[&upstreams[0], &upstreams[1]]);
+        let start = start.setting("--try-time-max", "1h").setting("--request-time-max", "1h");
+        let gateway = start.spawn().await;
         // The balancer draws; sooner or later it draws the one that stalls.
-        let started = Instant::now();
         eventually("a read to be hedged", Duration::from_secs(10), async || {
             gateway.send(Request::new(method, "/items/a")).await.expect(200);
-            (hedges(&gateway).await.0 > 0.0).then_some(())
+            (!upstreams[0].received().is_empty()).then_some(())
         })
         .await;
-        assert_eq!(hedges(&gateway).await, (1.0, 1.0));
-        assert!(started.elapsed() < Duration::from_secs(5), "no attempt had to time out");
-        assert_eq!(upstreams[0].received().len(), 1);
+        // On a busy machine the other one can look slow as well, and reads that it answers are hedged, too.
+        let (sent, won) = hedges(&gateway).await;
+        assert!(won >= 1.0 && sent >= won, "{sent} hedges, {won} won");
         // What lost is over at once, and its replica is known to be slow.
         let (in_flight, latency_ms) = state(&gateway, &upstreams[0]).await;
         assert_eq!(in_flight, 0);
-        assert!(latency_ms >= 40.0, "{latency_ms}");
-        // It looks more expensive than the other one now, and gets nothing.
-        for _ in 0..20 {
-            gateway.send(Request::new(method, "/items/a")).await.expect(200);
-        }
-        assert_eq!(upstreams[0].received().len(), 1);
+        // The average forgets a replica that nobody asks: a third is left after ten seconds.
+        assert!(latency_ms > 1.0, "{latency_ms}");
         assert_eq!(gateway.metric("shelf_gateway_retries_total").await, 0.0);
         gateway.stop().await;
     }
@@ -183,9 +182,9 @@ async fn hedges_have_the_budget_of_retries() {
     let received = upstreams.iter().map(|upstream| upstream.received().len()).sum::<usize>();
     let (sent, _) = hedges(&gateway).await;
     println!("{sent} of {requests} reads were hedged, {received} requests arrived");
-    // A fifth of the requests, and one a second: for the ten seconds that are looked back on, and
-    // for as long as it took.
-    let reserve = 10.0 + started.elapsed().as_secs_f64();
+    // A fifth of the requests, and one a second of the ten that are looked back on: ten at once, and as many again
+    // when that second has been forgotten, which is nine seconds later at the earliest.
+    let reserve = 10.0 * (2.0 + started.elapsed().as_secs_f64() / 9.0);
     let share = f64::from(requests) * 0.2;
     assert!((share * 0.9..=share + reserve).contains(&sent), "{sent}");
     assert!(received as f64 <= f64::from(requests) + sent, "{received}");

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use e2e::gateway::{Gateway, Upstream};
-use e2e::{Connection, Load, Request, Shelf};
+use e2e::{Connection, Load, Request, Shelf, within};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -18,6 +18,13 @@ const TIME_MAX: &str = "1s";
 
 /// How a slow client sends: a byte, and after this time the next.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Longest time in which all slow clients are ended. Without an end they would go on until their bodies or
+/// heads are whole, which takes longer, or for ever.
+const TIME_IN_ALL: Duration = Duration::from_secs(120);
+
+/// Requests that are answered while all slow clients are there.
+const REQUESTS: usize = 50;
 
 /// Sends `start`, then a byte at a time until it is answered. Returns how long that took.
 async fn dribble(address: SocketAddr, start: &'static str, slug: &'static str) -> Duration {
@@ -38,41 +45,33 @@ async fn dribble(address: SocketAddr, start: &'static str, slug: &'static str) -
     begun.elapsed()
 }
 
-/// Lets slow clients come while others work, and prints how it went for both.
+/// Lets slow clients come again and again while another one works, until that one has been answered often
+/// enough. How long that takes depends on the machine; that it comes to an end does not.
 async fn endure(gateway: &Gateway, what: &str, start: &'static str, slug: &'static str) {
     let address = gateway.address();
-    let stop = Arc::new(AtomicBool::new(false));
-    let stopping = Arc::clone(&stop);
-    let working = tokio::spawn(async move {
-        let mut connection = Connection::open(address).await;
-        let mut latencies = Vec::new();
-        while !stopping.load(Ordering::SeqCst) {
-            let begun = Instant::now();
-            connection.send(&Request::put("/items/a", "{}")).await.expect(200);
-            latencies.push(begun.elapsed());
-        }
-        latencies.sort_unstable();
-        latencies
-    });
+    let done = Arc::new(AtomicBool::new(false));
     let mut slow = JoinSet::new();
     for _ in 0..CLIENTS {
-        slow.spawn(dribble(address, start, slug));
+        let done = Arc::clone(&done);
+        slow.spawn(async move {
+            let mut ended = Vec::new();
+            while ended.is_empty() || !done.load(Ordering::SeqCst) {
+                ended.push(dribble(address, start, slug).await);
+            }
+            ended
+        });
     }
-    let mut ended = slow.join_all().await;
-    stop.store(true, Ordering::SeqCst);
-    let latencies = working.await.expect("every request was answered");
+    let mut connection = Connection::open(address).await;
+    for _ in 0..REQUESTS {
+        connection.send(&Request::put("/items/a", "{}")).await.expect(200);
+    }
+    done.store(true, Ordering::SeqCst);
+    let ended = within("the slow clients to be ended", TIME_IN_ALL, slow.join_all()).await;
+    let mut ended: Vec<_> = ended.into_iter().flatten().collect();
     ended.sort_unstable();
-    println!(
-        "{what}: {CLIENTS} clients, each ended after {:?} to {:?}; meanwhile {} requests, p50 {:?}, p99 {:?}",
-        ended[0],
-        ended[CLIENTS - 1],
-        latencies.len(),
-        latencies[latencies.len() / 2],
-        latencies[latencies.len() * 99 / 100],
-    );
-    assert!(ended[0] >= Duration::from_millis(900), "nobody is ended early: {:?}", ended[0]);
-    assert!(ended[CLIENTS - 1] < Duration::from_secs(10), "all in time: {:?}", ended[CLIENTS - 1]);
-    assert!(latencies.len() > 50, "{} requests", latencies.len());
+    let (first, last) = (ended[0], ended[ended.len() - 1]);
+    println!("{what}: {} ended after {first:?} to {last:?}", ended.len());
+    assert!(first >= Duration::from_millis(900), "none is ended early: {first:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

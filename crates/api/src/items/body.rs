@@ -16,7 +16,7 @@ impl Media for ItemBody {
     const TYPES: &'static [&'static str] = &["application/json"];
     const FIELD: HeaderName = ACCEPT;
     const FIELD_VALUE: &'static str = "application/json";
-    const DESCRIPTION: &'static str = "The item: strict JSON (RFC 7493) that satisfies the collection's schema. Absent members with a default get it.";
+    const DESCRIPTION: &'static str = "The item: strict JSON (RFC 7493) that satisfies the collection's schema. Members that you leave out get the schema's default.";
 
     fn describe(_: &'static str, schemas: &mut Schemas) -> Value {
         json!({ "schema": schemas.role(ITEM_SENT) })
@@ -36,7 +36,7 @@ impl Media for PatchBody {
     const TYPES: &'static [&'static str] = &[Self::MERGE, Self::JSON];
     const FIELD: HeaderName = HeaderName::from_static("accept-patch");
     const FIELD_VALUE: &'static str = "application/merge-patch+json, application/json-patch+json";
-    const DESCRIPTION: &'static str = "A merge patch (RFC 7396) or a JSON Patch (RFC 6902). What comes out has to satisfy the collection's schema.";
+    const DESCRIPTION: &'static str = "A merge patch (RFC 7396) or a JSON Patch (RFC 6902). The patched item has to satisfy the collection's schema.";
 
     fn describe(media_type: &'static str, schemas: &mut Schemas) -> Value {
         if media_type == Self::MERGE {

@@ -16,7 +16,7 @@ use crate::shelf::{Applied, Shelf};
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(crate) enum CreateItem {
-    /// The item was created. Its body is there also with `Prefer: return=minimal`.
+    /// The item was created. The answer has a body even with `Prefer: return=minimal`.
     Created(Representation, Location, Tag, Did, Option<PreferenceApplied>, Option<Replayed>) = 201,
 }
 

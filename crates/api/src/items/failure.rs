@@ -140,7 +140,7 @@ pub(crate) enum Down {
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(crate) enum Broken {
-    /// The store failed, or what it holds is damaged; somebody has to look at it. Nothing was written.
+    /// The store failed, or what it holds is damaged; an operator has to look at it. Nothing was written.
     StoreFailed(Problem) = 500,
 }
 
@@ -155,7 +155,7 @@ pub(crate) enum Damaged {
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(crate) enum Unknown {
-    /// The write may have happened and may not. Repeat it, which is safe for PUT and DELETE.
+    /// The write may have happened and may not. Repeat the request, which is safe for PUT and DELETE.
     OutcomeUnknown(Problem, RetryAfter) = 503,
 }
 

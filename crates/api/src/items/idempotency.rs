@@ -147,7 +147,7 @@ pub(crate) struct Replayed;
 
 impl Header for Replayed {
     const NAME: HeaderName = HeaderName::from_static("idempotent-replayed");
-    const DESCRIPTION: &'static str = "The request was answered before under its `Idempotency-Key`. This says what was done then; nothing was done now.";
+    const DESCRIPTION: &'static str = "A request with this `Idempotency-Key` was answered before. This is the answer to that request; this one was not carried out.";
 
     fn schema() -> Value {
         json!({ "const": "true" })

@@ -1,12 +1,13 @@
 //! `GET /{collection}`: a page of items.
 
-use contract::extract::{Prefix, Query, State};
+use contract::extract::{self, State};
 use contract::{CacheControl, Responses};
-use domain::{CollectionName, Cursor, Page, PageQuery, PageStart};
+use domain::{CollectionName, Cursor, Item, Page, PageQuery, PageStart};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::failure::{ListFailure, StoreFailure};
-use super::params::{After, PageLimit, PageParams};
+use super::params::{After, FromId, Include, PageParams, PageQueryParams, Prefix};
 use super::parts::{NextLink, PageText};
 use crate::shelf::Shelf;
 
@@ -14,49 +15,74 @@ use crate::shelf::Shelf;
 #[derive(Debug, Responses)]
 #[repr(u16)]
 pub(crate) enum ListItems {
-    /// A page of items in ascending byte order of their ids. `next` is the path of the next page,
-    /// or null after the last.
+    /// A page of items in ascending byte order of their ids. `next` is the path of the next page and
+    /// `after` its cursor; both are null on the last page.
     Listed(PageText, Option<NextLink>, CacheControl) = 200,
 }
 
-/// Returns the items that follow a cursor.
+/// All but the unreserved characters (RFC 3986 §2.3).
+const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Returns the items from a place on.
 pub(crate) async fn list_items(
     State(shelf): State<Shelf>,
-    Prefix(prefix): Prefix,
-    Query(PageParams { limit, after }): Query<PageParams>,
+    extract::Prefix(public_prefix): extract::Prefix,
+    PageQueryParams(params): PageQueryParams,
 ) -> Result<ListItems, ListFailure> {
     let collection = shelf.collection().name();
-    let start = after.map_or(PageStart::First, |After(cursor)| cursor.into());
+    let start = match (&params.after, &params.from) {
+        (Some(After(cursor)), _) => cursor.clone().into(),
+        (None, Some(FromId(id))) => PageStart::At(id.clone()),
+        (None, None) => PageStart::First,
+    };
     let query = PageQuery {
         collection: collection.clone(),
         start: start.clone(),
-        items_max: limit.0.get(),
+        prefix: params.prefix.as_ref().map(|Prefix(prefix)| prefix.clone()),
+        items_max: params.limit.0.get(),
     };
     let page = shelf.store().list(query).await;
     let page = page.map_err(|error| {
-        ListFailure::new(error, &start, |cursor| page_path(collection, limit, &cursor))
+        ListFailure::new(error, &start, |cursor| page_path(collection, &params, &cursor))
     })?;
-    let next = page.next().map(|cursor| page_path(collection, limit, &cursor));
+    let after = page.next();
+    let next = after.as_ref().map(|cursor| page_path(collection, &params, cursor));
     // The `Link` gets the prefix with the other fields.
-    let prefixed = match (&next, &prefix) {
+    let prefixed = match (&next, &public_prefix) {
         (Some(next), Some(prefix)) => Some(format!("{prefix}{next}")),
         _ => None,
     };
-    let text = page_text(&page, prefixed.as_ref().or(next.as_ref()));
+    let shown = prefixed.as_deref().or(next.as_deref());
+    let text = page_text(&page, params.include, shown, after.as_ref());
     let text = PageText::new(text, shelf.memory()).map_err(StoreFailure::from)?;
     Ok(ListItems::Listed(text, next.map(NextLink), CacheControl::NoCache))
 }
 
-fn page_path(collection: &CollectionName, limit: PageLimit, after: &Cursor) -> String {
-    format!("/{collection}?limit={}&after={after}", limit.0)
+/// Returns the path of another page of the same list.
+fn page_path(collection: &CollectionName, params: &PageParams, after: &Cursor) -> String {
+    let mut path = format!("/{collection}?limit={}", params.limit.0);
+    if let Some(Prefix(prefix)) = &params.prefix {
+        path.push_str("&prefix=");
+        path.extend(utf8_percent_encode(prefix.as_str(), VALUE));
+    }
+    if let Some(Include::ETag) = params.include {
+        path.push_str("&include=etag");
+    }
+    path + &format!("&after={after}")
 }
 
 /// Writes a page. The representations go in as they are.
-fn page_text(page: &Page, next: Option<&String>) -> Vec<u8> {
+fn page_text(
+    page: &Page,
+    include: Option<Include>,
+    next: Option<&str>,
+    after: Option<&Cursor>,
+) -> Vec<u8> {
     /// What stands around an item: names, an id, a tag.
     const AROUND_BYTES: usize = 96;
-    let bytes: usize =
-        page.items.iter().map(|(_, item)| item.representation().len() + AROUND_BYTES).sum();
+    let with_items = include.is_none();
+    let item_bytes = |item: &Item| if with_items { item.representation().len() } else { 0 };
+    let bytes: usize = page.items.iter().map(|(_, item)| item_bytes(item) + AROUND_BYTES).sum();
     let mut text = Vec::with_capacity(bytes + AROUND_BYTES);
     text.extend_from_slice(b"{\"items\":[");
     for (at, (id, item)) in page.items.iter().enumerate() {
@@ -65,14 +91,18 @@ fn page_text(page: &Page, next: Option<&String>) -> Vec<u8> {
         }
         text.extend_from_slice(b"{\"id\":");
         write_json(&mut text, id.as_str());
-        text.extend_from_slice(b",\"item\":");
-        text.extend_from_slice(item.representation());
+        if with_items {
+            text.extend_from_slice(b",\"item\":");
+            text.extend_from_slice(item.representation());
+        }
         text.extend_from_slice(b",\"etag\":");
         write_json(&mut text, &item.etag().to_string());
         text.push(b'}');
     }
     text.extend_from_slice(b"],\"next\":");
     write_json(&mut text, &next);
+    text.extend_from_slice(b",\"after\":");
+    write_json(&mut text, &after.map(Cursor::to_string));
     text.push(b'}');
     text
 }
@@ -93,20 +123,24 @@ pub(crate) fn page_schemas(item: &str) -> [(String, Value); 2] {
             "next": {
                 "type": ["string", "null"],
                 "format": "uri-reference",
-                "description": "The path of the next page; null after the last one.",
+                "description": "The path of the next page, with the parameters of this one; null on the last page.",
+            },
+            "after": {
+                "type": ["string", "null"],
+                "description": "The cursor of the next page, for the parameter `after`; null on the last page.",
             },
         },
-        "required": ["items", "next"],
+        "required": ["items", "next", "after"],
     });
     let entry_schema = json!({
-        "description": "An item of a page.",
+        "description": "An item of a page. `item` is absent with `include=etag`, and only then.",
         "type": "object",
         "properties": {
             "id": { "type": "string" },
             "item": reference(item),
-            "etag": { "type": "string", "description": "As the `ETag` of the item itself." },
+            "etag": { "type": "string", "description": "The `ETag` of the item itself." },
         },
-        "required": ["id", "item", "etag"],
+        "required": ["id", "etag"],
     });
     [(page, page_schema), (entry, entry_schema)]
 }

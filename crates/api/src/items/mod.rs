@@ -2,6 +2,7 @@
 
 mod attempt;
 mod body;
+mod count;
 mod create;
 mod delete;
 pub(crate) mod failure;
@@ -14,6 +15,7 @@ mod parts;
 mod patch;
 mod put;
 
+pub(crate) use count::count_items;
 pub(crate) use create::create_item;
 pub(crate) use delete::delete_item;
 pub(crate) use get::get_item;

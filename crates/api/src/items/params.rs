@@ -3,11 +3,13 @@
 use std::num::NonZeroUsize;
 use std::sync::LazyLock;
 
-use contract::extract::{EntityTags, Extract, IfMatch, IfNoneMatch, InvalidHeader, PathParameter};
-use contract::{Inbound, OperationDoc};
+use contract::extract::{
+    EntityTags, Extract, IfMatch, IfNoneMatch, InvalidHeader, InvalidQuery, PathParameter, Query,
+};
+use contract::{Inbound, OperationDoc, Place, Problem};
 use domain::{
-    CURSOR_BYTES_MAX, Cursor, ETag, ITEM_ID_BYTES_MAX, ItemId, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX,
-    Precondition, Tags,
+    CURSOR_BYTES_MAX, Cursor, ETag, ITEM_ID_BYTES_MAX, IdPrefix, ItemId, PAGE_ITEMS_DEFAULT,
+    PAGE_ITEMS_MAX, Precondition, Tags,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -86,9 +88,53 @@ fn known(tags: EntityTags, weak_too: bool) -> Tags {
 pub(crate) struct PageParams {
     /// Most items on the page. A page of large items can hold fewer; `next` tells whether there are more.
     pub(crate) limit: PageLimit,
-    /// Where to go on: the cursor in the `next` of a page. It is opaque.
+    /// The cursor of the page: the `after` of the page before. It is opaque.
     #[schemars(with = "After")]
     pub(crate) after: Option<After>,
+    /// The id at which to begin: the page begins with this item, or with the next one if there is no such
+    /// item. Not together with `after`.
+    #[schemars(with = "FromId")]
+    pub(crate) from: Option<FromId>,
+    /// Returns only items whose ids begin with this text. It is compared byte for byte, and may be `.` or `..`, which no id is.
+    #[schemars(with = "Prefix")]
+    pub(crate) prefix: Option<Prefix>,
+    /// `etag` leaves the items out: entries have `id` and `etag` alone.
+    #[schemars(with = "Include")]
+    pub(crate) include: Option<Include>,
+}
+
+/// The query of a list, with parameters that fit together.
+#[derive(Debug)]
+pub(crate) struct PageQueryParams(pub(crate) PageParams);
+
+impl<S: Sync> Extract<S> for PageQueryParams {
+    type Rejection = InvalidQuery;
+
+    async fn extract(inbound: &mut Inbound, state: &S) -> Result<Self, InvalidQuery> {
+        let Query(params) = Query::<PageParams>::extract(inbound, state).await?;
+        if params.after.is_some() && params.from.is_some() {
+            let detail = "it is not allowed together with `after`, which says where to begin, too";
+            let problem = Problem::new(
+                "The query has both `after` and `from`, and a page begins at one place.",
+            );
+            let place = Place::parameter("from", detail);
+            return Err(InvalidQuery::MalformedQuery(problem.at(place)));
+        }
+        Ok(Self(params))
+    }
+
+    fn describe(operation: &mut OperationDoc<'_>) {
+        <Query<PageParams> as Extract<S>>::describe(operation);
+    }
+}
+
+/// The query of a count.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CountParams {
+    /// Counts only items whose ids begin with this text. It is compared byte for byte.
+    #[schemars(with = "Prefix")]
+    pub(crate) prefix: Option<Prefix>,
 }
 
 /// `limit`
@@ -152,6 +198,65 @@ impl JsonSchema for After {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "maxLength": CURSOR_BYTES_MAX })
     }
+}
+
+/// `from`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct FromId(pub(crate) ItemId);
+
+impl TryFrom<String> for FromId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        ItemId::new(&text).map(Self).map_err(|error| format!("`from` is no id: {error}"))
+    }
+}
+
+impl JsonSchema for FromId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "FromId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        Schema::try_from(Id::schema()).expect("it is an object")
+    }
+}
+
+/// `prefix`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Prefix(pub(crate) IdPrefix);
+
+impl TryFrom<String> for Prefix {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        IdPrefix::new(&text).map(Self).map_err(|error| format!("`prefix` is {error}"))
+    }
+}
+
+impl JsonSchema for Prefix {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Prefix".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "minLength": 1,
+            "maxLength": ITEM_ID_BYTES_MAX,
+            "pattern": "^[^\\u0000-\\u001F\\u007F-\\u009F\\\\]+$",
+        })
+    }
+}
+
+/// `include`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Include {
+    /// Ids and tags alone.
+    ETag,
 }
 
 #[cfg(test)]

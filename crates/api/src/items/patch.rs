@@ -27,7 +27,7 @@ pub(crate) enum PatchItem {
     /// The item as it now is.
     Stored(Representation, ContentLocation, Tag, Did, Option<PreferenceApplied>, Option<Replayed>) =
         200,
-    /// It is done. The item was there before, and `Prefer: return=minimal` was followed.
+    /// The request was carried out. The item existed before, and the answer has no body because of `Prefer: return=minimal`.
     StoredMinimal(Tag, Did, PreferenceApplied, Option<Replayed>) = 204,
 }
 

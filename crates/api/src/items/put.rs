@@ -20,9 +20,9 @@ pub(crate) enum PutItem {
     /// The item as it now is.
     Stored(Representation, ContentLocation, Tag, Did, Option<PreferenceApplied>, Option<Replayed>) =
         200,
-    /// The item was created. Its body is there also with `Prefer: return=minimal`.
+    /// The item was created. The answer has a body even with `Prefer: return=minimal`.
     Created(Representation, Location, Tag, Did, Option<PreferenceApplied>, Option<Replayed>) = 201,
-    /// It is done. The item was there before, and `Prefer: return=minimal` was followed.
+    /// The request was carried out. The item existed before, and the answer has no body because of `Prefer: return=minimal`.
     StoredMinimal(Tag, Did, PreferenceApplied, Option<Replayed>) = 204,
 }
 

@@ -157,7 +157,7 @@ impl<'a> Writer<'a> {
                 // An item is an object, whatever else its schema admits.
                 members.insert("type".into(), "object".into());
                 if form == Form::Patch {
-                    let text = "A merge patch (RFC 7396): its members replace those of the item, null removes one.";
+                    let text = "A merge patch (RFC 7396): its members replace those of the item; null removes a member.";
                     members.insert("description".into(), text.into());
                 }
             }

@@ -8,7 +8,7 @@ use domain::CollectionName;
 const ENDINGS: [&str; 5] = ["", "Input", "MergePatch", "Page", "PageEntry"];
 
 /// How the names of the service's own schemas begin.
-const OWN: [&str; 5] = ["health", "jsonpatch", "jsonpointer", "place", "problem"];
+const OWN: [&str; 6] = ["health", "itemcount", "jsonpatch", "jsonpointer", "place", "problem"];
 
 /// The names that are taken. Generators of clients write them in other ways, so they are compared
 /// without regard to case and to what is no letter or digit.

@@ -46,7 +46,7 @@ pub struct EntityTag {
 #[derive(Debug, contract::Responses)]
 #[repr(u16)]
 pub enum InvalidHeader {
-    /// A header field is malformed. `errors` names it and what it has to look like.
+    /// A header field is malformed. `errors` names it and the form that it must have.
     MalformedHeader(Problem) = 400,
 }
 
@@ -71,7 +71,7 @@ impl<S: Sync> Extract<S> for IfMatch {
         describe(
             operation,
             "If-Match",
-            "Act only if the item exists and has one of these entity tags, such as `\"hbYNfWGtpFyZRXTeWnZ06w\"`; `*` for any.",
+            "Carries the request out only if the item exists and has one of these entity tags, such as `\"hbYNfWGtpFyZRXTeWnZ06w\"`; `*` for any.",
         );
     }
 }
@@ -84,7 +84,7 @@ impl<S: Sync> Extract<S> for IfNoneMatch {
     }
 
     fn describe(operation: &mut OperationDoc<'_>) {
-        let text = "Act only if the item does not exist with one of these entity tags; `*` if it must not exist at all.";
+        let text = "Carries the request out only if the item has none of these entity tags; with `*`, only if it does not exist.";
         describe(operation, "If-None-Match", text);
     }
 }

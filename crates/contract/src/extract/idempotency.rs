@@ -29,7 +29,7 @@ impl<S: Sync> Extract<S> for IdempotencyKey {
         operation.parameter(json!({
             "name": "Idempotency-Key",
             "in": "header",
-            "description": "Makes the request safe to repeat: a repetition under the same key does nothing and is answered as the first one was. A string in double quotes (RFC 9651 §3.3.3) or a bare token, a new one for each request, such as a UUID.",
+            "description": "Makes the request safe to repeat: a repetition with the same key is not carried out, and gets the answer of the first request. A string in double quotes (RFC 9651 §3.3.3) or a bare token, a new one for each request, such as a UUID.",
             "required": false,
             "schema": {
                 "type": "string",

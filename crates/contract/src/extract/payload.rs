@@ -88,9 +88,9 @@ pub enum PayloadRejection<M: Media> {
 #[derive(Debug, contract::Responses)]
 #[repr(u16)]
 pub enum InvalidPayload<M: Media> {
-    /// The body ended before it was complete. Send it again.
+    /// The body ended before it was complete. Send the request again.
     IncompleteBody(Problem) = 400,
-    /// The body took too long to arrive. Send it again.
+    /// The body took too long to arrive. Send the request again.
     BodyTimeout(Problem) = 408,
     /// The body is larger than the service takes. If it is encoded, decoded bytes count.
     ContentTooLarge(Problem) = 413,
@@ -104,7 +104,7 @@ pub enum InvalidPayload<M: Media> {
 #[repr(u16)]
 pub enum PartialContent {
     /// The request has a `Content-Range`, which says that its body is a part of something. Send the
-    /// whole, without that field.
+    /// whole item, without that field.
     PartialContent(Problem) = 400,
 }
 
@@ -284,6 +284,9 @@ fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) 
     cause
 }
 
+/// Most characters of a media type that are quoted: registered ones have 127 at most (RFC 6838 §4.2).
+const TYPE_CHARACTERS_MAX: usize = 127;
+
 /// Finds out which of `types` the body is declared as. The error is the field to blame, and why.
 fn declared(
     headers: &HeaderMap,
@@ -303,7 +306,10 @@ fn declared(
     let mut parts = split_unquoted(value, b';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
     let known = types.iter().find(|media_type| media_type.eq_ignore_ascii_case(essence));
-    let known = known.copied().ok_or_else(|| blame("The Content-Type is another one"))?;
+    let known = known.copied().ok_or_else(|| {
+        let sent: String = essence.chars().take(TYPE_CHARACTERS_MAX).collect();
+        blame(&format!("The body is declared as `{sent}`"))
+    })?;
     for parameter in parts.filter(|parameter| !parameter.is_empty()) {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         let value = word(value.trim());
@@ -360,5 +366,16 @@ mod tests {
         ] {
             assert_eq!(read_type(value), None, "{value}");
         }
+    }
+
+    #[test]
+    fn a_type_that_is_not_taken_is_named() {
+        let refused = |value: &str| {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]);
+            declared(&headers, TYPES).unwrap_err().1
+        };
+        assert_eq!(refused("text/plain; charset=utf-8"), "The body is declared as `text/plain`");
+        let long = refused(&"x".repeat(1_000));
+        assert_eq!(long, format!("The body is declared as `{}`", "x".repeat(TYPE_CHARACTERS_MAX)));
     }
 }

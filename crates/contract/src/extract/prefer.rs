@@ -42,7 +42,7 @@ impl<S: Sync> Extract<S> for Prefer {
         operation.parameter(json!({
             "name": "Prefer",
             "in": "header",
-            "description": "`return=minimal` asks for 204 in place of 200, `return=representation` for the item (RFC 7240). A 201 has its body in any case.",
+            "description": "`return=minimal` asks for 204 instead of 200, `return=representation` for the item in the body (RFC 7240). A 201 always has a body.",
             "required": false,
             "schema": { "type": "string" },
         }));

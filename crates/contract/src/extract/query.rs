@@ -1,6 +1,7 @@
 //! Parameters of the query.
 
 use http::Uri;
+use percent_encoding::percent_decode_str;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -15,8 +16,8 @@ const NAME_CHARACTERS_MAX: usize = 64;
 
 /// The query as a struct whose fields are the parameters.
 ///
-/// A parameter that the struct does not know, or that is given twice, is refused: a misspelt
-/// `limit` must not list a different page than its sender meant. The struct denies unknown fields
+/// A parameter that the struct does not know, that is given twice or whose value is no UTF-8, is refused: a
+/// misspelt `limit` must not list a different page than its sender meant. The struct denies unknown fields
 /// (`#[serde(deny_unknown_fields)]`) and gives its schema by `JsonSchema`.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<T>(pub T);
@@ -38,6 +39,12 @@ impl<S: Sync, T: DeserializeOwned + JsonSchema + Send> Extract<S> for Query<T> {
             let detail = "it is given more than once";
             let problem =
                 Problem::new(format!("The query parameter `{name}` is given more than once."));
+            return Err(InvalidQuery::MalformedQuery(problem.at(Place::parameter(name, detail))));
+        }
+        if let Some(name) = not_text(query) {
+            let detail = "it is not UTF-8";
+            let problem =
+                Problem::new(format!("The query parameter `{name}` is malformed: {detail}."));
             return Err(InvalidQuery::MalformedQuery(problem.at(Place::parameter(name, detail))));
         }
         let deserializer = serde_html_form::Deserializer::from_bytes(query.as_bytes());
@@ -105,6 +112,13 @@ impl<S: Sync> Extract<S> for NoQuery {
     }
 
     fn describe(_: &mut OperationDoc<'_>) {}
+}
+
+/// Returns the name of a parameter whose value is not UTF-8. Decoding would replace what is not, and so make
+/// another value of it.
+fn not_text(query: &str) -> Option<&str> {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(_, value)| percent_decode_str(value).decode_utf8().is_err()).map(|(name, _)| name)
 }
 
 /// Returns the name of a parameter that is given more than once.

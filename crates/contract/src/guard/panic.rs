@@ -20,8 +20,8 @@ pub struct CatchPanic;
 #[derive(Debug, contract::Responses)]
 #[repr(u16)]
 pub enum Panicked {
-    /// The service failed; the fault is on its side. Whether a write happened is not known:
-    /// repeat it, which is safe for PUT and DELETE.
+    /// The service failed; the fault is on its side. It is not known whether a write happened.
+    /// Repeat the request, which is safe for PUT and DELETE.
     InternalError(Problem) = 500,
 }
 

@@ -24,7 +24,7 @@ pub struct TimeLimit {
 #[derive(Debug, contract::Responses)]
 #[repr(u16)]
 pub enum TimedOut {
-    /// The service could not answer in time. Whether a write happened is not known: repeat it,
+    /// The service could not answer in time. It is not known whether a write happened. Repeat the request,
     /// which is safe for PUT and DELETE.
     TimedOut(Problem, RetryAfter) = 503,
 }

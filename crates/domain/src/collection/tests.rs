@@ -96,6 +96,20 @@ fn every_violation_is_listed() {
 }
 
 #[test]
+fn the_values_of_an_enum_are_listed() {
+    let things = |options: Value| {
+        collection(json!({ "type": "object", "properties": { "a": { "enum": options } } }))
+    };
+    let few = things(json!(["paper", "cloth", 1, null]));
+    refused(&few, r#"{"a":"x"}"#, &[("/a", r#""x" is none of "paper", "cloth", 1, null"#)]);
+    refused(&things(json!(["paper"])), r#"{"a":"x"}"#, &[("/a", r#""x" is not "paper""#)]);
+    let many: Vec<_> = (0..500).map(|number| format!("value-{number}")).collect();
+    let detail = &violations(&things(json!(many)), r#"{"a":"x"}"#)[0].1;
+    assert!(detail.starts_with(r#""x" is none of "value-0", "value-1", "#), "{detail}");
+    assert!(detail.ends_with(" more") && detail.chars().count() <= 200, "{detail}");
+}
+
+#[test]
 fn what_is_no_object_is_refused_as_a_whole() {
     for value in ["null", "[]", "6", "\"x\"", "true"] {
         refused(&Collection::items(), value, &[("", &format!("{value} is not an object"))]);

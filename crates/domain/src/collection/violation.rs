@@ -77,6 +77,13 @@ fn push(error: &ValidationError<'_>, patterns: &Patterns, violations: &mut Vec<V
                 format_args!("member {property} is missing"),
             ));
         }
+        ValidationErrorKind::Enum { options } => {
+            let quoted = excerpt(error.instance(), EXCERPT_CHARS_MAX);
+            let options = options.as_array().map(Vec::as_slice).unwrap_or_default();
+            let relation = if options.len() == 1 { "is not" } else { "is none of" };
+            let detail = format!("{quoted} {relation} {}", listed(options));
+            violations.push(Violation::new(place.to_owned(), detail));
+        }
         _ => {
             let quoted = excerpt(error.instance(), EXCERPT_CHARS_MAX);
             violations.push(Violation::new(
@@ -85,6 +92,22 @@ fn push(error: &ValidationError<'_>, patterns: &Patterns, violations: &mut Vec<V
             ));
         }
     }
+}
+
+/// Lists the values of an `enum`, as many as fit; of those that do not it says how many they are.
+fn listed(options: &[Value]) -> String {
+    /// What the offending value, the words around and the number of the others take.
+    const OTHERS_CHARS: usize = EXCERPT_CHARS_MAX + 32;
+    let (mut text, mut chars) = (String::new(), 0);
+    for (at, option) in options.iter().enumerate() {
+        let option = excerpt(option, EXCERPT_CHARS_MAX);
+        chars += option.chars().count() + ", ".len();
+        if at > 0 && chars > DETAIL_CHARS_MAX - OTHERS_CHARS {
+            return format!("{text} and {} more", options.len() - at);
+        }
+        text = if at == 0 { option } else { format!("{text}, {option}") };
+    }
+    text
 }
 
 /// Adds up what one violation of each part of `value` would take; its own pointer has

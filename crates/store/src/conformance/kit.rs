@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::{
-    Change, CollectionName, ETag, Fingerprint, Idempotency, Item, ItemId, Key, Moment, Page,
-    PageQuery, PageStart, Precondition, Remembered, ReplayKey, Tags, Verdict, Write,
+    Change, CollectionName, ETag, Fingerprint, IdPrefix, Idempotency, Item, ItemId, Key, Moment,
+    Page, PageQuery, PageStart, Precondition, Remembered, ReplayKey, Tags, Verdict, Write,
 };
 
 use crate::store::Store;
@@ -121,8 +121,28 @@ pub(super) async fn recall(store: &Subject, place: &ReplayKey) -> Option<Remembe
 }
 
 pub(super) async fn page(store: &Subject, name: &str, start: PageStart, items_max: usize) -> Page {
-    let query = PageQuery { collection: collection(name), start, items_max };
+    let query = PageQuery { collection: collection(name), start, prefix: None, items_max };
     store.list(query).await.expect("the store works")
+}
+
+/// Counts the items of a collection whose ids have a prefix, in steps of `items_max`.
+pub(super) async fn count(
+    store: &Subject,
+    name: &str,
+    prefix: Option<&IdPrefix>,
+    items_max: usize,
+) -> usize {
+    let (mut items, mut start) = (0, PageStart::First);
+    loop {
+        let (collection, prefix) = (collection(name), prefix.cloned());
+        let query = PageQuery { collection, start, prefix, items_max };
+        let step = store.count(query).await.expect("the store works");
+        items += step.items;
+        match step.last {
+            Some(last) => start = PageStart::After(last),
+            None => return items,
+        }
+    }
 }
 
 /// Follows the pages of a collection to the end.

@@ -28,7 +28,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use domain::{Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
+use domain::{
+    CollectionName, Count, Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict,
+    Write,
+};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -164,6 +167,34 @@ impl Embedded {
         thread::Builder::new().name(name.to_owned()).spawn(run).map_err(failed)
     }
 
+    /// Reads off the calling thread: a page of large items that are not cached reads the disk for
+    /// milliseconds. Outside a runtime there is nobody to hold up, and it runs inline.
+    fn scan<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Engine) -> Result<T, Error> + Send + 'static,
+    ) -> Reply<Result<T, Error>> {
+        let Ok(runtime) = Handle::try_current() else {
+            return Reply::Ready(guarded(|| read(self.engine())));
+        };
+        let (scans, engine) = (Arc::clone(&self.scans), Arc::downgrade(self.engine()));
+        Reply::later(async move {
+            let place = scans.place().await;
+            let scan = runtime.spawn_blocking(move || {
+                let closed = || Error::new(ErrorKind::Unavailable, "the store is closed");
+                let _running = scans.begin().ok_or_else(closed)?;
+                let engine = engine.upgrade().ok_or_else(closed)?;
+                let found = guarded(|| read(&engine));
+                drop(place);
+                found
+            });
+            let failed = |error| {
+                let message = "the scan did not come to its end";
+                Error::with_source(ErrorKind::Unavailable, message, error)
+            };
+            scan.await.unwrap_or_else(|error| Err(failed(error)))
+        })
+    }
+
     fn engine(&self) -> &Arc<Engine> {
         self.engine.as_ref().expect("it is taken only by drop")
     }
@@ -189,32 +220,20 @@ impl Store for Embedded {
         Reply::Ready(guarded(|| self.engine().recall(key)))
     }
 
-    /// Runs off the calling thread: a page of large items that are not cached reads the disk for
-    /// milliseconds. Outside a runtime there is nobody to hold up, and it runs inline.
     fn list(&self, query: PageQuery) -> Reply<Result<Page, Error>> {
-        let Ok(runtime) = Handle::try_current() else {
-            return Reply::Ready(guarded(|| self.engine().list(&query)));
-        };
-        let (scans, engine) = (Arc::clone(&self.scans), Arc::downgrade(self.engine()));
-        Reply::later(async move {
-            let place = scans.place().await;
-            let scan = runtime.spawn_blocking(move || {
-                let closed = || Error::new(ErrorKind::Unavailable, "the store is closed");
-                let _running = scans.begin().ok_or_else(closed)?;
-                let engine = engine.upgrade().ok_or_else(closed)?;
-                let page = guarded(|| engine.list(&query));
-                drop(place);
-                page
-            });
-            let failed = |error| {
-                Error::with_source(
-                    ErrorKind::Unavailable,
-                    "the page was not read to its end",
-                    error,
-                )
-            };
-            scan.await.unwrap_or_else(|error| Err(failed(error)))
-        })
+        self.scan(move |engine| engine.list(&query))
+    }
+
+    fn count(&self, query: PageQuery) -> Reply<Result<Count, Error>> {
+        self.scan(move |engine| engine.count(&query))
+    }
+
+    fn collection_after(
+        &self,
+        after: Option<&CollectionName>,
+    ) -> Reply<Result<Option<CollectionName>, Error>> {
+        let after = after.cloned();
+        self.scan(move |engine| engine.collection_after(after.as_ref()))
     }
 
     /// Asks the writer thread, so it also tells that this one is alive and how far behind it is.

@@ -59,7 +59,8 @@ impl Scans {
         Some(Scan(Arc::clone(self)))
     }
 
-    /// Refuses further scans and waits for those that run. A page is bounded, so this is short.
+    /// Refuses further scans and waits for those that run. A page and a step
+    /// of a count are bounded, so this is short.
     pub(super) fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;

@@ -51,6 +51,18 @@ impl Keys {
         join(&self.items, &[KeyBytes::edge(collection, separator).as_ref()])
     }
 
+    /// Where an item with this id would be, or what only bounds ids.
+    pub(super) fn place(&self, collection: &CollectionName, id: &str) -> Bytes {
+        join(&self.items, &[KeyBytes::edge(collection, 0).as_ref(), id.as_bytes()])
+    }
+
+    /// The range of all items.
+    pub(super) fn all_items(&self) -> (Bytes, Bytes) {
+        let first = self.items.as_bytes();
+        let (last, rest) = first.split_last().expect("it ends with a slash");
+        (first.to_vec().into(), [rest, &[last + 1]].concat().into())
+    }
+
     /// Takes the store's own part off the key of an item.
     pub(super) fn strip_items<'a>(&self, key: &'a [u8]) -> Option<&'a [u8]> {
         key.strip_prefix(self.items.as_bytes())

@@ -1,12 +1,14 @@
-//! Pages.
+//! Pages, counts, and what collections there are.
+
+use std::ops::Bound;
 
 use bytes::Bytes;
-use domain::{Item, ItemId, Key, PAGE_BYTES_MAX, Page, PageQuery, PageStart};
+use domain::{CollectionName, Count, IdPrefix, Item, ItemId, PAGE_BYTES_MAX, Page, PageQuery};
 
 use super::cluster::Cluster;
 use super::message::{KeyValue, RangeRequest};
 use super::value;
-use crate::codec::decode_id;
+use crate::codec::{decode_collection, decode_id};
 use crate::error::{Error, ErrorKind};
 
 /// How many items are read first, when nothing is known of their size.
@@ -21,15 +23,7 @@ const MOST: usize = 128;
 /// etcd cuts by the number of items and not by their bytes. So a page is read in pieces, each of
 /// about as many items as still fit by the average of those that were seen.
 pub(super) async fn page(cluster: &Cluster, query: &PageQuery) -> Result<Page, Error> {
-    let collection = &query.collection;
-    let key =
-        |id: &ItemId| cluster.keys.item(&Key { collection: collection.clone(), id: id.clone() });
-    let mut next = match &query.start {
-        PageStart::First => cluster.keys.edge(collection, 0),
-        PageStart::After(id) => after(&key(id)),
-        PageStart::At(id) => key(id),
-    };
-    let end = cluster.keys.edge(collection, 1);
+    let Some((mut next, end)) = range(cluster, query) else { return Ok(Page::default()) };
     // One more than the page holds, to know whether there is more.
     let items_max = query.items_max + 1;
     let mut entries: Vec<(ItemId, Item)> = Vec::new();
@@ -60,6 +54,49 @@ pub(super) async fn page(cluster: &Cluster, query: &PageQuery) -> Result<Page, E
     }
 }
 
+/// Counts all items at once: etcd has its keys in memory and returns their number alone.
+pub(super) async fn count(cluster: &Cluster, query: &PageQuery) -> Result<Count, Error> {
+    let Some((key, range_end)) = range(cluster, query) else { return Ok(Count::default()) };
+    let range = RangeRequest { key, range_end, count_only: true, ..RangeRequest::default() };
+    let found = cluster.transport.range(&range).await?;
+    let items = usize::try_from(found.count).map_err(|_| {
+        Error::new(ErrorKind::Corrupt, "etcd returned a number of keys that is none")
+    })?;
+    Ok(Count { items, last: None })
+}
+
+/// Returns the first collection behind `after` that holds an item.
+pub(super) async fn collection_after(
+    cluster: &Cluster,
+    after: Option<&CollectionName>,
+) -> Result<Option<CollectionName>, Error> {
+    let (first, range_end) = cluster.keys.all_items();
+    let key = after.map_or(first, |name| cluster.keys.edge(name, 1));
+    let range =
+        RangeRequest { key, range_end, limit: 1, keys_only: true, ..RangeRequest::default() };
+    let found = cluster.transport.range(&range).await?;
+    let key =
+        found.kvs.first().map(|kv| cluster.keys.strip_items(&kv.key).ok_or_else(not_asked_for));
+    key.transpose()?.map(decode_collection).transpose()
+}
+
+/// Returns the keys of a query, from the first to the one behind the last; nothing if there can be none.
+fn range(cluster: &Cluster, query: &PageQuery) -> Option<(Bytes, Bytes)> {
+    let (collection, keys) = (&query.collection, &cluster.keys);
+    let first = match query.first() {
+        Bound::Unbounded => keys.edge(collection, 0),
+        Bound::Excluded(id) => after(&keys.place(collection, id)),
+        Bound::Included(id) => keys.place(collection, id),
+    };
+    let end = query.prefix.as_ref().and_then(IdPrefix::end);
+    let end = end.map_or_else(|| keys.edge(collection, 1), |end| keys.place(collection, &end));
+    (first < end).then_some((first, end))
+}
+
+fn not_asked_for() -> Error {
+    Error::new(ErrorKind::Corrupt, "etcd returned a key that was not asked for")
+}
+
 fn bytes_before_last(bytes: usize, entries: &[(ItemId, Item)]) -> usize {
     bytes - entries.last().map_or(0, |(_, item)| item.representation().len())
 }
@@ -80,9 +117,7 @@ fn after(key: &[u8]) -> Bytes {
 }
 
 fn entry(cluster: &Cluster, query: &PageQuery, kv: &KeyValue) -> Result<(ItemId, Item), Error> {
-    let key = cluster.keys.strip_items(&kv.key).ok_or_else(|| {
-        Error::new(ErrorKind::Corrupt, "etcd returned a key that was not asked for")
-    })?;
+    let key = cluster.keys.strip_items(&kv.key).ok_or_else(not_asked_for)?;
     Ok((decode_id(key, &query.collection)?, value::stored(kv)?.item))
 }
 

@@ -46,6 +46,9 @@ pub(crate) struct RangeRequest {
     /// Leaves the values out.
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) keys_only: bool,
+    /// Returns the number of keys alone.
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) count_only: bool,
 }
 
 /// What a range holds.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use domain::{Item, Moment, Outcome, Page, PageQuery, ReplayKey};
+use domain::{CollectionName, Count, Item, Moment, Outcome, Page, PageQuery, ReplayKey};
 
 use super::cluster::{Cluster, READ_KEYS_MAX, look};
 use super::commit::{Batch, Committed, Committer};
@@ -197,6 +197,17 @@ impl Session for EtcdSession {
 
     async fn list(&mut self, query: &PageQuery) -> Result<Page, Error> {
         list::page(&self.cluster, query).await
+    }
+
+    async fn count(&mut self, query: &PageQuery) -> Result<Count, Error> {
+        list::count(&self.cluster, query).await
+    }
+
+    async fn collection_after(
+        &mut self,
+        after: Option<&CollectionName>,
+    ) -> Result<Option<CollectionName>, Error> {
+        list::collection_after(&self.cluster, after).await
     }
 
     /// A member tells of the cluster's alarms, and a read of its majority.

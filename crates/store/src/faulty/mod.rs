@@ -19,7 +19,10 @@ use std::future;
 use std::path::Path;
 use std::sync::Arc;
 
-use domain::{Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
+use domain::{
+    CollectionName, Count, Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict,
+    Write,
+};
 
 use self::fault::{Fault, Faults};
 use self::planted::{Bug, Planted};
@@ -94,6 +97,17 @@ impl Store for Faulty {
 
     fn list(&self, query: PageQuery) -> Reply<Result<Page, Error>> {
         self.call(ErrorKind::Unavailable, |store| store.list(query), Err)
+    }
+
+    fn count(&self, query: PageQuery) -> Reply<Result<Count, Error>> {
+        self.call(ErrorKind::Unavailable, |store| store.count(query), Err)
+    }
+
+    fn collection_after(
+        &self,
+        after: Option<&CollectionName>,
+    ) -> Reply<Result<Option<CollectionName>, Error>> {
+        self.call(ErrorKind::Unavailable, |store| store.collection_after(after), Err)
     }
 
     fn check(&self) -> Reply<Result<(), Error>> {

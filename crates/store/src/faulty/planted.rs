@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::{
-    Change, Item, Key, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey, Verdict, Write,
-    decide,
+    Change, CollectionName, Count, Item, Key, Moment, Outcome, Page, PageQuery, Remembered,
+    ReplayKey, Verdict, Write, decide,
 };
 use parking_lot::Mutex;
 
@@ -170,6 +170,17 @@ impl Store for Planted {
 
     fn list(&self, query: PageQuery) -> Reply<Result<Page, Error>> {
         self.0.inner.list(query)
+    }
+
+    fn count(&self, query: PageQuery) -> Reply<Result<Count, Error>> {
+        self.0.inner.count(query)
+    }
+
+    fn collection_after(
+        &self,
+        after: Option<&CollectionName>,
+    ) -> Reply<Result<Option<CollectionName>, Error>> {
+        self.0.inner.collection_after(after)
     }
 
     fn check(&self) -> Reply<Result<(), Error>> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use domain::{
-    CollectionName, Item, ItemId, Key, Moment, Outcome, Page, PageQuery, PageStart, Remembered,
+    CollectionName, Count, Item, ItemId, Key, Moment, Outcome, Page, PageQuery, Remembered,
     ReplayKey, Verdict, Write, decide,
 };
 use parking_lot::RwLock;
@@ -37,6 +37,17 @@ struct State {
 impl State {
     fn get(&self, key: &Key) -> Option<&Item> {
         self.collections.get(&key.collection).and_then(|items| items.get(&key.id))
+    }
+
+    /// Returns the items from the beginning of a query on, as far as they have its prefix.
+    fn entries<'a>(&'a self, query: &'a PageQuery) -> impl Iterator<Item = (&'a ItemId, &'a Item)> {
+        let items = self.collections.get(&query.collection).into_iter();
+        let entries = items.flat_map(|items| {
+            items.range::<str, (Bound<&str>, Bound<&str>)>((query.first(), Bound::Unbounded))
+        });
+        entries.take_while(|(id, _)| {
+            query.prefix.as_ref().is_none_or(|prefix| prefix.matches(id.as_str()))
+        })
     }
 
     fn apply(&mut self, write: Write) -> Verdict {
@@ -74,19 +85,30 @@ impl Store for Memory {
 
     fn list(&self, query: PageQuery) -> Reply<Result<Page, Error>> {
         let state = self.state.read();
-        let Some(items) = state.collections.get(&query.collection) else {
-            return Reply::Ready(Ok(Page::default()));
-        };
-        let first = match &query.start {
-            PageStart::First => Bound::Unbounded,
-            PageStart::After(id) => Bound::Excluded(id),
-            PageStart::At(id) => Bound::Included(id),
-        };
-        let entries = items.range((first, Bound::Unbounded));
-        Reply::Ready(Page::collect(
-            entries.map(|(id, item)| Ok((id.clone(), item.clone()))),
-            query.items_max,
-        ))
+        let entries = state.entries(&query).map(|(id, item)| Ok((id.clone(), item.clone())));
+        Reply::Ready(Page::collect(entries, query.items_max))
+    }
+
+    fn count(&self, query: PageQuery) -> Reply<Result<Count, Error>> {
+        let state = self.state.read();
+        let (mut items, mut last) = (0, None);
+        for (id, _) in state.entries(&query).take(query.items_max) {
+            items += 1;
+            last = Some(id);
+        }
+        let last = last.filter(|_| items == query.items_max).cloned();
+        Reply::Ready(Ok(Count { items, last }))
+    }
+
+    fn collection_after(
+        &self,
+        after: Option<&CollectionName>,
+    ) -> Reply<Result<Option<CollectionName>, Error>> {
+        let state = self.state.read();
+        let first = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut collections = state.collections.range((first, Bound::Unbounded));
+        let found = collections.find(|(_, items)| !items.is_empty());
+        Reply::Ready(Ok(found.map(|(name, _)| name.clone())))
     }
 
     fn check(&self) -> Reply<Result<(), Error>> {

@@ -57,8 +57,9 @@ pub(super) async fn ensure(client: &Client) -> Result<(), Error> {
 
 async fn make(client: &Client) -> Result<(), Error> {
     for _ in 0..ATTEMPTS_MAX {
-        match client.query_one("SELECT format FROM shelf_format", &[]).await {
-            Ok(row) => return judge(row.get(0)),
+        match format(client).await {
+            Ok(Some(format)) => return judge(format),
+            Ok(None) => {}
             Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {}
             // The table is there, and the row will be in a moment.
             Err(error) if error.code().is_none() && !error.is_closed() => {}
@@ -72,6 +73,17 @@ async fn make(client: &Client) -> Result<(), Error> {
         tokio::time::sleep(PAUSE).await;
     }
     Err(Error::new(ErrorKind::Unavailable, "others kept the tables from being made"))
+}
+
+/// Returns the format of the tables, if they are there. A look at what is missing would be an error in the server's
+/// log, and startle those who read it after the first start.
+async fn format(client: &Client) -> Result<Option<i32>, DriverError> {
+    let there = client.query_one("SELECT to_regclass('shelf_format') IS NOT NULL", &[]).await?;
+    if !there.get::<_, bool>(0) {
+        return Ok(None);
+    }
+    let row = client.query_one("SELECT format FROM shelf_format", &[]).await?;
+    Ok(Some(row.get(0)))
 }
 
 fn judge(format: i32) -> Result<(), Error> {

@@ -1,10 +1,14 @@
 //! One connection to the database, as the lanes use it.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Bound;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use domain::{ItemId, Key, Moment, PAGE_BYTES_MAX, Page, PageQuery, PageStart, ReplayKey};
+use domain::{
+    CollectionName, Count, ITEM_ID_BYTES_MAX, IdPrefix, ItemId, Key, Moment, PAGE_BYTES_MAX, Page,
+    PageQuery, ReplayKey,
+};
 use tokio::time::{Instant, timeout};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error as DriverError, Row, Statement};
@@ -202,6 +206,27 @@ impl PostgresSession {
     }
 }
 
+/// Returns the least id of a range or nothing, an id to leave out or nothing, and a text that no id of it
+/// reaches. There always is one: a condition that need not be there would keep a plan that is used again from
+/// ending the scan of the index.
+fn range(query: &PageQuery) -> (&str, &str, String) {
+    // No id is empty.
+    let (from, without) = match query.first() {
+        Bound::Unbounded => ("", ""),
+        Bound::Excluded(id) => (id, id),
+        Bound::Included(id) => (id, ""),
+    };
+    let end = query.prefix.as_ref().and_then(IdPrefix::end);
+    (from, without, end.unwrap_or_else(behind_all_ids))
+}
+
+/// Returns a text that is greater than every id: the last character of Unicode, once more often than an id
+/// can hold it.
+fn behind_all_ids() -> String {
+    const LAST: &str = "\u{10ffff}";
+    LAST.repeat(ITEM_ID_BYTES_MAX / LAST.len() + 1)
+}
+
 impl Session for PostgresSession {
     /// The token of the last write: no two states of a row have the same.
     type Version = Token;
@@ -326,22 +351,43 @@ impl Session for PostgresSession {
     }
 
     async fn list(&mut self, query: &PageQuery) -> Result<Page, Error> {
-        // No id is empty.
-        let (from, without) = match &query.start {
-            PageStart::First => ("", ""),
-            PageStart::After(id) => (id.as_str(), id.as_str()),
-            PageStart::At(id) => (id.as_str(), ""),
-        };
+        let (from, without, end) = range(query);
         let rows_max = query.items_max as i64 + 1;
         let bytes_max = PAGE_BYTES_MAX as i64;
         let parameters: &Parameters<'_> =
-            &[&query.collection.as_str(), &from, &without, &rows_max, &bytes_max];
+            &[&query.collection.as_str(), &from, &without, &end, &rows_max, &bytes_max];
         let rows = self.query(|connection| &connection.statements.list, parameters).await?;
         let entries = rows.iter().map(|row| {
             let id = ItemId::new(column(row, 0)?).map_err(|_| damaged())?;
             Ok((id, item(row, 1)?))
         });
         Page::collect(entries, query.items_max)
+    }
+
+    async fn count(&mut self, query: &PageQuery) -> Result<Count, Error> {
+        let (from, without, end) = range(query);
+        let rows_max = query.items_max as i64;
+        let parameters: &Parameters<'_> =
+            &[&query.collection.as_str(), &from, &without, &end, &rows_max];
+        let rows = self.query(|connection| &connection.statements.count, parameters).await?;
+        let row = rows.first().ok_or_else(damaged)?;
+        let items = column::<i64>(row, 0)?.try_into().map_err(|_| damaged())?;
+        let last = column::<Option<&str>>(row, 1)?.filter(|_| items == query.items_max);
+        let last = last.map(ItemId::new).transpose().map_err(|_| damaged())?;
+        Ok(Count { items, last })
+    }
+
+    async fn collection_after(
+        &mut self,
+        after: Option<&CollectionName>,
+    ) -> Result<Option<CollectionName>, Error> {
+        let after = after.map_or("", CollectionName::as_str);
+        let parameters: &Parameters<'_> = &[&after];
+        let rows =
+            self.query(|connection| &connection.statements.collection_after, parameters).await?;
+        let name =
+            rows.first().map(|row| CollectionName::new(column(row, 0)?).map_err(|_| damaged()));
+        name.transpose()
     }
 
     async fn check(&mut self) -> Result<(), Error> {

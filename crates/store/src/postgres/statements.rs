@@ -152,7 +152,7 @@ const FORGET: &str = "
 /// Returns the items of a page, and one more if there is one. What comes after enough bytes is not
 /// sent: the sum is that of all rows before the last one, and lengths are known without reading the
 /// values. Parameters: collection, the least id of the page or nothing, an id to leave out or nothing,
-/// most rows, enough bytes.
+/// what no id of the page reaches, most rows, enough bytes.
 const LIST: &str = "
     SELECT id, representation, etag, digest FROM (
         SELECT id, representation, etag, digest,
@@ -160,9 +160,21 @@ const LIST: &str = "
                 ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING), 0) AS bytes
         FROM (
             SELECT id, representation, etag, digest FROM shelf_items
-            WHERE collection = $1 AND id >= $2 AND id <> $3 ORDER BY id LIMIT $4
+            WHERE collection = $1 AND id >= $2 AND id <> $3 AND id < $4 ORDER BY id LIMIT $5
         ) AS page
-    ) AS measured WHERE bytes < $5 ORDER BY id";
+    ) AS measured WHERE bytes < $6 ORDER BY id";
+
+/// Counts ids, and returns the last of them. It reads the primary key alone where the table was vacuumed.
+/// Parameters: the first four of [`LIST`], most rows.
+const COUNT: &str = "
+    SELECT count(*), max(id) FROM (
+        SELECT id FROM shelf_items
+        WHERE collection = $1 AND id >= $2 AND id <> $3 AND id < $4 ORDER BY id LIMIT $5
+    ) AS counted";
+
+/// Returns the next collection that has an item. Parameter: the one before, or nothing.
+const COLLECTION_AFTER: &str =
+    "SELECT collection FROM shelf_items WHERE collection > $1 ORDER BY collection LIMIT 1";
 
 /// Tells whether the tables are there and take writes.
 const CHECK: &str =
@@ -181,6 +193,8 @@ pub(super) struct Statements {
     pub(super) replace_answers: Statement,
     pub(super) forget: Statement,
     pub(super) list: Statement,
+    pub(super) count: Statement,
+    pub(super) collection_after: Statement,
     pub(super) check: Statement,
 }
 
@@ -196,12 +210,14 @@ impl Statements {
             prepare(INSERT),
             prepare(UPDATE),
         )?;
-        let (remove, keep, replace_answers, forget, list, check) = tokio::try_join!(
+        let (remove, keep, replace_answers, forget, list, count, collection_after, check) = tokio::try_join!(
             prepare(REMOVE),
             prepare(KEEP),
             prepare(REPLACE_ANSWERS),
             prepare(FORGET),
             prepare(LIST),
+            prepare(COUNT),
+            prepare(COLLECTION_AFTER),
             prepare(CHECK),
         )?;
         Ok(Self {
@@ -216,6 +232,8 @@ impl Statements {
             replace_answers,
             forget,
             list,
+            count,
+            collection_after,
             check,
         })
     }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Item, Key, Page, PageQuery, Remembered, ReplayKey, Write};
+use domain::{CollectionName, Count, Item, Key, Page, PageQuery, Remembered, ReplayKey, Write};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -49,6 +49,8 @@ pub(super) enum Read {
 #[derive(Debug)]
 pub(super) enum Look {
     List(PageQuery, oneshot::Sender<Result<Page, Error>>),
+    Count(PageQuery, oneshot::Sender<Result<Count, Error>>),
+    Collection(Option<CollectionName>, oneshot::Sender<Result<Option<CollectionName>, Error>>),
     Check(oneshot::Sender<Result<(), Error>>),
 }
 
@@ -163,7 +165,7 @@ async fn read_all<S: Session>(
     patiently(patience, async || session.read(&wanted).await).await
 }
 
-/// Reads pages, checks, and forgets, until nobody is left to ask.
+/// Reads pages, counts, checks, and forgets, until nobody is left to ask.
 pub(super) async fn look<S: Session>(
     mut session: S,
     clock: Clock,
@@ -191,6 +193,14 @@ pub(super) async fn look<S: Session>(
             Some(Look::List(query, reply)) => {
                 let page = patiently(patience, async || session.list(&query).await).await;
                 drop(reply.send(page));
+            }
+            Some(Look::Count(query, reply)) => {
+                let count = patiently(patience, async || session.count(&query).await).await;
+                drop(reply.send(count));
+            }
+            Some(Look::Collection(after, reply)) => {
+                let find = async || session.collection_after(after.as_ref()).await;
+                drop(reply.send(patiently(patience, find).await));
             }
             // Whether it works now is the question, so nothing is tried twice.
             Some(Look::Check(reply)) => drop(reply.send(session.check().await)),

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use domain::{Item, Key, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey};
+use domain::{
+    CollectionName, Count, Item, Key, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey,
+};
 
 use super::token::Token;
 use crate::error::Error;
@@ -59,6 +61,15 @@ pub(crate) trait Session {
 
     /// Returns a page, as [`Store::list`](crate::Store::list) says.
     async fn list(&mut self, query: &PageQuery) -> Result<Page, Error>;
+
+    /// Counts items, as [`Store::count`](crate::Store::count) says.
+    async fn count(&mut self, query: &PageQuery) -> Result<Count, Error>;
+
+    /// Finds a collection, as [`Store::collection_after`](crate::Store::collection_after) says.
+    async fn collection_after(
+        &mut self,
+        after: Option<&CollectionName>,
+    ) -> Result<Option<CollectionName>, Error>;
 
     /// Tells whether a write would be accepted now.
     async fn check(&mut self) -> Result<(), Error>;

@@ -9,7 +9,10 @@ use std::sync::mpsc as std_mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use domain::{Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
+use domain::{
+    CollectionName, Count, Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict,
+    Write,
+};
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::runtime;
@@ -286,6 +289,17 @@ impl Store for Remote {
 
     fn list(&self, query: PageQuery) -> Reply<Result<Page, Error>> {
         self.look(|reply| Look::List(query, reply))
+    }
+
+    fn count(&self, query: PageQuery) -> Reply<Result<Count, Error>> {
+        self.look(|reply| Look::Count(query, reply))
+    }
+
+    fn collection_after(
+        &self,
+        after: Option<&CollectionName>,
+    ) -> Reply<Result<Option<CollectionName>, Error>> {
+        self.look(|reply| Look::Collection(after.cloned(), reply))
     }
 
     fn check(&self) -> Reply<Result<(), Error>> {

@@ -1,8 +1,8 @@
 //! Keys, of which only hashes are kept.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -21,9 +21,18 @@ const HASH_PREFIX: &str = "blake3:";
 #[derive(Debug, Default)]
 pub(crate) struct Keys(HashMap<[u8; 32], Arc<Principal>>);
 
+/// A file of keys that is refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", path.display())]
+pub(crate) struct InvalidKeys {
+    path: PathBuf,
+    #[source]
+    fault: Fault,
+}
+
 /// Why a file of keys is refused.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum InvalidKeys {
+enum Fault {
     #[error("the file cannot be read")]
     Unreadable(#[source] std::io::Error),
     #[error("{0}")]
@@ -52,18 +61,23 @@ impl Keys {
     /// Reads a file of keys.
     ///
     /// # Errors
-    /// [`InvalidKeys`] names the key and what is wrong with it.
+    /// [`InvalidKeys`] names the file, the key and what is wrong with it.
     pub(crate) fn read(path: &Path) -> Result<Self, InvalidKeys> {
-        Self::parse(&std::fs::read_to_string(path).map_err(InvalidKeys::Unreadable)?)
+        let text = std::fs::read_to_string(path).map_err(Fault::Unreadable);
+        text.and_then(|text| Self::parse(&text))
+            .map_err(|fault| InvalidKeys { path: path.to_owned(), fault })
     }
 
-    fn parse(text: &str) -> Result<Self, InvalidKeys> {
-        let file: File = toml::from_str(text)
-            .map_err(|error| InvalidKeys::Malformed(error.message().to_owned()))?;
+    fn parse(text: &str) -> Result<Self, Fault> {
+        let file: File = toml::from_str(text).map_err(|error| {
+            let line = error.span().map(|span| text[..span.start].lines().count().max(1));
+            let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+            Fault::Malformed(line + error.message())
+        })?;
         let mut keys = HashMap::new();
         let mut names = Vec::new();
         for Entry { name, hash, allow, rate } in file.key {
-            let refused = |why: String| InvalidKeys::Key { name: name.clone(), why };
+            let refused = |why: String| Fault::Key { name: name.clone(), why };
             if name.is_empty() || names.contains(&name) {
                 return Err(refused("every key has a name of its own".to_owned()));
             }
@@ -87,6 +101,19 @@ impl Keys {
     /// nothing about the keys.
     pub(super) fn find(&self, key: &str) -> Option<Arc<Principal>> {
         self.0.get(blake3::hash(key.as_bytes()).as_bytes()).cloned()
+    }
+
+    /// Returns the permissions for collections that are not among `known`: each with the name of its key. They
+    /// permit nothing, and are mostly misspelt.
+    pub(crate) fn unknown<'a>(
+        &'a self,
+        known: &'a BTreeSet<String>,
+    ) -> impl Iterator<Item = (&'a str, String)> {
+        let of_one = |principal: &'a Arc<Principal>| {
+            let permissions = principal.permissions.outside(known);
+            permissions.map(|permission| (&*principal.name, permission))
+        };
+        self.0.values().flat_map(of_one)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -151,6 +178,9 @@ mod tests {
             (file("a", "blake3:00", "read:*"), "\"a\": the hash"),
             (file("a", "md5:00", "read:*"), "\"a\": the hash"),
             (file("a", &hash, "all"), "\"a\": \"all\" is no permission"),
+            (file("a", &hash, "admin:items"), "\"a\": \"admin:items\" is no permission"),
+            (file("a", &hash, "read:Items"), "\"a\": \"read:Items\" is no permission"),
+            (file("a", &hash, "read:items/a"), "\"a\": \"read:items/a\" is no permission"),
             (file("", &hash, "read:*"), "a name of its own"),
             (file("a", &hash, "read:*") + &file("a", &hash, "read:*"), "a name of its own"),
             (file("a", &hash, "read:*") + &file("b", &hash, "read:*"), "the same hash"),
@@ -160,6 +190,18 @@ mod tests {
             let error = Keys::parse(&text).unwrap_err().to_string();
             assert!(error.contains(wanted), "{error}");
         }
+        let error = Keys::parse("[[key]]\nname = 1\n").unwrap_err().to_string();
+        assert!(error.starts_with("line 2: "), "{error}");
+    }
+
+    #[test]
+    fn permissions_for_unknown_collections_are_found() {
+        let hash = || hash_key(&new_key()).unwrap().to_string();
+        let text = file("a", &hash(), "write:pakages") + &file("b", &hash(), "read:*");
+        let keys = Keys::parse(&(text + &file("c", &hash(), "delete:items"))).unwrap();
+        let known = BTreeSet::from(["items".to_owned()]);
+        let unknown: Vec<_> = keys.unknown(&known).collect();
+        assert_eq!(unknown, [("a", "write:pakages".to_owned())]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a principal may do: `read:items`, `write:*`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -94,6 +95,17 @@ impl Permissions {
         }
     }
 
+    /// Returns the permissions for collections that are not among `known`.
+    pub(super) fn outside<'a>(
+        &'a self,
+        known: &'a BTreeSet<String>,
+    ) -> impl Iterator<Item = String> + 'a {
+        self.0.iter().filter_map(|Permission { verb, collection }| {
+            let collection = collection.as_ref().filter(|name| !known.contains(*name))?;
+            Some(format!("{}:{collection}", verb.as_str()))
+        })
+    }
+
     /// Reads the permissions in a list that may hold others' words, too, such as a token's scope.
     pub(crate) fn among<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
         Self(words.into_iter().filter_map(|word| word.parse().ok()).collect())
@@ -107,7 +119,7 @@ impl Permissions {
         let permission = |word: &'a str| {
             word.parse().map_err(|()| {
                 format!(
-                    "{word:?} is no permission: write `read:items`, `write:*` or `delete:items`"
+                    "{word:?} is no permission: write `read`, `write` or `delete`, a colon, and a collection or `*`, such as `read:items`"
                 )
             })
         };
@@ -127,11 +139,18 @@ impl FromStr for Permission {
             _ => return Err(()),
         };
         match collection {
-            "" => Err(()),
             "*" => Ok(Self { verb, collection: None }),
-            _ => Ok(Self { verb, collection: Some(collection.to_owned()) }),
+            _ if is_name(collection) => Ok(Self { verb, collection: Some(collection.to_owned()) }),
+            _ => Err(()),
         }
     }
+}
+
+/// Tells whether this can be the first segment of a path that holds items. Collections are called
+/// `[a-z][a-z0-9-]{0,62}`; a page of the service, such as `openapi.json`, can have a dot.
+fn is_name(text: &str) -> bool {
+    let legal = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    text.as_bytes().first().is_some_and(u8::is_ascii_lowercase) && text.bytes().all(legal)
 }
 
 #[cfg(test)]
@@ -146,6 +165,7 @@ mod tests {
             (Method::PUT, "/items/a", true),
             (Method::POST, "/items", true),
             (Method::POST, "/items:bulk", true),
+            (Method::GET, "/books:count", true),
             (Method::PATCH, "/books/a", false),
             (Method::DELETE, "/items/a", false),
             (Method::PUT, "/%69tems/a", false),
@@ -164,11 +184,14 @@ mod tests {
         assert_eq!(Need::of(&Method::GET, "/openapi.json"), Need::Nothing);
         assert!(Permissions::default().allow(&Need::of(&Method::GET, "/livez")));
         assert!(!Permissions::default().allow(&Need::of(&Method::GET, "/metrics")));
+        let count = Need::of(&Method::GET, "/items:count");
+        assert_eq!(count.to_string(), "read:items");
+        assert!(!Permissions::all(["write:items", "read:books"]).unwrap().allow(&count));
     }
 
     #[test]
     fn words_that_are_no_permissions_are_refused_or_passed_over() {
-        for word in ["items", "read:", "admin:items", ""] {
+        for word in ["items", "read:", "admin:items", "", "read:Items", "read:a b", "read:-a"] {
             assert!(Permissions::all([word]).is_err(), "{word}");
         }
         let among = Permissions::among("openid read:items profile".split(' '));

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Admin;
-use crate::balance::{Reason, Replica};
+use crate::balance::{Change, Reason, Replica};
 use crate::clock;
 
 /// What is known of one replica.
@@ -16,8 +16,9 @@ pub(super) struct Seen {
     address: String,
     /// `up`, `warming`, `ejected` or `down`.
     state: &'static str,
-    /// The latency that it is judged by, in milliseconds.
-    latency_ms: f64,
+    /// The figure that the balancer goes by, in milliseconds: an average of the latencies of its answers that
+    /// takes a slower one over at once and forgets it within some ten seconds (peak EWMA). It is no mean.
+    peak_average_ms: f64,
     /// Requests that are under way to it.
     in_flight: usize,
     /// Requests that it answered.
@@ -30,22 +31,41 @@ pub(super) struct Seen {
     ejected_by: Option<&'static str>,
     /// How often it was ejected in a row.
     ejections: u32,
+    /// The last 20 changes of its state, the last one first.
+    changes: Vec<SeenChange>,
+}
+
+/// A change of a replica's state.
+#[derive(Debug, Serialize, JsonSchema)]
+struct SeenChange {
+    /// What it has been since then.
+    state: &'static str,
+    /// When that was noticed, in UTC (RFC 3339): at the latest with the next check.
+    at: String,
+}
+
+impl From<Change> for SeenChange {
+    fn from(Change { state, at }: Change) -> Self {
+        Self { state: state.as_str(), at: humantime::format_rfc3339_millis(at).to_string() }
+    }
 }
 
 impl Seen {
     fn of(replica: &Replica) -> Self {
         let now = clock::now();
+        replica.note_state();
         let (answered, failed) = replica.counts();
         Self {
             address: replica.origin.to_string(),
             state: replica.health.state(now).as_str(),
-            latency_ms: (replica.latency(now).as_secs_f64() * 1e6).round() / 1e3,
+            peak_average_ms: (replica.peak_average(now).as_secs_f64() * 1e6).round() / 1e3,
             in_flight: replica.in_flight(),
             answered,
             failed,
             faults: replica.faults(),
             ejected_by: replica.health.ejected_by(now).map(Reason::as_str),
             ejections: replica.health.ejections(),
+            changes: replica.changes().into_iter().map(SeenChange::from).collect(),
         }
     }
 }

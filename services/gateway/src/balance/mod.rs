@@ -2,6 +2,7 @@
 
 mod ewma;
 mod health;
+mod history;
 mod outliers;
 mod rendezvous;
 mod replica;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 pub(crate) use health::{Check, Health, Reason};
+pub(crate) use history::Change;
 pub(crate) use outliers::{Outliers, watch};
 pub(crate) use replica::{Grade, InFlight, Origin, Replica};
 pub(crate) use share::Share;

@@ -5,13 +5,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::header::RETRY_AFTER;
 use http::{Response, Uri};
 
 use super::ewma::PeakEwma;
 use super::health::Health;
+use super::history::{Change, History};
 use crate::clock::{self, nanos};
 
 /// Where a replica listens: `http://HOST:PORT`, written so or as `HOST:PORT`.
@@ -66,7 +67,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// One replica. All workers share it, and nothing in it is locked.
+/// One replica. All workers share it; only its history is locked, which no request waits for.
 #[derive(Debug)]
 pub(crate) struct Replica {
     /// Unique in the process, also among replicas that are gone: pools are kept by it.
@@ -82,6 +83,7 @@ pub(crate) struct Replica {
     answered: AtomicU64,
     failed: AtomicU64,
     faults: AtomicU64,
+    history: History,
 }
 
 /// What an answer says of the replica.
@@ -113,7 +115,7 @@ impl Grade {
 impl Replica {
     pub(crate) fn new(origin: Origin, health: Health) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Arc::new(Self {
+        let replica = Arc::new(Self {
             number: NEXT.fetch_add(1, Relaxed),
             origin,
             health,
@@ -124,7 +126,20 @@ impl Replica {
             answered: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             faults: AtomicU64::new(0),
-        })
+            history: History::default(),
+        });
+        replica.note_state();
+        replica
+    }
+
+    /// Notes the state in the history if it has changed.
+    pub(crate) fn note_state(&self) {
+        self.history.note(self.health.state(clock::now()), SystemTime::now());
+    }
+
+    /// Returns the last changes of its state, the last one first.
+    pub(crate) fn changes(&self) -> Vec<Change> {
+        self.history.changes()
     }
 
     /// Returns what another request would cost here: latency times the requests that share it. A
@@ -169,8 +184,8 @@ impl Replica {
         self.faults.load(Relaxed)
     }
 
-    /// Returns the latency as the balancer sees it.
-    pub(crate) fn latency(&self, now: Duration) -> Duration {
+    /// Returns the latency as the balancer sees it: an average that follows a slower answer at once.
+    pub(crate) fn peak_average(&self, now: Duration) -> Duration {
         Duration::from_nanos(self.latency.nanos(now) as u64)
     }
 
@@ -220,6 +235,7 @@ impl Replica {
 
     fn note_failure(&self, now: Duration) {
         if let Some(time) = self.health.failed(now) {
+            self.note_state();
             let (replica, seconds) = (&self.origin, time.as_secs());
             tracing::warn!(%replica, seconds, "{replica} is ejected for {seconds} s: requests to it fail");
         }

@@ -11,10 +11,9 @@ use reqwest::Client;
 use serde_json::Value;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::Documents;
 use super::merge::{DOCUMENT_PATH, merge, unite};
 use super::routes::Routes;
-use crate::balance::{Replica, Replicas};
+use crate::balance::Replica;
 use crate::clock;
 use crate::worker::Shared;
 
@@ -34,7 +33,7 @@ pub(crate) async fn refresh(client: &Client, shared: &Shared) -> Infallible {
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         rounds.tick().await;
-        update(client, &shared.documents, &shared.replicas.load_full()).await;
+        update(client, shared).await;
     }
 }
 
@@ -44,12 +43,13 @@ pub(crate) async fn fetch_first(client: &Client, shared: &Shared) {
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while shared.documents.served.load().is_none() {
         rounds.tick().await;
-        update(client, &shared.documents, &shared.replicas.load_full()).await;
+        update(client, shared).await;
     }
 }
 
 /// Fetches from all replicas that are there. As long as none answers, what was known stays.
-async fn update(client: &Client, documents: &Documents, replicas: &Replicas) {
+async fn update(client: &Client, shared: &Shared) {
+    let (documents, replicas) = (&shared.documents, shared.replicas.load_full());
     let now = clock::now();
     let there = replicas.iter().filter(|replica| replica.health.is_available(now));
     let fetched = join_all(there.map(|replica| fetch(client, replica))).await;
@@ -62,6 +62,9 @@ async fn update(client: &Client, documents: &Documents, replicas: &Replicas) {
         documents.routes.store(Arc::new(Routes::of(&merged)));
         documents.served.store(Some(Arc::new(ServedDocument::new(text))));
         documents.first.notify_waiters();
+        if let Some(access) = &shared.access {
+            documents.check_permissions(access);
+        }
     }
 }
 

@@ -74,6 +74,20 @@ impl Documents {
         (!takes).then(|| Allow(allow.clone()))
     }
 
+    /// Warns of permissions for collections that no replica has. They permit nothing, and are mostly
+    /// misspelt. As long as there is no document nothing is known.
+    pub(crate) fn check_permissions(&self, access: &Access) {
+        let Some(path) = &access.keys_file else { return };
+        if self.served.load().is_none() {
+            return;
+        }
+        let routes = self.routes.load();
+        for (key, permission) in access.keys.load().unknown(routes.names()) {
+            let path = path.display();
+            tracing::warn!(%path, key, permission, "{path}: the key {key:?} has the permission {permission:?}, and no replica has such a collection");
+        }
+    }
+
     /// Returns `Allow` for a path, if it is known.
     pub(crate) fn allow(&self, path: &str) -> Option<Allow> {
         let routes = self.routes.load();

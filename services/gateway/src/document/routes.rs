@@ -1,12 +1,18 @@
 //! Which paths take which methods, as the document says.
 
+use std::collections::BTreeSet;
+
 use http::{HeaderValue, Method};
 use matchit::Router;
 use serde_json::Value;
 
 /// The paths of the document, for what the gateway answers in place of a replica.
 #[derive(Debug, Default)]
-pub(super) struct Routes(Router<Route>);
+pub(super) struct Routes {
+    router: Router<Route>,
+    /// The first segments of all paths, up to a colon: what permissions can be about.
+    names: BTreeSet<String>,
+}
 
 #[derive(Debug)]
 struct Route {
@@ -16,10 +22,12 @@ struct Route {
 
 impl Routes {
     pub(super) fn of(document: &Value) -> Self {
-        let mut router = Router::new();
+        let (mut router, mut names) = (Router::new(), BTreeSet::new());
         for (template, operations) in document["paths"].as_object().into_iter().flatten() {
-            let names = operations.as_object().into_iter().flatten().map(|(name, _)| name);
-            let methods = names.filter_map(|name| name.to_ascii_uppercase().parse().ok());
+            let segment = template.split('/').nth(1).unwrap_or_default();
+            names.insert(segment.split(':').next().unwrap_or_default().to_owned());
+            let methods = operations.as_object().into_iter().flatten().map(|(name, _)| name);
+            let methods = methods.filter_map(|name| name.to_ascii_uppercase().parse().ok());
             let mut methods: Vec<Method> = methods.collect();
             // Every path takes it.
             methods.push(Method::OPTIONS);
@@ -31,13 +39,18 @@ impl Routes {
                 let _ = router.insert(template, Route { methods, allow });
             }
         }
-        Self(router)
+        Self { router, names }
+    }
+
+    /// Returns what the paths begin with: the names of the collections among others.
+    pub(super) fn names(&self) -> &BTreeSet<String> {
+        &self.names
     }
 
     /// Returns the methods that a path takes, and whether `method` is one of them; nothing for a path
     /// that is not in the document.
     pub(super) fn find(&self, method: &Method, path: &str) -> Option<(&HeaderValue, bool)> {
-        let route = self.0.at(path).ok()?.value;
+        let route = self.router.at(path).ok()?.value;
         Some((&route.allow, route.methods.contains(method)))
     }
 }
@@ -64,5 +77,6 @@ mod tests {
         assert!(find("PUT", "/items/a%2Fb").is_some_and(|(_, takes)| takes));
         assert_eq!(find("PUT", "/items/a/b"), None);
         assert_eq!(find("GET", "/books"), None);
+        assert_eq!(routes.names().iter().collect::<Vec<_>>(), ["items"]);
     }
 }

@@ -30,7 +30,8 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
 
     /// Where items are kept: `file:DIRECTORY` on disk, `postgres://USER:PASSWORD@HOST/DATABASE`,
-    /// `etcd://HOST,HOST,HOST` (`etcds:` with TLS), or `memory:` until the service ends.
+    /// `etcd://HOST,HOST,HOST` (`etcds:` with TLS), or `memory:` until the service ends. Every user of the machine
+    /// sees the arguments of a process: give a URL with a password as SHELF_STORE or in the file.
     #[arg(long, global = true, value_name = "URL", default_value = "file:./shelf-data")]
     pub(crate) store: String,
 

@@ -7,7 +7,7 @@ use std::iter;
 use std::ops::Bound::{self, Excluded, Included};
 use std::sync::Arc;
 
-use domain::{CollectionName, Item, ItemId, Key, Page, PageQuery, PageStart};
+use domain::{CollectionName, IdPrefix, Item, ItemId, Page, PageQuery};
 use lsm_tree::{AbstractTree as _, AnyTree, Guard as _, Slice};
 
 use super::damage::{self, LEAST_BYTE};
@@ -27,7 +27,7 @@ struct Listing<'a> {
     snapshot: Arc<Snapshot>,
     collection: &'a CollectionName,
     /// Behind the last key.
-    end: KeyBytes,
+    end: Vec<u8>,
 }
 
 /// Why a page has no first item.
@@ -40,21 +40,32 @@ struct Unreadable {
 impl Engine {
     /// Returns a page of items.
     pub(in crate::embedded) fn list(&self, query: &PageQuery) -> Result<Page, Error> {
-        let PageQuery { collection, start, items_max } = query;
+        let Some((start, end)) = range(query) else { return Ok(Page::default()) };
         let listing = Listing {
             tree: self.tree(TreeName::Items),
             snapshot: self.snapshots.hold(),
-            collection,
-            end: KeyBytes::edge(collection, 1),
+            collection: &query.collection,
+            end,
         };
-        let key =
-            |id: &ItemId| KeyBytes::of(&Key { collection: collection.clone(), id: id.clone() });
-        let start = match start {
-            PageStart::First => Included(KeyBytes::edge(collection, 0)),
-            PageStart::After(id) => Excluded(key(id)),
-            PageStart::At(id) => Included(key(id)),
-        };
-        listing.page(start.as_ref().map(AsRef::as_ref), *items_max)
+        listing.page(start.as_ref().map(Vec::as_slice), query.items_max)
+    }
+}
+
+/// Returns the keys of a query: where they begin, and what comes behind the last; nothing if there can be none.
+pub(super) fn range(query: &PageQuery) -> Option<(Bound<Vec<u8>>, Vec<u8>)> {
+    let edge = |separator| KeyBytes::edge(&query.collection, separator);
+    // An end can be longer than a key.
+    let key = |id: &str| [edge(0).as_ref(), id.as_bytes()].concat();
+    let start = match query.first() {
+        Bound::Unbounded => Included(edge(0).as_ref().to_vec()),
+        Excluded(id) => Excluded(key(id)),
+        Included(id) => Included(key(id)),
+    };
+    let end = query.prefix.as_ref().and_then(IdPrefix::end);
+    let end = end.map_or_else(|| edge(1).as_ref().to_vec(), |end| key(&end));
+    match &start {
+        Included(first) | Excluded(first) if *first >= end => None,
+        _ => Some((start, end)),
     }
 }
 
@@ -66,7 +77,7 @@ impl Listing<'_> {
         };
         for _ in 0..PLACES_MAX {
             let Some(key) = &behind else { return Err(error) };
-            if **key >= *self.end.as_ref() {
+            if *key >= self.end {
                 // Not to be read: the damaged block can hold the next collection's first items.
                 return Err(error.with_resume(Resume::End));
             }
@@ -89,7 +100,7 @@ impl Listing<'_> {
 
     /// Reads a page of the items before the first that cannot be read.
     fn read(&self, start: Bound<&[u8]>, items_max: usize) -> Result<Page, Unreadable> {
-        let end = Excluded(self.end.as_ref());
+        let end = Excluded(self.end.as_slice());
         let page = catch(|| Page::collect(self.entries(start, end), items_max));
         match page {
             Err(Unreadable { error, behind: None }) if error.kind() == ErrorKind::Corrupt => {
@@ -108,7 +119,7 @@ impl Listing<'_> {
         error: Error,
     ) -> Result<Page, Unreadable> {
         let version = self.tree.current_version();
-        let found = damage::find(version.iter_tables(), start, self.end.as_ref());
+        let found = damage::find(version.iter_tables(), start, &self.end);
         let Ok(Some(damage)) = found else { return Err(Unreadable { error, behind: None }) };
         let unreadable =
             || Unreadable { error: error.clone(), behind: Some(damage.behind.clone()) };

@@ -4,7 +4,7 @@
 //! - [`snapshot`] is what readers look through.
 //! - [`flush`] writes memtables out and moves the checkpoint, [`compact`] merges files, each on
 //!   a thread of its own; [`backlog`] is what waits for them, and slows writers down.
-//! - [`list`] reads pages, [`damage`] finds where they can go on behind damage.
+//! - [`list`] reads pages, [`damage`] finds where they can go on behind damage; [`count`] counts.
 //! - [`pin`] keeps table files together for a backup.
 //! - [`entry`] is the form of a change in the journal, [`replay`] brings it back.
 //!
@@ -18,6 +18,7 @@
 
 mod backlog;
 mod compact;
+mod count;
 mod damage;
 mod entry;
 mod error;

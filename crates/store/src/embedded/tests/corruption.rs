@@ -26,6 +26,7 @@ fn right_or_refused(directory: &Path) -> Result<(), String> {
     let query = domain::PageQuery {
         collection: key("0").collection,
         start: domain::PageStart::First,
+        prefix: None,
         items_max: 1_000,
     };
     match store.engine().list(&query) {

@@ -24,7 +24,7 @@ fn put_all(store: &Embedded, numbers: impl Iterator<Item = usize>) {
 }
 
 fn page(store: &Embedded, start: PageStart, items_max: usize) -> Result<Page, Error> {
-    let query = PageQuery { collection: key("0").collection, start, items_max };
+    let query = PageQuery { collection: key("0").collection, start, prefix: None, items_max };
     runtime().block_on(store.list(query))
 }
 
@@ -171,7 +171,8 @@ fn a_damaged_block_that_holds_items_of_two_collections_concerns_both() {
     let readable: Vec<_> = (0..500).filter(|number| !missing.contains(number)).collect();
     assert_eq!(listed, readable, "unreadable one by one: {missing:?}");
 
-    let query = |start| PageQuery { collection: other.clone(), start, items_max: 1_000 };
+    let query =
+        |start| PageQuery { collection: other.clone(), start, prefix: None, items_max: 1_000 };
     let list = |start| runtime().block_on(store.list(query(start)));
     let error = list(PageStart::First).expect_err("its first block is damaged");
     let Some(Resume::At(first)) = error.resume() else { panic!("{error:?}") };

@@ -73,6 +73,7 @@ async fn a_scan_in_flight_does_not_keep_the_directory_open() {
         let query = PageQuery {
             collection: CollectionName::new("items").unwrap(),
             start: PageStart::First,
+            prefix: None,
             items_max: 1_000,
         };
         let scan = store.list(query);

@@ -52,6 +52,7 @@ fn only_what_is_asked_for_is_in_a_range() {
         limit: 3,
         revision: 7,
         keys_only: true,
+        count_only: false,
     };
     assert_eq!(
         serde_json::to_value(&range).expect("it is JSON"),

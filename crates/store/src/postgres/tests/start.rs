@@ -61,3 +61,11 @@ fn a_database_that_cannot_hold_every_id_is_refused() {
     let message = refusal(&format!("postgres://shelf@{}/nowhere", server.address()));
     assert!(message.contains("no such database"), "{message}");
 }
+
+#[test]
+fn the_first_start_leaves_no_error_in_the_log_of_the_server() {
+    let server = testbed::Postgres::start();
+    drop(opened(&server.url()));
+    let log = server.log();
+    assert!(!log.contains("ERROR"), "{log}");
+}

@@ -3,7 +3,10 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use domain::{Item, Key, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey, Verdict, Write};
+use domain::{
+    CollectionName, Count, Item, Key, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey,
+    Verdict, Write,
+};
 
 use tokio::sync::Semaphore;
 
@@ -299,6 +302,17 @@ impl Session for Scripted {
     async fn list(&mut self, query: &PageQuery) -> Result<Page, Error> {
         tokio::task::yield_now().await;
         Page::collect(std::iter::empty(), query.items_max)
+    }
+
+    async fn count(&mut self, _: &PageQuery) -> Result<Count, Error> {
+        Ok(Count::default())
+    }
+
+    async fn collection_after(
+        &mut self,
+        _: Option<&CollectionName>,
+    ) -> Result<Option<CollectionName>, Error> {
+        Ok(None)
     }
 
     async fn check(&mut self) -> Result<(), Error> {
