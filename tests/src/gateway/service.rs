@@ -22,7 +22,7 @@ const REPORT: &str = "gateway-report.json";
 const LATENCY_TARGET: &str = "1m";
 
 /// How a gateway is to be started. It listens on free ports of 127.0.0.1, and sheds no load because a busy machine
-/// is slow ([`LATENCY_TARGET`]); everything else is the binary's default.
+/// is slow; everything else is the binary's default.
 #[derive(Debug, Default)]
 pub struct StartGateway(Invocation);
 
