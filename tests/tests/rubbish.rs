@@ -11,7 +11,7 @@ async fn leaves_no_trace(script: impl AsyncFn(&Shelf)) {
         let shelf = store.of(start).spawn().await;
         script(&shelf).await;
         let list = shelf.send(Request::get("/items")).await;
-        assert_eq!(list.expect(200).text(), r#"{"items":[],"next":null}"#);
+        assert_eq!(list.expect(200).text(), r#"{"items":[],"next":null,"after":null}"#);
         shelf.send(Request::get("/livez")).await.expect(200);
         // It fails for any 5xx or panic in the log.
         shelf.stop().await;
