@@ -85,8 +85,10 @@ fn has_password(url: &str) -> bool {
 
 /// Returns the URL of a store without user, password and parameters.
 fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| *scheme != "file") else {
-        // A wrapper names another store behind a question mark.
+    // A wrapper names another store behind a question mark.
+    let is_of_server = |scheme: &str| scheme != "file" && !scheme.contains('?');
+    let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| is_of_server(scheme))
+    else {
         return url.split('?').next().unwrap_or(url).to_owned();
     };
     let rest = rest.split('?').next().unwrap_or(rest);
