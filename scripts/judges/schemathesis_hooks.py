@@ -76,11 +76,15 @@ def has_a_cursor(url):
 
 
 def has_an_illegal_id(url):
-    """An id is measured in bytes, which JSON Schema cannot do. And now and then schemathesis draws
+    """An id, or the beginning of one, is measured in bytes, which JSON Schema cannot do. And now and then schemathesis draws
     a control character (U+0080 to U+009F) although the pattern in the document excludes it.
     """
-    item_id = unquote(url.path.rsplit("/", 1)[-1])
-    return len(item_id.encode()) > 128 or any(category(letter) == "Cc" for letter in item_id)
+    query = parse_qs(url.query)
+    ids = [unquote(url.path.rsplit("/", 1)[-1]), *query.get("from", []), *query.get("prefix", [])]
+    return any(
+        len(item_id.encode()) > 128 or any(category(letter) == "Cc" for letter in item_id)
+        for item_id in ids
+    )
 
 
 def has_an_illegal_tag(request):

@@ -252,11 +252,21 @@ impl JsonSchema for Prefix {
 }
 
 /// `include`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Include {
     /// Ids and tags alone.
     ETag,
+}
+
+impl JsonSchema for Include {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Include".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "enum": ["etag"] })
+    }
 }
 
 #[cfg(test)]
