@@ -1,20 +1,21 @@
 //! `Date` of answers.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::header::{DATE, HeaderValue};
 use http::{Request, Response};
 use hyper::service::Service;
 use pin_project_lite::pin_project;
 
-/// A service whose answers say when they were made (RFC 9110 §6.6.1), unless they do so already.
-///
-/// hyper's own `Date` stands still when the time of day is set back, until it has caught up. This one
-/// is the time of day at every answer.
+/// The precision of `Date`.
+const PRECISION: Duration = Duration::from_secs(1);
+
+/// A service whose answers say when they were made (RFC 9110 §6.6.1) where hyper's `Date` would be
+/// wrong: that one stands still when the time of day is set back, until it has caught up.
 #[derive(Clone, Debug)]
 pub(crate) struct Dated<S>(pub(crate) S);
 
@@ -48,26 +49,32 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut answer = ready!(self.project().answer.poll(context))?;
-        answer.headers_mut().entry(DATE).or_insert_with(|| value(SystemTime::now()));
+        let now = SystemTime::now();
+        if is_set_back(now) {
+            answer.headers_mut().entry(DATE).or_insert_with(|| value(now));
+        }
         Poll::Ready(Ok(answer))
     }
 }
 
-/// Returns the value for a time. That of the last second is kept by each thread.
-fn value(now: SystemTime) -> HeaderValue {
+/// Tells whether this thread has seen a later time of day, by so much that hyper's `Date` is wrong.
+fn is_set_back(now: SystemTime) -> bool {
     thread_local! {
-        static LAST: RefCell<Option<(u64, HeaderValue)>> = const { RefCell::new(None) };
+        static LATEST: Cell<SystemTime> = const { Cell::new(UNIX_EPOCH) };
     }
+    let latest = LATEST.get();
+    if now >= latest {
+        LATEST.set(now);
+        return false;
+    }
+    latest.duration_since(now).is_ok_and(|behind| behind >= PRECISION)
+}
+
+/// Returns the value for a time.
+fn value(now: SystemTime) -> HeaderValue {
     // Before 1970 there is no form for it.
-    let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    LAST.with_borrow_mut(|last| match last {
-        Some((of, value)) if *of == second => value.clone(),
-        last => {
-            let text = httpdate::fmt_http_date(now.max(UNIX_EPOCH));
-            let value = HeaderValue::try_from(text).expect("a date is visible ASCII");
-            last.insert((second, value)).1.clone()
-        }
-    })
+    let text = httpdate::fmt_http_date(now.max(UNIX_EPOCH));
+    HeaderValue::try_from(text).expect("a date is visible ASCII")
 }
 
 #[cfg(test)]
@@ -77,24 +84,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_date_follows_the_time_of_day_in_both_directions() {
+    fn a_time_that_was_set_back_is_noticed() {
+        let at = |millis| is_set_back(UNIX_EPOCH + Duration::from_millis(millis));
+        assert_eq!(
+            [5_000, 6_000, 5_500, 5_001, 5_000, 6_001].map(at),
+            [false, false, false, false, true, false]
+        );
+        assert!(is_set_back(UNIX_EPOCH - PRECISION));
+    }
+
+    #[test]
+    fn a_date_is_written_in_its_form() {
         let at = |seconds| value(UNIX_EPOCH + Duration::from_secs(seconds));
         assert_eq!(at(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!(at(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!(at(784_111_778), "Sun, 06 Nov 1994 08:49:38 GMT");
-        assert_eq!(at(784_108_177), "Sun, 06 Nov 1994 07:49:37 GMT");
-        assert_eq!(value(UNIX_EPOCH - Duration::from_secs(9)), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(value(UNIX_EPOCH - PRECISION), "Thu, 01 Jan 1970 00:00:00 GMT");
     }
 
     #[tokio::test]
-    async fn a_date_that_is_there_stays() {
-        let answer = |date: Option<&'static str>| {
+    async fn hyper_writes_the_date_unless_it_would_be_wrong() {
+        let answer = async |date: Option<&'static str>| {
             let mut answer = Response::new(());
             answer.headers_mut().extend(date.map(|date| (DATE, HeaderValue::from_static(date))));
-            Answering { answer: std::future::ready(Ok::<_, std::convert::Infallible>(answer)) }
+            let answer = std::future::ready(Ok::<_, std::convert::Infallible>(answer));
+            Answering { answer }.await.unwrap().headers().get(DATE).cloned()
         };
-        let kept = answer(Some("Sun, 06 Nov 1994 08:49:37 GMT")).await.unwrap();
-        assert_eq!(kept.headers()[DATE], "Sun, 06 Nov 1994 08:49:37 GMT");
-        assert!(answer(None).await.unwrap().headers().contains_key(DATE));
+        assert_eq!(answer(None).await, None);
+        is_set_back(SystemTime::now() + 9 * PRECISION);
+        assert!(answer(None).await.is_some());
+        let kept = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(answer(Some(kept)).await.unwrap(), kept);
     }
 }

@@ -61,8 +61,6 @@ impl Http {
         let Patience { idle_time_max, stall_time_max } = patience;
         let mut http1 = http1::Builder::new();
         http1.header_read_timeout(idle_time_max).max_buf_size(head_bytes_max);
-        // `Date` is there already, except in what hyper answers by itself.
-        http1.auto_date_header(false);
         // A client that has said all it has to say may close its side and wait for the answer
         // (RFC 9112 §9.6).
         http1.half_close(true);
@@ -71,7 +69,6 @@ impl Http {
         let mut http2 = http2::Builder::new(OnThisThread);
         http2
             .timer(TokioTimer::new())
-            .auto_date_header(false)
             .keep_alive_interval(Some(idle_time_max))
             .max_concurrent_streams(STREAMS_MAX)
             .max_header_list_size(u32::try_from(head_bytes_max).unwrap_or(u32::MAX));

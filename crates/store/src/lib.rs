@@ -26,7 +26,6 @@ mod clock;
 mod codec;
 #[cfg(test)]
 mod conformance;
-mod delivery;
 mod embedded;
 mod error;
 mod etcd;

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use domain::{Item, Outcome, Remembered, ReplayKey, Verdict, Write, decide};
 use lsm_tree::Slice;
+use tokio::sync::oneshot::Sender;
 
 use super::engine::{Engine, Entry, TreeName};
 use crate::codec::{KeyBytes, encode_remembered, push_item};
-use crate::delivery::{Sender, deliver};
 use crate::error::{Error, ErrorKind};
 use crate::size::write_bytes;
 
@@ -37,7 +37,7 @@ pub(super) struct Group {
 /// A job whose writes were all decided.
 #[derive(Debug)]
 struct Answer {
-    reply: Sender,
+    reply: Sender<Vec<Result<Verdict, Error>>>,
     results: Vec<Result<Verdict, Error>>,
     /// The results before this one belong to earlier groups of the same job.
     own: usize,
@@ -96,7 +96,7 @@ impl Group {
     /// Takes the results of a job to send them when the group has ended.
     pub(super) fn answer(
         &mut self,
-        reply: Sender,
+        reply: Sender<Vec<Result<Verdict, Error>>>,
         results: Vec<Result<Verdict, Error>>,
         own: usize,
     ) {
@@ -133,10 +133,11 @@ impl Group {
 
     /// Ends the group: tells everybody who waits how it went.
     pub(super) fn end(&mut self, committed: &Result<(), Error>) {
-        deliver(self.answers.drain(..).map(|Answer { reply, mut results, own }| {
+        for Answer { reply, mut results, own } in self.answers.drain(..) {
             settle(&mut results[own..], committed);
-            (reply, results)
-        }));
+            // A caller that went away misses the answer, and nothing else.
+            drop(reply.send(results));
+        }
         self.changes.clear();
         self.remembered.clear();
         (self.writes, self.bytes) = (0, 0);

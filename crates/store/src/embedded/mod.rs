@@ -47,7 +47,6 @@ use self::scans::Scans;
 use self::timekeeper::Timekeeper;
 use self::writer::Writer;
 use crate::clock::Clock;
-use crate::delivery;
 use crate::error::{Error, ErrorKind};
 use crate::open::{OpenError, Options};
 use crate::reply::Reply;
@@ -207,7 +206,7 @@ impl Store for Embedded {
 
     fn apply(&self, writes: Vec<Write>) -> Reply<Vec<Result<Verdict, Error>>> {
         let count = writes.len();
-        let (reply, answer) = delivery::channel();
+        let (reply, answer) = oneshot::channel();
         if let Err(error) = self.queue.push(Job::Apply { writes, reply }) {
             return Reply::Ready(vec![Err(error); count]);
         }

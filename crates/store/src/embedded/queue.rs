@@ -3,12 +3,11 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
-use domain::Write;
+use domain::{Verdict, Write};
 use parking_lot::{Condvar, Mutex};
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::Sender;
 
 use super::linger::Wait;
-use crate::delivery::Sender;
 use crate::error::{Error, ErrorKind};
 use crate::size::write_bytes;
 
@@ -27,12 +26,12 @@ pub(super) enum Job {
         /// The writes.
         writes: Vec<Write>,
         /// Takes one result for each.
-        reply: Sender,
+        reply: Sender<Vec<Result<Verdict, Error>>>,
     },
     /// To know whether a write would be accepted.
     Check {
         /// Takes the answer.
-        reply: oneshot::Sender<Result<(), Error>>,
+        reply: Sender<Result<(), Error>>,
     },
 }
 
@@ -173,14 +172,15 @@ impl Queue {
 mod tests {
     use domain::{Change, CollectionName, ItemId, Key};
 
+    use tokio::sync::oneshot;
+
     use super::*;
-    use crate::delivery::channel;
 
     fn job(writes: usize) -> Job {
         let key =
             Key { collection: CollectionName::new("a").unwrap(), id: ItemId::new("b").unwrap() };
         let write = Write::new(key, Change::Delete);
-        Job::Apply { writes: vec![write; writes], reply: channel().0 }
+        Job::Apply { writes: vec![write; writes], reply: oneshot::channel().0 }
     }
 
     #[test]
