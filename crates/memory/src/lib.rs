@@ -2,15 +2,17 @@
 //!
 //! What a request holds of bodies, heads and answers is taken from a [`Memory`] as a [`Share`], which is
 //! given back when it is dropped. What does not fit is refused, so that the process lives and serves those
-//! who need little. [`machine_bytes`] tells how much memory the process may use at all.
+//! who need little. [`owning`] ties a share to bytes that are on their way to a client. [`machine_bytes`] tells
+//! how much memory the process may use at all.
 
 mod machine;
+mod owned;
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use machine::machine_bytes;
+pub use owned::owning;
 
 /// A budget. Clones share it.
 #[derive(Clone, Debug)]
@@ -26,12 +28,6 @@ struct Budget {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the memory for requests is used up; --memory-max sets how much there is")]
 pub struct Exhausted;
-
-impl From<Exhausted> for io::Error {
-    fn from(exhausted: Exhausted) -> Self {
-        Self::new(io::ErrorKind::OutOfMemory, exhausted)
-    }
-}
 
 impl Memory {
     /// Makes a budget of so many bytes.

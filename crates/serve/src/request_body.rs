@@ -25,7 +25,7 @@ use http::header::{CONNECTION, EXPECT, HeaderValue};
 use http::{Request, Response};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::Service;
-use memory::{Exhausted, Memory, Share};
+use memory::{Exhausted, Memory, Share, owning};
 use pin_project_lite::pin_project;
 use tokio::time::timeout;
 
@@ -303,18 +303,6 @@ pin_project! {
     }
 }
 
-/// Bytes of an answer, and what they hold.
-struct Held {
-    bytes: Bytes,
-    _share: Arc<Share>,
-}
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
 impl<B: Body<Data = Bytes>> Body for Holding<B> {
     type Data = Bytes;
     type Error = B::Error;
@@ -326,7 +314,7 @@ impl<B: Body<Data = Bytes>> Body for Holding<B> {
         let this = self.project();
         let frame = ready!(this.body.poll_frame(context));
         let Some(share) = this.share else { return Poll::Ready(frame) };
-        let hold = |bytes| Bytes::from_owner(Held { bytes, _share: Arc::clone(share) });
+        let hold = |bytes| owning(bytes, Arc::clone(share));
         Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(hold))))
     }
 

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::service::Service;
+use memory::owning;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, sleep};
 
@@ -139,21 +140,12 @@ pin_project! {
     }
 }
 
-/// A piece on its way to the socket.
-struct Piece {
-    bytes: Bytes,
-    progress: Arc<Progress>,
-}
+/// Notes that a piece has left when it is dropped.
+struct Left(Arc<Progress>);
 
-impl AsRef<[u8]> for Piece {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl Drop for Piece {
+impl Drop for Left {
     fn drop(&mut self) {
-        let mut state = self.progress.state();
+        let mut state = self.0.state();
         state.pieces -= 1;
         state.last = Instant::now();
     }
@@ -184,8 +176,8 @@ impl<B: Body<Data = Bytes>> Body for Watched<B> {
         }
         let bytes = this.rest.split_to(this.rest.len().min(PIECE_BYTES_MAX));
         progress.state().pieces += 1;
-        let piece = Piece { bytes, progress: Arc::clone(progress) };
-        Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(piece)))))
+        let piece = owning(bytes, Left(Arc::clone(progress)));
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -5,7 +5,7 @@ use contract::guard::Busy;
 use contract::{Answer, Header, Part, Response, Schemas, Variant, write_body};
 use domain::{ETag, Item, Outcome};
 use http::header::{CONTENT_LOCATION, ETAG, HeaderName, HeaderValue, LINK, LOCATION};
-use memory::{Exhausted, Memory, Share};
+use memory::{Exhausted, Memory, owning};
 use serde_json::{Value, json};
 
 use crate::shelf::outcome_name;
@@ -36,25 +36,13 @@ impl Representation {
 /// number of connections.
 const HELD_FROM_BYTES: usize = 16 << 10;
 
-/// Bytes, and the share of memory that they hold until they are sent.
-struct Held {
-    bytes: Bytes,
-    _share: Share,
-}
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
 /// Takes memory for the body of an answer, until it is sent.
 fn held(bytes: Bytes, memory: &Memory) -> Result<Bytes, Busy> {
     if bytes.len() < HELD_FROM_BYTES {
         return Ok(bytes);
     }
     let share = memory.take(bytes.len()).map_err(|Exhausted| Busy::out_of_memory())?;
-    Ok(Bytes::from_owner(Held { bytes, _share: share }))
+    Ok(owning(bytes, share))
 }
 
 impl Part for Representation {
