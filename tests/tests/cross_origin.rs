@@ -89,7 +89,7 @@ async fn answers_say_which_pages_may_read_them() {
             };
             let answer = shelf.send(request).await;
             assert_eq!(answer.header("access-control-allow-origin"), allowed, "{origin:?}");
-            // Whoever asks, or a cache would give a page what has no permission in it.
+            // Whichever origin asks: a cache would otherwise give a page an answer without its permission.
             let varies = answer.headers.iter().filter(|(name, _)| name == "vary");
             let varies: Vec<_> = varies.map(|(_, value)| &**value).collect();
             assert_eq!(varies.iter().filter(|value| **value == "Origin").count(), 1, "{varies:?}");

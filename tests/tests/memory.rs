@@ -65,7 +65,7 @@ impl Victim {
         self.shelf.address()
     }
 
-    /// Somebody else is answered, on a connection that they have.
+    /// Another client is answered, on a connection that it has.
     async fn serves(&self, other: &mut Connection) {
         other.send(&Request::get("/items/small")).await.expect(200);
         other.send(&Request::put("/items/small", "{}")).await.expect(200);
@@ -143,7 +143,7 @@ async fn large_bodies() {
     for number in 0..200 * scale() {
         let mut connection = Connection::open(victim.address()).await;
         connection.write(head(number)).await;
-        // Whoever is refused is told so, and their connection ends.
+        // A client that is refused gets the answer, and its connection ends.
         connection.write(most).await;
         attackers.push(connection);
         if number % 50 == 0 {

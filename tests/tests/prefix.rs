@@ -29,7 +29,7 @@ async fn assert_below(prefix: &str, send: impl AsyncFn(Request) -> e2e::Answer) 
 async fn a_service_can_be_told_below_which_path_it_is() {
     let shelf = Shelf::start().bare().setting("--public-prefix", "/shelf/v1").spawn().await;
     assert_below("/shelf/v1", async |request| {
-        // Nobody is believed who is not trusted.
+        // Only a trusted proxy is believed.
         shelf.send(request.header("X-Forwarded-Prefix", "/spoofed")).await
     })
     .await;

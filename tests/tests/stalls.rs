@@ -1,4 +1,4 @@
-//! Clients that ask and take nothing of the answer: each is ended in time, and keeps nobody out.
+//! Clients that ask and take nothing of the answer: the connection of each is ended in time, and other clients get in.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const STALL_TIME_MAX: &str = "1s";
 /// How many connections a service takes here.
 const CONNECTIONS_MAX: &str = "4";
 
-/// Longest time until somebody who waits for a place is answered.
+/// Longest time until a client that waits for a place is answered.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// A page of some megabytes.

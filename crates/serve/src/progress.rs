@@ -102,7 +102,7 @@ mod tests {
         let (_client, server) = duplex(16);
         let started = Instant::now();
         let mut server = Progressing::new(server, STALL_TIME_MAX);
-        let error = server.write_all(&[0; 100]).await.expect_err("nobody reads");
+        let error = server.write_all(&[0; 100]).await.expect_err("the client does not read");
         assert_eq!((error.kind(), started.elapsed()), (io::ErrorKind::TimedOut, STALL_TIME_MAX));
     }
 
@@ -110,7 +110,7 @@ mod tests {
     async fn a_client_that_takes_little_is_served() {
         let (mut client, server) = duplex(16);
         let mut server = Progressing::new(server, STALL_TIME_MAX);
-        let writing = async { server.write_all(&[7; 100]).await.expect("somebody reads") };
+        let writing = async { server.write_all(&[7; 100]).await.expect("the client reads") };
         let reading = async {
             let mut byte = [0];
             for _ in 0..100 {

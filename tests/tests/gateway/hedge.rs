@@ -59,7 +59,7 @@ async fn a_second_replica_answers_when_the_first_takes_long() {
         // What lost is over at once, and its replica is known to be slow.
         let (in_flight, latency_ms) = state(&gateway, &upstreams[0]).await;
         assert_eq!(in_flight, 0);
-        // The average forgets a replica that nobody asks: a third is left after ten seconds.
+        // The average of a replica without requests decays: a third is left after ten seconds.
         assert!(latency_ms > 1.0, "{latency_ms}");
         assert_eq!(gateway.metric("shelf_gateway_retries_total").await, 0.0);
         gateway.stop().await;

@@ -88,7 +88,7 @@ async fn after_an_attempt_that_was_given_up_the_next_one_is_remembered_for_a_day
     gateway.stop().await;
 }
 
-/// The first replica may go on and write, so nobody can say that nothing was written.
+/// The first replica may go on and write, so it is not known that nothing was written.
 #[tokio::test]
 async fn a_refusal_after_an_attempt_that_may_still_write_is_in_doubt() {
     for (first, status, slug) in

@@ -28,12 +28,9 @@ use super::Coding;
 /// (bgzip) make 17 of 1 MiB.
 const MEMBERS_MAX: usize = 1_024;
 
-/// A body that cannot be decoded.
+/// The coding of a body is unknown, or there is more than one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Undecodable {
-    /// Its coding is unknown, or there is more than one.
-    Unknown,
-}
+pub(crate) struct UnknownCoding;
 
 /// An error of the connection, as opposed to one of the coding.
 #[derive(Debug)]
@@ -54,15 +51,15 @@ impl Error for BrokenOff {
 /// Returns the coding of a request's body, if it has one.
 ///
 /// # Errors
-/// [`Undecodable`] if there is another coding than those that are known.
-pub(crate) fn coding(headers: &HeaderMap) -> Result<Option<Coding>, Undecodable> {
+/// [`UnknownCoding`] if there is another coding than those that are known.
+pub(crate) fn coding(headers: &HeaderMap) -> Result<Option<Coding>, UnknownCoding> {
     let lines = headers.get_all(CONTENT_ENCODING).iter();
     let names = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     let mut names = names.filter(|name| !name.trim_ascii().eq_ignore_ascii_case(b"identity"));
     let Some(name) = names.next() else { return Ok(None) };
     match (Coding::named(name), names.next()) {
         (Some(coding), None) => Ok(Some(coding)),
-        _ => Err(Undecodable::Unknown),
+        _ => Err(UnknownCoding),
     }
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::Extract;
 use super::grammar::{split_unquoted, word};
-use crate::coding::{self, Undecodable};
+use crate::coding::{self, UnknownCoding};
 use crate::deadline::within;
 use crate::guard::Busy;
 use crate::inbound::Inbound;
@@ -166,9 +166,7 @@ where
         }
         let declared = match coding {
             Ok(_) => declared(inbound.headers(), M::TYPES),
-            Err(Undecodable::Unknown) => {
-                Err((ENCODING, "The coding of the body is not known".into()))
-            }
+            Err(UnknownCoding) => Err((ENCODING, "The coding of the body is not known".into())),
         };
         let media_type = declared.map_err(|(header, detail)| {
             let taken = M::TYPES.join("` or `");

@@ -68,7 +68,7 @@ impl Storm {
         let storm = self.clone();
         let tell = move || {
             loop {
-                // Nobody unparks it.
+                // This thread is never unparked: it is a pause.
                 thread::park_timeout(LOOK_EVERY);
                 storm.tell_older_than(WINDOW);
             }

@@ -167,7 +167,7 @@ impl Embedded {
     }
 
     /// Reads off the calling thread: a page of large items that are not cached reads the disk for
-    /// milliseconds. Outside a runtime there is nobody to hold up, and it runs inline.
+    /// milliseconds. Outside a runtime it blocks no other request, and runs inline.
     fn scan<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Engine) -> Result<T, Error> + Send + 'static,

@@ -43,7 +43,7 @@ impl Scans {
     /// Waits for one of the places in which scans run, in the order of the callers.
     ///
     /// # Cancel safety
-    /// Nothing is taken by whoever goes away.
+    /// A caller that is dropped takes no place.
     pub(super) async fn place(&self) -> Option<OwnedSemaphorePermit> {
         // It is never closed.
         Arc::clone(&self.places).acquire_owned().await.ok()

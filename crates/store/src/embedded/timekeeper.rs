@@ -15,7 +15,7 @@ const FILE: &str = "shelf.clock";
 /// back by so much.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
 
-/// How often it is saved in any case: a store that nobody writes to leaves the disk alone.
+/// How often it is saved in any case: a store without writes leaves the disk alone.
 const SAVE_EVERY_MAX: Duration = Duration::from_secs(3600);
 
 /// Keeps the clock of a store.

@@ -97,7 +97,7 @@ pub(crate) fn open(url: &str) -> Result<Remote, OpenError> {
         let checked = format::ensure(&cluster).await;
         checked.map_err(|source| OpenError::Engine { at: name, source })?;
         let cluster = Rc::new(cluster);
-        // Nobody holds a key of etcd.
+        // No client of etcd can lock a key.
         let make = move |_| EtcdSession::new(Rc::clone(&cluster));
         // A cluster tells no time of day.
         Ok((make, Clock::of_process()))

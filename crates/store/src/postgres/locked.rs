@@ -14,7 +14,7 @@ use tokio_postgres::{Client, Error};
 /// again for a second one. What is not told apart by then is left aside together.
 const HALVINGS_MAX: usize = 20;
 
-/// Returns the rows that are there and that nobody holds, without waiting for those that others
+/// Returns the rows that are there and not locked, without waiting for those that others
 /// hold. Parameters: collections, ids.
 const FREE: &str = "
     SELECT i.collection, i.id FROM shelf_items i
@@ -28,7 +28,7 @@ const THERE: &str = "
     JOIN unnest($1::text[], $2::text[]) AS w (collection, id)
     ON i.collection = w.collection AND i.id = w.id";
 
-/// Tells for each item whether somebody holds its row. The answer is as old as it is: it is a hint.
+/// Tells for each item whether another session holds its row. It may change at any time: it is a hint.
 ///
 /// # Errors
 /// Those of the driver: the whole table is locked, or the database cannot tell.

@@ -193,10 +193,10 @@ impl PostgresSession {
         swapped.collect()
     }
 
-    /// Tells for each item whether somebody holds its row. A database that cannot tell holds none.
+    /// Tells for each item whether another session holds its row; none where the database cannot tell.
     ///
     /// # Errors
-    /// Somebody holds the whole table.
+    /// Another session holds the whole table.
     async fn held_among(&mut self, keys: &[&Key]) -> Result<Vec<bool>, Error> {
         let held = self.call(async |connection| held(connection.client(), keys).await).await;
         match held {

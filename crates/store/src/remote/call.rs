@@ -39,7 +39,7 @@ impl Slot {
         }
         if let Some((reply, share)) = call.reply.take() {
             drop(share);
-            // Whoever has gone away needs no answer.
+            // A caller that has gone away needs no answer.
             drop(reply.send(call.results.take().into_iter().flatten().collect()));
         }
     }

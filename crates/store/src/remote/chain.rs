@@ -25,7 +25,7 @@ pub(super) struct Chain<V> {
     pub(super) put: bool,
     /// What may have happened.
     pub(super) doubts: Doubts<V>,
-    /// Whether somebody else holds the item.
+    /// Whether another client of the engine holds the item.
     pub(super) held: bool,
     /// What is to be tried once more, as it was.
     again: Option<Plan<V>>,

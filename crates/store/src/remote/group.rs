@@ -40,7 +40,7 @@ const HALVINGS_MAX: usize = 20;
 
 /// What is left of writes that were settled.
 pub(super) struct Settled<V> {
-    /// The writes without a result: those to items that somebody else holds.
+    /// The writes without a result: those to items that another client of the engine holds.
     pub(super) held: Vec<Chain<V>>,
     /// What the engine was still failing with when the time was over.
     pub(super) trouble: Option<Error>,
@@ -67,7 +67,7 @@ pub(super) fn admitted<S: Session>(
     chains
 }
 
-/// Settles writes, but for those to items that somebody else holds.
+/// Settles writes, but for those to items that another client of the engine holds.
 ///
 /// It takes until `until` at most, and the time of one attempt.
 pub(super) async fn settle<S: Session>(

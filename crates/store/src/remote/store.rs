@@ -140,7 +140,7 @@ impl Remote {
                         broken.store(true, Ordering::Relaxed);
                         tracing::error!(%error, "a lane of the store ended early: {error}");
                     }
-                    // Nobody is left who could find an item held.
+                    // No lane is left that could find an item held.
                     if tasks.len() == 1 {
                         held.close();
                     }

@@ -3,7 +3,7 @@
 //! A replica can be ready and useless: it answers every request with 500, or breaks its answers off.
 //! Its checks succeed, and its answers are fast. So the share of faults is compared with that of the
 //! other replicas together, as Envoy does. Where all of them have faults the cause is behind them, and
-//! nobody is ejected.
+//! no replica is ejected.
 
 use std::collections::HashMap;
 use std::convert::Infallible;

@@ -61,7 +61,7 @@ async fn while_held<T>(url: &str, lock: &str, meanwhile: impl Future<Output = T>
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_others_of_a_lane_do_not_wait_for_a_held_row() {
-    // An inserted row that is not committed, and the place of an answer, are seen by nobody.
+    // An inserted row that is not committed, and the place of an answer, are not visible to other sessions.
     let locks = [
         "BEGIN; SELECT * FROM shelf_items WHERE id = 'held' FOR UPDATE",
         "BEGIN; UPDATE shelf_items SET token = token WHERE id = 'held'",

@@ -21,7 +21,7 @@ pub(super) enum Fault {
     LostHalf,
     /// Somebody else was faster, and nothing was done.
     Raced,
-    /// Somebody else holds the items, and nothing was done.
+    /// Another client of the engine holds the items, and nothing was done.
     Held,
     /// The engine wants to be told what to do about an item that exists.
     Exists,
