@@ -1,6 +1,6 @@
 //! Ports that stay free while their server is down.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 use crate::lock::Lock;
 
@@ -21,7 +21,9 @@ impl Port {
     /// If there is none.
     #[must_use]
     pub fn take() -> Self {
-        let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        // Not by listening on it: a child that is forked at that moment has the socket too, and keeps
+        // the port until it has become another program.
+        let free = |port| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err();
         Self(Lock::take("port", PORTS.0, PORTS.1, free))
     }
 

@@ -4,12 +4,17 @@ use std::future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time;
 
 use super::carry;
 use super::faults::Faults;
+
+/// How long a port is waited for.
+const FORKED_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// What the handle wants. The channel tells when it is done.
 #[derive(Debug)]
@@ -37,8 +42,7 @@ pub(super) async fn listen(
                 }
                 Some(Command::Accept(done)) => {
                     if listener.is_none() {
-                        let bound = TcpListener::bind(address).await;
-                        listener = Some(bound.expect("nobody takes a port that is locked"));
+                        listener = Some(bind(address).await);
                     }
                     let _ = done.send(());
                 }
@@ -48,6 +52,19 @@ pub(super) async fn listen(
                 let resets = faults.resets();
                 tokio::spawn(carry::carry(client, Arc::clone(&faults), resets));
             }
+        }
+    }
+}
+
+/// Binds a port that is locked. A child that was forked while the relay listened has its socket too, and
+/// keeps the port for the moment until it has become another program.
+async fn bind(address: SocketAddr) -> TcpListener {
+    let start = Instant::now();
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return listener,
+            Err(error) if start.elapsed() > FORKED_TIME_MAX => panic!("{address}: {error}"),
+            Err(_) => time::sleep(Duration::from_millis(1)).await,
         }
     }
 }
