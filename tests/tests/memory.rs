@@ -4,10 +4,19 @@
 //! kills it. The sizes of the attacks are those that took gigabytes before there was a budget; with
 //! `SHELF_ATTACK=10` they are ten times as large.
 
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::future::ready;
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use bytes::Bytes;
 use e2e::{Answer, Confined, Connection, Http2, Request, Shelf, memory_kib, raise_file_limit};
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
+use futures_util::{StreamExt as _, stream};
+use http_body::{Body, Frame};
+use http_body_util::StreamBody;
+use tokio::sync::watch;
 
 /// The hard limit.
 const CONFINED_BYTES: u64 = 512 << 20;
@@ -164,6 +173,60 @@ async fn large_bodies() {
     victim.end("large bodies").await;
 }
 
+/// As many bodies as HTTP/2 lets clients send at a time, without their last bytes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_bodies_over_http2() {
+    const STREAMS: usize = 100;
+    let connections = 2 * scale();
+    let victim = Victim::start().await;
+    let mut other = victim.shelf.connect().await;
+    let item = Bytes::from(large_item(0));
+    let (end, ended) = watch::channel(false);
+    let mut attackers = Vec::new();
+    for connection in 0..connections {
+        let client = reqwest::Client::builder().http2_prior_knowledge().build().expect("a client");
+        for stream in 0..STREAMS {
+            let url = format!("http://{}/items/body-{connection}-{stream}", victim.address());
+            let put = client.put(url).header("content-type", "application/json");
+            let put = put.body(reqwest::Body::wrap(held_back(item.clone(), ended.clone())));
+            attackers.push(tokio::spawn(put.send()));
+        }
+        victim.serves(&mut other).await;
+    }
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        victim.serves(&mut other).await;
+    }
+    end.send_replace(true);
+    let mut statuses = BTreeMap::new();
+    for attacker in attackers {
+        let status = attacker.await.expect("no panic").map(|answer| answer.status().as_u16());
+        // A client may hear of the reset of its stream before the answer.
+        *statuses.entry(status.unwrap_or(0)).or_insert(0) += 1;
+    }
+    println!("{statuses:?}");
+    assert!(statuses.keys().all(|status| [0, 201, 503].contains(status)), "{statuses:?}");
+    assert!(statuses.contains_key(&201), "some fit: {statuses:?}");
+    // What they held was given back.
+    victim.shelf.send(Request::put("/items/after", large_item(1))).await.expect(201);
+    victim.end("large bodies over HTTP/2").await;
+}
+
+/// A body whose last byte comes when `ended` says so.
+fn held_back(
+    bytes: Bytes,
+    mut ended: watch::Receiver<bool>,
+) -> impl Body<Data = Bytes, Error = Infallible> + Send + Sync {
+    let last = bytes.slice(bytes.len() - 1..);
+    let most = bytes.slice(..bytes.len() - 1);
+    let end = stream::once(async move {
+        let _ = ended.wait_for(|ended| *ended).await;
+        last
+    });
+    let pieces = stream::once(ready(most)).chain(end);
+    StreamBody::new(pieces.map(|piece| Ok(Frame::data(piece))))
+}
+
 #[tokio::test]
 async fn unfinished_heads() {
     let victim = Victim::start().await;
@@ -181,6 +244,24 @@ async fn unfinished_heads() {
     }
     victim.serves(&mut other).await;
     victim.end("unfinished heads").await;
+}
+
+/// Patches of one item wait for each other, and hold their bytes, not what these are when they are parsed.
+#[tokio::test]
+async fn patches_that_wait() {
+    let victim = Victim::start().await;
+    let mut other = victim.shelf.connect().await;
+    let numbers = format!("1{}", ",1".repeat(400_000));
+    let attackers = join_all((0..20 * scale()).map(async |number| {
+        // It is judged when its turn has come: the schema has no such member.
+        let patch = format!("{{\"size\":{number},\"numbers\":[{numbers}]}}");
+        victim.shelf.send(Request::merge_patch("/items/small", patch)).await
+    }));
+    let (answers, ()) = join(attackers, victim.serves(&mut other)).await;
+    let done = answers.iter().filter(|answer| expect_done_or_refused(answer, &[422])).count();
+    println!("{done} of {} patches were judged", answers.len());
+    assert!(done > 0, "some fit");
+    victim.end("patches that wait").await;
 }
 
 /// A page that does not fit is refused, and so is a single item; small ones are not.

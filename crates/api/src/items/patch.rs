@@ -20,6 +20,11 @@ use crate::shelf::{Applied, Shelf};
 /// often in a row takes an item that is written without pause.
 const ATTEMPTS_MAX: usize = 64;
 
+/// Largest body whose parsed patch is held while the item is waited for. Parsed it takes up to sixty times
+/// its size; a larger one is parsed again when it is applied, so that what waits is its bytes, which are
+/// taken from the budget of memory.
+const PARSED_BYTES_MAX: usize = 4 << 10;
+
 /// What a patch answers when it succeeds.
 #[derive(Debug, Responses)]
 #[repr(u16)]
@@ -82,11 +87,8 @@ pub(crate) async fn patch_item(
     keyed: Keyed,
     prefer: Prefer,
 ) -> Result<PatchItem, PatchFailure> {
-    let value = json::parse(&payload.bytes).map_err(InvalidBody::from)?;
-    let patch = match payload.media_type {
-        PatchBody::MERGE => Patch::merge(value),
-        _ => Patch::json(value).map_err(InvalidBody::from)?,
-    };
+    let parsed = parse(&payload)?;
+    let held = (payload.bytes.len() <= PARSED_BYTES_MAX).then_some(parsed);
     let path = shelf.path(&id);
     let key = shelf.key(id);
     let idempotency = keyed.item(&shelf, &key, &payload.bytes);
@@ -102,7 +104,11 @@ pub(crate) async fn patch_item(
         }
         shelf.demand(&precondition)?;
         let current = current.ok_or_else(Missing::item)?;
-        let item = match patched(&shelf, &patch, &current) {
+        let made = match &held {
+            Some(patch) => patched(&shelf, patch, &current),
+            None => patched(&shelf, &parse(&payload)?, &current),
+        };
+        let item = match made {
             Ok(item) => item,
             // Applying the patch is part of what the preconditions stand before (RFC 9110 §13.2.1).
             // Where it can be applied, the store judges them together with the result, which the item
@@ -137,6 +143,14 @@ fn settled(
         Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),
         Err(Refusal::KeyReused) => Err(KeyReused::new().into()),
         Err(Refusal::NotFound | Refusal::Moved) => Err(Missing::item().into()),
+    }
+}
+
+fn parse(payload: &Payload<PatchBody>) -> Result<Patch, InvalidBody> {
+    let value = json::parse(&payload.bytes)?;
+    match payload.media_type {
+        PatchBody::MERGE => Ok(Patch::merge(value)),
+        _ => Ok(Patch::json(value)?),
     }
 }
 
