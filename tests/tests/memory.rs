@@ -1,8 +1,8 @@
 //! Clients that take memory: the service stays within its limit, lives, and answers the others.
 //!
-//! The service runs in a control group of 512 MiB where the machine allows it: above that the kernel
-//! kills it. The sizes of the attacks are those that took gigabytes before there was a budget; with
-//! `SHELF_ATTACK=10` they are ten times as large.
+//! Behind a gateway the same holds for both of them. Each runs in a control group of 512 MiB where the
+//! machine allows it: above that the kernel kills it. The sizes of the attacks are those that took
+//! gigabytes before there was a budget; with `SHELF_ATTACK=10` they are ten times as large.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -11,7 +11,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use e2e::{Answer, Confined, Connection, Http2, Request, Shelf, memory_kib, raise_file_limit};
+use e2e::{
+    Answer, Confined, Connection, Http2, Request, Shelf, eventually, memory_kib, raise_file_limit,
+};
 use futures_util::future::{join, join_all};
 use futures_util::{StreamExt as _, stream};
 use http_body::{Body, Frame};
@@ -46,21 +48,24 @@ fn large_item(number: usize) -> String {
 /// A service under attack.
 struct Victim {
     shelf: Shelf,
-    _confined: Option<Confined>,
+    _confined: Vec<Confined>,
 }
 
 impl Victim {
     async fn start() -> Self {
         let files = raise_file_limit();
         println!("the system allows {files} files");
-        let start =
-            Shelf::start().bare().on_disk().expecting_faults().setting("--memory-max", MEMORY_MAX);
+        let start = Shelf::start().on_disk().expecting_faults().setting("--memory-max", MEMORY_MAX);
         let shelf = start.spawn().await;
-        let confined = Confined::new(shelf.process(), CONFINED_BYTES)
-            .inspect_err(|why| {
-                println!("not confined, because this machine does not allow it: {why}")
-            })
-            .ok();
+        let mut confined = Vec::new();
+        for process in shelf.processes() {
+            match Confined::new(process, CONFINED_BYTES) {
+                Ok(group) => confined.push(group),
+                Err(why) => {
+                    println!("not confined, because this machine does not allow it: {why}");
+                }
+            }
+        }
         let mut connection = shelf.connect().await;
         for number in 0..ITEMS {
             let put = Request::put(format!("/items/large-{number}"), large_item(number));
@@ -74,26 +79,40 @@ impl Victim {
         self.shelf.address()
     }
 
-    /// Another client is answered, on a connection that it has.
+    /// Another client is answered, on a connection that it has. A gateway whose places are all taken by
+    /// clients that do not read refuses it, until it has cut them off.
     async fn serves(&self, other: &mut Connection) {
-        other.send(&Request::get("/items/small")).await.expect(200);
-        other.send(&Request::put("/items/small", "{}")).await.expect(200);
+        for request in [Request::get("/items/small"), Request::put("/items/small", "{}")] {
+            let answer = other.send(&request).await;
+            if self.shelf.is_behind_gateway() {
+                expect_done_or_refused(&answer, &[200]);
+            } else {
+                answer.expect(200);
+            }
+        }
     }
 
-    /// Ends the service, which has never used more than it may.
+    /// Ends the service, which has never used more than it may, and answers again.
     async fn end(self, attack: &str) {
-        let peak = memory_kib(self.shelf.process(), "VmHWM");
-        println!("{attack}: {} MiB at the peak", peak >> 10);
-        assert!(peak <= MEMORY_MAX_KIB, "{attack}: {peak} KiB");
+        eventually("an answer", Duration::from_secs(60), async || {
+            let answer = self.shelf.send(Request::get("/items/small")).await;
+            (answer.status == 200).then_some(())
+        })
+        .await;
+        for process in self.shelf.processes() {
+            let peak = memory_kib(process, "VmHWM");
+            println!("{attack}: {} MiB at the peak", peak >> 10);
+            assert!(peak <= MEMORY_MAX_KIB, "{attack}: {peak} KiB");
+        }
         self.shelf.stop().await;
     }
 }
 
-/// Tells whether a request was carried out, or refused for want of memory.
+/// Tells whether a request was carried out, or refused because there is too much to do.
 fn expect_done_or_refused(answer: &Answer, statuses: &[u16]) -> bool {
     let done = statuses.contains(&answer.status);
     if !done {
-        answer.expect_problem(503, "overloaded");
+        assert_eq!(answer.status, 503, "{}", answer.shown());
         assert!(answer.header("retry-after").is_some(), "{}", answer.shown());
     }
     done
@@ -258,7 +277,8 @@ async fn patches_that_wait() {
         victim.shelf.send(Request::merge_patch("/items/small", patch)).await
     }));
     let (answers, ()) = join(attackers, victim.serves(&mut other)).await;
-    let done = answers.iter().filter(|answer| expect_done_or_refused(answer, &[422])).count();
+    // On a slow machine a gateway may give up waiting.
+    let done = answers.iter().filter(|answer| expect_done_or_refused(answer, &[422, 504])).count();
     println!("{done} of {} patches were judged", answers.len());
     assert!(done > 0, "some fit");
     victim.end("patches that wait").await;

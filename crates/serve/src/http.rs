@@ -27,6 +27,9 @@ use crate::stall::{Answers, WatchAnswers};
 /// Most requests at a time on one HTTP/2 connection: what RFC 9113 §6.5.2 recommends at least.
 const STREAMS_MAX: u32 = 100;
 
+/// Bytes of a stream's answer that are held while its window is closed, beside the piece at hand.
+const SEND_BYTES_MAX: usize = 64 << 10;
+
 /// What an HTTP/2 connection takes beside its requests: two tables for the compression of heads, and
 /// the state of its streams.
 const HTTP2_BYTES: usize = 128 << 10;
@@ -71,6 +74,7 @@ impl Http {
             .timer(TokioTimer::new())
             .keep_alive_interval(Some(idle_time_max))
             .max_concurrent_streams(STREAMS_MAX)
+            .max_send_buf_size(SEND_BYTES_MAX)
             .max_header_list_size(u32::try_from(head_bytes_max).unwrap_or(u32::MAX));
         Self { http1, http2, stall_time_max, cost }
     }
