@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use e2e::gateway::Gateway;
-use e2e::{Connection, Http2, Request, Shelf};
+use e2e::{Connection, Http2, Request, Shelf, Start};
 use tokio::time::timeout;
 
 /// What a service is given here in place of 30 s.
@@ -25,7 +25,11 @@ const PAGES: usize = 6;
 /// Starts the item service, with several megabytes in it.
 async fn filled() -> Shelf {
     let start = Shelf::start().bare().setting("--stall-time-max", STALL_TIME_MAX);
-    let shelf = start.setting("--connections-max", CONNECTIONS_MAX).spawn().await;
+    fill(start.setting("--connections-max", CONNECTIONS_MAX)).await
+}
+
+async fn fill(start: Start) -> Shelf {
+    let shelf = start.spawn().await;
     let name = "x".repeat(900 << 10);
     let mut connection = shelf.connect().await;
     for number in 0..4 {
@@ -93,5 +97,23 @@ async fn a_slow_client_gets_its_answer() {
         connection.read().await.expect(200);
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
+    shelf.stop().await;
+}
+
+/// A service that ends waits for requests that get on, and not for clients that take nothing.
+#[tokio::test]
+async fn an_end_does_not_wait_for_clients_that_take_nothing() {
+    const NEVER: &str = "1h";
+    let start = Shelf::start().bare().setting("--stall-time-max", NEVER);
+    let shelf = fill(start.setting("--drain-time-max", NEVER)).await;
+    let gateway = Gateway::start().replica(shelf.address()).setting("--stall-time-max", NEVER);
+    let gateway = gateway.setting("--drain-time-max", NEVER).spawn().await;
+    let mut stalling = Vec::new();
+    for address in [shelf.address(), gateway.address()] {
+        stalling.push((ask(address).await, ask_with_closed_windows(address).await));
+    }
+    // They are under way.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    gateway.stop().await;
     shelf.stop().await;
 }

@@ -19,10 +19,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::alarm::Alarm;
 use crate::date::Dated;
 use crate::executor::OnThisThread;
+use crate::farewell::Leaving;
 use crate::head_answer::HeadAnswer;
 use crate::progress::Progressing;
 use crate::request_body::{BodyCost, RequestBody, TakeRest};
 use crate::stall::{Answers, WatchAnswers};
+use crate::stall_time::StallTime;
 
 /// Most requests at a time on one HTTP/2 connection: what RFC 9113 §6.5.2 recommends at least.
 const STREAMS_MAX: u32 = 100;
@@ -43,7 +45,7 @@ pub type Served = Pin<Box<dyn Future<Output = ()>>>;
 pub struct Http {
     http1: http1::Builder,
     http2: http2::Builder<OnThisThread>,
-    stall_time_max: Duration,
+    stall_time: StallTime,
     cost: BodyCost,
 }
 
@@ -58,9 +60,15 @@ pub struct Patience {
 
 impl Http {
     /// `head_bytes_max` are the bytes of a head that hyper holds; a larger one it answers by itself,
-    /// without a body. `cost` is what bodies take from the budget of memory.
+    /// without a body. `cost` is what bodies take from the budget of memory. Once the worker is `leaving`, a
+    /// client that takes nothing of an answer is given up after 2 s.
     #[must_use]
-    pub fn new(patience: Patience, head_bytes_max: usize, cost: BodyCost) -> Self {
+    pub fn new(
+        patience: Patience,
+        head_bytes_max: usize,
+        cost: BodyCost,
+        leaving: Leaving,
+    ) -> Self {
         let Patience { idle_time_max, stall_time_max } = patience;
         let mut http1 = http1::Builder::new();
         http1.header_read_timeout(idle_time_max).max_buf_size(head_bytes_max);
@@ -76,7 +84,7 @@ impl Http {
             .max_concurrent_streams(STREAMS_MAX)
             .max_send_buf_size(SEND_BYTES_MAX)
             .max_header_list_size(u32::try_from(head_bytes_max).unwrap_or(u32::MAX));
-        Self { http1, http2, stall_time_max, cost }
+        Self { http1, http2, stall_time: StallTime::new(stall_time_max, leaving), cost }
     }
 
     /// Serves HTTP/1.1 and HTTP/1.0 until the connection ends. An answer that is given before the body
@@ -92,7 +100,7 @@ impl Http {
         // Each connection has an alarm of its own.
         let mut http1 = self.http1.clone();
         let service = Dated(TakeRest::of_connection(service, self.cost.clone()));
-        let stream = TokioIo::new(Progressing::new(stream, self.stall_time_max));
+        let stream = TokioIo::new(Progressing::new(stream, self.stall_time.clone()));
         let connection = http1.timer(Alarm::default()).serve_connection(stream, service);
         Box::pin(watcher.watch(connection).map(ended))
     }
@@ -118,15 +126,15 @@ impl Http {
         let answers = Answers::default();
         let service = Dated(HeadAnswer(TakeRest::of_streams(service, self.cost.clone())));
         let service = WatchAnswers { service, answers: answers.clone() };
-        let time_max = self.stall_time_max;
-        let stream = TokioIo::new(Progressing::new(stream, time_max));
+        let stall_time = self.stall_time.clone();
+        let stream = TokioIo::new(Progressing::new(stream, stall_time.clone()));
         let connection = watcher.watch(self.http2.serve_connection(stream, service));
         Box::pin(async move {
             let _share = share;
             tokio::select! {
                 result = connection => ended(result),
-                () = answers.stalled(time_max) => {
-                    tracing::debug!("a connection was ended: its client took nothing for {time_max:?}");
+                time = answers.stalled(&stall_time) => {
+                    tracing::debug!("a connection was ended: its client took nothing for {time:?}");
                 }
             }
         })

@@ -43,6 +43,7 @@ mod request_body;
 pub mod settings;
 mod signals;
 mod stall;
+mod stall_time;
 mod tick;
 mod workers;
 

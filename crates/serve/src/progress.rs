@@ -8,23 +8,31 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::stall_time::StallTime;
 
 /// A stream whose writes fail when none of them gets on for a time.
 #[derive(Debug)]
 pub(crate) struct Progressing<T> {
     inner: T,
-    stall_time_max: Duration,
-    /// Runs while a write waits; mostly none does.
-    waiting: Option<Pin<Box<Sleep>>>,
+    stall_time: StallTime,
+    /// Set while a write waits; mostly none does.
+    waiting: Option<Waiting>,
+}
+
+/// A write waits.
+#[derive(Debug)]
+struct Waiting {
+    since: Instant,
+    look: Pin<Box<Sleep>>,
 }
 
 impl<T> Progressing<T> {
-    pub(crate) fn new(inner: T, stall_time_max: Duration) -> Self {
-        Self { inner, stall_time_max, waiting: None }
+    pub(crate) fn new(inner: T, stall_time: StallTime) -> Self {
+        Self { inner, stall_time, waiting: None }
     }
 
     /// Looks at what came of a write.
@@ -37,11 +45,20 @@ impl<T> Progressing<T> {
             self.waiting = None;
             return written;
         }
-        let time = self.stall_time_max;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(time)));
-        ready!(waiting.as_mut().poll(context));
-        let message = format!("the client took nothing for {time:?}");
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, message)))
+        let look_after = self.stall_time.look_after();
+        let waiting = self.waiting.get_or_insert_with(|| Waiting {
+            since: Instant::now(),
+            look: Box::pin(sleep(look_after)),
+        });
+        loop {
+            ready!(waiting.look.as_mut().poll(context));
+            let waited = waiting.since.elapsed();
+            if waited >= self.stall_time.max() {
+                let message = format!("the client took nothing for {waited:?}");
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, message)));
+            }
+            waiting.look.as_mut().reset(Instant::now() + look_after);
+        }
     }
 }
 
@@ -90,26 +107,47 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Progressing<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-    use tokio::time::Instant;
 
     use super::*;
+    use crate::farewell::Leaving;
 
     const STALL_TIME_MAX: Duration = Duration::from_secs(30);
+
+    fn stall_time(leaving: &Leaving) -> StallTime {
+        StallTime::new(STALL_TIME_MAX, leaving.clone())
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_nothing_is_given_up() {
         let (_client, server) = duplex(16);
         let started = Instant::now();
-        let mut server = Progressing::new(server, STALL_TIME_MAX);
+        let mut server = Progressing::new(server, stall_time(&Leaving::default()));
         let error = server.write_all(&[0; 100]).await.expect_err("the client does not read");
         assert_eq!((error.kind(), started.elapsed()), (io::ErrorKind::TimedOut, STALL_TIME_MAX));
     }
 
     #[tokio::test(start_paused = true)]
+    async fn at_the_end_a_client_is_given_up_soon() {
+        let (_client, server) = duplex(16);
+        let leaving = Leaving::default();
+        let mut server = Progressing::new(server, stall_time(&leaving));
+        let writing = async { server.write_all(&[0; 100]).await.expect_err("it does not read") };
+        let ending = async {
+            sleep(Duration::from_secs(10)).await;
+            leaving.begin();
+            Instant::now()
+        };
+        let (_, began) = tokio::join!(writing, ending);
+        assert!(began.elapsed() <= Duration::from_secs(1), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_little_is_served() {
         let (mut client, server) = duplex(16);
-        let mut server = Progressing::new(server, STALL_TIME_MAX);
+        let mut server = Progressing::new(server, stall_time(&Leaving::default()));
         let writing = async { server.write_all(&[7; 100]).await.expect("the client reads") };
         let reading = async {
             let mut byte = [0];

@@ -19,12 +19,11 @@ use memory::owning;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, sleep};
 
+use crate::stall_time::StallTime;
+
 /// Most bytes of an answer that leave as one: what a frame carries unless the client allows more
 /// (RFC 9113 §4.2).
 const PIECE_BYTES_MAX: usize = 16 << 10;
-
-/// How often answers are looked at, as a part of the longest time.
-const LOOKS: u32 = 4;
 
 /// The answers of one connection that are under way.
 #[derive(Clone, Debug, Default)]
@@ -70,13 +69,14 @@ impl Answers {
         progress
     }
 
-    /// Waits until nothing of some answer has left for `time_max`.
-    pub(crate) async fn stalled(&self, time_max: Duration) {
+    /// Waits until nothing of some answer has left for `time`. Returns how long that was.
+    pub(crate) async fn stalled(&self, time: &StallTime) -> Duration {
         loop {
-            sleep(time_max / LOOKS).await;
+            sleep(time.look_after()).await;
+            let time_max = time.max();
             let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if all.iter().filter_map(Weak::upgrade).any(|answer| answer.is_stalled(time_max)) {
-                return;
+                return time_max;
             }
         }
     }

@@ -60,7 +60,7 @@ pub fn run(listen: SocketAddr, replica: SocketAddr, workers: usize) -> io::Resul
 async fn serve(acceptor: Acceptor, replica: Arc<Replica>) -> usize {
     let patience = Patience { idle_time_max: TIME_MAX, stall_time_max: TIME_MAX };
     let cost = BodyCost { memory: Memory::new(usize::MAX), factor: 1, held_bytes_max: 0 };
-    let http = Http::new(patience, TIME_MAX, cost);
+    let http = Http::new(patience, TIME_MAX, cost, acceptor.leaving());
     let forward = Forward(Rc::new((replica, Rc::default())));
     let serve = |mut connection: Connection| {
         let (http, forward) = (http.clone(), forward.clone());

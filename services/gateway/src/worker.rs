@@ -127,8 +127,9 @@ where
 {
     tokio::task::spawn_local(sweep(Rc::clone(&worker)));
     let terms = &worker.terms;
-    let http = Http::new(terms.patience, terms.head_time_max, terms.cost.clone());
-    let service = Farewell::new(service, acceptor.leaving());
+    let leaving = acceptor.leaving();
+    let http = Http::new(terms.patience, terms.head_time_max, terms.cost.clone(), leaving.clone());
+    let service = Farewell::new(service, leaving);
     let serve = |mut connection: Connection| {
         let address = connection.peer;
         let trusted = terms.trusted.iter().any(|trusted| trusted.contains(address.ip()));

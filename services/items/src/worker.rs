@@ -38,7 +38,7 @@ where
     S::Future: 'static,
 {
     let service = Farewell::new(service, acceptor.leaving());
-    let http = Http::new(patience, PARSER_BYTES_MAX, cost.clone());
+    let http = Http::new(patience, PARSER_BYTES_MAX, cost.clone(), acceptor.leaving());
     // hyper's time runs from the end of the last request. This one runs from the first byte of a head,
     // and is the shorter one, so that a client that is too slow is told so.
     let head_time_max = patience.idle_time_max / 2;
