@@ -33,6 +33,8 @@ fn named_or_built(variable: &str, package: &str) -> PathBuf {
     env::var_os(variable).map_or_else(|| build(package), PathBuf::from)
 }
 
+/// Builds both services at once, so that they agree on the features of what they depend on and neither is
+/// compiled anew for the other. The item service can have bugs planted.
 fn build(package: &str) -> PathBuf {
     // TARGET/PROFILE/deps/TEST
     let test = env::current_exe().expect("a test knows its executable");
@@ -44,7 +46,8 @@ fn build(package: &str) -> PathBuf {
     };
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--package", package, "--bin", package, "--profile", profile])
+        .args(["build", "--package", "items", "--package", "gateway", "--bins"])
+        .args(["--features", "items/planted-bugs", "--profile", profile])
         .args(["--message-format", "json-render-diagnostics"])
         .arg("--target-dir")
         .arg(target_directory)
@@ -52,7 +55,10 @@ fn build(package: &str) -> PathBuf {
         .stderr(Stdio::inherit())
         .output()
         .expect("cargo can be run");
-    assert!(output.status.success(), "`cargo build -p {package} --profile {profile}` failed");
+    assert!(
+        output.status.success(),
+        "`cargo build -p items -p gateway --profile {profile}` failed"
+    );
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())

@@ -6,11 +6,12 @@
 //!
 //! The fault `dead` is for [`alive`](Store::alive), which meets no other one.
 //!
-//! Tests that judge stores have to show that they would find a bad one. When the store is opened and
-//! there is a file `DIR/bug`, it has the [`Bug`] that the file names, for as long as it lives:
-//! `lost-update`, `double-create`, `stale-read` or `dropped-write`.
+//! Tests that judge stores have to show that they would find a bad one. With the feature `planted-bugs`,
+//! when the store is opened and there is a file `DIR/bug`, it has the bug that the file names, for as
+//! long as it lives: `lost-update`, `double-create`, `stale-read` or `dropped-write`.
 
 mod fault;
+#[cfg(feature = "planted-bugs")]
 mod planted;
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,6 @@ use domain::{
 };
 
 use self::fault::{Fault, Faults};
-use self::planted::{Bug, Planted};
 use crate::error::{Error, ErrorKind};
 use crate::open::OpenError;
 use crate::reply::Reply;
@@ -41,14 +41,11 @@ pub(crate) struct Faulty {
 }
 
 impl Faulty {
-    /// Takes faults from `directory`, which is created when it is missing, and plants the bug that
-    /// is named there.
+    /// Takes faults from `directory`, which is created when it is missing.
     pub(crate) fn new(directory: &Path, inner: Arc<dyn Store>) -> Result<Self, OpenError> {
         let faults = Faults::new(directory)?;
-        let inner = match Bug::planted_in(directory)? {
-            Some(bug) => Arc::new(Planted::new(bug, inner)),
-            None => inner,
-        };
+        #[cfg(feature = "planted-bugs")]
+        let inner = planted::plant(directory, inner)?;
         Ok(Self { faults, inner })
     }
 

@@ -31,7 +31,7 @@ const DROPPED_EVERY: u64 = 20;
 
 /// A mistake that authors of stores have made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bug {
+enum Bug {
     /// `If-Match` is checked against an item that is read first, and the write relies on it later.
     LostUpdate,
     /// Whether an item exists is read first, and two who found none are both told that they
@@ -45,7 +45,7 @@ pub(super) enum Bug {
 
 impl Bug {
     /// Reads the bug that `directory` names in its file `bug`, if there is one.
-    pub(super) fn planted_in(directory: &Path) -> Result<Option<Self>, OpenError> {
+    fn planted_in(directory: &Path) -> Result<Option<Self>, OpenError> {
         let path = directory.join("bug");
         let text = match fs::read_to_string(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -79,9 +79,17 @@ impl FromStr for Bug {
     }
 }
 
+/// Returns the store with the bug that `directory` names, if it names one.
+pub(super) fn plant(directory: &Path, store: Arc<dyn Store>) -> Result<Arc<dyn Store>, OpenError> {
+    Ok(match Bug::planted_in(directory)? {
+        Some(bug) => Arc::new(Planted::new(bug, store)),
+        None => store,
+    })
+}
+
 /// Another store with a bug. Its errors and its speed are those of the store it spoils.
 #[derive(Debug)]
-pub(super) struct Planted(Arc<Spoilt>);
+struct Planted(Arc<Spoilt>);
 
 #[derive(Debug)]
 struct Spoilt {
@@ -93,7 +101,7 @@ struct Spoilt {
 }
 
 impl Planted {
-    pub(super) fn new(bug: Bug, inner: Arc<dyn Store>) -> Self {
+    fn new(bug: Bug, inner: Arc<dyn Store>) -> Self {
         let (calls, earlier) = (AtomicU64::new(0), Mutex::default());
         Self(Arc::new(Spoilt { bug, inner, calls, earlier }))
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Change, CollectionName, Item, ItemId, Key, Outcome, Tags, Write};
+use domain::{Change, CollectionName, Item, ItemId, Key, Outcome, Write};
 use futures_util::future::join_all;
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -19,13 +19,6 @@ fn store() -> (Arc<dyn Store>, TempDir) {
 fn open_in(directory: &TempDir) -> Result<Arc<dyn Store>, OpenError> {
     let url = format!("faulty:{}?store=memory:", directory.path().display());
     open(&url, &Options::default())
-}
-
-/// Opens a store with a bug.
-fn planted(bug: &str) -> (Arc<dyn Store>, TempDir) {
-    let directory = tempfile::tempdir().unwrap();
-    fs::write(directory.path().join("bug"), bug).unwrap();
-    (open_in(&directory).unwrap(), directory)
 }
 
 fn next(directory: &TempDir, fault: &str) {
@@ -124,63 +117,77 @@ async fn one_of_many_calls_gets_the_fault() {
     }
 }
 
-#[test]
-fn a_word_that_is_no_bug_is_refused_with_the_known_ones() {
-    let directory = tempfile::tempdir().unwrap();
-    fs::write(directory.path().join("bug"), "segfault").unwrap();
-    let error = open_in(&directory).expect_err("it is refused");
-    let OpenError::Io { source, .. } = error else { panic!("{error}") };
-    let message = source.to_string();
-    assert!(message.contains("segfault") && message.contains("stale-read"), "{message}");
-}
+#[cfg(feature = "planted-bugs")]
+mod planted {
+    use domain::Tags;
 
-#[tokio::test]
-async fn two_updates_by_one_tag_both_pass_where_updates_are_lost() {
-    let (store, _directory) = planted("lost-update");
-    store.apply(vec![put_item(item(0))]).await;
-    let updates = [1, 2].map(|size| {
-        let mut write = put_item(item(size));
-        write.precondition.if_match = Some(Tags::Listed(vec![item(0).etag()]));
-        store.apply(vec![write])
-    });
-    for results in join_all(updates).await {
-        assert!(matches!(results[0], Ok(Ok(Outcome::Updated(_)))), "{results:?}");
-    }
-}
+    use super::*;
 
-#[tokio::test]
-async fn two_creators_are_both_told_so_where_creations_are_doubled() {
-    let (store, _directory) = planted("double-create");
-    let creations = [1, 2].map(|size| {
-        let mut write = put_item(item(size));
-        write.precondition.if_none_match = Some(Tags::Any);
-        store.apply(vec![write])
-    });
-    for results in join_all(creations).await {
-        assert!(matches!(results[0], Ok(Ok(Outcome::Created(_)))), "{results:?}");
+    /// Opens a store with a bug.
+    fn planted(bug: &str) -> (Arc<dyn Store>, TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("bug"), bug).unwrap();
+        (open_in(&directory).unwrap(), directory)
     }
-}
 
-#[tokio::test]
-async fn some_reads_see_the_item_before_its_last_write_where_reads_are_stale() {
-    let (store, _directory) = planted("stale-read");
-    store.apply(vec![put_item(item(0)), put_item(item(1))]).await;
-    let mut stale = 0;
-    for _ in 0..100 {
-        let seen = store.get(&key()).await.unwrap().expect("it exists");
-        stale += usize::from(seen == item(0));
+    #[test]
+    fn a_word_that_is_no_bug_is_refused_with_the_known_ones() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("bug"), "segfault").unwrap();
+        let error = open_in(&directory).expect_err("it is refused");
+        let OpenError::Io { source, .. } = error else { panic!("{error}") };
+        let message = source.to_string();
+        assert!(message.contains("segfault") && message.contains("stale-read"), "{message}");
     }
-    assert_eq!(stale, 10);
-}
 
-#[tokio::test]
-async fn some_acknowledged_writes_are_not_there_where_writes_are_dropped() {
-    let (store, _directory) = planted("dropped-write");
-    let mut dropped = 0;
-    for size in 0..100 {
-        let results = store.apply(vec![put_item(item(size))]).await;
-        assert!(matches!(results[0], Ok(Ok(Outcome::Created(_) | Outcome::Updated(_)))));
-        dropped += usize::from(store.get(&key()).await.unwrap() != Some(item(size)));
+    #[tokio::test]
+    async fn two_updates_by_one_tag_both_pass_where_updates_are_lost() {
+        let (store, _directory) = planted("lost-update");
+        store.apply(vec![put_item(item(0))]).await;
+        let updates = [1, 2].map(|size| {
+            let mut write = put_item(item(size));
+            write.precondition.if_match = Some(Tags::Listed(vec![item(0).etag()]));
+            store.apply(vec![write])
+        });
+        for results in join_all(updates).await {
+            assert!(matches!(results[0], Ok(Ok(Outcome::Updated(_)))), "{results:?}");
+        }
     }
-    assert_eq!(dropped, 5);
+
+    #[tokio::test]
+    async fn two_creators_are_both_told_so_where_creations_are_doubled() {
+        let (store, _directory) = planted("double-create");
+        let creations = [1, 2].map(|size| {
+            let mut write = put_item(item(size));
+            write.precondition.if_none_match = Some(Tags::Any);
+            store.apply(vec![write])
+        });
+        for results in join_all(creations).await {
+            assert!(matches!(results[0], Ok(Ok(Outcome::Created(_)))), "{results:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn some_reads_see_the_item_before_its_last_write_where_reads_are_stale() {
+        let (store, _directory) = planted("stale-read");
+        store.apply(vec![put_item(item(0)), put_item(item(1))]).await;
+        let mut stale = 0;
+        for _ in 0..100 {
+            let seen = store.get(&key()).await.unwrap().expect("it exists");
+            stale += usize::from(seen == item(0));
+        }
+        assert_eq!(stale, 10);
+    }
+
+    #[tokio::test]
+    async fn some_acknowledged_writes_are_not_there_where_writes_are_dropped() {
+        let (store, _directory) = planted("dropped-write");
+        let mut dropped = 0;
+        for size in 0..100 {
+            let results = store.apply(vec![put_item(item(size))]).await;
+            assert!(matches!(results[0], Ok(Ok(Outcome::Created(_) | Outcome::Updated(_)))));
+            dropped += usize::from(store.get(&key()).await.unwrap() != Some(item(size)));
+        }
+        assert_eq!(dropped, 5);
+    }
 }
