@@ -8,7 +8,6 @@ mod attempt;
 mod balance;
 pub mod bare;
 mod body;
-mod cache;
 mod check;
 mod clock;
 mod control;

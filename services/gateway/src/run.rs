@@ -24,7 +24,6 @@ use crate::access::InvalidKeys;
 use crate::admin::{self, Admin};
 use crate::attempt::REPLAY_BYTES_MAX;
 use crate::balance::Replicas;
-use crate::cache;
 use crate::control::{self, Watches};
 use crate::discover::{Discovery, Dns, InvalidDns, InvalidReplicas, counted};
 use crate::document::{self, Documents, Record, Recorded};
@@ -83,16 +82,13 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let dns = Dns::new(settings)?;
     let access = control::access(settings)?;
     let limits = settings.rate_limit.map(|rate| Arc::new(Limits::new(rate)));
-    let cache_bytes_max = settings.cache_max.map(|size| size.as_u64()).filter(|bytes| *bytes > 0);
-    let cache = cache_bytes_max.map(|bytes_max| Arc::new(cache::Store::new(bytes_max)));
     let shared = Shared {
-        documents: Arc::new(Documents::new(access.as_ref(), limits.is_some(), cache.is_some())),
+        documents: Arc::new(Documents::new(access.as_ref(), limits.is_some())),
         replicas,
         metrics: Metrics::new(),
         leaving: Arc::default(),
         access,
         limits,
-        cache,
         tls: tls(settings)?,
         overload,
     };

@@ -22,7 +22,6 @@ use crate::access::Access;
 use crate::attempt::{Hedge, HedgeAfter, Marks};
 use crate::balance::{Balance, Replicas};
 use crate::body::Reply;
-use crate::cache::{self, Flights};
 use crate::document::Documents;
 use crate::edge::{Http, Tls, agreed};
 use crate::exchange::{Exchange, Peer};
@@ -80,8 +79,6 @@ pub(crate) struct Shared {
     pub(crate) documents: Arc<Documents>,
     /// Set when the gateway is about to stop, for whoever asks whether it is ready.
     pub(crate) leaving: Arc<AtomicBool>,
-    /// What was read before, if that is kept.
-    pub(crate) cache: Option<Arc<cache::Store>>,
     /// How connections are secured, if they are.
     pub(crate) tls: Option<Arc<Tls>>,
 }
@@ -97,8 +94,6 @@ pub(crate) struct Worker {
     pub(crate) marks: Marks,
     /// For the attempts.
     pub(crate) alarms: Alarms,
-    /// Reads that others may share, if there is a cache.
-    pub(crate) flights: Flights,
     /// How reads are hedged, if they are.
     pub(crate) hedge: Option<Hedge>,
 }
@@ -113,7 +108,6 @@ impl Worker {
             pools: Rc::default(),
             budget: TpsBudget::new(BUDGET_TIME, BUDGET_RESERVE, BUDGET_SHARE),
             alarms: Alarms::default(),
-            flights: Flights::default(),
         })
     }
 }

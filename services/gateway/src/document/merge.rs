@@ -47,8 +47,7 @@ pub(super) fn merge(mut document: Value, own: &Own) -> Value {
             "type": "http", "scheme": "bearer", "description": "A key, or a token of the identity provider."
         }));
     }
-    let mut merged =
-        Merged { components, shared, united: BTreeMap::new(), cached: BTreeMap::new() };
+    let mut merged = Merged { components, shared, united: BTreeMap::new() };
     let paths = document["paths"].as_object_mut().into_iter().flatten();
     for (path, item) in paths {
         let operations = item.as_object_mut().into_iter().flatten();
@@ -70,9 +69,6 @@ pub(super) fn merge(mut document: Value, own: &Own) -> Value {
                 if !never {
                     merged.add_answer(&mut operation["responses"], status, answer);
                 }
-            }
-            if own.caches && method == "get" && path != DOCUMENT_PATH {
-                merged.add_cache_status(&mut operation["responses"]);
             }
         }
     }
@@ -150,8 +146,6 @@ struct Merged {
     shared: Map<String, Value>,
     /// The answers that unite two, by what refers to those.
     united: BTreeMap<(String, String), Value>,
-    /// The answers that also say what the cache did, by what refers to the answer without.
-    cached: BTreeMap<String, Value>,
 }
 
 impl Merged {
@@ -210,27 +204,6 @@ impl Merged {
         }
         self.components.refer("headers", name, component)
     }
-
-    /// Adds `Cache-Status` to all answers of a read. Those that are given before the cache is asked
-    /// do not have it.
-    fn add_cache_status(&mut self, responses: &mut Value) {
-        for (status, known) in responses.as_object_mut().into_iter().flatten() {
-            let key = known.to_string();
-            if let Some(cached) = self.cached.get(&key) {
-                *known = cached.clone();
-                continue;
-            }
-            let mut answer = self.components.follow(known).clone();
-            let header = json!({
-                "description": "What the gateway's cache did with the request (RFC 9211).",
-                "schema": { "type": "string" },
-            });
-            answer["headers"]["Cache-Status"] =
-                self.components.refer("headers", "Cache-Status", header);
-            *known = self.components.refer("responses", &name_of(known, status), answer);
-            self.cached.insert(key, known.clone());
-        }
-    }
 }
 
 /// Returns the name of the component that an answer refers to; one that is none is called after its
@@ -276,7 +249,7 @@ mod tests {
     const ITEMS: &str = include_str!("../../../../crates/api/openapi.json");
 
     fn merged(authenticates: bool) -> Value {
-        merge(serde_json::from_str(ITEMS).unwrap(), &describe(authenticates, authenticates, false))
+        merge(serde_json::from_str(ITEMS).unwrap(), &describe(authenticates, authenticates))
     }
 
     fn statuses(document: &Value, path: &str, method: &str) -> Vec<String> {
@@ -312,22 +285,6 @@ mod tests {
     }
 
     #[test]
-    fn reads_say_what_the_cache_did_if_there_is_one() {
-        let own = describe(false, false, true);
-        let document = merge(serde_json::from_str(ITEMS).unwrap(), &own);
-        let has = |path: &str, method: &str, status: &str| {
-            let answer = answer(&document, path, method, status);
-            assert!(answer.is_object(), "{method} {path} {status}");
-            follow(&document, &answer["headers"]["Cache-Status"])["schema"].is_object()
-        };
-        for status in ["200", "304", "404", "502"] {
-            assert!(has("/items/{id}", "get", status), "{status}");
-        }
-        assert!(!has("/items/{id}", "head", "200") && !has("/items/{id}", "put", "200"));
-        assert!(!has("/openapi.json", "get", "200"));
-    }
-
-    #[test]
     fn answers_with_one_status_are_united() {
         let document = merged(false);
         let unavailable = answer(&document, "/items/{id}", "put", "503");
@@ -358,7 +315,7 @@ mod tests {
 
     #[test]
     fn the_document_stays_small_and_whole() {
-        let own = describe(true, true, true);
+        let own = describe(true, true);
         let document = merge(serde_json::from_str(ITEMS).unwrap(), &own);
         let text = document.to_string();
         assert!(text.len() <= BYTES_MAX, "{} bytes", text.len());

@@ -50,14 +50,12 @@ struct Own {
     problems: Vec<&'static Variant>,
     /// Whether clients have to say who they are.
     authenticates: bool,
-    /// Whether reads say what the cache did with them.
-    caches: bool,
 }
 
 impl Documents {
     /// Starts with the gateway's own answers, as it is configured.
-    pub(crate) fn new(access: Option<&Arc<Access>>, limits_rates: bool, caches: bool) -> Self {
-        let own = own::describe(access.is_some(), limits_rates || access.is_some(), caches);
+    pub(crate) fn new(access: Option<&Arc<Access>>, limits_rates: bool) -> Self {
+        let own = own::describe(access.is_some(), limits_rates || access.is_some());
         Self {
             own,
             served: ArcSwapOption::empty(),

@@ -25,8 +25,8 @@ async fn any_operation() -> Result<Infallible, OwnAnswer> {
     std::future::pending().await
 }
 
-/// Describes the answers of a gateway that authenticates, limits rates or caches, or does not.
-pub(super) fn describe(authenticates: bool, limits_rates: bool, caches: bool) -> Own {
+/// Describes the answers of a gateway that authenticates or limits rates, or does not.
+pub(super) fn describe(authenticates: bool, limits_rates: bool) -> Own {
     const INFO: Info = Info {
         title: "",
         version: "",
@@ -48,7 +48,7 @@ pub(super) fn describe(authenticates: bool, limits_rates: bool, caches: bool) ->
     let (_, document) = api.build(|_| ()).expect("one operation contradicts nobody");
     // Of paths and methods that do not exist the replicas tell.
     let problems = document.problems().filter(|problem| !matches!(problem.status, 404 | 405));
-    Own { problems: problems.collect(), document: document.value().clone(), authenticates, caches }
+    Own { problems: problems.collect(), document: document.value().clone(), authenticates }
 }
 
 #[cfg(test)]
@@ -64,12 +64,9 @@ mod tests {
             let answers = answers(&own);
             answers.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(statuses(describe(false, false, false)), "400 408 413 414 431 502 503 504");
-        assert_eq!(
-            statuses(describe(true, true, false)),
-            "400 401 403 408 413 414 429 431 502 503 504"
-        );
-        let own = describe(true, true, false);
+        assert_eq!(statuses(describe(false, false)), "400 408 413 414 431 502 503 504");
+        assert_eq!(statuses(describe(true, true)), "400 401 403 408 413 414 429 431 502 503 504");
+        let own = describe(true, true);
         let follow = |value: &Value| {
             let target = value["$ref"].as_str().unwrap().strip_prefix('#').unwrap();
             own.document.pointer(target).unwrap().clone()

@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_added_once() {
-        let own = describe(true, true, false);
+        let own = describe(true, true);
         let page = add("<body><section id=\"incomplete-body\"></section></body>", &own.problems);
         assert_eq!(page.matches("id=\"incomplete-body\"").count(), 1);
         assert_eq!(page.matches("id=\"no-replica\"").count(), 1);

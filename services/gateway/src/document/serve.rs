@@ -23,7 +23,6 @@ use super::problems::add;
 use crate::answers::{Unsent, reply};
 use crate::attempt::forward;
 use crate::body::{Reply, ReplyBody};
-use crate::cache;
 use crate::exchange::Exchange;
 use crate::worker::Worker;
 
@@ -36,8 +35,8 @@ const PAGE_BYTES_MAX: usize = 1 << 20;
 /// Longest wait for the first document.
 const FIRST_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Answers a request: by the gateway itself if it is for the document, by a replica if not,
-/// or by what is kept of a replica's answers.
+/// Answers a request: by the gateway itself if it is for the document, by a replica if
+/// not.
 pub(crate) async fn serve(worker: &Rc<Worker>, mut exchange: Box<Exchange>) -> Reply {
     let is_read = matches!(exchange.head.method, Method::GET | Method::HEAD);
     match exchange.head.uri.path() {
@@ -53,7 +52,7 @@ pub(crate) async fn serve(worker: &Rc<Worker>, mut exchange: Box<Exchange>) -> R
             let page = forward(worker, exchange).await;
             encoded(complete(worker, page).await, accepted).await
         }
-        _ => cache::answer(worker, exchange).await,
+        _ => forward(worker, exchange).await,
     }
 }
 

@@ -52,7 +52,7 @@ impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Bo
                 return Gate::refused(reply);
             }
             fields = Some(cors.fields(&head.headers));
-            // Replicas answer all pages alike, so that their answers can be shared.
+            // The gateway answers for them.
             head.headers.remove(ORIGIN);
         }
         Gate::Passed { inner: Marked { inner: self.inner.call(exchange), fields } }

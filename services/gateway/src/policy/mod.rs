@@ -48,8 +48,7 @@ use crate::worker::Worker;
 /// 9. **Shed** is innermost: only what would really be sent is held against the requests that are
 ///    under way.
 ///
-/// What is left is answered by the gateway if it is for the document, and passes the cache on its way
-/// to a replica if not: so each client is judged by itself, also when it shares an answer.
+/// What is left is answered by the gateway if it is for the document, and by a replica if not.
 pub(crate) fn stack(
     worker: &Rc<Worker>,
 ) -> impl Service<Box<Exchange>, Response = Reply, Error = Infallible, Future: 'static> + Clone + use<>

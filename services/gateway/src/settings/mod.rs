@@ -121,12 +121,6 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "TIME")]
     pub(crate) hedge_after: Option<HedgeAfter>,
 
-    /// Keeps answers to GETs, up to so many bytes in all, and lets GETs for the same thing at the
-    /// same time share an answer. What is kept is served only after a replica has said that it still
-    /// holds, so that reads see every write as without it [default: off].
-    #[arg(long, value_name = "SIZE")]
-    pub(crate) cache_max: Option<ByteSize>,
-
     /// A proxy in front of the gateway, as an address or a network such as 10.0.0.0/8, whose
     /// Forwarded and X-Forwarded-* are believed. Repeat it, or separate several by commas.
     #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
