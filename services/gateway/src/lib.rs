@@ -6,7 +6,6 @@ mod admin;
 mod answers;
 mod attempt;
 mod balance;
-pub mod bare;
 mod body;
 mod check;
 mod clock;
