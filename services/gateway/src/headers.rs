@@ -9,7 +9,7 @@ use http::header::{
     TRANSFER_ENCODING, VIA,
 };
 
-use crate::exchange::Peer;
+use crate::peer::Peer;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -156,6 +156,11 @@ pub(crate) fn join_cookies(headers: &mut HeaderMap) {
     if let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..])) {
         headers.insert(COOKIE, joined);
     }
+}
+
+/// Says that the client's connection ends after an answer.
+pub(crate) fn announce_close(headers: &mut HeaderMap) {
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
 }
 
 /// Returns the announced length of a body.

@@ -8,9 +8,8 @@ use prometheus::{
     TextEncoder,
 };
 
-use crate::balance::Reason;
+use crate::balance::{Reason, Replicas};
 use crate::clock;
-use crate::worker::Shared;
 
 /// Upper bounds of the duration buckets in seconds. A read through the gateway takes a fraction of a
 /// millisecond, a synced write some; the last is the default time limit.
@@ -144,17 +143,18 @@ impl Metrics {
         self.0.hedges_won.inc();
     }
 
-    /// Returns everything in the text format of Prometheus.
-    pub(crate) fn text(&self, shared: &Shared) -> String {
+    /// Returns everything in the text format of Prometheus, with the state of these replicas and the limit of
+    /// requests that are let in at a time.
+    pub(crate) fn text(&self, replicas: &Replicas, limit: usize) -> String {
         let now = clock::now();
         self.0.in_flight.reset();
         self.0.up.reset();
         // Counters of the replicas' own; those of replicas that are gone go with them.
         self.0.faults.reset();
         self.0.ejections.reset();
-        let limit = i64::try_from(shared.overload.limit()).unwrap_or(i64::MAX);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.0.limit.set(limit);
-        for replica in shared.replicas.load().iter() {
+        for replica in replicas.iter() {
             let name = [replica.origin.to_string()];
             let in_flight = i64::try_from(replica.in_flight()).unwrap_or(i64::MAX);
             self.0.in_flight.with_label_values(&name).set(in_flight);

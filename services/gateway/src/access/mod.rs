@@ -21,7 +21,7 @@ use contract::{Header, Problem, Responses};
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use http::request::Parts;
 
-use crate::rate::Limit;
+use crate::rate::PrincipalLimit;
 
 pub(crate) use fetch::Url;
 pub(crate) use jwks::refresh;
@@ -43,7 +43,7 @@ pub(crate) struct Principal {
     pub(crate) pseudonym: HeaderValue,
     pub(crate) permissions: Permissions,
     /// A limit of their own.
-    pub(crate) limit: Option<Limit>,
+    pub(crate) limit: Option<PrincipalLimit>,
 }
 
 /// Makes a pseudonym: 128 bits of the hash of what names a principal. The borders of its parts count.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::Own;
 use super::components::Components;
+use super::own::OwnAnswers;
 use crate::access::Need;
 
 /// The path of the document itself, which the gateway answers alone.
@@ -38,7 +38,7 @@ pub(super) fn unite(documents: impl IntoIterator<Item = Value>) -> Option<Value>
 }
 
 /// Adds the gateway's answers to every operation.
-pub(super) fn merge(mut document: Value, own: &Own) -> Value {
+pub(super) fn merge(mut document: Value, own: &OwnAnswers) -> Value {
     let mut components = Components::take(&mut document);
     let shared = shared_headers(&document, &components);
     let own_answers = adopt_own(&mut components, own, &shared);
@@ -90,7 +90,7 @@ fn shared_headers(document: &Value, components: &Components) -> Map<String, Valu
 }
 
 /// Adds the components that the gateway's answers refer to, and returns those answers.
-fn adopt_own(components: &mut Components, own: &Own, shared: &Map<String, Value>) -> Value {
+fn adopt_own(components: &mut Components, own: &OwnAnswers, shared: &Map<String, Value>) -> Value {
     let mut document = own.document.clone();
     let mut answers = document["paths"]["/"].take();
     let mut others = Components::take(&mut document);
@@ -242,14 +242,14 @@ fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::own::describe;
+    use super::super::own::OwnAnswers;
     use super::*;
 
     /// What the item service serves.
     const ITEMS: &str = include_str!("../../../../crates/api/openapi.json");
 
     fn merged(authenticates: bool) -> Value {
-        merge(serde_json::from_str(ITEMS).unwrap(), &describe(authenticates, authenticates))
+        merge(serde_json::from_str(ITEMS).unwrap(), &OwnAnswers::new(authenticates, authenticates))
     }
 
     fn statuses(document: &Value, path: &str, method: &str) -> Vec<String> {
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn the_document_stays_small_and_whole() {
-        let own = describe(true, true);
+        let own = OwnAnswers::new(true, true);
         let document = merge(serde_json::from_str(ITEMS).unwrap(), &own);
         let text = document.to_string();
         assert!(text.len() <= BYTES_MAX, "{} bytes", text.len());

@@ -2,6 +2,7 @@
 //! precedence.
 
 mod exposure;
+mod parts;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -12,16 +13,15 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 use contract::prefix::PublicPrefix;
-use serve::settings::Common;
-pub(crate) use serve::settings::Trusted;
+use serve::settings::{Common, Trusted};
 
 use crate::access::Url;
 use crate::attempt::HedgeAfter;
-use crate::balance::{Balance, Origin, Outliers, Share};
+use crate::balance::{Balance, Origin, Share};
 use crate::discover::{DnsServer, ServiceName};
 use crate::rate::Rate;
 
-pub(crate) use exposure::{Exposed, check_exposure};
+pub(crate) use exposure::{InsecureSettings, check_exposure};
 
 /// Stands in front of the replicas of the item service, and makes them one service.
 ///
@@ -217,18 +217,6 @@ pub(crate) struct Settings {
 
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-}
-
-impl Settings {
-    /// When a replica is ejected for its faults.
-    pub(crate) fn outliers(&self) -> Outliers {
-        Outliers {
-            share: self.outlier_share,
-            requests_min: self.outlier_requests_min.get(),
-            ejection: self.outlier_ejection_time,
-            ejected_max: self.outlier_ejected_max,
-        }
-    }
 }
 
 /// What else the binary can do.

@@ -51,11 +51,11 @@ impl Interims {
 
 /// Opens the way for the interim answers of a connection, request by request.
 #[derive(Clone, Debug)]
-pub(super) struct Opener(Rc<Shared>);
+pub(crate) struct Opener(Rc<Shared>);
 
 impl Opener {
     /// Begins with the next request.
-    pub(super) fn open(&self) -> Interims {
+    pub(crate) fn open(&self) -> Interims {
         let request = self.0.count.get() + 1;
         self.0.count.set(request);
         self.0.open.set(request);
@@ -65,7 +65,7 @@ impl Opener {
 
 /// A stream that interim answers are written to.
 #[derive(Debug)]
-pub(super) struct WithInterims<T> {
+pub(crate) struct WithInterims<T> {
     inner: T,
     shared: Rc<Shared>,
     /// Whether a part of an answer may still be to come: bytes were written since the writer has last
@@ -74,7 +74,7 @@ pub(super) struct WithInterims<T> {
 }
 
 impl<T> WithInterims<T> {
-    pub(super) fn new(inner: T) -> (Self, Opener) {
+    pub(crate) fn new(inner: T) -> (Self, Opener) {
         let shared = Rc::<Shared>::default();
         let opener = Opener(Rc::clone(&shared));
         (Self { inner, shared, in_answer: false }, opener)
