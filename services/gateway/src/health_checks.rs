@@ -18,7 +18,7 @@ use crate::clock;
 const CHECK_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Checks all replicas again and again. One that takes its time is asked again when it has answered,
-/// and keeps nobody from learning of the others.
+/// and delays no check of the others.
 pub(crate) async fn check_replicas(
     client: &Client,
     replicas: &ArcSwap<Replicas>,

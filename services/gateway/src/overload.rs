@@ -83,7 +83,7 @@ impl Overload {
         self.enter().then(|| Permit { overload, since: Instant::now(), answered: false })
     }
 
-    /// Lets a request in, if there is room for it. Whoever is let in has to [`leave`](Self::leave).
+    /// Lets a request in, if there is room for it. A request that is let in has to [`leave`](Self::leave).
     fn enter(&self) -> bool {
         let limit = self.limit.load(Relaxed);
         let entered = self

@@ -150,7 +150,7 @@ fn read_hash(text: &str) -> Result<[u8; 32], &'static str> {
 mod tests {
     use http::Method;
 
-    use super::super::Need;
+    use super::super::RequiredPermission;
     use super::*;
 
     fn file(name: &str, hash: &str, allow: &str) -> String {
@@ -165,7 +165,7 @@ mod tests {
         let keys = Keys::parse(&file("importer", &hash, "write:items")).unwrap();
         let principal = keys.find(&key).unwrap();
         assert_eq!(&*principal.name, "importer");
-        assert!(principal.permissions.allow(&Need::of(&Method::PUT, "/items/a")));
+        assert!(principal.permissions.allow(&RequiredPermission::of(&Method::PUT, "/items/a")));
         assert!(
             keys.find(&other).is_none() && keys.find("").is_none() && keys.find(&hash).is_none()
         );

@@ -129,8 +129,8 @@ impl Health {
         back.clamp(SLOW_START_SHARE, 1.0)
     }
 
-    /// Tells whether nobody is there any more who would answer a check. One that says that it is not
-    /// ready finishes what it has begun; this one may not.
+    /// Tells whether the replica answers no check at all. One that answers that it is not ready finishes what
+    /// it has begun; this one may not.
     pub(crate) fn is_silent(&self) -> bool {
         self.checks_silent.load(Relaxed) >= CHECKS_SILENT_MAX
     }

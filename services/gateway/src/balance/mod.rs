@@ -176,7 +176,7 @@ mod tests {
         let now = crate::clock::now();
         for (at, replica) in replicas.iter().enumerate() {
             let latency = Duration::from_millis(if at == 0 { 50 } else { 5 });
-            replica.answered(Instant::now() - latency, Grade::Sound);
+            replica.answered(Instant::now() - latency, Grade::Good);
         }
         let mut counts = [0; 3];
         for _ in 0..1_000 {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::components::Components;
 use super::own::OwnAnswers;
-use crate::access::Need;
+use crate::access::RequiredPermission;
 
 /// The path of the document itself, which the gateway answers alone.
 pub(super) const DOCUMENT_PATH: &str = "/openapi.json";
@@ -53,14 +53,15 @@ pub(super) fn merge(mut document: Value, own: &OwnAnswers) -> Value {
         let operations = item.as_object_mut().into_iter().flatten();
         for (method, operation) in operations.filter(|(name, _)| METHODS.contains(&name.as_str())) {
             let upper = method.to_ascii_uppercase();
-            let need = Method::from_bytes(upper.as_bytes()).map(|method| Need::of(&method, path));
-            let is_open = need.is_ok_and(|need| need == Need::Nothing);
+            let need = Method::from_bytes(upper.as_bytes())
+                .map(|method| RequiredPermission::of(&method, path));
+            let is_open = need.is_ok_and(|need| need == RequiredPermission::Nothing);
             if own.authenticates && !is_open {
                 operation["security"] = json!([{ "bearer": [] }]);
             }
             let kind = if method == "head" { "head" } else { "get" };
             for (status, answer) in members(&own_answers[kind]["responses"]) {
-                // Whoever shows nothing is let in there. The document is the gateway's own: no body
+                // A client without credentials is let in there. The document is the gateway's own: no body
                 // is read for it, and no replica is asked.
                 let is_document =
                     path == DOCUMENT_PATH && matches!(method.as_str(), "get" | "head");
@@ -106,7 +107,7 @@ fn adopt_own(components: &mut Components, own: &OwnAnswers, shared: &Map<String,
             answer["headers"][name] = header.clone();
         }
     }
-    // The problems of one status are one type, whoever answers with them.
+    // The problems of one status are one type, whether a replica or the gateway answers.
     let schemas = others.section("schemas");
     for (name, known) in components.section("schemas") {
         if let Some(kinds) = schemas.get(name).filter(|schema| is_problem(schema))

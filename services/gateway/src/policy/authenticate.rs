@@ -1,4 +1,4 @@
-//! Lets in who may.
+//! Authentication and permissions.
 
 use std::sync::Arc;
 

@@ -11,11 +11,11 @@ use super::Settings;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InsecureSettings {
     #[error(
-        "others reach this address, and nobody has to say who they are: name --keys or --jwks, or say --allow-anonymous"
+        "other machines reach this address, and clients need no credentials: name --keys or --jwks, or say --allow-anonymous"
     )]
     Anonymous,
     #[error(
-        "others reach this address, and keys and tokens would be sent without TLS: name --tls-certificate and --tls-key, or say --allow-plain-text if something in front of the gateway ends it"
+        "other machines reach this address, and keys and tokens would be sent without TLS: name --tls-certificate and --tls-key, or say --allow-plain-text if a proxy in front of the gateway ends it"
     )]
     PlainText,
     #[error("--jwks needs --jwt-issuer and --jwt-audience, and they need it")]

@@ -126,7 +126,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
     pub(crate) trusted_proxy: Vec<Trusted>,
 
-    /// The path below which clients find the service, such as /shelf, if something in front of the gateway
+    /// The path below which clients find the service, such as /shelf, if a proxy in front of the gateway
     /// strips it. Replicas are told by X-Forwarded-Prefix, and have to trust the gateway
     /// (--trusted-proxy). What a trusted proxy says in that field comes first.
     #[arg(long, value_name = "PATH")]
@@ -159,22 +159,22 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_key: Option<PathBuf>,
 
-    /// Serves everybody, also on an address that others reach.
+    /// Serves clients without credentials, also on an address that other machines reach.
     #[arg(long)]
     pub(crate) allow_anonymous: bool,
 
-    /// Takes keys and tokens without TLS, also on an address that others reach: something in front
-    /// of the gateway has ended it.
+    /// Takes keys and tokens without TLS, also on an address that other machines reach: a proxy in front
+    /// of the gateway ends it.
     #[arg(long)]
     pub(crate) allow_plain_text: bool,
 
-    /// Most requests of one principal or, of those who have not said who they are, of one address:
-    /// 100/s, 600/m, 1000/h. Further ones are answered 429.
+    /// Most requests of one principal or, of clients without credentials, of one address: 100/s, 600/m,
+    /// 1000/h. Further ones are answered 429.
     #[arg(long, value_name = "RATE")]
     pub(crate) rate_limit: Option<Rate>,
 
-    /// What half of the answers have to come within. When they do not, fewer requests are let in at
-    /// a time, and the excess is answered 503 at once.
+    /// The time within which half of the answers have to come. When they do not, fewer requests are let in
+    /// at a time, and the excess is answered 503 at once.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration)]
     pub(crate) latency_target: Duration,
 
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_is_sound() {
+    fn the_command_is_valid() {
         Settings::command().debug_assert();
     }
 

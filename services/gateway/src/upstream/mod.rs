@@ -162,7 +162,7 @@ async fn connect(
         .await
         .map_err(io::Error::other)?;
     tokio::task::spawn_local(async move {
-        // Whoever waits for an answer learns of it; nobody else needs to.
+        // A request that waits for an answer fails with it. Otherwise it is no event.
         if let Err(error) = connection.await {
             tracing::debug!(error = %error, "a connection to a replica ended: {error}");
         }

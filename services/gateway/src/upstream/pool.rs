@@ -88,7 +88,7 @@ impl Pool {
                 self.note_end();
                 continue;
             }
-            // One that is not ready carries the rest of an answer that nobody wanted.
+            // One that is not ready carries the rest of an answer that was given up.
             if last.sender.is_ready() {
                 drop(idle);
                 let mut lease = Lease::new(Rc::clone(self), last.sender, last.received);
