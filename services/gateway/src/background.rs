@@ -12,7 +12,7 @@ use tokio::time::interval;
 use crate::access::{Access, InvalidKeys, Keys, Tokens, refresh};
 use crate::balance;
 use crate::discover::{Discovery, Dns};
-use crate::document::{Documents, Source};
+use crate::document::{DocumentSource, Documents};
 use crate::edge::Tls;
 use crate::error::chain;
 use crate::file_watch::FileWatch;
@@ -68,8 +68,8 @@ pub(crate) fn plain_client() -> Client {
 }
 
 /// Says where the document comes from.
-pub(crate) fn source<'a>(client: &'a Client, shared: &'a Shared) -> Source<'a> {
-    Source { client, replicas: &shared.replicas, access: shared.access.as_deref() }
+pub(crate) fn source<'a>(client: &'a Client, shared: &'a Shared) -> DocumentSource<'a> {
+    DocumentSource { client, replicas: &shared.replicas, access: shared.access.as_deref() }
 }
 
 /// Does all of it, for ever.

@@ -57,16 +57,16 @@ impl fmt::Display for Rate {
 pub(crate) enum RateLimited {
     /// This client has made more requests than it may. Nothing was sent to a replica; wait as long
     /// as `Retry-After` says.
-    RateLimited(Problem, RetryAfter, RateLimit, RateLimitPolicy) = 429,
+    RateLimited(Problem, RetryAfter, RateLimitField, RateLimitPolicyField) = 429,
 }
 
 /// `RateLimit`: what is left, and until when (draft-ietf-httpapi-ratelimit-headers §3).
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RateLimit {
+pub(crate) struct RateLimitField {
     wait_s: u16,
 }
 
-impl Header for RateLimit {
+impl Header for RateLimitField {
     const NAME: HeaderName = HeaderName::from_static("ratelimit");
     const DESCRIPTION: &'static str = "How many requests are left (`r`), and after how many seconds there are more (`t`) (draft-ietf-httpapi-ratelimit-headers).";
 
@@ -77,9 +77,9 @@ impl Header for RateLimit {
 
 /// `RateLimit-Policy`: the limit (draft-ietf-httpapi-ratelimit-headers §4).
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RateLimitPolicy(Rate);
+pub(crate) struct RateLimitPolicyField(Rate);
 
-impl Header for RateLimitPolicy {
+impl Header for RateLimitPolicyField {
     const NAME: HeaderName = HeaderName::from_static("ratelimit-policy");
     const DESCRIPTION: &'static str = "How many requests (`q`) are allowed in how many seconds (`w`) (draft-ietf-httpapi-ratelimit-headers).";
 
@@ -98,8 +98,8 @@ impl RateLimited {
         Self::RateLimited(
             Problem::new(detail),
             RetryAfter(wait_s),
-            RateLimit { wait_s },
-            RateLimitPolicy(rate),
+            RateLimitField { wait_s },
+            RateLimitPolicyField(rate),
         )
     }
 }

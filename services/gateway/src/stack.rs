@@ -18,7 +18,8 @@ use crate::exchange::Exchange;
 use crate::metrics::Metrics;
 use crate::overload::Overload;
 use crate::policy::{
-    Authenticate, CrossOrigin, Deadline, Hops, LimitRate, Observe, Shed, Trace, Validate, check,
+    Authenticate, CrossOrigin, Deadline, LastHop, LoadShed, Observe, RateLimit, Trace, Validate,
+    check,
 };
 use crate::rate::ClientLimits;
 use crate::reply::Reply;
@@ -58,12 +59,12 @@ pub(crate) struct Shared {
 /// 3. **Validate** refuses what can be read in two ways before another step reads it.
 /// 4. **CrossOrigin** answers preflights, which have no credentials, and marks every answer from further in,
 ///    refusals included, for the pages that may read it.
-/// 5. **Hops** answers OPTIONS and TRACE that end at the gateway.
+/// 5. **LastHop** answers OPTIONS and TRACE that end at the gateway.
 /// 6. **Authenticate** finds out who asks and whether they may, before they cost anything more.
-/// 7. **LimitRate** counts requests by client, so it has to know that. Refused ones are not counted: a
+/// 7. **RateLimit** counts requests by client, so it has to know that. Refused ones are not counted: a
 ///    client without a key cannot use up the rate of another one.
 /// 8. **Deadline** says when the answer has to be there, for everything further in.
-/// 9. **Shed** is the last check: only what would really be sent is held against the requests that are
+/// 9. **LoadShed** is the last check: only what would really be sent is held against the requests that are
 ///    under way.
 /// 10. **ServeDocument** answers for the document, and adds to the page of problems.
 /// 11. **Forward** sends what is left to a replica.
@@ -76,20 +77,20 @@ pub(crate) fn stack(
     let StackSettings { validate, trusted, cors, log_requests, forward } = settings;
     let Shared { replicas, metrics, access, limits, overload, documents } = shared;
     let (time_max, public_prefix) = (forward.request_time_max, forward.public_prefix.clone());
-    let hops = Hops { documents: Arc::clone(&documents) };
+    let last_hop = LastHop { documents: Arc::clone(&documents) };
     let authenticate = Authenticate { access, documents: Arc::clone(&documents) };
-    let shed = Shed { overload: Arc::clone(&overload) };
+    let load_shed = LoadShed { overload: Arc::clone(&overload) };
     let counted = metrics.clone();
     ServiceBuilder::new()
         .layer(layer_fn(Trace::new))
         .layer(layer_fn(move |inner| Observe::new(inner, counted.clone(), log_requests)))
         .layer(check(validate))
         .layer(layer_fn(move |inner| CrossOrigin::new(inner, cors.clone())))
-        .layer(check(hops))
+        .layer(check(last_hop))
         .layer(check(authenticate))
-        .layer(check(LimitRate { limits, trusted }))
+        .layer(check(RateLimit { limits, trusted }))
         .layer(check(Deadline { time_max }))
-        .layer(check(shed))
+        .layer(check(load_shed))
         .layer(layer_fn(move |inner| {
             ServeDocument::new(inner, Arc::clone(&documents), public_prefix.clone())
         }))

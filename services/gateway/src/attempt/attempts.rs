@@ -163,7 +163,7 @@ impl<'a> Attempts<'a> {
                     // A replica that refuses a body and has not read it ends its connection, so that
                     // the rest is not taken for a request. Mostly it says so, and it is the same here.
                     if !answer.status().is_success() {
-                        lease.use_no_more();
+                        lease.close_after_answer();
                     }
                     let is_unread = answer.headers().get(CONNECTION).is_some_and(|v| v == "close");
                     let mut reply = self.pass_on(ReplicaAnswer { answer, lease, in_flight });

@@ -147,7 +147,7 @@ impl Forwarder {
         let plan = RequestPlan::new(&mut exchange, public_prefix, &self.marks);
         let mut attempts = Attempts::new(self, &plan, exchange.deadline, closes, exchange.interims);
         // Reading the body tells the client to send it, so a replica has to be there to take it.
-        if plan.expects
+        if plan.expects_continue
             && let Err(unserved) = attempts.reach().await
         {
             return reply(unserved);

@@ -30,7 +30,7 @@ pub(super) struct RequestPlan {
     /// Whether its body is a stream, however small it is.
     pub(super) streams: bool,
     /// Whether the client sends the body when it is told to go on (RFC 9110 §10.1.1).
-    pub(super) expects: bool,
+    pub(super) expects_continue: bool,
     /// The number of the mark by which replicas recognise a repeated attempt. Only a write needs one,
     /// and none that has a key.
     pub(super) mark: Option<u64>,
@@ -47,7 +47,7 @@ impl RequestPlan {
     ) -> Self {
         let head = &mut exchange.head;
         let headers = &mut head.headers;
-        let expects = headers.contains_key(EXPECT);
+        let expects_continue = headers.contains_key(EXPECT);
         strip_hop(headers);
         join_cookies(headers);
         set_forwarded(headers, &exchange.peer, public_prefix);
@@ -71,7 +71,7 @@ impl RequestPlan {
         head.version = Version::HTTP_11;
         let item = target.and_then(|target| item(target.path()).map(|range| (target, range)));
         let repeatable = is_safe || is_write && !streams;
-        Self { repeatable, is_read, is_write, streams, expects, mark, item }
+        Self { repeatable, is_read, is_write, streams, expects_continue, mark, item }
     }
 
     /// Returns what requests for one item have in common, however its id is percent-encoded.
@@ -122,7 +122,7 @@ mod tests {
                 is_read: true,
                 is_write: false,
                 streams: false,
-                expects: false,
+                expects_continue: false,
                 mark: None,
                 item,
             };

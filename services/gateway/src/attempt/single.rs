@@ -108,14 +108,14 @@ impl Attempts<'_> {
                 sent = &mut sending => return Ok(sent),
                 () = alarm.until(look) => {}
             }
-            if look == until || self.plan.repeatable && self.stands_still(replica) {
+            if look == until || self.plan.repeatable && self.is_unresponsive(replica) {
                 return Err(TimedOut);
             }
         }
     }
 
     /// Tells whether a replica has not answered its checks either, and another one has.
-    fn stands_still(&self, replica: &Replica) -> bool {
+    fn is_unresponsive(&self, replica: &Replica) -> bool {
         let now = clock::now();
         let replicas = self.forwarder.replicas.load();
         replica.health.is_silent() && replicas.iter().any(|other| other.health.is_available(now))

@@ -162,11 +162,11 @@ impl Replica {
     }
 
     /// Begins to wait for an answer, until what this returns is dropped.
-    pub(crate) fn awaiting(&self) -> Awaiting<'_> {
+    pub(crate) fn awaiting(&self) -> AwaitedAnswer<'_> {
         if self.awaited.fetch_add(1, Relaxed) == 0 {
             self.silent_since.store(nanos(clock::now()), Relaxed);
         }
-        Awaiting(self)
+        AwaitedAnswer(self)
     }
 
     pub(crate) fn in_flight(&self) -> usize {
@@ -265,9 +265,9 @@ impl Drop for InFlight {
 
 /// An answer is waited for.
 #[derive(Debug)]
-pub(crate) struct Awaiting<'a>(&'a Replica);
+pub(crate) struct AwaitedAnswer<'a>(&'a Replica);
 
-impl Drop for Awaiting<'_> {
+impl Drop for AwaitedAnswer<'_> {
     fn drop(&mut self) {
         self.0.awaited.fetch_sub(1, Relaxed);
     }

@@ -30,7 +30,7 @@ const DOCUMENT_BYTES_MAX: usize = 16 << 20;
 
 /// Where documents come from.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Source<'a> {
+pub(crate) struct DocumentSource<'a> {
     pub(crate) client: &'a Client,
     pub(crate) replicas: &'a ArcSwap<Replicas>,
     /// Whose permissions are compared with the collections of a new document.
@@ -39,7 +39,7 @@ pub(crate) struct Source<'a> {
 
 impl Documents {
     /// Keeps the document current, for ever.
-    pub(crate) async fn refresh(&self, source: Source<'_>) -> Infallible {
+    pub(crate) async fn refresh(&self, source: DocumentSource<'_>) -> Infallible {
         self.fetch_first(source).await;
         let mut rounds = interval(REFRESH_EVERY);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -50,7 +50,7 @@ impl Documents {
     }
 
     /// Waits until there is a document.
-    pub(crate) async fn fetch_first(&self, source: Source<'_>) {
+    pub(crate) async fn fetch_first(&self, source: DocumentSource<'_>) {
         let mut rounds = interval(FIRST_EVERY);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.served.load().is_none() {
@@ -60,7 +60,7 @@ impl Documents {
     }
 
     /// Fetches from all replicas that are there. As long as none answers, what was known stays.
-    async fn update(&self, source: Source<'_>) {
+    async fn update(&self, source: DocumentSource<'_>) {
         let (now, replicas) = (clock::now(), source.replicas.load_full());
         let there = replicas.iter().filter(|replica| replica.health.is_available(now));
         let fetched = join_all(there.map(|replica| fetch(source.client, replica))).await;

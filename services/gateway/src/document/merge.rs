@@ -47,7 +47,7 @@ pub(super) fn merge(mut document: Value, own: &OwnAnswers) -> Value {
             "type": "http", "scheme": "bearer", "description": "A key, or a token of the identity provider."
         }));
     }
-    let mut merged = Merged { components, shared, united: BTreeMap::new() };
+    let mut merger = DocumentMerger { components, shared, united: BTreeMap::new() };
     let paths = document["paths"].as_object_mut().into_iter().flatten();
     for (path, item) in paths {
         let operations = item.as_object_mut().into_iter().flatten();
@@ -68,12 +68,12 @@ pub(super) fn merge(mut document: Value, own: &OwnAnswers) -> Value {
                 let never = status == "403" && is_open
                     || is_document && matches!(status.as_str(), "408" | "413" | "502" | "504");
                 if !never {
-                    merged.add_answer(&mut operation["responses"], status, answer);
+                    merger.add_answer(&mut operation["responses"], status, answer);
                 }
             }
         }
     }
-    merged.components.put(&mut document);
+    merger.components.put(&mut document);
     document
 }
 
@@ -142,14 +142,14 @@ fn add_elements(list: &mut Value, others: Value) {
 }
 
 /// The document while the gateway's answers are added to it.
-struct Merged {
+struct DocumentMerger {
     components: Components,
     shared: Map<String, Value>,
     /// The answers that unite two, by what refers to those.
     united: BTreeMap<(String, String), Value>,
 }
 
-impl Merged {
+impl DocumentMerger {
     /// Adds an answer to those of an operation.
     fn add_answer(&mut self, responses: &mut Value, status: &str, answer: &Value) {
         let known = &mut responses[status];

@@ -24,7 +24,7 @@ use crate::access::Access;
 use crate::answers::Allow;
 
 pub(crate) use check_contract::{AnswerRecord, CheckContract};
-pub(crate) use fetch::Source;
+pub(crate) use fetch::DocumentSource;
 pub(crate) use serve::ServeDocument;
 
 use own::OwnAnswers;

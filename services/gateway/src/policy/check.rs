@@ -20,32 +20,32 @@ pub(crate) trait Check: Clone {
 
 /// A service with a [`Check`] in front.
 #[derive(Clone, Debug)]
-pub(crate) struct Checked<S, C> {
+pub(crate) struct CheckFirst<S, C> {
     inner: S,
     check: C,
 }
 
 /// Returns the layer that puts a check in front of a service.
-pub(crate) fn check<S, C: Check>(check: C) -> LayerFn<impl Fn(S) -> Checked<S, C> + Clone> {
-    layer_fn(move |inner| Checked { inner, check: check.clone() })
+pub(crate) fn check<S, C: Check>(check: C) -> LayerFn<impl Fn(S) -> CheckFirst<S, C> + Clone> {
+    layer_fn(move |inner| CheckFirst { inner, check: check.clone() })
 }
 
 /// What a step returns: the answer of its own, or that of the steps behind it.
-pub(crate) type OwnOr<F> = Either<Ready<Result<Reply, Infallible>>, F>;
+pub(crate) type AnswerOr<F> = Either<Ready<Result<Reply, Infallible>>, F>;
 
 /// Answers in place of the steps behind this one.
-pub(super) fn answer<F>(reply: Reply) -> OwnOr<F> {
+pub(super) fn answer<F>(reply: Reply) -> AnswerOr<F> {
     Either::Left(ready(Ok(reply)))
 }
 
-impl<S, C> Service<Box<Exchange>> for Checked<S, C>
+impl<S, C> Service<Box<Exchange>> for CheckFirst<S, C>
 where
     S: Service<Box<Exchange>, Response = Reply, Error = Infallible>,
     C: Check,
 {
     type Response = Reply;
     type Error = Infallible;
-    type Future = OwnOr<S::Future>;
+    type Future = AnswerOr<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)

@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use serve::cors::{Cors, CorsFields};
 use tower::Service;
 
-use super::check::{OwnOr, answer};
+use super::check::{AnswerOr, answer};
 use crate::exchange::Exchange;
 use crate::reply::{Reply, ReplyBody};
 
@@ -36,7 +36,7 @@ impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Bo
 {
     type Response = Reply;
     type Error = Infallible;
-    type Future = OwnOr<CrossOriginFuture<S::Future>>;
+    type Future = AnswerOr<CrossOriginFuture<S::Future>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)

@@ -15,12 +15,12 @@ use crate::reply::Reply;
 /// Refuses requests beyond a rate: that of the principal if it has one of its own, otherwise the common one,
 /// counted by principal or address.
 #[derive(Clone, Debug)]
-pub(crate) struct LimitRate {
+pub(crate) struct RateLimit {
     pub(crate) limits: Option<Arc<ClientLimits>>,
     pub(crate) trusted: Arc<[Trusted]>,
 }
 
-impl LimitRate {
+impl RateLimit {
     fn count(&self, exchange: &Exchange) -> Result<(), RateLimited> {
         let principal = exchange.principal.as_ref();
         if let Some(limit) = principal.and_then(|principal| principal.limit.as_ref()) {
@@ -45,7 +45,7 @@ impl LimitRate {
     }
 }
 
-impl Check for LimitRate {
+impl Check for RateLimit {
     fn refuse(&self, exchange: &mut Exchange) -> Option<Reply> {
         self.count(exchange).err().map(reply)
     }

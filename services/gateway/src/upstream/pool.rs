@@ -1,4 +1,4 @@
-//! Idle connections, the last one used first.
+//! IdleConnection connections, the last one used first.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -34,7 +34,7 @@ pub(crate) struct Pools(RefCell<Vec<(u64, Rc<Pool>)>>);
 /// not needed grow old and are closed.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    idle: RefCell<Vec<Idle>>,
+    idle: RefCell<Vec<IdleConnection>>,
     /// What time it was at the last sweep. That is exact enough, and costs nothing on each request.
     now: Cell<Instant>,
     /// When the replica was last seen to have ended a connection that was kept here.
@@ -42,7 +42,7 @@ pub(crate) struct Pool {
 }
 
 #[derive(Debug)]
-struct Idle {
+struct IdleConnection {
     sender: SendRequest<UpstreamBody>,
     received: ReceivedBytes,
     since: Instant,
@@ -72,7 +72,7 @@ impl Pools {
         let now = Instant::now();
         for (_, pool) in &*pools {
             pool.now.set(now);
-            let is_fresh = |idle: &Idle| now.duration_since(idle.since) < IDLE_TIME_MAX;
+            let is_fresh = |idle: &IdleConnection| now.duration_since(idle.since) < IDLE_TIME_MAX;
             pool.idle.borrow_mut().retain(|idle| !idle.sender.is_closed() && is_fresh(idle));
         }
     }
@@ -113,7 +113,7 @@ impl Pool {
         if idle.len() == IDLE_MAX {
             idle.remove(0);
         }
-        idle.push(Idle { sender, received, since: self.now.get() });
+        idle.push(IdleConnection { sender, received, since: self.now.get() });
     }
 }
 
@@ -137,7 +137,7 @@ impl Lease {
     }
 
     /// Has the connection closed after this answer: the replica may do so without saying it.
-    pub(crate) fn use_no_more(&mut self) {
+    pub(crate) fn close_after_answer(&mut self) {
         self.is_last = true;
     }
 

@@ -12,11 +12,11 @@ use crate::reply::Reply;
 /// time. One that is let pass takes its place when its body is there: a client that sends slowly keeps no
 /// other out.
 #[derive(Clone, Debug)]
-pub(crate) struct Shed {
+pub(crate) struct LoadShed {
     pub(crate) overload: Arc<Overload>,
 }
 
-impl Check for Shed {
+impl Check for LoadShed {
     fn refuse(&self, _: &mut Exchange) -> Option<Reply> {
         (!self.overload.has_room()).then(|| reply(overloaded()))
     }

@@ -14,11 +14,11 @@ use crate::reply::Reply;
 /// Answers requests that have no further hop: `OPTIONS *` (RFC 9110 §9.3.7), and OPTIONS and TRACE
 /// whose `Max-Forwards` is used up (RFC 9110 §7.6.2). Others have one hop less.
 #[derive(Clone, Debug)]
-pub(crate) struct Hops {
+pub(crate) struct LastHop {
     pub(crate) documents: Arc<Documents>,
 }
 
-impl Check for Hops {
+impl Check for LastHop {
     fn refuse(&self, exchange: &mut Exchange) -> Option<Reply> {
         let head = &mut exchange.head;
         let is_options = head.method == Method::OPTIONS;
