@@ -18,9 +18,9 @@ up *arguments:
 test *stages:
     scripts/test "$@"
 
-# Lints: formatting, shell scripts, Rust code.
+# Lints: formatting, shell scripts, circles of modules, Rust code.
 lint:
-    scripts/test install format scripts clippy
+    scripts/test install format scripts imports clippy
 
 # Writes crates/api/openapi.json, the document that a test compares with the code.
 openapi:

@@ -56,7 +56,7 @@ async fn a_trusted_proxy_tells_below_which_path_a_service_is() {
 async fn a_gateway_tells_its_replicas_below_which_path_they_are() {
     for trusts in [false, true] {
         let shelf = Shelf::start().bare().setting("--trusted-proxy", "127.0.0.1").spawn().await;
-        let start = Gateway::start().replica(shelf.address()).setting("--cache-max", "1MiB");
+        let start = Gateway::start().replica(shelf.address());
         let start = start.setting("--public-prefix", "/shelf");
         let start = if trusts { start.setting("--trusted-proxy", "127.0.0.1") } else { start };
         let gateway = start.spawn().await;

@@ -8,7 +8,8 @@ use contract::guard::{HeadTooLarge, RetryAfter};
 use contract::{Header, Place, Problem, Responses};
 use http::header::{ALLOW, HeaderName, HeaderValue};
 
-use crate::body::{Reply, ReplyBody};
+use crate::reply::{Reply, ReplyBody};
+use crate::request_body::BodyFault;
 
 /// Makes an answer of the gateway's own a reply.
 pub(crate) fn reply(answer: impl IntoResponse) -> Reply {
@@ -18,7 +19,7 @@ pub(crate) fn reply(answer: impl IntoResponse) -> Reply {
 /// A request that could be read in two ways, or not at all.
 #[derive(Debug, Responses)]
 #[repr(u16)]
-pub(crate) enum Unsound {
+pub(crate) enum InvalidFraming {
     /// The request is framed or addressed in a way that can be read differently behind the gateway.
     /// The connection is closed.
     UnsoundFraming(Problem) = 400,
@@ -32,7 +33,7 @@ pub(crate) enum SlowHead {
     HeadTimeout(Problem) = 408,
 }
 
-impl Unsound {
+impl InvalidFraming {
     pub(crate) fn new(why: impl Into<Cow<'static, str>>) -> Self {
         Self::UnsoundFraming(Problem::new(why))
     }
@@ -51,10 +52,10 @@ impl Unsound {
 #[derive(Debug, Responses)]
 #[responses(union)]
 pub(crate) enum Refusal {
-    Unsound(Unsound),
+    Framing(InvalidFraming),
     Slow(SlowHead),
     Large(HeadTooLarge),
-    Excess(Excess),
+    Overloaded(Overloaded),
 }
 
 /// `Allow`: the methods that a path takes (RFC 9110 §10.2.1).
@@ -111,19 +112,35 @@ pub(crate) enum BadBody {
     ContentTooLarge(Problem) = 413,
 }
 
+/// Answers for a body that is faulty.
+pub(crate) fn refuse_body(fault: BodyFault) -> Reply {
+    match fault {
+        BodyFault::Malformed => {
+            reply(InvalidFraming::new("The body breaks the chunked transfer coding."))
+        }
+        BodyFault::Incomplete => reply(BadBody::IncompleteBody(Problem::default())),
+        BodyFault::Slow => reply(BadBody::BodyTimeout(Problem::default())),
+        BodyFault::TooLarge { bytes_max } => {
+            let detail = format!("The body is larger than the {bytes_max} bytes allowed.");
+            reply(BadBody::ContentTooLarge(Problem::new(detail)))
+        }
+        BodyFault::OutOfMemory => reply(overloaded()),
+    }
+}
+
 /// What is answered when no replica has.
 #[derive(Debug, Responses)]
 #[responses(union)]
-pub(crate) enum Unserved {
-    Unsent(Unsent),
-    Excess(Excess),
-    Unanswered(Unanswered),
+pub(crate) enum NoAnswer {
+    NotSent(NotSent),
+    Overloaded(Overloaded),
+    Lost(LostAnswer),
 }
 
 /// No replica took the request.
 #[derive(Debug, Responses)]
 #[repr(u16)]
-pub(crate) enum Unsent {
+pub(crate) enum NotSent {
     /// No replica can be reached at the moment. The request was not sent to any, so nothing was
     /// written.
     NoReplica(Problem, RetryAfter) = 503,
@@ -132,21 +149,21 @@ pub(crate) enum Unsent {
 /// The gateway has enough to do.
 #[derive(Debug, Responses)]
 #[repr(u16)]
-pub(crate) enum Excess {
+pub(crate) enum Overloaded {
     /// More requests are under way than the replicas can answer in time. This one was not sent to
     /// any, so nothing was written.
     GatewayOverloaded(Problem, RetryAfter) = 503,
 }
 
 /// Says that there is enough to do, and when to come again.
-pub(crate) fn overloaded() -> Excess {
-    Excess::GatewayOverloaded(Problem::default(), RetryAfter(1))
+pub(crate) fn overloaded() -> Overloaded {
+    Overloaded::GatewayOverloaded(Problem::default(), RetryAfter(1))
 }
 
 /// A replica took the request and did not answer it.
 #[derive(Debug, Responses)]
 #[repr(u16)]
-pub(crate) enum Unanswered {
+pub(crate) enum LostAnswer {
     /// The connection to a replica broke before it answered. It is not known whether a write happened.
     /// Repeat the request, which is safe for PUT and DELETE, and for every write with an `Idempotency-Key`.
     ReplicaFailed(Problem) = 502,

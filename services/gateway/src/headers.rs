@@ -9,13 +9,13 @@ use http::header::{
     TRANSFER_ENCODING, VIA,
 };
 
-use crate::exchange::Peer;
+use crate::peer::Peer;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// This hop in `Via` (RFC 9110 §7.6.3): a pseudonym, because its address is nobody's business.
+/// This hop in `Via` (RFC 9110 §7.6.3): a pseudonym, because its address is internal.
 const VIA_SHELF: HeaderValue = HeaderValue::from_static("1.1 shelf-gateway");
 
 /// Tells whether a field is meant for one connection (RFC 9110 §7.6.1). `Expect` is among them because
@@ -104,7 +104,7 @@ fn remove(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) {
     }
 }
 
-/// Tells a replica who asked, and by which way. What a client says of that itself is dropped, unless
+/// Tells a replica which client asked, and by which way. What the client itself says of that is dropped, unless
 /// it is a trusted proxy: then this hop is added to what it says. A list grows by a line of its own,
 /// which means the same as a comma (RFC 9110 §5.3).
 ///
@@ -156,6 +156,11 @@ pub(crate) fn join_cookies(headers: &mut HeaderMap) {
     if let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..])) {
         headers.insert(COOKIE, joined);
     }
+}
+
+/// Says that the client's connection ends after an answer.
+pub(crate) fn announce_close(headers: &mut HeaderMap) {
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
 }
 
 /// Returns the announced length of a body.

@@ -5,27 +5,30 @@ mod access;
 mod admin;
 mod answers;
 mod attempt;
+mod background;
 mod balance;
-pub mod bare;
-mod body;
-mod cache;
-mod check;
 mod clock;
-mod control;
 mod discover;
 mod document;
 mod edge;
+mod error;
 mod exchange;
+mod file_watch;
 mod hash_key;
 mod headers;
+mod health_checks;
 mod hex;
+mod interim;
 mod metrics;
 mod overload;
+mod peer;
 mod policy;
 mod rate;
-mod reload;
+mod reply;
+mod request_body;
 mod run;
 mod settings;
+mod stack;
 mod upstream;
 mod worker;
 
@@ -44,15 +47,15 @@ pub fn main() -> ExitCode {
         return hash_key::run(stdin);
     }
     let _logs = serve::logs::start(settings.common.log_format, &settings.common.log_level);
-    // Said before TLS is first used.
+    // Before TLS is first used.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
-        unreachable!("nobody else chooses the cryptography");
+        unreachable!("this is the only place that chooses the cryptography");
     }
     match run::run(&settings) {
         Ok(code) => code,
         Err(error) => {
-            // The log may be filtered or in JSON; this is for whoever started the gateway.
-            eprintln!("gateway: {}", attempt::chain(&error));
+            // The log may be filtered or in JSON; this is for the terminal.
+            eprintln!("gateway: {}", error::chain(&error));
             ExitCode::FAILURE
         }
     }

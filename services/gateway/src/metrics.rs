@@ -8,9 +8,8 @@ use prometheus::{
     TextEncoder,
 };
 
-use crate::balance::Reason;
+use crate::balance::{Reason, Replicas};
 use crate::clock;
-use crate::worker::Shared;
 
 /// Upper bounds of the duration buckets in seconds. A read through the gateway takes a fraction of a
 /// millisecond, a synced write some; the last is the default time limit.
@@ -20,28 +19,6 @@ const DURATION_BUCKETS: &[f64] = &[
 
 /// Statuses that are counted: 100 to 599.
 const STATUSES: usize = 500;
-
-/// What the cache did with a read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CacheResult {
-    /// A replica said that what is kept still holds.
-    Revalidated,
-    /// A replica sent the whole answer.
-    Miss,
-    /// It shared the answer to another request.
-    Collapsed,
-    /// It is not for the cache.
-    Bypass,
-}
-
-impl CacheResult {
-    const ALL: [(Self, &str); 4] = [
-        (Self::Revalidated, "revalidated"),
-        (Self::Miss, "miss"),
-        (Self::Collapsed, "collapsed"),
-        (Self::Bypass, "bypass"),
-    ];
-}
 
 /// All metrics of the gateway. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -57,10 +34,6 @@ struct Inner {
     retries: IntCounter,
     hedges: IntCounter,
     hedges_won: IntCounter,
-    /// By [`CacheResult`], in its order.
-    cache_reads: [IntCounter; CacheResult::ALL.len()],
-    cache_bytes: IntGauge,
-    cache_entries: IntGauge,
     in_flight: IntGaugeVec,
     up: IntGaugeVec,
     faults: IntCounterVec,
@@ -94,11 +67,6 @@ impl Metrics {
             "shelf_gateway_hedges_won_total",
             "Reads that the second replica answered first.",
         );
-        let cache_reads = Opts::new(
-            "shelf_gateway_cache_reads_total",
-            "GETs that came to the cache, by what it did with them.",
-        );
-        let cache_reads = IntCounterVec::new(cache_reads, &["result"]).expect(legal);
         let gauge = |name: &str, help: &str| {
             IntGaugeVec::new(Opts::new(name, help), &["replica"]).expect(legal)
         };
@@ -115,22 +83,17 @@ impl Metrics {
             "Times that a replica was given no requests for a while, by reason.",
         );
         let ejections = IntCounterVec::new(ejections, &["replica", "reason"]).expect(legal);
-        let single = |name: &str, help: &str| IntGauge::new(name, help).expect(legal);
-        let limit = single(
+        let limit = IntGauge::new(
             "shelf_gateway_concurrency_limit",
             "Requests that are let in at a time, as the latency target allows.",
-        );
-        let cache_bytes = single("shelf_gateway_cache_bytes", "Bytes that the cache holds.");
-        let cache_entries = single("shelf_gateway_cache_entries", "Answers that the cache holds.");
+        )
+        .expect(legal);
         for collector in [
             Box::new(answers.clone()) as Box<dyn prometheus::core::Collector>,
             Box::new(durations.clone()),
             Box::new(retries.clone()),
             Box::new(hedges.clone()),
             Box::new(hedges_won.clone()),
-            Box::new(cache_reads.clone()),
-            Box::new(cache_bytes.clone()),
-            Box::new(cache_entries.clone()),
             Box::new(in_flight.clone()),
             Box::new(up.clone()),
             Box::new(faults.clone()),
@@ -148,9 +111,6 @@ impl Metrics {
             retries,
             hedges,
             hedges_won,
-            cache_reads: CacheResult::ALL.map(|(_, name)| cache_reads.with_label_values(&[name])),
-            cache_bytes,
-            cache_entries,
             in_flight,
             up,
             faults,
@@ -183,26 +143,18 @@ impl Metrics {
         self.0.hedges_won.inc();
     }
 
-    /// Counts a GET that came to the cache.
-    pub(crate) fn cache_read(&self, result: CacheResult) {
-        self.0.cache_reads[result as usize].inc();
-    }
-
-    /// Returns everything in the text format of Prometheus.
-    pub(crate) fn text(&self, shared: &Shared) -> String {
+    /// Returns everything in the text format of Prometheus, with the state of these replicas and the limit of
+    /// requests that are let in at a time.
+    pub(crate) fn text(&self, replicas: &Replicas, limit: usize) -> String {
         let now = clock::now();
         self.0.in_flight.reset();
         self.0.up.reset();
         // Counters of the replicas' own; those of replicas that are gone go with them.
         self.0.faults.reset();
         self.0.ejections.reset();
-        let limit = i64::try_from(shared.overload.limit()).unwrap_or(i64::MAX);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.0.limit.set(limit);
-        if let Some(cache) = &shared.cache {
-            self.0.cache_bytes.set(i64::try_from(cache.bytes()).unwrap_or(i64::MAX));
-            self.0.cache_entries.set(i64::try_from(cache.entries()).unwrap_or(i64::MAX));
-        }
-        for replica in shared.replicas.load().iter() {
+        for replica in replicas.iter() {
             let name = [replica.origin.to_string()];
             let in_flight = i64::try_from(replica.in_flight()).unwrap_or(i64::MAX);
             self.0.in_flight.with_label_values(&name).set(in_flight);

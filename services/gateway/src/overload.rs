@@ -78,12 +78,12 @@ impl Overload {
     }
 
     /// Lets a request in, if there is room for it.
-    pub(crate) fn place(self: &Arc<Self>) -> Option<Place> {
+    pub(crate) fn acquire(self: &Arc<Self>) -> Option<Permit> {
         let overload = Arc::clone(self);
-        self.enter().then(|| Place { overload, since: Instant::now(), answered: false })
+        self.enter().then(|| Permit { overload, since: Instant::now(), answered: false })
     }
 
-    /// Lets a request in, if there is room for it. Whoever is let in has to [`leave`](Self::leave).
+    /// Lets a request in, if there is room for it. A request that is let in has to [`leave`](Self::leave).
     fn enter(&self) -> bool {
         let limit = self.limit.load(Relaxed);
         let entered = self
@@ -135,22 +135,22 @@ impl Overload {
     }
 }
 
-/// A place among the requests that are under way. Whoever hangs up leaves it, too.
+/// A place among the requests that are under way. A request whose client hangs up leaves it, too.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Permit {
     overload: Arc<Overload>,
     since: Instant,
     answered: bool,
 }
 
-impl Place {
-    /// Leaves it with an answer, whose latency counts.
+impl Permit {
+    /// Gives it back with an answer, whose latency counts.
     pub(crate) fn answered(mut self) {
         self.answered = true;
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         let now = Instant::now();
         let latency = self.answered.then(|| now.duration_since(self.since));

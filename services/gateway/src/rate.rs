@@ -1,4 +1,4 @@
-//! How many requests somebody may make.
+//! How many requests a client may make.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -54,19 +54,19 @@ impl fmt::Display for Rate {
 /// Too many requests.
 #[derive(Debug, Responses)]
 #[repr(u16)]
-pub(crate) enum Limited {
+pub(crate) enum RateLimited {
     /// This client has made more requests than it may. Nothing was sent to a replica; wait as long
     /// as `Retry-After` says.
-    RateLimited(Problem, RetryAfter, RateLimit, RateLimitPolicy) = 429,
+    RateLimited(Problem, RetryAfter, RateLimitField, RateLimitPolicyField) = 429,
 }
 
 /// `RateLimit`: what is left, and until when (draft-ietf-httpapi-ratelimit-headers §3).
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RateLimit {
+pub(crate) struct RateLimitField {
     wait_s: u16,
 }
 
-impl Header for RateLimit {
+impl Header for RateLimitField {
     const NAME: HeaderName = HeaderName::from_static("ratelimit");
     const DESCRIPTION: &'static str = "How many requests are left (`r`), and after how many seconds there are more (`t`) (draft-ietf-httpapi-ratelimit-headers).";
 
@@ -77,9 +77,9 @@ impl Header for RateLimit {
 
 /// `RateLimit-Policy`: the limit (draft-ietf-httpapi-ratelimit-headers §4).
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RateLimitPolicy(Rate);
+pub(crate) struct RateLimitPolicyField(Rate);
 
-impl Header for RateLimitPolicy {
+impl Header for RateLimitPolicyField {
     const NAME: HeaderName = HeaderName::from_static("ratelimit-policy");
     const DESCRIPTION: &'static str = "How many requests (`q`) are allowed in how many seconds (`w`) (draft-ietf-httpapi-ratelimit-headers).";
 
@@ -90,7 +90,7 @@ impl Header for RateLimitPolicy {
     }
 }
 
-impl Limited {
+impl RateLimited {
     fn new(rate: Rate, wait: Duration) -> Self {
         // Rounded up: a client that comes a moment too early has come in vain.
         let wait_s = u16::try_from(wait.as_secs() + 1).unwrap_or(u16::MAX);
@@ -98,8 +98,8 @@ impl Limited {
         Self::RateLimited(
             Problem::new(detail),
             RetryAfter(wait_s),
-            RateLimit { wait_s },
-            RateLimitPolicy(rate),
+            RateLimitField { wait_s },
+            RateLimitPolicyField(rate),
         )
     }
 }
@@ -108,32 +108,32 @@ type Refused = NotUntil<governor::clock::QuantaInstant>;
 
 /// The limit of one principal.
 #[derive(Debug)]
-pub(crate) struct Limit {
+pub(crate) struct PrincipalLimit {
     rate: Rate,
     limiter: DefaultDirectRateLimiter,
 }
 
-impl Limit {
+impl PrincipalLimit {
     pub(crate) fn new(rate: Rate) -> Self {
         Self { rate, limiter: RateLimiter::direct(rate.quota()) }
     }
 
     /// Counts a request, if it is allowed.
-    pub(crate) fn check(&self) -> Result<(), Limited> {
-        self.limiter.check().map_err(|refused| Limited::new(self.rate, wait(&refused)))
+    pub(crate) fn check(&self) -> Result<(), RateLimited> {
+        self.limiter.check().map_err(|refused| RateLimited::new(self.rate, wait(&refused)))
     }
 }
 
-/// Who is counted.
+/// The client that requests are counted for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Scope {
+pub(crate) enum ClientKey {
     /// A principal, wherever it comes from.
     Principal(Arc<str>),
     /// An address. Of IPv6 it is the network of 64 bits, which is what one subscriber has.
     Address(IpAddr),
 }
 
-impl Scope {
+impl ClientKey {
     pub(crate) fn address(address: IpAddr) -> Self {
         Self::Address(match address {
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
@@ -142,24 +142,24 @@ impl Scope {
     }
 }
 
-/// The limit of everybody who has none of their own.
+/// The common limit, for each client that has none of its own.
 #[derive(Debug)]
-pub(crate) struct Limits {
+pub(crate) struct ClientLimits {
     rate: Rate,
-    limiter: DefaultKeyedRateLimiter<Scope, NoOpMiddleware<governor::clock::QuantaInstant>>,
+    limiter: DefaultKeyedRateLimiter<ClientKey, NoOpMiddleware<governor::clock::QuantaInstant>>,
 }
 
-impl Limits {
+impl ClientLimits {
     pub(crate) fn new(rate: Rate) -> Self {
         Self { rate, limiter: RateLimiter::keyed(rate.quota()) }
     }
 
     /// Counts a request, if it is allowed.
-    pub(crate) fn check(&self, scope: &Scope) -> Result<(), Limited> {
-        self.limiter.check_key(scope).map_err(|refused| Limited::new(self.rate, wait(&refused)))
+    pub(crate) fn check(&self, scope: &ClientKey) -> Result<(), RateLimited> {
+        self.limiter.check_key(scope).map_err(|refused| RateLimited::new(self.rate, wait(&refused)))
     }
 
-    /// Forgets those who could make as many requests as if they had never made one.
+    /// Forgets clients that could make as many requests as if they had never made one.
     pub(crate) fn sweep(&self) {
         self.limiter.retain_recent();
     }
@@ -184,21 +184,21 @@ mod tests {
 
     #[test]
     fn everybody_is_counted_alone() {
-        let limits = Limits::new("2/h".parse().unwrap());
+        let limits = ClientLimits::new("2/h".parse().unwrap());
         let (one, other) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
         for _ in 0..2 {
-            assert!(limits.check(&Scope::address(one)).is_ok());
+            assert!(limits.check(&ClientKey::address(one)).is_ok());
         }
-        assert!(limits.check(&Scope::address(one)).is_err());
-        assert!(limits.check(&Scope::address(other)).is_ok());
-        assert!(limits.check(&Scope::Principal("a".into())).is_ok());
+        assert!(limits.check(&ClientKey::address(one)).is_err());
+        assert!(limits.check(&ClientKey::address(other)).is_ok());
+        assert!(limits.check(&ClientKey::Principal("a".into())).is_ok());
         limits.sweep();
-        assert!(limits.check(&Scope::address(one)).is_err());
+        assert!(limits.check(&ClientKey::address(one)).is_err());
     }
 
     #[test]
     fn one_subscriber_of_ipv6_is_one() {
-        let scope = |text: &str| Scope::address(text.parse().unwrap());
+        let scope = |text: &str| ClientKey::address(text.parse().unwrap());
         assert_eq!(scope("2001:db8::1"), scope("2001:db8::ffff:1"));
         assert_ne!(scope("2001:db8::1"), scope("2001:db8:0:1::1"));
     }

@@ -161,7 +161,7 @@ async fn the_certificate_can_change_while_requests_are_made() {
 async fn an_announced_end_loses_no_request() {
     let upstream = Upstream::obedient().await;
     let start: StartGateway = Gateway::start().replica(upstream.address());
-    let gateway = start.setting("--drain-delay", "1s").spawn().await;
+    let gateway = start.setting("--drain-delay", "4s").spawn().await;
     let crowd = crowd(&gateway);
     crowd.more(REQUESTS).await;
     let mut operator = Connection::open(gateway.admin()).await;

@@ -71,30 +71,6 @@ async fn no_browser_sees_the_answer_of_two() {
 }
 
 #[tokio::test]
-async fn pages_of_all_origins_share_what_is_kept() {
-    let shelf = Shelf::start().bare().setting("--cors-origin", "*").spawn().await;
-    shelf.send(Request::put("/items/a", "{}")).await.expect(201);
-    let start = Gateway::start().replica(shelf.address()).setting("--cache-max", "8MiB");
-    let gateway = start.setting("--cors-origin", "*").spawn().await;
-    for (origin, status) in [
-        (None, "shelf-gateway; fwd=uri-miss; stored"),
-        (Some(APP), "shelf-gateway; fwd=stale; fwd-status=304"),
-        (Some("https://other.test"), "shelf-gateway; fwd=stale; fwd-status=304"),
-    ] {
-        let request = Request::get("/items/a");
-        let request = match origin {
-            Some(origin) => request.header("Origin", origin),
-            None => request,
-        };
-        let answer = gateway.send(request).await;
-        assert_eq!(answer.expect(200).required("cache-status"), status);
-        assert_eq!(answer.header("access-control-allow-origin"), origin.map(|_| "*"));
-    }
-    gateway.stop().await;
-    shelf.stop().await;
-}
-
-#[tokio::test]
 async fn a_malformed_origin_is_refused_at_the_start() {
     let start = Gateway::start().setting("--replica", "127.0.0.1:1");
     let (code, message) = start.setting("--cors-origin", "https://a.test/").refused().await;

@@ -53,6 +53,29 @@ async fn spoofed_fields_do_not_reach_a_replica() {
 }
 
 #[tokio::test]
+async fn what_is_said_of_caches_passes_both_ways() {
+    let said = "Cache-Control: max-age=60\r\nAge: 7\r\nETag: \"1\"\r\nContent-Length: 0\r\n";
+    let upstream = Upstream::start(move |_, _| {
+        Reaction::Write(format!("HTTP/1.1 200 Scripted\r\n{said}\r\n"))
+    });
+    let upstream = upstream.await;
+    let gateway = Gateway::start().replica(upstream.address()).spawn().await;
+    let request = Request::get("/items/a").header("Cache-Control", "max-stale=5, only-if-cached");
+    for _ in 0..2 {
+        let answer = gateway.send(request.clone()).await;
+        assert_eq!(answer.expect(200).header("cache-control"), Some("max-age=60"));
+        assert_eq!((answer.header("age"), answer.header("cache-status")), (Some("7"), None));
+    }
+    let received = upstream.received();
+    assert_eq!(received.len(), 2, "every read goes to a replica");
+    for got in received {
+        assert_eq!(got.header("cache-control"), ["max-stale=5, only-if-cached"]);
+        assert!(got.header("if-none-match").is_empty());
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn a_trusted_proxy_is_believed() {
     let upstream = Upstream::obedient().await;
     let start = Gateway::start().replica(upstream.address());

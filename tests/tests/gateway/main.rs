@@ -2,7 +2,6 @@
 
 mod access;
 mod answers;
-mod cache;
 mod changes;
 mod chaos;
 mod cross_origin;
@@ -21,7 +20,6 @@ mod outliers;
 mod overload;
 mod page;
 mod principals;
-mod reads;
 mod replicas;
 mod retries;
 mod rolling;
@@ -31,3 +29,4 @@ mod slow;
 mod storm;
 mod streams;
 mod tls;
+mod two_gateways;

@@ -68,7 +68,7 @@ fn base64url(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn sound_tokens_of_all_three_kinds_are_let_in_again_and_again() {
+fn valid_tokens_of_all_three_kinds_are_let_in_again_and_again() {
     let tokens = tokens();
     for (algorithm, kid) in KINDS {
         let token = sign(algorithm, kid, &claims());
@@ -125,7 +125,7 @@ fn alg_none_is_refused() {
     }
 }
 
-/// A public key is no secret: who signs with it by HMAC must not be believed (RFC 8725 §2.1).
+/// A public key is no secret: a token that is signed with it by HMAC must not be believed (RFC 8725 §2.1).
 #[test]
 fn a_public_key_is_not_taken_for_a_secret() {
     let tokens = tokens();

@@ -14,7 +14,7 @@ const PERMISSIONS: [&str; 3] = ["scope", "scp", "permissions"];
 
 /// What the claims have to say.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wanted<'a> {
+pub(super) struct ExpectedClaims<'a> {
     pub(super) issuer: &'a str,
     pub(super) audience: &'a str,
     /// Seconds since 1970.
@@ -37,7 +37,7 @@ impl Claims {
     /// The first claim that is missing, of another form, or says something else.
     pub(super) fn read(
         claims: &Map<String, Value>,
-        wanted: Wanted<'_>,
+        expected: ExpectedClaims<'_>,
     ) -> Result<Self, InvalidToken> {
         let claim = |name| claims.get(name).ok_or(InvalidToken::Claims);
         let text = |name| claim(name)?.as_str().ok_or(InvalidToken::Claims);
@@ -48,17 +48,17 @@ impl Claims {
             Some(begins) => date(begins).ok_or(InvalidToken::Claims)?,
             None => f64::NEG_INFINITY,
         };
-        let now = wanted.now as f64;
+        let now = expected.now as f64;
         if expires < now - LEEWAY_S {
             return Err(InvalidToken::Expired);
         }
         if begins > now + LEEWAY_S {
             return Err(InvalidToken::Early);
         }
-        if issuer != wanted.issuer {
+        if issuer != expected.issuer {
             return Err(InvalidToken::Issuer);
         }
-        if !audience.contains(&wanted.audience) {
+        if !audience.contains(&expected.audience) {
             return Err(InvalidToken::Audience);
         }
         let mut words = Vec::new();
@@ -99,7 +99,7 @@ mod tests {
 
     fn read(claims: &str) -> Result<Claims, InvalidToken> {
         let claims: Map<String, Value> = serde_json::from_str(claims).unwrap();
-        Claims::read(&claims, Wanted { issuer: "i", audience: "shelf", now: NOW })
+        Claims::read(&claims, ExpectedClaims { issuer: "i", audience: "shelf", now: NOW })
     }
 
     fn dates(exp: &str, nbf: &str) -> Result<u64, InvalidToken> {

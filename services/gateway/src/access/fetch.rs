@@ -24,7 +24,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 /// TLS by the certificate authorities of the system.
 static TLS: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
     let mut roots = RootCertStore::empty();
-    // A system can have certificates that nobody can read; the others count.
+    // A system can have certificates that cannot be parsed; the others count.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
 });

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Access;
 use super::fetch::{Url, fetch};
-use crate::attempt::chain;
+use crate::error::chain;
 
 /// How often the set is fetched: providers announce a key well before they use it.
 const REFRESH_EVERY: Duration = Duration::from_secs(300);

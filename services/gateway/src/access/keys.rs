@@ -9,7 +9,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{Permissions, Principal, pseudonym};
-use crate::rate::{Limit, Rate};
+use crate::rate::{PrincipalLimit, Rate};
 
 /// What every key begins with: it tells keys from tokens, and secret scanners know what they found.
 pub(crate) const KEY_PREFIX: &str = "shelf_";
@@ -86,7 +86,7 @@ impl Keys {
             let permissions =
                 Permissions::all(allow.iter().map(String::as_str)).map_err(refused)?;
             let rate = rate.map(|rate| rate.parse::<Rate>()).transpose();
-            let limit = rate.map_err(|why| refused(why.to_owned()))?.map(Limit::new);
+            let limit = rate.map_err(|why| refused(why.to_owned()))?.map(PrincipalLimit::new);
             let pseudonym = pseudonym(&["key", &name]);
             let name = name.as_str().into();
             let principal = Arc::new(Principal { name, pseudonym, permissions, limit });
@@ -150,7 +150,7 @@ fn read_hash(text: &str) -> Result<[u8; 32], &'static str> {
 mod tests {
     use http::Method;
 
-    use super::super::Need;
+    use super::super::RequiredPermission;
     use super::*;
 
     fn file(name: &str, hash: &str, allow: &str) -> String {
@@ -165,7 +165,7 @@ mod tests {
         let keys = Keys::parse(&file("importer", &hash, "write:items")).unwrap();
         let principal = keys.find(&key).unwrap();
         assert_eq!(&*principal.name, "importer");
-        assert!(principal.permissions.allow(&Need::of(&Method::PUT, "/items/a")));
+        assert!(principal.permissions.allow(&RequiredPermission::of(&Method::PUT, "/items/a")));
         assert!(
             keys.find(&other).is_none() && keys.find("").is_none() && keys.find(&hash).is_none()
         );

@@ -1,4 +1,4 @@
-//! Who asks, and what they may do.
+//! Authentication, and permissions.
 //!
 //! A client shows a key (`Authorization: Bearer shelf_..`) or a token of an identity provider
 //! (`Authorization: Bearer` and a JWT, RFC 6750). Of keys only hashes are configured. What a
@@ -21,19 +21,19 @@ use contract::{Header, Problem, Responses};
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use http::request::Parts;
 
-use crate::rate::Limit;
+use crate::rate::PrincipalLimit;
 
 pub(crate) use fetch::Url;
 pub(crate) use jwks::refresh;
 pub(crate) use keys::{InvalidKeys, KEY_PREFIX, Keys, hash_key, new_key};
-pub(crate) use permission::{Need, Permissions};
+pub(crate) use permission::{Permissions, RequiredPermission};
 pub(crate) use tokens::Tokens;
 
-/// `Shelf-Principal`: who asks, for replicas, to which the keys of two principals are two keys. What a
-/// client sends of it is dropped.
+/// `Shelf-Principal`: the principal of a request, for replicas, to which the `Idempotency-Key`s of two
+/// principals are two keys. What a client sends of it is dropped.
 pub(crate) const SHELF_PRINCIPAL: HeaderName = HeaderName::from_static("shelf-principal");
 
-/// Somebody who has shown who they are.
+/// A client that has authenticated itself.
 #[derive(Debug)]
 pub(crate) struct Principal {
     /// The name in the log and the scope of limits.
@@ -43,7 +43,7 @@ pub(crate) struct Principal {
     pub(crate) pseudonym: HeaderValue,
     pub(crate) permissions: Permissions,
     /// A limit of their own.
-    pub(crate) limit: Option<Limit>,
+    pub(crate) limit: Option<PrincipalLimit>,
 }
 
 /// Makes a pseudonym: 128 bits of the hash of what names a principal. The borders of its parts count.
@@ -57,7 +57,7 @@ fn pseudonym(parts: &[&str]) -> HeaderValue {
     HeaderValue::from_str(&digits[..DIGITS]).expect("hex is visible ASCII")
 }
 
-/// Who is let in.
+/// The credentials that are let in.
 #[derive(Debug)]
 pub(crate) struct Access {
     pub(crate) keys: ArcSwap<Keys>,
@@ -141,10 +141,10 @@ impl Unauthenticated {
 }
 
 impl Access {
-    /// Finds out who makes a request, and whether they may. The credentials end here: no replica
+    /// Finds the principal of a request, and whether it is permitted. The credentials end here: no replica
     /// needs them.
     pub(crate) fn admit(&self, head: &mut Parts) -> Result<Option<Arc<Principal>>, Denied> {
-        let need = Need::of(&head.method, head.uri.path());
+        let need = RequiredPermission::of(&head.method, head.uri.path());
         let mut shown = head.headers.get_all(AUTHORIZATION).iter();
         let credential = match (shown.next(), shown.next()) {
             (None, _) => None,
@@ -155,7 +155,7 @@ impl Access {
         };
         let principal = match (credential, &need) {
             (Some(credential), _) => Some(self.identify(credential)?),
-            (None, Need::Nothing) => None,
+            (None, RequiredPermission::Nothing) => None,
             (None, _) => return Err(Unauthenticated::missing().into()),
         };
         head.headers.remove(AUTHORIZATION);
@@ -164,7 +164,7 @@ impl Access {
             return Ok(Some(principal));
         }
         let detail = format!("`{}` has no permission `{need}`.", principal.name);
-        let scope = matches!(need, Need::Permission(..)).then(|| need.to_string());
+        let scope = matches!(need, RequiredPermission::Permission(..)).then(|| need.to_string());
         Err(Forbidden::Forbidden(Problem::new(detail), Challenge::Insufficient(scope)).into())
     }
 

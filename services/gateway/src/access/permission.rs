@@ -27,13 +27,13 @@ impl Verb {
     }
 }
 
-/// Paths that hold nobody's data: pages, the document, and probes.
+/// Paths without data of clients: pages, the document, and probes.
 const PUBLIC: [&str; 7] = ["", "docs", "livez", "openapi.json", "problems", "readyz", "redoc"];
 
 /// What a request needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Need {
-    /// Everybody may.
+pub(crate) enum RequiredPermission {
+    /// No permission: the request is open to all.
     Nothing,
     /// A permission for the collection.
     Permission(Verb, String),
@@ -41,7 +41,7 @@ pub(crate) enum Need {
     Never,
 }
 
-impl Need {
+impl RequiredPermission {
     /// Returns what a request needs. The collection is the first segment of the path as it was
     /// sent: written another way it is another path for the replicas, too.
     pub(crate) fn of(method: &Method, path: &str) -> Self {
@@ -61,7 +61,7 @@ impl Need {
     }
 }
 
-impl fmt::Display for Need {
+impl fmt::Display for RequiredPermission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => f.write_str("none"),
@@ -84,11 +84,11 @@ struct Permission {
 
 impl Permissions {
     /// Tells whether a request that needs `need` may be made.
-    pub(crate) fn allow(&self, need: &Need) -> bool {
+    pub(crate) fn allow(&self, need: &RequiredPermission) -> bool {
         match need {
-            Need::Nothing => true,
-            Need::Never => false,
-            Need::Permission(verb, collection) => self.0.iter().any(|permission| {
+            RequiredPermission::Nothing => true,
+            RequiredPermission::Never => false,
+            RequiredPermission::Permission(verb, collection) => self.0.iter().any(|permission| {
                 permission.verb == *verb
                     && permission.collection.as_ref().is_none_or(|named| named == collection)
             }),
@@ -178,13 +178,16 @@ mod tests {
             (Method::PUT, "/books/items%2Fa", false),
             (Method::PUT, "/items%2Fa", false),
         ] {
-            let need = Need::of(&method, path);
+            let need = RequiredPermission::of(&method, path);
             assert_eq!(permissions.allow(&need), allowed, "{method} {path}");
         }
-        assert_eq!(Need::of(&Method::GET, "/openapi.json"), Need::Nothing);
-        assert!(Permissions::default().allow(&Need::of(&Method::GET, "/livez")));
-        assert!(!Permissions::default().allow(&Need::of(&Method::GET, "/metrics")));
-        let count = Need::of(&Method::GET, "/items:count");
+        assert_eq!(
+            RequiredPermission::of(&Method::GET, "/openapi.json"),
+            RequiredPermission::Nothing
+        );
+        assert!(Permissions::default().allow(&RequiredPermission::of(&Method::GET, "/livez")));
+        assert!(!Permissions::default().allow(&RequiredPermission::of(&Method::GET, "/metrics")));
+        let count = RequiredPermission::of(&Method::GET, "/items:count");
         assert_eq!(count.to_string(), "read:items");
         assert!(!Permissions::all(["write:items", "read:books"]).unwrap().allow(&count));
     }

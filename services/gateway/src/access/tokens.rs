@@ -8,13 +8,13 @@ use jsonwebtoken::{Validation, decode, decode_header};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::claims::{Claims, Wanted};
+use super::claims::{Claims, ExpectedClaims};
 use super::jwks::KeySet;
 use super::{Principal, pseudonym};
 
 /// Most tokens whose verification is remembered. A signature costs as much to verify as some
 /// hundred requests to forward; clients send the same token for minutes.
-const REMEMBERED_MAX: usize = 4_096;
+const VERIFIED_MAX: usize = 4_096;
 
 /// Verifies tokens. The keys are the provider's, and change when it changes them.
 #[derive(Debug)]
@@ -24,12 +24,12 @@ pub(crate) struct Tokens {
     audience: String,
     /// Notified when a token names a key that is not there: the provider may have a new one.
     pub(super) unknown_key: Notify,
-    remembered: Mutex<Remembered>,
+    verified: Mutex<VerifiedTokens>,
 }
 
 /// Tokens that were verified, by their hash, until they expire or the keys change.
 #[derive(Debug, Default)]
-struct Remembered {
+struct VerifiedTokens {
     generation: u64,
     tokens: std::collections::HashMap<[u8; 32], (Arc<Principal>, u64)>,
 }
@@ -49,7 +49,7 @@ pub(crate) enum InvalidToken {
     Expired,
     #[error("the token is not valid yet")]
     Early,
-    #[error("the token is for somebody else")]
+    #[error("the token is for another audience")]
     Audience,
     #[error("the token is of another issuer")]
     Issuer,
@@ -70,7 +70,7 @@ impl Tokens {
             issuer,
             audience,
             unknown_key: Notify::new(),
-            remembered: Mutex::default(),
+            verified: Mutex::default(),
         }
     }
 
@@ -80,7 +80,7 @@ impl Tokens {
         let hash = *blake3::hash(token.as_bytes()).as_bytes();
         let now =
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |now| now.as_secs());
-        if let Some(principal) = self.remembered(&hash, keys.generation, now) {
+        if let Some(principal) = self.find_verified(&hash, keys.generation, now) {
             return Ok(principal);
         }
         let header = decode_header(token).map_err(|_| InvalidToken::Form)?;
@@ -101,8 +101,8 @@ impl Tokens {
         let claims = decode(token, &key.key, &signature_only(key.algorithm))
             .map_err(|error| InvalidToken::of(error.kind()))?
             .claims;
-        let wanted = Wanted { issuer: &self.issuer, audience: &self.audience, now };
-        let Claims { subject, expires, permissions } = Claims::read(&claims, wanted)?;
+        let expected = ExpectedClaims { issuer: &self.issuer, audience: &self.audience, now };
+        let Claims { subject, expires, permissions } = Claims::read(&claims, expected)?;
         let pseudonym = pseudonym(&["token", &self.issuer, &subject]);
         let name = subject.into();
         let principal = Arc::new(Principal { name, pseudonym, permissions, limit: None });
@@ -110,19 +110,19 @@ impl Tokens {
         Ok(principal)
     }
 
-    fn remembered(&self, hash: &[u8; 32], generation: u64, now: u64) -> Option<Arc<Principal>> {
-        let remembered = self.remembered.lock();
-        let (principal, expires) = remembered.tokens.get(hash)?;
-        (remembered.generation == generation && now < *expires).then(|| Arc::clone(principal))
+    fn find_verified(&self, hash: &[u8; 32], generation: u64, now: u64) -> Option<Arc<Principal>> {
+        let verified = self.verified.lock();
+        let (principal, expires) = verified.tokens.get(hash)?;
+        (verified.generation == generation && now < *expires).then(|| Arc::clone(principal))
     }
 
     fn remember(&self, hash: [u8; 32], generation: u64, principal: Arc<Principal>, expires: u64) {
-        let mut remembered = self.remembered.lock();
-        if remembered.generation != generation || remembered.tokens.len() >= REMEMBERED_MAX {
-            remembered.generation = generation;
-            remembered.tokens.clear();
+        let mut verified = self.verified.lock();
+        if verified.generation != generation || verified.tokens.len() >= VERIFIED_MAX {
+            verified.generation = generation;
+            verified.tokens.clear();
         }
-        remembered.tokens.insert(hash, (principal, expires));
+        verified.tokens.insert(hash, (principal, expires));
     }
 }
 

@@ -10,7 +10,9 @@ mod replicas;
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
+use arc_swap::ArcSwap;
 use axum::body::Body;
 use contract::Dispatch;
 use hyper::service::service_fn;
@@ -20,7 +22,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
 use tower::Service;
 
-use crate::worker::Shared;
+use crate::balance::Replicas;
+use crate::metrics::Metrics;
+use crate::overload::Overload;
 
 pub(crate) use document::dispatch;
 
@@ -33,7 +37,11 @@ const IDLE_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(60);
 /// What operators look at.
 #[derive(Clone, Debug)]
 pub(crate) struct Admin {
-    pub(crate) shared: Shared,
+    pub(crate) replicas: Arc<ArcSwap<Replicas>>,
+    pub(crate) metrics: Metrics,
+    pub(crate) overload: Arc<Overload>,
+    /// Set when the gateway is about to stop.
+    pub(crate) leaving: Arc<AtomicBool>,
     /// Notified when the gateway is to stop.
     pub(crate) drain: Arc<Notify>,
 }

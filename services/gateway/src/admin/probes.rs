@@ -39,9 +39,9 @@ pub(super) enum NotReady {
 /// Tells whether requests should be sent here.
 pub(super) async fn get_readyz(State(admin): State<Admin>, _: NoQuery) -> Result<Ready, NotReady> {
     let now = clock::now();
-    let leaving = admin.shared.leaving.load(Relaxed);
-    let ready = !leaving
-        && admin.shared.replicas.load().iter().any(|replica| replica.health.is_available(now));
+    let leaving = admin.leaving.load(Relaxed);
+    let ready =
+        !leaving && admin.replicas.load().iter().any(|replica| replica.health.is_available(now));
     if ready {
         Ok(Ready::Ready(Json(Health::OK), CacheControl::NoStore))
     } else {
@@ -58,8 +58,6 @@ pub(super) enum GetMetrics {
 
 /// Returns the metrics.
 pub(super) async fn get_metrics(State(admin): State<Admin>, _: NoQuery) -> GetMetrics {
-    GetMetrics::Metrics(
-        MetricsText(admin.shared.metrics.text(&admin.shared)),
-        CacheControl::NoStore,
-    )
+    let text = admin.metrics.text(&admin.replicas.load(), admin.overload.limit());
+    GetMetrics::Metrics(MetricsText(text), CacheControl::NoStore)
 }

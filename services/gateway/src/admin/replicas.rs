@@ -11,7 +11,7 @@ use crate::clock;
 
 /// What is known of one replica.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Seen {
+pub(super) struct ReplicaStatus {
     /// Where it listens.
     address: String,
     /// `up`, `warming`, `ejected` or `down`.
@@ -32,25 +32,25 @@ pub(super) struct Seen {
     /// How often it was ejected in a row.
     ejections: u32,
     /// The last 20 changes of its state, the last one first.
-    changes: Vec<SeenChange>,
+    changes: Vec<StateChange>,
 }
 
 /// A change of a replica's state.
 #[derive(Debug, Serialize, JsonSchema)]
-struct SeenChange {
+struct StateChange {
     /// What it has been since then.
     state: &'static str,
     /// When that was noticed, in UTC (RFC 3339): at the latest with the next check.
     at: String,
 }
 
-impl From<Change> for SeenChange {
+impl From<Change> for StateChange {
     fn from(Change { state, at }: Change) -> Self {
         Self { state: state.as_str(), at: humantime::format_rfc3339_millis(at).to_string() }
     }
 }
 
-impl Seen {
+impl ReplicaStatus {
     fn of(replica: &Replica) -> Self {
         let now = clock::now();
         replica.note_state();
@@ -65,7 +65,7 @@ impl Seen {
             faults: replica.faults(),
             ejected_by: replica.health.ejected_by(now).map(Reason::as_str),
             ejections: replica.health.ejections(),
-            changes: replica.changes().into_iter().map(SeenChange::from).collect(),
+            changes: replica.changes().into_iter().map(StateChange::from).collect(),
         }
     }
 }
@@ -74,12 +74,12 @@ impl Seen {
 #[repr(u16)]
 pub(super) enum GetReplicas {
     /// The replicas, in the order in which they are configured.
-    Replicas(Json<Vec<Seen>>, CacheControl) = 200,
+    Replicas(Json<Vec<ReplicaStatus>>, CacheControl) = 200,
 }
 
 /// Returns the replicas.
 pub(super) async fn get_replicas(State(admin): State<Admin>, _: NoQuery) -> GetReplicas {
-    let replicas = admin.shared.replicas.load();
-    let seen = replicas.iter().map(|replica| Seen::of(replica)).collect();
-    GetReplicas::Replicas(Json(seen), CacheControl::NoStore)
+    let replicas = admin.replicas.load();
+    let all = replicas.iter().map(|replica| ReplicaStatus::of(replica)).collect();
+    GetReplicas::Replicas(Json(all), CacheControl::NoStore)
 }

@@ -16,12 +16,12 @@ use http::Request;
 use tokio::time::sleep;
 use tower::retry::budget::Budget;
 
-use super::Attempts;
+use super::attempts::Attempts;
 use super::mark::Attempt;
-use super::outcome::{Answered, Failed};
-use super::tried::Tried;
+use super::outcome::{FailedAttempt, ReplicaAnswer};
+use super::tried::TriedReplicas;
 use crate::balance::InFlight;
-use crate::body::Sent;
+use crate::request_body::UpstreamBody;
 
 /// When a read is sent to a second replica.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,7 +56,7 @@ impl FromStr for HedgeAfter {
 /// never measured counts in full, and a slow hour of all replicas raises the delay rather than
 /// doubling their work.
 #[derive(Debug)]
-pub(crate) struct Hedge {
+pub(super) struct Hedge {
     after: HedgeAfter,
     estimate: Cell<Duration>,
 }
@@ -74,7 +74,7 @@ const ESTIMATE_MIN: Duration = Duration::from_millis(1);
 const ESTIMATE_MAX: Duration = Duration::from_secs(10);
 
 impl Hedge {
-    pub(crate) fn new(after: HedgeAfter) -> Self {
+    pub(super) fn new(after: HedgeAfter) -> Self {
         Self { after, estimate: Cell::new(INITIAL) }
     }
 
@@ -101,10 +101,10 @@ impl Attempts<'_> {
         &self,
         hedge: &Hedge,
         in_flight: InFlight,
-        request: &impl Fn(Attempt) -> Request<Sent>,
-        tried: &mut Tried,
-    ) -> Result<Answered, Failed> {
-        let metrics = &self.worker.shared.metrics;
+        request: &impl Fn(Attempt) -> Request<UpstreamBody>,
+        tried: &mut TriedReplicas,
+    ) -> Result<ReplicaAnswer, FailedAttempt> {
+        let metrics = &self.forwarder.metrics;
         let (started, first) = (Instant::now(), in_flight.replica().number);
         let mut is_late = false;
         let second = || {
@@ -129,13 +129,13 @@ impl Attempts<'_> {
     }
 
     /// Returns a replica that has not seen the request, if there is one and the budget allows it.
-    fn other(&self, tried: &mut Tried) -> Option<InFlight> {
+    fn other(&self, tried: &mut TriedReplicas) -> Option<InFlight> {
         if tried.is_full() {
             return None;
         }
         let in_flight = self.choose(tried).ok()?;
         let number = in_flight.replica().number;
-        if tried.contains(number) || !self.worker.budget.withdraw() {
+        if tried.contains(number) || !self.forwarder.budget.withdraw() {
             return None;
         }
         tried.add(number);

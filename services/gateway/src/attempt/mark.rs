@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::hex;
 
 /// `Shelf-Attempt`. What clients send of it is dropped.
-pub(crate) const SHELF_ATTEMPT: HeaderName = HeaderName::from_static("shelf-attempt");
+pub(super) const SHELF_ATTEMPT: HeaderName = HeaderName::from_static("shelf-attempt");
 
 /// How much longer an attempt is remembered than a request may take: replicas compare times by their
 /// own clocks, which differ.
@@ -27,20 +27,20 @@ const STRAY_TIME: Duration = Duration::from_secs(24 * 3_600);
 
 /// Which attempt of a request is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Attempt {
+pub(super) struct Attempt {
     /// How many attempts may have arrived, this one included.
-    pub(crate) number: u32,
+    pub(super) number: u32,
     /// Whether one of them may still be on its way.
-    pub(crate) may_stray: bool,
+    pub(super) may_stray: bool,
 }
 
 impl Attempt {
-    pub(crate) const FIRST: Self = Self { number: 1, may_stray: false };
+    pub(super) const FIRST: Self = Self { number: 1, may_stray: false };
 }
 
 /// Makes marks that are unique: 122 random bits that are the worker's own, and a count.
 #[derive(Debug)]
-pub(crate) struct Marks {
+pub(super) struct Marks {
     prefix: String,
     next: Cell<u64>,
     time_s: u64,
@@ -48,7 +48,7 @@ pub(crate) struct Marks {
 
 impl Marks {
     /// `request_time_max` is the longest time in which a request is sent again.
-    pub(crate) fn new(request_time_max: Duration) -> Self {
+    pub(super) fn new(request_time_max: Duration) -> Self {
         let time = request_time_max.saturating_add(CLOCKS_DIFFER_MAX);
         Self {
             prefix: format!("{}-", Uuid::new_v4().simple()),
@@ -58,14 +58,14 @@ impl Marks {
     }
 
     /// Returns the number of a new mark.
-    pub(crate) fn next(&self) -> u64 {
+    pub(super) fn next(&self) -> u64 {
         let number = self.next.get();
         self.next.set(number + 1);
         number
     }
 
     /// Returns the field of an attempt under the mark of that number.
-    pub(crate) fn field(&self, mark: u64, attempt: Attempt) -> HeaderValue {
+    pub(super) fn field(&self, mark: u64, attempt: Attempt) -> HeaderValue {
         let time_s = match attempt.may_stray {
             false => self.time_s,
             true => self.time_s.max(STRAY_TIME.as_secs()),

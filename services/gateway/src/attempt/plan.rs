@@ -3,16 +3,16 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use contract::prefix::PublicPrefix;
 use http::header::{CONTENT_TYPE, EXPECT, HeaderName};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Uri, Version};
 use percent_encoding::percent_decode;
 
-use super::mark::SHELF_ATTEMPT;
+use super::mark::{Marks, SHELF_ATTEMPT};
 use crate::access::SHELF_PRINCIPAL;
 use crate::exchange::Exchange;
 use crate::headers::{join_cookies, set_forwarded, strip_hop};
-use crate::worker::Worker;
 
 /// `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): by this the replicas recognise a
 /// write that the client repeats, and so one that the gateway repeats.
@@ -20,17 +20,17 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// How a request is treated.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct RequestPlan {
     /// Whether it may be sent again although it may have arrived.
     pub(super) repeatable: bool,
     /// Whether it is a GET or a HEAD.
     pub(super) is_read: bool,
     /// Whether it may change an item.
     pub(super) is_write: bool,
-    /// Whether its body passes through, however small it is.
+    /// Whether its body is a stream, however small it is.
     pub(super) streams: bool,
     /// Whether the client sends the body when it is told to go on (RFC 9110 §10.1.1).
-    pub(super) expects: bool,
+    pub(super) expects_continue: bool,
     /// The number of the mark by which replicas recognise a repeated attempt. Only a write needs one,
     /// and none that has a key.
     pub(super) mark: Option<u64>,
@@ -38,15 +38,19 @@ pub(super) struct Plan {
     item: Option<(PathAndQuery, Range<usize>)>,
 }
 
-impl Plan {
+impl RequestPlan {
     /// Looks at the request, and makes its head the one that is sent to a replica.
-    pub(super) fn of(exchange: &mut Exchange, worker: &Worker) -> Self {
+    pub(super) fn new(
+        exchange: &mut Exchange,
+        public_prefix: Option<&PublicPrefix>,
+        marks: &Marks,
+    ) -> Self {
         let head = &mut exchange.head;
         let headers = &mut head.headers;
-        let expects = headers.contains_key(EXPECT);
+        let expects_continue = headers.contains_key(EXPECT);
         strip_hop(headers);
         join_cookies(headers);
-        set_forwarded(headers, &exchange.peer, worker.terms.public_prefix.as_ref());
+        set_forwarded(headers, &exchange.peer, public_prefix);
         match &exchange.principal {
             Some(principal) => headers.insert(SHELF_PRINCIPAL, principal.pseudonym.clone()),
             None => headers.remove(SHELF_PRINCIPAL),
@@ -59,7 +63,7 @@ impl Plan {
             matches!(head.method, Method::PUT | Method::POST | Method::PATCH | Method::DELETE);
         headers.remove(SHELF_ATTEMPT);
         let is_marked = is_write && !streams && !headers.contains_key(IDEMPOTENCY_KEY);
-        let mark = is_marked.then(|| worker.marks.next());
+        let mark = is_marked.then(|| marks.next());
         // In front of a replica there is one form of target: a path (RFC 9112 §3.2.1).
         if let Some(target) = &target {
             head.uri = Uri::from(target.clone());
@@ -67,7 +71,7 @@ impl Plan {
         head.version = Version::HTTP_11;
         let item = target.and_then(|target| item(target.path()).map(|range| (target, range)));
         let repeatable = is_safe || is_write && !streams;
-        Self { repeatable, is_read, is_write, streams, expects, mark, item }
+        Self { repeatable, is_read, is_write, streams, expects_continue, mark, item }
     }
 
     /// Returns what requests for one item have in common, however its id is percent-encoded.
@@ -113,12 +117,12 @@ mod tests {
         let key = |path: &'static str| {
             let target = PathAndQuery::from_static(path);
             let item = item(target.path()).map(|range| (target, range));
-            let plan = Plan {
+            let plan = RequestPlan {
                 repeatable: true,
                 is_read: true,
                 is_write: false,
                 streams: false,
-                expects: false,
+                expects_continue: false,
                 mark: None,
                 item,
             };

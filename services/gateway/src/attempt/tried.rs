@@ -4,12 +4,12 @@ use super::ATTEMPTS_MAX;
 
 /// The numbers of the replicas that were sent a request.
 #[derive(Default)]
-pub(super) struct Tried {
+pub(super) struct TriedReplicas {
     numbers: [u64; ATTEMPTS_MAX],
     count: usize,
 }
 
-impl Tried {
+impl TriedReplicas {
     pub(super) fn numbers(&self) -> &[u64] {
         &self.numbers[..self.count]
     }

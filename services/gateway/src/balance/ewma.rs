@@ -52,8 +52,8 @@ impl PeakEwma {
         }
     }
 
-    /// Returns the average in nanoseconds, as it has decayed since the last sample: a replica that
-    /// nobody asks is worth another try after a while.
+    /// Returns the average in nanoseconds, as it has decayed since the last sample: a replica without
+    /// requests is worth another try after a while.
     pub(crate) fn nanos(&self, now: Duration) -> f64 {
         let (average, weight) = self.weighed(now);
         average * weight

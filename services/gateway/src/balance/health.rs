@@ -22,7 +22,7 @@ const SLOW_START_SHARE: f64 = 0.1;
 
 /// What an active check found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Check {
+pub(crate) enum CheckResult {
     /// The replica is ready.
     Ready,
     /// It says that it is not.
@@ -129,8 +129,8 @@ impl Health {
         back.clamp(SLOW_START_SHARE, 1.0)
     }
 
-    /// Tells whether nobody is there any more who would answer a check. One that says that it is not
-    /// ready finishes what it has begun; this one may not.
+    /// Tells whether the replica answers no check at all. One that answers that it is not ready finishes what
+    /// it has begun; this one may not.
     pub(crate) fn is_silent(&self) -> bool {
         self.checks_silent.load(Relaxed) >= CHECKS_SILENT_MAX
     }
@@ -187,8 +187,8 @@ impl Health {
     ///
     /// A replica that says that it is not ready is believed at once: it is about to stop, or cannot
     /// work.
-    pub(crate) fn checked(&self, check: Check, now: Duration) -> Option<bool> {
-        if check == Check::Ready {
+    pub(crate) fn checked(&self, check: CheckResult, now: Duration) -> Option<bool> {
+        if check == CheckResult::Ready {
             self.checks_silent.store(0, Relaxed);
             if self.checked.swap(true, Relaxed) {
                 return None;
@@ -200,10 +200,10 @@ impl Health {
             return Some(true);
         }
         match check {
-            Check::Silent => drop(self.checks_silent.fetch_add(1, Relaxed)),
+            CheckResult::Silent => drop(self.checks_silent.fetch_add(1, Relaxed)),
             _ => self.checks_silent.store(0, Relaxed),
         }
-        let is_down = check == Check::Unready || self.is_silent();
+        let is_down = check == CheckResult::Unready || self.is_silent();
         (is_down && self.checked.swap(false, Relaxed)).then_some(false)
     }
 
@@ -243,12 +243,12 @@ mod tests {
     #[test]
     fn two_silent_checks_take_a_replica_out_and_one_brings_it_back_slowly() {
         let health = Health::new();
-        assert_eq!(health.checked(Check::Silent, s(1)), None);
+        assert_eq!(health.checked(CheckResult::Silent, s(1)), None);
         assert!(health.is_available(s(1)));
-        assert_eq!(health.checked(Check::Silent, s(2)), Some(false));
-        assert_eq!(health.checked(Check::Silent, s(3)), None);
+        assert_eq!(health.checked(CheckResult::Silent, s(2)), Some(false));
+        assert_eq!(health.checked(CheckResult::Silent, s(3)), None);
         assert_eq!((health.is_available(s(3)), health.state(s(3))), (false, State::Down));
-        assert_eq!(health.checked(Check::Ready, s(4)), Some(true));
+        assert_eq!(health.checked(CheckResult::Ready, s(4)), Some(true));
         assert_eq!((health.is_available(s(4)), health.state(s(4))), (true, State::Warming));
         assert_eq!(health.share(s(4)), 0.1);
         assert_eq!(health.share(s(9)), 0.5);
@@ -258,9 +258,9 @@ mod tests {
     #[test]
     fn who_says_no_is_believed_at_once() {
         let health = Health::new();
-        assert_eq!(health.checked(Check::Unready, s(1)), Some(false));
+        assert_eq!(health.checked(CheckResult::Unready, s(1)), Some(false));
         assert!(!health.is_available(s(1)) && !health.is_silent());
-        assert_eq!(health.checked(Check::Ready, s(2)), Some(true));
+        assert_eq!(health.checked(CheckResult::Ready, s(2)), Some(true));
     }
 
     #[test]

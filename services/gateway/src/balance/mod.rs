@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-pub(crate) use health::{Check, Health, Reason};
+pub(crate) use health::{CheckResult, Health, Reason};
 pub(crate) use history::Change;
 pub(crate) use outliers::{Outliers, watch};
 pub(crate) use replica::{Grade, InFlight, Origin, Replica};
@@ -163,7 +163,7 @@ mod tests {
     }
 
     fn down(replica: &Replica) {
-        let _ = replica.health.checked(Check::Unready, NOW);
+        let _ = replica.health.checked(CheckResult::Unready, NOW);
     }
 
     fn choose(replicas: &Replicas, tried: &[u64], max: usize) -> Result<InFlight, NoReplica> {
@@ -176,7 +176,7 @@ mod tests {
         let now = crate::clock::now();
         for (at, replica) in replicas.iter().enumerate() {
             let latency = Duration::from_millis(if at == 0 { 50 } else { 5 });
-            replica.answered(Instant::now() - latency, Grade::Sound);
+            replica.answered(Instant::now() - latency, Grade::Good);
         }
         let mut counts = [0; 3];
         for _ in 0..1_000 {

@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn answer(replica: &Replica, good: u64, faulty: u64) {
-        (0..good).for_each(|_| replica.answered(Instant::now(), Grade::Sound));
+        (0..good).for_each(|_| replica.answered(Instant::now(), Grade::Good));
         (0..faulty).for_each(|_| replica.answered(Instant::now(), Grade::Error));
     }
 

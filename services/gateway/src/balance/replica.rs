@@ -90,7 +90,7 @@ pub(crate) struct Replica {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Grade {
     /// Nothing bad.
-    Sound,
+    Good,
     /// 503 with `Retry-After`: it has too much to do. It gets less, and is not compared with the others
     /// by it: they would have more to do without it.
     Busy,
@@ -107,7 +107,7 @@ impl Grade {
             500 => Self::Error,
             503 if answer.headers().contains_key(RETRY_AFTER) => Self::Busy,
             502..=504 => Self::Failed,
-            _ => Self::Sound,
+            _ => Self::Good,
         }
     }
 }
@@ -162,11 +162,11 @@ impl Replica {
     }
 
     /// Begins to wait for an answer, until what this returns is dropped.
-    pub(crate) fn awaiting(&self) -> Awaiting<'_> {
+    pub(crate) fn awaiting(&self) -> AwaitedAnswer<'_> {
         if self.awaited.fetch_add(1, Relaxed) == 0 {
             self.silent_since.store(nanos(clock::now()), Relaxed);
         }
-        Awaiting(self)
+        AwaitedAnswer(self)
     }
 
     pub(crate) fn in_flight(&self) -> usize {
@@ -265,9 +265,9 @@ impl Drop for InFlight {
 
 /// An answer is waited for.
 #[derive(Debug)]
-pub(crate) struct Awaiting<'a>(&'a Replica);
+pub(crate) struct AwaitedAnswer<'a>(&'a Replica);
 
-impl Drop for Awaiting<'_> {
+impl Drop for AwaitedAnswer<'_> {
     fn drop(&mut self) {
         self.0.awaited.fetch_sub(1, Relaxed);
     }
@@ -280,12 +280,12 @@ mod tests {
     #[test]
     fn a_replica_that_stands_still_gets_more_expensive() {
         let replica = Replica::new("127.0.0.1:8000".parse().unwrap(), Health::new());
-        replica.answered(Instant::now() - Duration::from_millis(1), Grade::Sound);
+        replica.answered(Instant::now() - Duration::from_millis(1), Grade::Good);
         let in_a_while = clock::now() + Duration::from_secs(1);
         assert!(replica.cost(in_a_while) < 1e7, "nothing is waited for");
         let awaiting = replica.awaiting();
         assert!(replica.cost(in_a_while) > 9e8);
-        replica.answered(Instant::now() - Duration::from_millis(1), Grade::Sound);
+        replica.answered(Instant::now() - Duration::from_millis(1), Grade::Good);
         drop(awaiting);
         assert!(replica.cost(in_a_while) < 1e7, "it has answered");
     }
@@ -294,13 +294,13 @@ mod tests {
     fn an_answer_says_what_the_replica_is_worth() {
         let grade = |status: u16| Response::builder().status(status).body(()).unwrap();
         for (status, expected) in [
-            (200, Grade::Sound),
-            (404, Grade::Sound),
+            (200, Grade::Good),
+            (404, Grade::Good),
             (500, Grade::Error),
             (502, Grade::Failed),
             (503, Grade::Failed),
             (504, Grade::Failed),
-            (507, Grade::Sound),
+            (507, Grade::Good),
         ] {
             assert_eq!(Grade::of(&grade(status)), expected, "{status}");
         }

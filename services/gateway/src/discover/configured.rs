@@ -2,23 +2,22 @@
 
 use std::path::Path;
 
-use super::{InvalidReplicas, united};
+use super::{DiscoverySettings, InvalidReplicas, united};
 use crate::balance::Origin;
-use crate::settings::Settings;
 
 /// Returns the replicas as they are configured now, each once.
 ///
 /// # Errors
 /// [`InvalidReplicas`] names the line of the file, or says that there are too many, or none and no name
 /// that could stand for some.
-pub(super) fn configured(settings: &Settings) -> Result<Vec<Origin>, InvalidReplicas> {
-    let mut origins = settings.replica.clone();
-    if let Some(path) = &settings.replicas_file {
+pub(super) fn configured(settings: &DiscoverySettings) -> Result<Vec<Origin>, InvalidReplicas> {
+    let mut origins = settings.replicas.clone();
+    if let Some(path) = &settings.file {
         let text = std::fs::read_to_string(path)
             .map_err(|error| InvalidReplicas::Unreadable(path.clone(), error))?;
         origins.extend(parse(path, &text)?);
     }
-    if origins.is_empty() && settings.replica_dns.is_empty() && settings.replica_srv.is_empty() {
+    if origins.is_empty() && settings.dns.is_empty() && settings.srv.is_empty() {
         return Err(InvalidReplicas::None);
     }
     united([origins.as_slice()])
@@ -42,19 +41,13 @@ fn parse(path: &Path, text: &str) -> Result<Vec<Origin>, InvalidReplicas> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
     use crate::balance::REPLICAS_MAX;
 
-    fn configured_in(text: &str, flags: &[&str]) -> Result<Vec<String>, String> {
+    fn configured_in(text: &str, settings: DiscoverySettings) -> Result<Vec<String>, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        let path = file.path().to_str().unwrap();
-        let arguments =
-            ["gateway", "--replicas-file", path].into_iter().chain(flags.iter().copied());
-        let settings = Settings::try_parse_from(arguments).unwrap();
-        match configured(&settings) {
+        match configured(&DiscoverySettings { file: Some(file.path().into()), ..settings }) {
             Ok(origins) => Ok(origins.iter().map(Origin::to_string).collect()),
             Err(error) => Err(error.to_string()),
         }
@@ -63,16 +56,22 @@ mod tests {
     #[test]
     fn flags_and_file_are_united() {
         let text = "# all of them\n\n http://a:1 # the old one\nb:2\na:1\n";
-        assert_eq!(configured_in(text, &["--replica", "c:3"]).unwrap(), ["c:3", "a:1", "b:2"]);
+        let replicas = vec!["c:3".parse().unwrap()];
+        let settings = DiscoverySettings { replicas, ..DiscoverySettings::default() };
+        assert_eq!(configured_in(text, settings).unwrap(), ["c:3", "a:1", "b:2"]);
     }
 
     #[test]
     fn a_faulty_line_is_named() {
-        let error = configured_in("a:1\nhttps://b\n", &[]).unwrap_err();
+        let alone = DiscoverySettings::default;
+        let error = configured_in("a:1\nhttps://b\n", alone()).unwrap_err();
         assert!(error.contains(":2: \"https://b\" is no replica"), "{error}");
-        assert!(configured_in("# nobody\n", &[]).unwrap_err().contains("--replicas-file"));
-        assert!(configured_in("# nobody\n", &["--replica-dns", "x:1"]).unwrap().is_empty());
+        assert!(configured_in("# none\n", alone()).unwrap_err().contains("--replicas-file"));
+        let dns = vec!["x:1".parse().unwrap()];
+        assert!(
+            configured_in("# none\n", DiscoverySettings { dns, ..alone() }).unwrap().is_empty()
+        );
         let many: String = (0..=REPLICAS_MAX).map(|at| format!("a:{at}\n")).collect();
-        assert!(configured_in(&many, &[]).is_err());
+        assert!(configured_in(&many, alone()).is_err());
     }
 }

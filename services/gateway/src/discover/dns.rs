@@ -13,9 +13,8 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{IntoName, RData, Record, RecordType};
 use tokio::time::{sleep, timeout};
 
-use super::{CONFIGURED, Discovery, DnsServer, InvalidReplicas, ServiceName};
+use super::{CONFIGURED, Discovery, DiscoverySettings, DnsServer, InvalidReplicas, ServiceName};
 use crate::balance::Origin;
-use crate::settings::Settings;
 
 /// The shortest time between two looks: records that forbid to be kept (TTL 0) would otherwise be
 /// asked for without a pause. Also the first pause after a failure, which then doubles.
@@ -46,7 +45,7 @@ pub(crate) enum InvalidDns {
 
 /// Why a name stands for no replicas now.
 #[derive(Debug, thiserror::Error)]
-enum Unresolved {
+enum ResolveError {
     #[error(transparent)]
     Net(#[from] NetError),
     #[error("no server answered within {} s", LOOK_TIME_MAX.as_secs())]
@@ -60,11 +59,11 @@ enum Unresolved {
 /// The names that stand for replicas.
 pub(crate) struct Dns {
     resolver: TokioResolver,
-    names: Vec<Followed>,
+    names: Vec<WatchedName>,
 }
 
 /// A name that is followed.
-struct Followed {
+struct WatchedName {
     name: Name,
     /// Where [`Discovery`] keeps what it stands for.
     source: usize,
@@ -81,7 +80,7 @@ enum Name {
 }
 
 /// What a name stands for, and how long that may be kept.
-struct Found {
+struct Resolution {
     origins: Vec<Origin>,
     ttl: Duration,
 }
@@ -91,19 +90,18 @@ impl Dns {
     ///
     /// # Errors
     /// When the system's servers are needed, and not known.
-    pub(crate) fn new(settings: &Settings) -> Result<Option<Self>, InvalidDns> {
-        let hosts = settings.replica_dns.iter().cloned().map(Name::Host);
-        let services = settings.replica_srv.iter().cloned().map(Name::Service);
-        let followed = hosts.chain(services).zip(CONFIGURED + 1..).map(|(name, source)| Followed {
-            name,
-            source,
-            is_failing: AtomicBool::new(false),
-        });
+    pub(crate) fn new(settings: &DiscoverySettings) -> Result<Option<Self>, InvalidDns> {
+        let hosts = settings.dns.iter().cloned().map(Name::Host);
+        let services = settings.srv.iter().cloned().map(Name::Service);
+        let followed = hosts
+            .chain(services)
+            .zip(CONFIGURED + 1..)
+            .map(|(name, source)| WatchedName { name, source, is_failing: AtomicBool::new(false) });
         let names: Vec<_> = followed.collect();
         if names.is_empty() {
             return Ok(None);
         }
-        let resolver = resolver(&settings.dns_server).map_err(InvalidDns::System)?;
+        let resolver = resolver(&settings.dns_servers).map_err(InvalidDns::System)?;
         Ok(Some(Self { resolver, names }))
     }
 
@@ -122,7 +120,7 @@ impl Dns {
         unreachable!("each name is followed for ever")
     }
 
-    async fn follow_one(&self, name: &Followed, discovery: &Discovery) {
+    async fn follow_one(&self, name: &WatchedName, discovery: &Discovery) {
         let mut failures = 0;
         loop {
             let pause = match self.look(name, discovery).await {
@@ -142,12 +140,12 @@ impl Dns {
     /// Looks a name up. What it stood for stays when that fails, also when it is said to stand for
     /// nothing: replicas that are gone fail their checks, and a mistake in a zone must not take down
     /// those that are well. Returns how long the answer may be kept.
-    async fn look(&self, name: &Followed, discovery: &Discovery) -> Option<Duration> {
+    async fn look(&self, name: &WatchedName, discovery: &Discovery) -> Option<Duration> {
         let found = match timeout(LOOK_TIME_MAX, self.find(&name.name)).await {
             Ok(found) => found,
-            Err(_) => Err(Unresolved::Late),
+            Err(_) => Err(ResolveError::Late),
         };
-        let set = found.and_then(|Found { origins, ttl }| {
+        let set = found.and_then(|Resolution { origins, ttl }| {
             discovery.set(name.source, origins)?;
             Ok(ttl)
         });
@@ -164,12 +162,12 @@ impl Dns {
         set.ok()
     }
 
-    async fn find(&self, name: &Name) -> Result<Found, Unresolved> {
+    async fn find(&self, name: &Name) -> Result<Resolution, ResolveError> {
         match name {
             Name::Host(host) => {
                 let (name, port) = host.address();
                 let addresses = self.addresses(name).await?;
-                Found::new(&addresses, addresses.iter().map(|record| (record, port)))
+                Resolution::new(&addresses, addresses.iter().map(|record| (record, port)))
             }
             Name::Service(service) => {
                 let mut records = self.records(service.0.clone(), RecordType::SRV).await?;
@@ -182,7 +180,7 @@ impl Dns {
                 let first = services.clone().map(|service| service.priority).min();
                 let hosts = services.filter(|service| Some(service.priority) == first);
                 let hosts = try_join_all(hosts.map(async |service| {
-                    Ok::<_, Unresolved>((
+                    Ok::<_, ResolveError>((
                         self.addresses(service.target.clone()).await?,
                         service.port,
                     ))
@@ -192,14 +190,14 @@ impl Dns {
                 let addresses = hosts
                     .iter()
                     .flat_map(|(addresses, port)| addresses.iter().map(|record| (record, *port)));
-                Found::new(&records, addresses)
+                Resolution::new(&records, addresses)
             }
         }
     }
 
     /// Looks for addresses of both kinds. That one kind is not there is no failure, but that it is not
     /// known is: its replicas would be lost.
-    async fn addresses(&self, name: impl IntoName + Clone) -> Result<Vec<Record>, Unresolved> {
+    async fn addresses(&self, name: impl IntoName + Clone) -> Result<Vec<Record>, ResolveError> {
         let (mut all, more) = try_join(
             self.records(name.clone(), RecordType::A),
             self.records(name, RecordType::AAAA),
@@ -222,20 +220,20 @@ impl Dns {
     }
 }
 
-impl Found {
+impl Resolution {
     /// Puts addresses and ports together, in an order that does not depend on that of the answer.
     /// The answer can be kept as long as each of `records`.
     fn new<'a>(
         records: &[Record],
         addresses: impl Iterator<Item = (&'a Record, u16)>,
-    ) -> Result<Self, Unresolved> {
+    ) -> Result<Self, ResolveError> {
         let addresses = addresses.filter_map(|(record, port)| Some((record.data.ip_addr()?, port)));
         let mut addresses: Vec<_> = addresses.map(SocketAddr::from).collect();
         addresses.sort_unstable();
         let seconds = records.iter().map(|record| record.ttl).min().unwrap_or_default();
         let ttl = Duration::from_secs(seconds.into());
         match addresses.is_empty() {
-            true => Err(Unresolved::Empty),
+            true => Err(ResolveError::Empty),
             false => Ok(Self { origins: addresses.into_iter().map(Origin::from).collect(), ttl }),
         }
     }

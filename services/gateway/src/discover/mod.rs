@@ -15,7 +15,6 @@ use parking_lot::Mutex;
 use crate::balance::{Origin, REPLICAS_MAX, Replicas};
 use crate::clock;
 use crate::overload::Overload;
-use crate::settings::Settings;
 
 use configured::configured;
 pub(crate) use dns::{Dns, InvalidDns};
@@ -36,6 +35,21 @@ pub(crate) enum InvalidReplicas {
     Many,
 }
 
+/// Where replicas are named.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DiscoverySettings {
+    pub(crate) replicas: Vec<Origin>,
+    pub(crate) file: Option<PathBuf>,
+    /// Names whose addresses are replicas.
+    pub(crate) dns: Vec<Origin>,
+    /// Names whose services are replicas.
+    pub(crate) srv: Vec<ServiceName>,
+    /// The servers that names are looked up at; those of the system if there are none.
+    pub(crate) dns_servers: Vec<DnsServer>,
+    /// Most requests at a time to one replica.
+    pub(crate) replica_requests_max: usize,
+}
+
 /// What is known of the replicas, by source, and what depends on it.
 #[derive(Debug)]
 pub(crate) struct Discovery {
@@ -43,7 +57,7 @@ pub(crate) struct Discovery {
     sources: Mutex<Vec<Vec<Origin>>>,
     replicas: Arc<ArcSwap<Replicas>>,
     overload: Arc<Overload>,
-    replica_requests_max: usize,
+    settings: DiscoverySettings,
 }
 
 /// The source that flags and file are.
@@ -55,17 +69,15 @@ impl Discovery {
     /// # Errors
     /// When the file of the settings cannot be used, or no source is named at all.
     pub(crate) fn new(
-        settings: &Settings,
+        settings: DiscoverySettings,
         replicas: Arc<ArcSwap<Replicas>>,
         overload: Arc<Overload>,
     ) -> Result<Self, InvalidReplicas> {
-        let origins = configured(settings)?;
-        let mut sources =
-            vec![Vec::new(); 1 + settings.replica_dns.len() + settings.replica_srv.len()];
+        let origins = configured(&settings)?;
+        let mut sources = vec![Vec::new(); 1 + settings.dns.len() + settings.srv.len()];
         sources[CONFIGURED].clone_from(&origins);
-        let replica_requests_max = settings.replica_requests_max.get();
         let sources = Mutex::new(sources);
-        let discovery = Self { sources, replicas, overload, replica_requests_max };
+        let discovery = Self { sources, replicas, overload, settings };
         discovery.replace(origins);
         Ok(discovery)
     }
@@ -74,8 +86,8 @@ impl Discovery {
     ///
     /// # Errors
     /// When it cannot be used; then everything stays as it is.
-    pub(crate) fn configure(&self, settings: &Settings) -> Result<(), InvalidReplicas> {
-        self.set(CONFIGURED, configured(settings)?)
+    pub(crate) fn read_again(&self) -> Result<(), InvalidReplicas> {
+        self.set(CONFIGURED, configured(&self.settings)?)
     }
 
     /// Takes what a source says now.
@@ -99,7 +111,8 @@ impl Discovery {
     /// Replicas that stay keep all that is known of them, and requests that are under way to one that
     /// is gone are finished.
     fn replace(&self, origins: Vec<Origin>) {
-        self.overload.set_limit_max(self.replica_requests_max.saturating_mul(origins.len()));
+        self.overload
+            .set_limit_max(self.settings.replica_requests_max.saturating_mul(origins.len()));
         self.replicas.store(Arc::new(self.replicas.load().next(origins, clock::now())));
     }
 }
@@ -123,15 +136,16 @@ pub(crate) fn counted(count: usize) -> String {
 mod tests {
     use std::time::Duration;
 
-    use clap::Parser;
-
     use super::*;
 
-    fn discovery(flags: &[&str]) -> Result<Discovery, InvalidReplicas> {
-        let arguments = ["gateway"].into_iter().chain(flags.iter().copied());
-        let settings = Settings::try_parse_from(arguments).unwrap();
+    fn discovery(replicas: &[&str], dns: &[&str]) -> Result<Discovery, InvalidReplicas> {
+        let (replicas, dns) = (origins(replicas), origins(dns));
+        of(DiscoverySettings { replicas, dns, ..DiscoverySettings::default() })
+    }
+
+    fn of(settings: DiscoverySettings) -> Result<Discovery, InvalidReplicas> {
         let overload = Arc::new(Overload::new(Duration::from_secs(1)));
-        Discovery::new(&settings, Arc::default(), overload)
+        Discovery::new(settings, Arc::default(), overload)
     }
 
     fn seen(discovery: &Discovery) -> Vec<String> {
@@ -145,8 +159,7 @@ mod tests {
 
     #[test]
     fn all_sources_are_united_and_replicas_that_stay_are_the_same() {
-        let flags = ["--replica", "a:1,b:1", "--replica-dns", "x:1", "--replica-dns", "y:1"];
-        let discovery = discovery(&flags).unwrap();
+        let discovery = discovery(&["a:1", "b:1"], &["x:1", "y:1"]).unwrap();
         assert_eq!(seen(&discovery), ["a:1", "b:1"]);
         discovery.set(1, origins(&["b:1", "c:1"])).unwrap();
         let before: Vec<_> = discovery.replicas.load().iter().cloned().collect();
@@ -160,7 +173,7 @@ mod tests {
 
     #[test]
     fn too_many_change_nothing() {
-        let discovery = discovery(&["--replica", "a:1", "--replica-dns", "x:1"]).unwrap();
+        let discovery = discovery(&["a:1"], &["x:1"]).unwrap();
         discovery.set(1, origins(&["b:1"])).unwrap();
         let many = (0..REPLICAS_MAX).map(|at| format!("c:{}", at + 1).parse().unwrap()).collect();
         assert!(matches!(discovery.set(1, many), Err(InvalidReplicas::Many)));
@@ -169,8 +182,10 @@ mod tests {
 
     #[test]
     fn a_name_is_enough_and_nothing_is_not() {
-        assert!(seen(&discovery(&["--replica-dns", "x:1"]).unwrap()).is_empty());
-        assert!(seen(&discovery(&["--replica-srv", "_http._tcp.x"]).unwrap()).is_empty());
-        assert!(matches!(discovery(&[]), Err(InvalidReplicas::None)));
+        assert!(seen(&discovery(&[], &["x:1"]).unwrap()).is_empty());
+        let srv = vec!["_http._tcp.x".parse().unwrap()];
+        let of_srv = of(DiscoverySettings { srv, ..DiscoverySettings::default() });
+        assert!(seen(&of_srv.unwrap()).is_empty());
+        assert!(matches!(discovery(&[], &[]), Err(InvalidReplicas::None)));
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::Own;
 use super::components::Components;
-use crate::access::Need;
+use super::own::OwnAnswers;
+use crate::access::RequiredPermission;
 
 /// The path of the document itself, which the gateway answers alone.
 pub(super) const DOCUMENT_PATH: &str = "/openapi.json";
@@ -38,7 +38,7 @@ pub(super) fn unite(documents: impl IntoIterator<Item = Value>) -> Option<Value>
 }
 
 /// Adds the gateway's answers to every operation.
-pub(super) fn merge(mut document: Value, own: &Own) -> Value {
+pub(super) fn merge(mut document: Value, own: &OwnAnswers) -> Value {
     let mut components = Components::take(&mut document);
     let shared = shared_headers(&document, &components);
     let own_answers = adopt_own(&mut components, own, &shared);
@@ -47,36 +47,33 @@ pub(super) fn merge(mut document: Value, own: &Own) -> Value {
             "type": "http", "scheme": "bearer", "description": "A key, or a token of the identity provider."
         }));
     }
-    let mut merged =
-        Merged { components, shared, united: BTreeMap::new(), cached: BTreeMap::new() };
+    let mut merger = DocumentMerger { components, shared, united: BTreeMap::new() };
     let paths = document["paths"].as_object_mut().into_iter().flatten();
     for (path, item) in paths {
         let operations = item.as_object_mut().into_iter().flatten();
         for (method, operation) in operations.filter(|(name, _)| METHODS.contains(&name.as_str())) {
             let upper = method.to_ascii_uppercase();
-            let need = Method::from_bytes(upper.as_bytes()).map(|method| Need::of(&method, path));
-            let is_open = need.is_ok_and(|need| need == Need::Nothing);
+            let need = Method::from_bytes(upper.as_bytes())
+                .map(|method| RequiredPermission::of(&method, path));
+            let is_open = need.is_ok_and(|need| need == RequiredPermission::Nothing);
             if own.authenticates && !is_open {
                 operation["security"] = json!([{ "bearer": [] }]);
             }
             let kind = if method == "head" { "head" } else { "get" };
             for (status, answer) in members(&own_answers[kind]["responses"]) {
-                // Whoever shows nothing is let in there. The document is the gateway's own: no body
+                // A client without credentials is let in there. The document is the gateway's own: no body
                 // is read for it, and no replica is asked.
                 let is_document =
                     path == DOCUMENT_PATH && matches!(method.as_str(), "get" | "head");
                 let never = status == "403" && is_open
                     || is_document && matches!(status.as_str(), "408" | "413" | "502" | "504");
                 if !never {
-                    merged.add_answer(&mut operation["responses"], status, answer);
+                    merger.add_answer(&mut operation["responses"], status, answer);
                 }
-            }
-            if own.caches && method == "get" && path != DOCUMENT_PATH {
-                merged.add_cache_status(&mut operation["responses"]);
             }
         }
     }
-    merged.components.put(&mut document);
+    merger.components.put(&mut document);
     document
 }
 
@@ -94,7 +91,7 @@ fn shared_headers(document: &Value, components: &Components) -> Map<String, Valu
 }
 
 /// Adds the components that the gateway's answers refer to, and returns those answers.
-fn adopt_own(components: &mut Components, own: &Own, shared: &Map<String, Value>) -> Value {
+fn adopt_own(components: &mut Components, own: &OwnAnswers, shared: &Map<String, Value>) -> Value {
     let mut document = own.document.clone();
     let mut answers = document["paths"]["/"].take();
     let mut others = Components::take(&mut document);
@@ -110,7 +107,7 @@ fn adopt_own(components: &mut Components, own: &Own, shared: &Map<String, Value>
             answer["headers"][name] = header.clone();
         }
     }
-    // The problems of one status are one type, whoever answers with them.
+    // The problems of one status are one type, whether a replica or the gateway answers.
     let schemas = others.section("schemas");
     for (name, known) in components.section("schemas") {
         if let Some(kinds) = schemas.get(name).filter(|schema| is_problem(schema))
@@ -145,16 +142,14 @@ fn add_elements(list: &mut Value, others: Value) {
 }
 
 /// The document while the gateway's answers are added to it.
-struct Merged {
+struct DocumentMerger {
     components: Components,
     shared: Map<String, Value>,
     /// The answers that unite two, by what refers to those.
     united: BTreeMap<(String, String), Value>,
-    /// The answers that also say what the cache did, by what refers to the answer without.
-    cached: BTreeMap<String, Value>,
 }
 
-impl Merged {
+impl DocumentMerger {
     /// Adds an answer to those of an operation.
     fn add_answer(&mut self, responses: &mut Value, status: &str, answer: &Value) {
         let known = &mut responses[status];
@@ -210,27 +205,6 @@ impl Merged {
         }
         self.components.refer("headers", name, component)
     }
-
-    /// Adds `Cache-Status` to all answers of a read. Those that are given before the cache is asked
-    /// do not have it.
-    fn add_cache_status(&mut self, responses: &mut Value) {
-        for (status, known) in responses.as_object_mut().into_iter().flatten() {
-            let key = known.to_string();
-            if let Some(cached) = self.cached.get(&key) {
-                *known = cached.clone();
-                continue;
-            }
-            let mut answer = self.components.follow(known).clone();
-            let header = json!({
-                "description": "What the gateway's cache did with the request (RFC 9211).",
-                "schema": { "type": "string" },
-            });
-            answer["headers"]["Cache-Status"] =
-                self.components.refer("headers", "Cache-Status", header);
-            *known = self.components.refer("responses", &name_of(known, status), answer);
-            self.cached.insert(key, known.clone());
-        }
-    }
 }
 
 /// Returns the name of the component that an answer refers to; one that is none is called after its
@@ -269,14 +243,14 @@ fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::own::describe;
+    use super::super::own::OwnAnswers;
     use super::*;
 
     /// What the item service serves.
     const ITEMS: &str = include_str!("../../../../crates/api/openapi.json");
 
     fn merged(authenticates: bool) -> Value {
-        merge(serde_json::from_str(ITEMS).unwrap(), &describe(authenticates, authenticates, false))
+        merge(serde_json::from_str(ITEMS).unwrap(), &OwnAnswers::new(authenticates, authenticates))
     }
 
     fn statuses(document: &Value, path: &str, method: &str) -> Vec<String> {
@@ -312,22 +286,6 @@ mod tests {
     }
 
     #[test]
-    fn reads_say_what_the_cache_did_if_there_is_one() {
-        let own = describe(false, false, true);
-        let document = merge(serde_json::from_str(ITEMS).unwrap(), &own);
-        let has = |path: &str, method: &str, status: &str| {
-            let answer = answer(&document, path, method, status);
-            assert!(answer.is_object(), "{method} {path} {status}");
-            follow(&document, &answer["headers"]["Cache-Status"])["schema"].is_object()
-        };
-        for status in ["200", "304", "404", "502"] {
-            assert!(has("/items/{id}", "get", status), "{status}");
-        }
-        assert!(!has("/items/{id}", "head", "200") && !has("/items/{id}", "put", "200"));
-        assert!(!has("/openapi.json", "get", "200"));
-    }
-
-    #[test]
     fn answers_with_one_status_are_united() {
         let document = merged(false);
         let unavailable = answer(&document, "/items/{id}", "put", "503");
@@ -358,7 +316,7 @@ mod tests {
 
     #[test]
     fn the_document_stays_small_and_whole() {
-        let own = describe(true, true, true);
+        let own = OwnAnswers::new(true, true);
         let document = merge(serde_json::from_str(ITEMS).unwrap(), &own);
         let text = document.to_string();
         assert!(text.len() <= BYTES_MAX, "{} bytes", text.len());

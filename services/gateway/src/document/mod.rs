@@ -4,36 +4,36 @@
 //! every operation of the replicas' document ([`merge`](mod@merge)), which is fetched again and
 //! again ([`fetch`](mod@fetch)): replicas change while the gateway runs.
 
+mod check_contract;
 mod components;
 mod fetch;
 mod merge;
 mod own;
 mod problems;
-mod recorded;
 mod routes;
 mod serve;
 
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use contract::Variant;
 use contract::about::ServedDocument;
 use http::Method;
-use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::access::Access;
 use crate::answers::Allow;
 
-pub(crate) use fetch::{fetch_first, refresh};
-pub(crate) use recorded::{Record, Recorded};
+pub(crate) use check_contract::{AnswerRecord, CheckContract};
+pub(crate) use fetch::DocumentSource;
+pub(crate) use serve::ServeDocument;
+
+use own::OwnAnswers;
 use routes::Routes;
-pub(crate) use serve::serve;
 
 /// The document, as far as it is known.
 #[derive(Debug)]
 pub(crate) struct Documents {
-    own: Own,
+    own: OwnAnswers,
     /// What is served; nothing until a replica has said what it answers.
     served: ArcSwapOption<ServedDocument>,
     /// Its paths and their methods.
@@ -42,22 +42,10 @@ pub(crate) struct Documents {
     first: Notify,
 }
 
-/// What the gateway answers for operations.
-#[derive(Debug)]
-struct Own {
-    /// An OpenAPI document of one operation, at `/`, that lists the answers.
-    document: Value,
-    problems: Vec<&'static Variant>,
-    /// Whether clients have to say who they are.
-    authenticates: bool,
-    /// Whether reads say what the cache did with them.
-    caches: bool,
-}
-
 impl Documents {
     /// Starts with the gateway's own answers, as it is configured.
-    pub(crate) fn new(access: Option<&Arc<Access>>, limits_rates: bool, caches: bool) -> Self {
-        let own = own::describe(access.is_some(), limits_rates || access.is_some(), caches);
+    pub(crate) fn new(access: Option<&Arc<Access>>, limits_rates: bool) -> Self {
+        let own = OwnAnswers::new(access.is_some(), limits_rates || access.is_some());
         Self {
             own,
             served: ArcSwapOption::empty(),

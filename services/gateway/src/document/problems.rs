@@ -35,12 +35,12 @@ fn html(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::own::describe;
+    use super::super::own::OwnAnswers;
     use super::*;
 
     #[test]
     fn what_is_missing_is_added_once() {
-        let own = describe(true, true, false);
+        let own = OwnAnswers::new(true, true);
         let page = add("<body><section id=\"incomplete-body\"></section></body>", &own.problems);
         assert_eq!(page.matches("id=\"incomplete-body\"").count(), 1);
         assert_eq!(page.matches("id=\"no-replica\"").count(), 1);

@@ -1,7 +1,8 @@
 //! What the gateway answers by itself: the document, and the page of problems.
 
 use std::convert::Infallible;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -11,21 +12,19 @@ use contract::extract::{EntityTags, IfNoneMatch, NoQuery};
 use contract::guard::RetryAfter;
 use contract::prefix::PublicPrefix;
 use contract::{Problem, Response};
+use futures_util::future::{Either, LocalBoxFuture};
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_NONE_MATCH};
-use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout;
-use tower::{Service as _, service_fn};
+use tower::{Service, service_fn};
 
+use super::Documents;
 use super::merge::DOCUMENT_PATH;
 use super::problems::add;
-use crate::answers::{Unsent, reply};
-use crate::attempt::forward;
-use crate::body::{Reply, ReplyBody};
-use crate::cache;
+use crate::answers::{NotSent, reply};
 use crate::exchange::Exchange;
-use crate::worker::Worker;
+use crate::reply::{Reply, ReplyBody};
 
 /// The page that the `type` of every problem links to.
 const PROBLEMS_PATH: &str = "/problems";
@@ -36,36 +35,76 @@ const PAGE_BYTES_MAX: usize = 1 << 20;
 /// Longest wait for the first document.
 const FIRST_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Answers a request: by the gateway itself if it is for the document, by a replica if not,
-/// or by what is kept of a replica's answers.
-pub(crate) async fn serve(worker: &Rc<Worker>, mut exchange: Box<Exchange>) -> Reply {
-    let is_read = matches!(exchange.head.method, Method::GET | Method::HEAD);
-    match exchange.head.uri.path() {
-        DOCUMENT_PATH if is_read => {
-            let is_trusted = exchange.peer.is_trusted();
-            document(worker, exchange.head, is_trusted).await
+/// Answers reads of the document by itself, and adds the gateway's problems to the replicas' page of
+/// problems. All other requests pass.
+#[derive(Clone, Debug)]
+pub(crate) struct ServeDocument<S> {
+    inner: S,
+    documents: Arc<Documents>,
+    public_prefix: Option<PublicPrefix>,
+}
+
+impl<S> ServeDocument<S> {
+    pub(crate) fn new(
+        inner: S,
+        documents: Arc<Documents>,
+        public_prefix: Option<PublicPrefix>,
+    ) -> Self {
+        Self { inner, documents, public_prefix }
+    }
+}
+
+impl<S> Service<Box<Exchange>> for ServeDocument<S>
+where
+    S: Service<Box<Exchange>, Response = Reply, Error = Infallible>,
+    S::Future: 'static,
+{
+    type Response = Reply;
+    type Error = Infallible;
+    type Future = Either<LocalBoxFuture<'static, Result<Reply, Infallible>>, S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut exchange: Box<Exchange>) -> Self::Future {
+        let is_read = matches!(exchange.head.method, Method::GET | Method::HEAD);
+        match exchange.head.uri.path() {
+            DOCUMENT_PATH if is_read => {
+                let (documents, prefix) = (Arc::clone(&self.documents), self.public_prefix.clone());
+                Either::Left(Box::pin(
+                    async move { Ok(document(documents, exchange, prefix).await) },
+                ))
+            }
+            PROBLEMS_PATH if is_read => {
+                let accepted = accepted(&exchange.head.headers);
+                // The page is added to: so it has to be readable, and there for HEAD as well.
+                exchange.head.headers.remove(ACCEPT_ENCODING);
+                exchange.head.method = Method::GET;
+                let page = self.inner.call(exchange);
+                let documents = Arc::clone(&self.documents);
+                Either::Left(Box::pin(async move {
+                    Ok(encoded(complete(&documents, page.await?).await, accepted).await)
+                }))
+            }
+            _ => Either::Right(self.inner.call(exchange)),
         }
-        PROBLEMS_PATH if is_read => {
-            let accepted = accepted(&exchange.head.headers);
-            // The page is added to: so it has to be readable, and there for HEAD as well.
-            exchange.head.headers.remove(ACCEPT_ENCODING);
-            exchange.head.method = Method::GET;
-            let page = forward(worker, exchange).await;
-            encoded(complete(worker, page).await, accepted).await
-        }
-        _ => cache::answer(worker, exchange).await,
     }
 }
 
 /// Returns the document, encoded if the client accepts it.
-async fn document(worker: &Rc<Worker>, head: Parts, is_trusted: bool) -> Reply {
-    let worker = Rc::clone(worker);
+async fn document(
+    documents: Arc<Documents>,
+    exchange: Box<Exchange>,
+    public_prefix: Option<PublicPrefix>,
+) -> Reply {
+    let (head, is_trusted) = (exchange.head, exchange.peer.is_trusted());
     let forwarded = if is_trusted { PublicPrefix::forwarded(&head.headers) } else { None };
-    let prefix = forwarded.or_else(|| worker.terms.public_prefix.clone());
+    let prefix = forwarded.or(public_prefix);
     let mut plain = Compress::new(service_fn(move |request: Request<Body>| {
-        let (worker, prefix) = (Rc::clone(&worker), prefix.clone());
+        let (documents, prefix) = (Arc::clone(&documents), prefix.clone());
         Box::pin(
-            async move { Ok::<_, Infallible>(plain_document(&worker, &request, prefix).await) },
+            async move { Ok::<_, Infallible>(plain_document(&documents, &request, prefix).await) },
         )
     }));
     let Ok(answer) = plain.call(Request::from_parts(head, Body::empty())).await;
@@ -77,7 +116,7 @@ async fn document(worker: &Rc<Worker>, head: Parts, is_trusted: bool) -> Reply {
 ///
 /// The order of the checks is that of the item service.
 async fn plain_document(
-    worker: &Worker,
+    documents: &Documents,
     request: &Request<Body>,
     prefix: Option<PublicPrefix>,
 ) -> Response {
@@ -88,7 +127,6 @@ async fn plain_document(
         Ok(known) => IfNoneMatch(known),
         Err(invalid) => return invalid.into_response(),
     };
-    let documents = &worker.shared.documents;
     let first = documents.first.notified();
     if documents.served.load().is_none() {
         // Answered below, whether it came or not.
@@ -101,7 +139,7 @@ async fn plain_document(
         },
         None => {
             let problem = Problem::new("No replica has said yet what it answers.");
-            Unsent::NoReplica(problem, RetryAfter(1)).into_response()
+            NotSent::NoReplica(problem, RetryAfter(1)).into_response()
         }
     }
 }
@@ -118,7 +156,7 @@ async fn encoded(reply: Reply, accepted: Option<HeaderValue>) -> Reply {
 }
 
 /// Adds the gateway's problems to the replica's page.
-async fn complete(worker: &Worker, page: Reply) -> Reply {
+async fn complete(documents: &Documents, page: Reply) -> Reply {
     let is_html = page
         .headers()
         .get(CONTENT_TYPE)
@@ -128,10 +166,10 @@ async fn complete(worker: &Worker, page: Reply) -> Reply {
     }
     let (mut head, body) = page.into_parts();
     let Ok(body) = Limited::new(body, PAGE_BYTES_MAX).collect().await else {
-        return reply(Unsent::NoReplica(Problem::default(), RetryAfter(1)));
+        return reply(NotSent::NoReplica(Problem::default(), RetryAfter(1)));
     };
     let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
-    let text = add(&text, &worker.shared.documents.own.problems);
+    let text = add(&text, &documents.own.problems);
     head.headers.insert(CONTENT_LENGTH, text.len().into());
     Reply::from_parts(head, ReplyBody::Own(Body::from(text)))
 }

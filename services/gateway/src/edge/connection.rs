@@ -14,9 +14,10 @@ use serve::{BodyCost, Leaving, Patience, Protocol, RequestBody, Served};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::Service;
 
-use super::interim::{Opener, WithInterims};
-use crate::body::{Reply, ReplyBody};
-use crate::exchange::{Exchange, Peer};
+use crate::exchange::Exchange;
+use crate::interim::{Opener, WithInterims};
+use crate::peer::Peer;
+use crate::reply::{Reply, ReplyBody};
 
 /// Most bytes of a head, from the request line to the empty line. The limits that are answered with
 /// the field's name (`--headers-max`, `--target-max`) are below it; this one bounds what is held

@@ -6,26 +6,27 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
+use futures_util::future::Either;
 use http::StatusCode;
 use http::header::ORIGIN;
 use pin_project_lite::pin_project;
 use serve::cors::{Cors, CorsFields};
 use tower::Service;
 
-use super::gate::Gate;
-use crate::body::{Reply, ReplyBody};
+use super::check::{AnswerOr, answer};
 use crate::exchange::Exchange;
+use crate::reply::{Reply, ReplyBody};
 
 /// Answers preflights, and says in every other answer which pages may read it. Without [`Cors`] replicas
 /// do both, as far as requests reach them.
 #[derive(Clone, Debug)]
-pub(super) struct CrossOrigin<S> {
+pub(crate) struct CrossOrigin<S> {
     inner: S,
     cors: Option<Cors>,
 }
 
 impl<S> CrossOrigin<S> {
-    pub(super) fn new(inner: S, cors: Option<Cors>) -> Self {
+    pub(crate) fn new(inner: S, cors: Option<Cors>) -> Self {
         Self { inner, cors }
     }
 }
@@ -35,7 +36,7 @@ impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Bo
 {
     type Response = Reply;
     type Error = Infallible;
-    type Future = Gate<Marked<S::Future>>;
+    type Future = AnswerOr<CrossOriginFuture<S::Future>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
@@ -49,27 +50,27 @@ impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Bo
                 let mut reply = Reply::new(ReplyBody::Own(Body::empty()));
                 *reply.status_mut() = StatusCode::NO_CONTENT;
                 *reply.headers_mut() = fields;
-                return Gate::refused(reply);
+                return answer(reply);
             }
             fields = Some(cors.fields(&head.headers));
-            // Replicas answer all pages alike, so that their answers can be shared.
+            // The gateway answers for them.
             head.headers.remove(ORIGIN);
         }
-        Gate::Passed { inner: Marked { inner: self.inner.call(exchange), fields } }
+        Either::Right(CrossOriginFuture { inner: self.inner.call(exchange), fields })
     }
 }
 
 pin_project! {
     /// An answer to which fields are added.
     #[derive(Debug)]
-    pub(super) struct Marked<F> {
+    pub(crate) struct CrossOriginFuture<F> {
         #[pin]
         inner: F,
         fields: Option<CorsFields>,
     }
 }
 
-impl<F: Future<Output = Result<Reply, Infallible>>> Future for Marked<F> {
+impl<F: Future<Output = Result<Reply, Infallible>>> Future for CrossOriginFuture<F> {
     type Output = Result<Reply, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {

@@ -12,22 +12,22 @@ use http::{HeaderValue, Method, Uri};
 use pin_project_lite::pin_project;
 use tower::Service;
 
-use crate::attempt::chain;
-use crate::body::Reply;
+use crate::error::chain;
 use crate::exchange::Exchange;
 use crate::metrics::Metrics;
+use crate::reply::Reply;
 
 /// Counts every answer, and logs it if asked to. A fault of the gateway is logged in any case, here
 /// and nowhere else.
 #[derive(Clone, Debug)]
-pub(super) struct Observe<S> {
+pub(crate) struct Observe<S> {
     inner: S,
     metrics: Metrics,
     log_requests: bool,
 }
 
 impl<S> Observe<S> {
-    pub(super) fn new(inner: S, metrics: Metrics, log_requests: bool) -> Self {
+    pub(crate) fn new(inner: S, metrics: Metrics, log_requests: bool) -> Self {
         Self { inner, metrics, log_requests }
     }
 }
@@ -37,14 +37,14 @@ impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Bo
 {
     type Response = Reply;
     type Error = Infallible;
-    type Future = Observed<S::Future>;
+    type Future = ObserveFuture<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, mut exchange: Box<Exchange>) -> Self::Future {
-        Observed {
+        ObserveFuture {
             metrics: self.metrics.clone(),
             log_requests: self.log_requests,
             started: exchange.started,
@@ -60,7 +60,7 @@ impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Bo
 pin_project! {
     /// An answer that is to be counted.
     #[derive(Debug)]
-    pub(super) struct Observed<F> {
+    pub(crate) struct ObserveFuture<F> {
         #[pin]
         inner: F,
         metrics: Metrics,
@@ -73,7 +73,7 @@ pin_project! {
     }
 }
 
-impl<F: Future<Output = Result<Reply, Infallible>>> Future for Observed<F> {
+impl<F: Future<Output = Result<Reply, Infallible>>> Future for ObserveFuture<F> {
     type Output = Result<Reply, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {

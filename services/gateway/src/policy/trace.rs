@@ -11,12 +11,12 @@ use http::{HeaderName, HeaderValue};
 use pin_project_lite::pin_project;
 use tower::Service;
 
-use crate::body::Reply;
 use crate::exchange::Exchange;
 use crate::hex;
+use crate::reply::Reply;
 
 /// `X-Request-ID`: the same name in the gateway's log, in the replica's and in the answer.
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
@@ -31,10 +31,10 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 /// A valid `traceparent` goes on unchanged: the gateway reports no spans, so it has no place of its
 /// own in the trace (Trace Context §4.3, "forward it unmodified"). Without one a trace begins here.
 #[derive(Clone, Debug)]
-pub(super) struct Trace<S>(S);
+pub(crate) struct Trace<S>(S);
 
 impl<S> Trace<S> {
-    pub(super) fn new(inner: S) -> Self {
+    pub(crate) fn new(inner: S) -> Self {
         Self(inner)
     }
 }
@@ -44,7 +44,7 @@ impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Bo
 {
     type Response = Reply;
     type Error = Infallible;
-    type Future = Traced<S::Future>;
+    type Future = TraceFuture<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.0.poll_ready(context)
@@ -67,38 +67,38 @@ impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Bo
                 id
             }
         };
-        let is_sound = match headers.entry(TRACEPARENT) {
+        let is_valid = match headers.entry(TRACEPARENT) {
             Entry::Vacant(entry) => {
                 entry.insert(new_traceparent);
                 false
             }
             Entry::Occupied(mut entry) => {
-                let is_sound = is_traceparent(entry.get()) && entry.iter().nth(1).is_none();
-                if !is_sound {
+                let is_valid = is_traceparent(entry.get()) && entry.iter().nth(1).is_none();
+                if !is_valid {
                     entry.insert(new_traceparent);
                 }
-                is_sound
+                is_valid
             }
         };
-        if !is_sound {
+        if !is_valid {
             headers.remove(TRACESTATE);
         }
         exchange.request_id = Some(id.clone());
-        Traced { inner: self.0.call(exchange), id: Some(id) }
+        TraceFuture { inner: self.0.call(exchange), id: Some(id) }
     }
 }
 
 pin_project! {
     /// An answer that is to be named.
     #[derive(Debug)]
-    pub(super) struct Traced<F> {
+    pub(crate) struct TraceFuture<F> {
         #[pin]
         inner: F,
         id: Option<HeaderValue>,
     }
 }
 
-impl<F: Future<Output = Result<Reply, Infallible>>> Future for Traced<F> {
+impl<F: Future<Output = Result<Reply, Infallible>>> Future for TraceFuture<F> {
     type Output = Result<Reply, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -123,7 +123,7 @@ fn is_traceparent(value: &HeaderValue) -> bool {
 }
 
 /// Returns a new request id and a new `traceparent`. The trace has the request's id, so that one is
-/// found by the other; nobody is asked to sample it.
+/// found by the other. Its flags ask for no sampling.
 fn new_names() -> (HeaderValue, HeaderValue) {
     let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
     fill(&mut text[3..35]);
@@ -154,8 +154,8 @@ mod tests {
 
     #[test]
     fn traceparents_are_judged_as_the_recommendation_has_it() {
-        let sound = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        assert!(is_traceparent(&HeaderValue::from_static(sound)));
+        let valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        assert!(is_traceparent(&HeaderValue::from_static(valid)));
         for faulty in [
             "",
             "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",

@@ -1,4 +1,4 @@
-//! What may be served to whom.
+//! What may be served without credentials or TLS.
 
 use std::net::TcpListener;
 
@@ -6,16 +6,16 @@ use serve::Handed;
 
 use super::Settings;
 
-/// Why a gateway is not started as it is configured: somebody could do more than its operator may
-/// have thought of.
+/// Why a gateway is not started as it is configured: strangers could do more than its operator may have
+/// thought of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Exposed {
+pub(crate) enum InsecureSettings {
     #[error(
-        "others reach this address, and nobody has to say who they are: name --keys or --jwks, or say --allow-anonymous"
+        "other machines reach this address, and clients need no credentials: name --keys or --jwks, or say --allow-anonymous"
     )]
     Anonymous,
     #[error(
-        "others reach this address, and keys and tokens would be sent without TLS: name --tls-certificate and --tls-key, or say --allow-plain-text if something in front of the gateway ends it"
+        "other machines reach this address, and keys and tokens would be sent without TLS: name --tls-certificate and --tls-key, or say --allow-plain-text if a proxy in front of the gateway ends it"
     )]
     PlainText,
     #[error("--jwks needs --jwt-issuer and --jwt-audience, and they need it")]
@@ -24,20 +24,20 @@ pub(crate) enum Exposed {
     HalfACertificate,
 }
 
-/// Checks that whoever can reach the gateway has to say who they are, in secret, or that the
+/// Checks that clients which can reach the gateway have to say who they are, in secret, or that the
 /// operator has said otherwise. It is reached at the sockets that were handed over or, without any,
 /// at the address of the settings.
 ///
 /// # Errors
-/// [`Exposed`] says what is open, and how to say that it is meant so.
-pub(crate) fn check_exposure(settings: &Settings, handed: &Handed) -> Result<(), Exposed> {
+/// [`InsecureSettings`] says what is open, and how to say that it is meant so.
+pub(crate) fn check_exposure(settings: &Settings, handed: &Handed) -> Result<(), InsecureSettings> {
     let tokens =
         [settings.jwks.is_some(), settings.jwt_issuer.is_some(), settings.jwt_audience.is_some()];
     if tokens.contains(&true) && tokens.contains(&false) {
-        return Err(Exposed::HalfATokenCheck);
+        return Err(InsecureSettings::HalfATokenCheck);
     }
     if settings.tls_certificate.is_some() != settings.tls_key.is_some() {
-        return Err(Exposed::HalfACertificate);
+        return Err(InsecureSettings::HalfACertificate);
     }
     let is_loopback =
         |socket: &TcpListener| socket.local_addr().is_ok_and(|address| address.ip().is_loopback());
@@ -49,10 +49,10 @@ pub(crate) fn check_exposure(settings: &Settings, handed: &Handed) -> Result<(),
         return Ok(());
     }
     if settings.keys.is_none() && settings.jwks.is_none() {
-        return if settings.allow_anonymous { Ok(()) } else { Err(Exposed::Anonymous) };
+        return if settings.allow_anonymous { Ok(()) } else { Err(InsecureSettings::Anonymous) };
     }
     let is_secret = settings.tls_certificate.is_some();
-    if is_secret || settings.allow_plain_text { Ok(()) } else { Err(Exposed::PlainText) }
+    if is_secret || settings.allow_plain_text { Ok(()) } else { Err(InsecureSettings::PlainText) }
 }
 
 #[cfg(test)]
@@ -61,7 +61,7 @@ mod tests {
 
     use super::*;
 
-    fn check(arguments: &[&str]) -> Result<(), Exposed> {
+    fn check(arguments: &[&str]) -> Result<(), InsecureSettings> {
         let arguments = ["gateway", "--replica", "a:1"].iter().chain(arguments);
         check_exposure(&Settings::try_parse_from(arguments).unwrap(), &Handed::default())
     }
@@ -72,14 +72,14 @@ mod tests {
         let with = |more: &[&'static str]| check(&[&open, more].concat());
         assert_eq!(check(&[]), Ok(()));
         assert_eq!(check(&["--listen", "[::1]:80"]), Ok(()));
-        assert_eq!(with(&[]), Err(Exposed::Anonymous));
-        assert_eq!(with(&["--allow-plain-text"]), Err(Exposed::Anonymous));
+        assert_eq!(with(&[]), Err(InsecureSettings::Anonymous));
+        assert_eq!(with(&["--allow-plain-text"]), Err(InsecureSettings::Anonymous));
         assert_eq!(with(&["--allow-anonymous"]), Ok(()));
-        assert_eq!(with(&["--keys", "k"]), Err(Exposed::PlainText));
+        assert_eq!(with(&["--keys", "k"]), Err(InsecureSettings::PlainText));
         assert_eq!(with(&["--keys", "k", "--allow-plain-text"]), Ok(()));
         assert_eq!(with(&["--keys", "k", "--tls-certificate", "c", "--tls-key", "k"]), Ok(()));
-        assert_eq!(check(&["--jwks", "http://a"]), Err(Exposed::HalfATokenCheck));
-        assert_eq!(check(&["--jwt-issuer", "a"]), Err(Exposed::HalfATokenCheck));
-        assert_eq!(check(&["--tls-key", "a"]), Err(Exposed::HalfACertificate));
+        assert_eq!(check(&["--jwks", "http://a"]), Err(InsecureSettings::HalfATokenCheck));
+        assert_eq!(check(&["--jwt-issuer", "a"]), Err(InsecureSettings::HalfATokenCheck));
+        assert_eq!(check(&["--tls-key", "a"]), Err(InsecureSettings::HalfACertificate));
     }
 }

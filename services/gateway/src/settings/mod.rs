@@ -2,6 +2,7 @@
 //! precedence.
 
 mod exposure;
+mod parts;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -12,16 +13,15 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 use contract::prefix::PublicPrefix;
-use serve::settings::Common;
-pub(crate) use serve::settings::Trusted;
+use serve::settings::{Common, Trusted};
 
 use crate::access::Url;
 use crate::attempt::HedgeAfter;
-use crate::balance::{Balance, Origin, Outliers, Share};
+use crate::balance::{Balance, Origin, Share};
 use crate::discover::{DnsServer, ServiceName};
 use crate::rate::Rate;
 
-pub(crate) use exposure::{Exposed, check_exposure};
+pub(crate) use exposure::{InsecureSettings, check_exposure};
 
 /// Stands in front of the replicas of the item service, and makes them one service.
 ///
@@ -121,18 +121,12 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "TIME")]
     pub(crate) hedge_after: Option<HedgeAfter>,
 
-    /// Keeps answers to GETs, up to so many bytes in all, and lets GETs for the same thing at the
-    /// same time share an answer. What is kept is served only after a replica has said that it still
-    /// holds, so that reads see every write as without it [default: off].
-    #[arg(long, value_name = "SIZE")]
-    pub(crate) cache_max: Option<ByteSize>,
-
     /// A proxy in front of the gateway, as an address or a network such as 10.0.0.0/8, whose
     /// Forwarded and X-Forwarded-* are believed. Repeat it, or separate several by commas.
     #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
     pub(crate) trusted_proxy: Vec<Trusted>,
 
-    /// The path below which clients find the service, such as /shelf, if something in front of the gateway
+    /// The path below which clients find the service, such as /shelf, if a proxy in front of the gateway
     /// strips it. Replicas are told by X-Forwarded-Prefix, and have to trust the gateway
     /// (--trusted-proxy). What a trusted proxy says in that field comes first.
     #[arg(long, value_name = "PATH")]
@@ -165,22 +159,22 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_key: Option<PathBuf>,
 
-    /// Serves everybody, also on an address that others reach.
+    /// Serves clients without credentials, also on an address that other machines reach.
     #[arg(long)]
     pub(crate) allow_anonymous: bool,
 
-    /// Takes keys and tokens without TLS, also on an address that others reach: something in front
-    /// of the gateway has ended it.
+    /// Takes keys and tokens without TLS, also on an address that other machines reach: a proxy in front
+    /// of the gateway ends it.
     #[arg(long)]
     pub(crate) allow_plain_text: bool,
 
-    /// Most requests of one principal or, of those who have not said who they are, of one address:
-    /// 100/s, 600/m, 1000/h. Further ones are answered 429.
+    /// Most requests of one principal or, of clients without credentials, of one address: 100/s, 600/m,
+    /// 1000/h. Further ones are answered 429.
     #[arg(long, value_name = "RATE")]
     pub(crate) rate_limit: Option<Rate>,
 
-    /// What half of the answers have to come within. When they do not, fewer requests are let in at
-    /// a time, and the excess is answered 503 at once.
+    /// The time within which half of the answers have to come. When they do not, fewer requests are let in
+    /// at a time, and the excess is answered 503 at once.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration)]
     pub(crate) latency_target: Duration,
 
@@ -225,18 +219,6 @@ pub(crate) struct Settings {
     pub(crate) command: Option<Command>,
 }
 
-impl Settings {
-    /// When a replica is ejected for its faults.
-    pub(crate) fn outliers(&self) -> Outliers {
-        Outliers {
-            share: self.outlier_share,
-            requests_min: self.outlier_requests_min.get(),
-            ejection: self.outlier_ejection_time,
-            ejected_max: self.outlier_ejected_max,
-        }
-    }
-}
-
 /// What else the binary can do.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum Command {
@@ -271,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_is_sound() {
+    fn the_command_is_valid() {
         Settings::command().debug_assert();
     }
 

@@ -1,8 +1,8 @@
 //! Connections to replicas.
 
-mod arrivals;
-mod patient;
 mod pool;
+mod received;
+mod write_errors;
 
 use std::io;
 use std::rc::Rc;
@@ -16,29 +16,29 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::balance::Replica;
-use crate::body::Sent;
-use crate::edge::Interims;
+use crate::interim::Interims;
+use crate::request_body::UpstreamBody;
 
-use arrivals::Arrivals;
-use patient::Patient;
 use pool::Pool;
 pub(crate) use pool::{Lease, Pools};
+use received::ReceivedBytes;
+use write_errors::IgnoreWriteErrors;
 
 /// Most bytes of an answer's head. Ours are below 1 KiB; a replica that sends more is none of ours.
 const ANSWER_HEAD_BYTES_MAX: usize = 64 << 10;
 
 /// A request that was not answered: what happened to it, and why.
 #[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) fate: Fate,
+pub(crate) struct SendError {
+    pub(crate) delivery: Delivery,
     pub(crate) cause: Cause,
 }
 
 /// What became of a request that was not answered.
 #[derive(Debug)]
-pub(crate) enum Fate {
+pub(crate) enum Delivery {
     /// No byte of it left the gateway. It is given back, to be sent elsewhere.
-    Unsent(Box<Request<Sent>>),
+    Unsent(Box<Request<UpstreamBody>>),
     /// The replica may have it, whole or in part, and may have acted on it.
     MaybeSent,
     /// As `MaybeSent`, on a connection that had carried other requests and ended without a byte of an
@@ -54,7 +54,7 @@ pub(crate) enum Reuse {
     /// As `Allowed`, but on a new one if the replica has ended unused ones lately: for a request that
     /// cannot be sent again.
     IfKept,
-    /// On a new one, which cannot be [stale](Fate::Stale).
+    /// On a new one, which cannot be [stale](Delivery::Stale).
     Never,
 }
 
@@ -84,11 +84,11 @@ pub(crate) enum Cause {
 pub(crate) async fn send(
     pools: &Rc<Pools>,
     replica: &Replica,
-    request: Request<Sent>,
+    request: Request<UpstreamBody>,
     reuse: Reuse,
     connect_time_max: Duration,
     interims: Option<&Interims>,
-) -> Result<(Response<Incoming>, Lease), Failure> {
+) -> Result<(Response<Incoming>, Lease), SendError> {
     let pool = pools.of(replica);
     let mut request = request;
     // A pooled connection that its replica has closed in this moment gives the request back; the
@@ -101,18 +101,20 @@ pub(crate) async fn send(
     while may_reuse && let Some(mut lease) = pool.take() {
         match lease.send(request, interims).await {
             Ok(response) => return Ok((response, lease)),
-            Err(Failure { fate, cause }) => {
+            Err(SendError { delivery, cause }) => {
                 pool.note_end();
-                match fate {
-                    Fate::Unsent(unsent) => request = *unsent,
-                    fate => return Err(Failure { fate, cause }),
+                match delivery {
+                    Delivery::Unsent(unsent) => request = *unsent,
+                    delivery => return Err(SendError { delivery, cause }),
                 }
             }
         }
     }
     let mut lease = match open(pool, replica, connect_time_max).await {
         Ok(lease) => lease,
-        Err(cause) => return Err(Failure { fate: Fate::Unsent(Box::new(request)), cause }),
+        Err(cause) => {
+            return Err(SendError { delivery: Delivery::Unsent(Box::new(request)), cause });
+        }
     };
     lease.send(request, interims).await.map(|response| (response, lease))
 }
@@ -141,27 +143,29 @@ async fn open(
     connect_time_max: Duration,
 ) -> Result<Lease, Cause> {
     match timeout(connect_time_max, connect(replica)).await {
-        Ok(Ok((sender, arrivals))) => Ok(Lease::new(pool, sender, arrivals)),
+        Ok(Ok((sender, received))) => Ok(Lease::new(pool, sender, received)),
         Ok(Err(error)) => Err(Cause::Connect(error)),
         Err(_) => Err(Cause::ConnectTimeout),
     }
 }
 
-async fn connect(replica: &Replica) -> io::Result<(http1::SendRequest<Sent>, Arrivals)> {
+async fn connect(
+    replica: &Replica,
+) -> io::Result<(http1::SendRequest<UpstreamBody>, ReceivedBytes)> {
     let stream = TcpStream::connect(replica.origin.address()).await?;
     // Requests are written whole, so waiting for more to send only delays them.
     stream.set_nodelay(true)?;
-    let arrivals = Arrivals::default();
+    let received = ReceivedBytes::default();
     let (sender, connection) = http1::Builder::new()
         .max_buf_size(ANSWER_HEAD_BYTES_MAX)
-        .handshake(TokioIo::new(Patient::new(stream, arrivals.clone())))
+        .handshake(TokioIo::new(IgnoreWriteErrors::new(stream, received.clone())))
         .await
         .map_err(io::Error::other)?;
     tokio::task::spawn_local(async move {
-        // Whoever waits for an answer learns of it; nobody else needs to.
+        // A request that waits for an answer fails with it. Otherwise it is no event.
         if let Err(error) = connection.await {
             tracing::debug!(error = %error, "a connection to a replica ended: {error}");
         }
     });
-    Ok((sender, arrivals))
+    Ok((sender, received))
 }

@@ -1,4 +1,4 @@
-//! Idle connections, the last one used first.
+//! IdleConnection connections, the last one used first.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -9,11 +9,11 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 
-use super::arrivals::Arrivals;
-use super::{Cause, Failure, Fate};
+use super::received::ReceivedBytes;
+use super::{Cause, Delivery, SendError};
 use crate::balance::{Replica, Replicas};
-use crate::body::Sent;
-use crate::edge::Interims;
+use crate::interim::Interims;
+use crate::request_body::UpstreamBody;
 
 /// Most idle connections a worker keeps to one replica.
 const IDLE_MAX: usize = 256;
@@ -34,7 +34,7 @@ pub(crate) struct Pools(RefCell<Vec<(u64, Rc<Pool>)>>);
 /// not needed grow old and are closed.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    idle: RefCell<Vec<Idle>>,
+    idle: RefCell<Vec<IdleConnection>>,
     /// What time it was at the last sweep. That is exact enough, and costs nothing on each request.
     now: Cell<Instant>,
     /// When the replica was last seen to have ended a connection that was kept here.
@@ -42,9 +42,9 @@ pub(crate) struct Pool {
 }
 
 #[derive(Debug)]
-struct Idle {
-    sender: SendRequest<Sent>,
-    arrivals: Arrivals,
+struct IdleConnection {
+    sender: SendRequest<UpstreamBody>,
+    received: ReceivedBytes,
     since: Instant,
 }
 
@@ -72,7 +72,7 @@ impl Pools {
         let now = Instant::now();
         for (_, pool) in &*pools {
             pool.now.set(now);
-            let is_fresh = |idle: &Idle| now.duration_since(idle.since) < IDLE_TIME_MAX;
+            let is_fresh = |idle: &IdleConnection| now.duration_since(idle.since) < IDLE_TIME_MAX;
             pool.idle.borrow_mut().retain(|idle| !idle.sender.is_closed() && is_fresh(idle));
         }
     }
@@ -88,10 +88,10 @@ impl Pool {
                 self.note_end();
                 continue;
             }
-            // One that is not ready carries the rest of an answer that nobody wanted.
+            // One that is not ready carries the rest of an answer that was given up.
             if last.sender.is_ready() {
                 drop(idle);
-                let mut lease = Lease::new(Rc::clone(self), last.sender, last.arrivals);
+                let mut lease = Lease::new(Rc::clone(self), last.sender, last.received);
                 lease.is_reused = true;
                 return Some(lease);
             }
@@ -108,12 +108,12 @@ impl Pool {
         self.ended.get().is_none_or(|ended| ended.elapsed() > ENDS_TIME)
     }
 
-    fn put(&self, sender: SendRequest<Sent>, arrivals: Arrivals) {
+    fn put(&self, sender: SendRequest<UpstreamBody>, received: ReceivedBytes) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() == IDLE_MAX {
             idle.remove(0);
         }
-        idle.push(Idle { sender, arrivals, since: self.now.get() });
+        idle.push(IdleConnection { sender, received, since: self.now.get() });
     }
 }
 
@@ -122,18 +122,22 @@ impl Pool {
 #[derive(Debug)]
 pub(crate) struct Lease {
     pool: Rc<Pool>,
-    connection: Option<(SendRequest<Sent>, Arrivals)>,
+    connection: Option<(SendRequest<UpstreamBody>, ReceivedBytes)>,
     is_reused: bool,
     is_last: bool,
 }
 
 impl Lease {
-    pub(super) fn new(pool: Rc<Pool>, sender: SendRequest<Sent>, arrivals: Arrivals) -> Self {
-        Self { pool, connection: Some((sender, arrivals)), is_reused: false, is_last: false }
+    pub(super) fn new(
+        pool: Rc<Pool>,
+        sender: SendRequest<UpstreamBody>,
+        received: ReceivedBytes,
+    ) -> Self {
+        Self { pool, connection: Some((sender, received)), is_reused: false, is_last: false }
     }
 
     /// Has the connection closed after this answer: the replica may do so without saying it.
-    pub(crate) fn use_no_more(&mut self) {
+    pub(crate) fn close_after_answer(&mut self) {
         self.is_last = true;
     }
 
@@ -141,28 +145,28 @@ impl Lease {
     /// connection: an answer may still be on its way there.
     pub(super) async fn send(
         &mut self,
-        request: Request<Sent>,
+        request: Request<UpstreamBody>,
         interims: Option<&Interims>,
-    ) -> Result<Response<Incoming>, Failure> {
-        let Some((mut sender, arrivals)) = self.connection.take() else {
+    ) -> Result<Response<Incoming>, SendError> {
+        let Some((mut sender, received)) = self.connection.take() else {
             unreachable!("a lease sends one request, and has its connection until then")
         };
-        arrivals.reset(interims);
+        received.reset(interims);
         match sender.try_send_request(request).await {
             Ok(response) => match refused(&response) {
-                Some(cause) => Err(Failure { fate: Fate::MaybeSent, cause }),
+                Some(cause) => Err(SendError { delivery: Delivery::MaybeSent, cause }),
                 None => {
-                    self.connection = Some((sender, arrivals));
+                    self.connection = Some((sender, received));
                     Ok(response)
                 }
             },
             Err(mut failed) => {
-                let fate = match failed.take_message() {
-                    Some(request) => Fate::Unsent(Box::new(request)),
-                    None if self.is_reused && !arrivals.any() => Fate::Stale,
-                    None => Fate::MaybeSent,
+                let delivery = match failed.take_message() {
+                    Some(request) => Delivery::Unsent(Box::new(request)),
+                    None if self.is_reused && !received.any() => Delivery::Stale,
+                    None => Delivery::MaybeSent,
                 };
-                Err(Failure { fate, cause: Cause::Connection(failed.into_error()) })
+                Err(SendError { delivery, cause: Cause::Connection(failed.into_error()) })
             }
         }
     }
@@ -172,8 +176,8 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let connection = self.connection.take();
         let usable = connection.filter(|(sender, _)| !self.is_last && !sender.is_closed());
-        if let Some((sender, arrivals)) = usable {
-            self.pool.put(sender, arrivals);
+        if let Some((sender, received)) = usable {
+            self.pool.put(sender, received);
         }
     }
 }

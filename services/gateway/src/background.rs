@@ -1,4 +1,4 @@
-//! What goes on beside the requests: checks, changes of files, keys that are fetched.
+//! What runs beside the requests: checks, changes of files, keys that are fetched.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,21 +10,21 @@ use reqwest::Client;
 use tokio::time::interval;
 
 use crate::access::{Access, InvalidKeys, Keys, Tokens, refresh};
-use crate::attempt::chain;
 use crate::balance;
-use crate::check::check_replicas;
 use crate::discover::{Discovery, Dns};
-use crate::document::{self, Documents};
+use crate::document::{DocumentSource, Documents};
 use crate::edge::Tls;
-use crate::rate::Limits;
-use crate::reload::Watch;
+use crate::error::chain;
+use crate::file_watch::FileWatch;
+use crate::health_checks::check_replicas;
+use crate::rate::ClientLimits;
 use crate::settings::Settings;
-use crate::worker::Shared;
+use crate::stack::Shared;
 
-/// How often the limits forget those who have not come for a while.
+/// How often the limits forget clients that have not come for a while.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
-/// Returns who is let in, or `None` if everybody is.
+/// Returns which clients are let in, or `None` if all are.
 ///
 /// # Errors
 /// When the file of keys cannot be used.
@@ -39,18 +39,18 @@ pub(crate) fn access(settings: &Settings) -> Result<Option<Arc<Access>>, Invalid
 
 /// The files that are read again when they change.
 pub(crate) struct Watches {
-    keys: Watch,
-    replicas: Watch,
-    certificate: Watch,
+    keys: FileWatch,
+    replicas: FileWatch,
+    certificate: FileWatch,
 }
 
 impl Watches {
     /// Takes the files as they are now: make it before any of them is read.
     pub(crate) fn of(settings: &Settings) -> Self {
         Self {
-            keys: Watch::of(settings.keys.clone()),
-            replicas: Watch::of(settings.replicas_file.clone()),
-            certificate: Watch::of(
+            keys: FileWatch::of(settings.keys.clone()),
+            replicas: FileWatch::of(settings.replicas_file.clone()),
+            certificate: FileWatch::of(
                 settings.tls_certificate.clone().into_iter().chain(settings.tls_key.clone()),
             ),
         }
@@ -67,18 +67,25 @@ pub(crate) fn plain_client() -> Client {
     client.build().expect("a client without TLS needs nothing of the system")
 }
 
+/// Says where the document comes from.
+pub(crate) fn source<'a>(client: &'a Client, shared: &'a Shared) -> DocumentSource<'a> {
+    DocumentSource { client, replicas: &shared.replicas, access: shared.access.as_deref() }
+}
+
 /// Does all of it, for ever.
 pub(crate) async fn run(
     settings: &Settings,
     shared: &Shared,
+    tls: Option<&Tls>,
     watches: Watches,
     discovery: &Discovery,
     dns: Option<&Dns>,
 ) -> Infallible {
     let client = plain_client();
+    let source = source(&client, shared);
     let mut tasks: Vec<BoxFuture<'_, Infallible>> = vec![
         Box::pin(check_replicas(&client, &shared.replicas, settings.check_every)),
-        Box::pin(document::refresh(&client, shared)),
+        Box::pin(shared.documents.refresh(source)),
         Box::pin(balance::watch(&shared.replicas, settings.outliers())),
     ];
     if let Some(access) = &shared.access {
@@ -91,18 +98,18 @@ pub(crate) async fn run(
         tasks.push(Box::pin(sweep(limits)));
     }
     if settings.replicas_file.is_some() {
-        tasks.push(Box::pin(rediscover(settings, discovery, watches.replicas)));
+        tasks.push(Box::pin(rediscover(discovery, watches.replicas)));
     }
     if let Some(dns) = dns {
         tasks.push(Box::pin(dns.follow(discovery)));
     }
-    if let Some(tls) = &shared.tls {
+    if let Some(tls) = tls {
         tasks.push(Box::pin(reload_certificate(tls, watches.certificate)));
     }
     select_all(tasks).await.0
 }
 
-async fn sweep(limits: &Limits) -> Infallible {
+async fn sweep(limits: &ClientLimits) -> Infallible {
     let mut sweeps = interval(SWEEP_EVERY);
     loop {
         sweeps.tick().await;
@@ -111,7 +118,7 @@ async fn sweep(limits: &Limits) -> Infallible {
 }
 
 /// Reads the keys again when their file changes. A faulty file changes nothing.
-async fn reload_keys(access: &Access, documents: &Documents, watch: Watch) -> Infallible {
+async fn reload_keys(access: &Access, documents: &Documents, watch: FileWatch) -> Infallible {
     let Some(path) = &access.keys_file else { return std::future::pending().await };
     let reload = || match Keys::read(path) {
         Ok(keys) => {
@@ -130,7 +137,7 @@ async fn reload_keys(access: &Access, documents: &Documents, watch: Watch) -> In
 
 /// Reads the certificate again when it or its key changes. A pair that does not fit changes nothing:
 /// the other half may be on its way.
-async fn reload_certificate(tls: &Tls, watch: Watch) -> Infallible {
+async fn reload_certificate(tls: &Tls, watch: FileWatch) -> Infallible {
     let reload = || match tls.reload() {
         Ok(()) => tracing::info!("the certificate was read again"),
         Err(error) => {
@@ -143,9 +150,9 @@ async fn reload_certificate(tls: &Tls, watch: Watch) -> Infallible {
 
 /// Looks again which replicas there are when the file that names them changes. A faulty file changes
 /// nothing.
-async fn rediscover(settings: &Settings, discovery: &Discovery, watch: Watch) -> Infallible {
+async fn rediscover(discovery: &Discovery, watch: FileWatch) -> Infallible {
     let look = || {
-        if let Err(error) = discovery.configure(settings) {
+        if let Err(error) = discovery.read_again() {
             let error = chain(&error);
             tracing::error!(error, "{error}; the former replicas stay");
         }

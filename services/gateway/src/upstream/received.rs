@@ -7,8 +7,8 @@ use bytes::BytesMut;
 use http::header::CONNECTION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::edge::Interims;
 use crate::headers::strip_hop;
+use crate::interim::Interims;
 
 /// Most bytes of the head of an interim answer.
 const HEAD_BYTES_MAX: usize = 8 << 10;
@@ -19,7 +19,7 @@ const START: &[u8] = b"HTTP/1.1 1";
 /// What has come from a connection since a request was sent on it: shared by the connection and by the
 /// request.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Arrivals(Rc<Inner>);
+pub(super) struct ReceivedBytes(Rc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -31,7 +31,7 @@ struct Inner {
     head: RefCell<BytesMut>,
 }
 
-impl Arrivals {
+impl ReceivedBytes {
     /// Begins with the next request.
     pub(super) fn reset(&self, interims: Option<&Interims>) {
         self.0.any.set(false);

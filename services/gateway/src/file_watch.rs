@@ -13,14 +13,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// What tells one content of a path from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+struct FileState {
     device: u64,
     inode: u64,
     bytes: u64,
     modified: (i64, i64),
 }
 
-impl Stamp {
+impl FileState {
     fn of(path: &Path) -> Option<Self> {
         let meta = std::fs::metadata(path).ok()?;
         Some(Self {
@@ -34,16 +34,16 @@ impl Stamp {
 
 /// Looks at files for ever, and calls `changed` when one of them has another content than it had
 /// when this was made.
-pub(crate) struct Watch {
-    files: Vec<(PathBuf, Option<Stamp>)>,
+pub(crate) struct FileWatch {
+    files: Vec<(PathBuf, Option<FileState>)>,
 }
 
-impl Watch {
+impl FileWatch {
     /// Takes the files as they are: call it before they are read the first time, or a change in
     /// between is missed.
     pub(crate) fn of(paths: impl IntoIterator<Item = PathBuf>) -> Self {
         let stamped = paths.into_iter().map(|path| {
-            let stamp = Stamp::of(&path);
+            let stamp = FileState::of(&path);
             (path, stamp)
         });
         Self { files: stamped.collect() }
@@ -59,12 +59,12 @@ impl Watch {
         }
     }
 
-    /// Tells whether a file has changed since the last look. One that is gone has not: whoever
-    /// replaces a file in two steps is half way.
+    /// Tells whether a file has changed since the last look. One that is gone has not: it may
+    /// be replaced in two steps.
     fn look(&mut self) -> bool {
         let mut changed = false;
         for (path, known) in &mut self.files {
-            let stamp = Stamp::of(path);
+            let stamp = FileState::of(path);
             if stamp.is_some() && stamp != *known {
                 *known = stamp;
                 changed = true;
@@ -83,7 +83,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("file");
         std::fs::write(&path, "1").unwrap();
-        let mut watch = Watch::of([path.clone()]);
+        let mut watch = FileWatch::of([path.clone()]);
         assert!(!watch.look());
         std::fs::write(&path, "22").unwrap();
         assert!(watch.look() && !watch.look());

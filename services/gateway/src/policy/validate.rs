@@ -1,37 +1,28 @@
 //! Refuses requests that can be read in two ways, or are too large to be read.
 
-use std::convert::Infallible;
-use std::task::{Context, Poll};
-
 use contract::guard::HeadTooLarge;
 use contract::{Place, Problem, is_host, title_case};
 use http::header::{CONNECTION, HOST, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Version};
-use tower::Service;
+use serve::framing::Fault;
 
-use super::gate::Gate;
+use super::check::Check;
 use super::{close_after, target};
-use crate::answers::{Refusal, SlowHead, Unsound, overloaded, reply};
-use crate::body::Reply;
-use crate::edge::Fault;
+use crate::answers::{InvalidFraming, Refusal, SlowHead, overloaded, reply};
 use crate::exchange::Exchange;
 use crate::headers::protected_in_connection;
+use crate::reply::Reply;
 
 /// Lets through what has one meaning, with exactly one `Host` that says which site is meant.
 #[derive(Clone, Debug)]
-pub(super) struct Sound<S> {
-    inner: S,
-    target_bytes_max: usize,
-    headers_bytes_max: usize,
+pub(crate) struct Validate {
+    pub(crate) target_bytes_max: usize,
+    pub(crate) headers_bytes_max: usize,
 }
 
-impl<S> Sound<S> {
-    pub(super) fn new(inner: S, target_bytes_max: usize, headers_bytes_max: usize) -> Self {
-        Self { inner, target_bytes_max, headers_bytes_max }
-    }
-
-    fn check(&self, exchange: &mut Exchange) -> Result<(), Refusal> {
+impl Validate {
+    fn validate(&self, exchange: &mut Exchange) -> Result<(), Refusal> {
         if let Some(fault) = exchange.fault {
             return Err(refuse(fault));
         }
@@ -39,15 +30,18 @@ impl<S> Sound<S> {
         self.check_size(head)?;
         if let Some(name) = protected_in_connection(&head.headers) {
             let why = format!("it names {name}, without which this would be another request");
-            return Err(Unsound::field(&CONNECTION, &why).into());
+            return Err(InvalidFraming::field(&CONNECTION, &why).into());
         }
         if head.method == Method::CONNECT {
-            return Err(Unsound::new("This is no proxy: CONNECT has nothing to connect to.").into());
+            return Err(InvalidFraming::new(
+                "This is no proxy: CONNECT has nothing to connect to.",
+            )
+            .into());
         }
         if let Some(why) = target::form_fault(&head.method, &head.uri) {
-            return Err(Unsound::target(why).into());
+            return Err(InvalidFraming::target(why).into());
         }
-        settle_host(head).map_err(|why| Unsound::field(&HOST, why).into())
+        settle_host(head).map_err(|why| InvalidFraming::field(&HOST, why).into())
     }
 
     fn check_size(&self, head: &Parts) -> Result<(), HeadTooLarge> {
@@ -87,7 +81,7 @@ fn refuse(fault: Fault) -> Refusal {
                 .into()
         }
         Fault::OutOfMemory => overloaded().into(),
-        _ => Unsound::new(format!("The request is refused: {fault}.")).into(),
+        _ => InvalidFraming::new(format!("The request is refused: {fault}.")).into(),
     }
 }
 
@@ -131,29 +125,15 @@ fn settle_host(head: &mut Parts) -> Result<(), &'static str> {
     }
 }
 
-impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Box<Exchange>>
-    for Sound<S>
-{
-    type Response = Reply;
-    type Error = Infallible;
-    type Future = Gate<S::Future>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, mut exchange: Box<Exchange>) -> Self::Future {
-        match self.check(&mut exchange) {
-            Ok(()) => Gate::Passed { inner: self.inner.call(exchange) },
-            Err(refusal) => {
-                let closes = matches!(refusal, Refusal::Unsound(_));
-                let mut reply = reply(refusal);
-                if closes {
-                    close_after(&exchange.head, &mut reply);
-                }
-                Gate::refused(reply)
-            }
+impl Check for Validate {
+    fn refuse(&self, exchange: &mut Exchange) -> Option<Reply> {
+        let refusal = self.validate(exchange).err()?;
+        let closes = matches!(refusal, Refusal::Framing(_));
+        let mut reply = reply(refusal);
+        if closes {
+            close_after(&exchange.head, &mut reply);
         }
+        Some(reply)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A body that passes through, piece by piece: as fast as the replica takes it, never held.
+//! A body that is sent on piece by piece, as fast as the replica takes it, and never held.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -10,16 +10,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use serve::RequestBody;
+use serve::framing::Refusals;
 use tokio::time::{Sleep, sleep, sleep_until};
 
-use super::intake::BodyFault;
-use crate::body::BodyError;
-use crate::edge::Refusals;
-use crate::worker::Terms;
+use super::{BodyError, BodyFault, BodyLimits};
 
 /// A body on its way from the client to a replica.
 #[derive(Debug)]
-pub(crate) struct Stream {
+pub(crate) struct BodyStream {
     prefix: Option<Bytes>,
     /// The announced length, or `None` if it is sent in chunks.
     length: Option<u64>,
@@ -29,37 +27,37 @@ pub(crate) struct Stream {
     pause_max: Duration,
     pause: Option<Pin<Box<Sleep>>>,
     refusals: Refusals,
-    watch: Watch,
+    handle: StreamHandle,
 }
 
-/// What happens to a body, for whoever waits for the answer.
+/// A stream as the task that waits for the answer sees it.
 ///
 /// What becomes of a body that is not read to its end is decided when its answer begins
-/// ([`RequestBody`]), so by then it has to be clear whether it is. A refusal lets go of the body
-/// ([`let_go`](Self::let_go)), however much of it the replica would still take; after any other answer it is
-/// kept until the answer is written ([`Kept`]), whoever is faster.
+/// ([`RequestBody`]), so by then it has to be clear whether it is. A refusal [releases](Self::release) the
+/// body, however much of it the replica would still take; after any other answer a [`BodyGuard`] keeps it
+/// until the answer is written.
 #[derive(Clone, Debug)]
-pub(crate) struct Watch(Rc<Watched>);
+pub(crate) struct StreamHandle(Rc<StreamState>);
 
 #[derive(Debug)]
-struct Watched {
-    /// `None` once it was let go of.
+struct StreamState {
+    /// `None` once it was released.
     incoming: RefCell<Option<RequestBody>>,
-    /// Whoever waits for a body that was let go of, until the answer is over.
+    /// Woken when the answer is over: the connection to the replica waits for a released body.
     waiting: RefCell<Option<Waker>>,
     is_over: Cell<bool>,
     fault: Cell<Option<BodyFault>>,
     moved: Cell<Instant>,
 }
 
-impl Watch {
+impl StreamHandle {
     /// Returns what is wrong with the body, if something is.
-    pub(super) fn fault(&self) -> Option<BodyFault> {
+    pub(crate) fn fault(&self) -> Option<BodyFault> {
         self.0.fault.get()
     }
 
     /// Waits until nothing has moved for a time.
-    pub(super) async fn stalled(&self, time: Duration) {
+    pub(crate) async fn stalled(&self, time: Duration) {
         loop {
             let until = self.0.moved.get() + time;
             if Instant::now() >= until {
@@ -68,45 +66,43 @@ impl Watch {
             sleep_until(until.into()).await;
         }
     }
-}
 
-impl Watch {
-    /// Lets go of what is not read of the body. The replica is sent nothing more, and the connection to it
+    /// Drops what is not read of the body. The replica is sent nothing more, and the connection to it
     /// ends once the answer is over.
-    pub(super) fn let_go(&self) {
+    pub(crate) fn release(&self) {
         self.0.incoming.take();
     }
 
-    /// Keeps the body until the answer is over.
-    pub(super) fn keep(self) -> Kept {
-        Kept(self)
+    /// Returns a guard that keeps the body until the answer is over.
+    pub(crate) fn guard(self) -> BodyGuard {
+        BodyGuard(self)
     }
 }
 
-/// The body of a request whose answer is being written.
+/// Keeps the body of a request while its answer is written.
 #[derive(Debug)]
-pub(crate) struct Kept(Watch);
+pub(crate) struct BodyGuard(StreamHandle);
 
-impl Drop for Kept {
+impl Drop for BodyGuard {
     fn drop(&mut self) {
-        let watched = &self.0.0;
-        watched.is_over.set(true);
-        if let Some(waker) = watched.waiting.take() {
+        let state = &self.0.0;
+        state.is_over.set(true);
+        if let Some(waker) = state.waiting.take() {
             waker.wake();
         }
     }
 }
 
-impl Stream {
+impl BodyStream {
     /// `prefix` is what was read of it before.
     pub(super) fn new(
         prefix: Bytes,
         incoming: RequestBody,
         length: Option<u64>,
         refusals: Refusals,
-        terms: &Terms,
+        limits: BodyLimits,
     ) -> Self {
-        let watched = Watched {
+        let state = StreamState {
             incoming: RefCell::new(Some(incoming)),
             waiting: RefCell::default(),
             is_over: Cell::new(false),
@@ -117,16 +113,16 @@ impl Stream {
             prefix: (!prefix.is_empty()).then_some(prefix),
             length,
             passed: 0,
-            bytes_max: terms.body_bytes_max,
-            pause_max: terms.body_time_max,
+            bytes_max: limits.bytes_max,
+            pause_max: limits.time_max,
             pause: None,
             refusals,
-            watch: Watch(Rc::new(watched)),
+            handle: StreamHandle(Rc::new(state)),
         }
     }
 
-    pub(super) fn watch(&self) -> Watch {
-        self.watch.clone()
+    pub(crate) fn handle(&self) -> StreamHandle {
+        self.handle.clone()
     }
 
     pub(crate) fn size_hint(&self) -> SizeHint {
@@ -153,25 +149,25 @@ impl Stream {
             let fault = BodyFault::TooLarge { bytes_max: self.bytes_max };
             return Poll::Ready(Some(Err(self.fail(fault))));
         }
-        self.watch.0.moved.set(Instant::now());
+        self.handle.0.moved.set(Instant::now());
         Poll::Ready(Some(Ok(Frame::data(data))))
     }
 
     /// Waits for the next piece. Trailers end here: no replica reads them.
     fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyFault>>> {
-        let watched = &self.watch.0;
+        let state = &self.handle.0;
         loop {
-            let polled = match &mut *watched.incoming.borrow_mut() {
+            let polled = match &mut *state.incoming.borrow_mut() {
                 Some(incoming) => Pin::new(incoming).poll_frame(context),
                 // An error now would cut the answer, which comes on the same connection.
-                None if !watched.is_over.get() => {
-                    watched.waiting.replace(Some(context.waker().clone()));
+                None if !state.is_over.get() => {
+                    state.waiting.replace(Some(context.waker().clone()));
                     return Poll::Pending;
                 }
                 None => return Poll::Ready(Some(Err(BodyFault::Incomplete))),
             };
             let Poll::Ready(frame) = polled else {
-                watched.waiting.replace(Some(context.waker().clone()));
+                state.waiting.replace(Some(context.waker().clone()));
                 let pause = self.pause.get_or_insert_with(|| Box::pin(sleep(self.pause_max)));
                 ready!(pause.as_mut().poll(context));
                 return Poll::Ready(Some(Err(BodyFault::Slow)));
@@ -195,7 +191,7 @@ impl Stream {
     /// Notes the fault. The error makes hyper cut the connection to the replica, which so learns
     /// that the body is not whole.
     fn fail(&mut self, fault: BodyFault) -> BodyError {
-        self.watch.0.fault.set(Some(fault));
+        self.handle.0.fault.set(Some(fault));
         "the client's body is faulty".into()
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use serve::gather;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::arrivals::Arrivals;
+use super::received::ReceivedBytes;
 
 /// A stream on which writing never fails.
 ///
@@ -16,15 +16,15 @@ use super::arrivals::Arrivals;
 /// there to be read. So a failed write is taken for done, and what counts is what is read: the
 /// answer, or the end of the connection. Either way the request is one that was maybe sent.
 #[derive(Debug)]
-pub(super) struct Patient<T> {
+pub(super) struct IgnoreWriteErrors<T> {
     inner: T,
     broken: bool,
-    arrivals: Arrivals,
+    received: ReceivedBytes,
 }
 
-impl<T> Patient<T> {
-    pub(super) fn new(inner: T, arrivals: Arrivals) -> Self {
-        Self { inner, broken: false, arrivals }
+impl<T> IgnoreWriteErrors<T> {
+    pub(super) fn new(inner: T, received: ReceivedBytes) -> Self {
+        Self { inner, broken: false, received }
     }
 
     fn settle(&mut self, written: io::Result<usize>, length: usize) -> usize {
@@ -35,7 +35,7 @@ impl<T> Patient<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for IgnoreWriteErrors<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -43,12 +43,12 @@ impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.inner).poll_read(context, buffer);
-        self.arrivals.note(&buffer.filled()[before..]);
+        self.received.note(&buffer.filled()[before..]);
         polled
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for IgnoreWriteErrors<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -100,15 +100,15 @@ mod tests {
     #[tokio::test]
     async fn what_was_answered_is_read_after_a_failed_write() {
         let (client, mut server) = duplex(64);
-        let arrivals = Arrivals::default();
-        let mut patient = Patient::new(client, arrivals.clone());
+        let received = ReceivedBytes::default();
+        let mut stream = IgnoreWriteErrors::new(client, received.clone());
         server.write_all(b"answer").await.unwrap();
         drop(server);
-        patient.write_all(&[0; 1_000]).await.unwrap();
-        assert!(!arrivals.any(), "nothing was read");
+        stream.write_all(&[0; 1_000]).await.unwrap();
+        assert!(!received.any(), "nothing was read");
         let mut answer = String::new();
-        patient.read_to_string(&mut answer).await.unwrap();
+        stream.read_to_string(&mut answer).await.unwrap();
         assert_eq!(answer, "answer");
-        assert!(arrivals.any());
+        assert!(received.any());
     }
 }

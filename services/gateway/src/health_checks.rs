@@ -11,14 +11,14 @@ use futures_util::stream::FuturesUnordered;
 use reqwest::Client;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::balance::{Check, Replica, Replicas};
+use crate::balance::{CheckResult, Replica, Replicas};
 use crate::clock;
 
 /// Longest time for a check. A replica that takes longer to say that it is ready is not.
 const CHECK_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Checks all replicas again and again. One that takes its time is asked again when it has answered,
-/// and keeps nobody from learning of the others.
+/// and delays no check of the others.
 pub(crate) async fn check_replicas(
     client: &Client,
     replicas: &ArcSwap<Replicas>,
@@ -48,9 +48,11 @@ pub(crate) async fn check_replicas(
 async fn check(client: &Client, replica: Arc<Replica>) -> u64 {
     let url = format!("http://{}/readyz", replica.origin);
     let check = match client.get(url).timeout(CHECK_TIME_MAX).send().await {
-        Ok(answer) if answer.status().is_success() => Check::Ready,
-        Ok(answer) if answer.status() == http::StatusCode::SERVICE_UNAVAILABLE => Check::Unready,
-        Ok(_) | Err(_) => Check::Silent,
+        Ok(answer) if answer.status().is_success() => CheckResult::Ready,
+        Ok(answer) if answer.status() == http::StatusCode::SERVICE_UNAVAILABLE => {
+            CheckResult::Unready
+        }
+        Ok(_) | Err(_) => CheckResult::Silent,
     };
     let origin = &replica.origin;
     match replica.health.checked(check, clock::now()) {

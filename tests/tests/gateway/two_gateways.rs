@@ -1,5 +1,5 @@
-//! With a cache, reads see what they see without one: every write that was acknowledged before they
-//! began, wherever it was made.
+//! Reads through several gateways see every write that was acknowledged before they began, wherever it was
+//! made.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,43 +8,6 @@ use e2e::gateway::{Gateway, Relay};
 use e2e::history::{Action, Condition, Outcome, Recorder, Value, Verdict};
 use e2e::{Answer, Connection, Random, Request, Shelf};
 use futures_util::future::join_all;
-
-async fn caching(replicas: &[SocketAddr]) -> Gateway {
-    let start = Gateway::start().setting("--cache-max", "1MiB").setting("--workers", "2");
-    replicas.iter().fold(start, |start, replica| start.replica(*replica)).spawn().await
-}
-
-/// After a write was acknowledged, by the service itself or by another gateway, the next read sees
-/// it.
-#[tokio::test]
-async fn a_read_sees_every_write_before_it_wherever_it_was_made() {
-    let shelf = Shelf::start().spawn().await;
-    let replicas = [shelf.address()];
-    let (reading, writing) = (caching(&replicas).await, caching(&replicas).await);
-    let mut reader = reading.connect().await;
-    let mut writers =
-        [Connection::open(shelf.address()).await, writing.connect().await, reading.connect().await];
-    let mut revalidated = 0;
-    for size in 0..300 {
-        let body = format!("{{\"name\":null,\"size\":{size}}}");
-        let writer = &mut writers[size % 3];
-        let status = writer.send(&Request::put("/items/a", body.clone())).await.status;
-        assert!(matches!(status, 200 | 201), "{status}");
-        for _ in 0..2 {
-            let answer = reader.send(&Request::get("/items/a")).await;
-            assert_eq!(answer.expect(200).text(), body);
-            revalidated += usize::from(answer.required("cache-status").contains("304"));
-        }
-    }
-    assert_eq!(revalidated, 300, "every second read is served of what is kept");
-    let mut deleting = Connection::open(shelf.address()).await;
-    deleting.send(&Request::delete("/items/a")).await.expect(204);
-    reader.send(&Request::get("/items/a")).await.expect(404);
-    drop((reader, writers, deleting));
-    reading.stop().await;
-    writing.stop().await;
-    shelf.stop().await;
-}
 
 /// Clients of the history; each writes values of its own.
 const CLIENTS: usize = 8;
@@ -99,14 +62,15 @@ fn outcome(action: Action, answer: &Answer) -> Outcome {
     }
 }
 
-/// Clients of two gateways that cache, and of the service itself, read and write the same few items
+/// Clients of two gateways, and of the service itself, read and write the same few items
 /// at once. The connections of one gateway are cut now and then, so that requests are repeated.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_clients_of_caches_see_is_one_register() {
+async fn what_clients_of_two_gateways_see_is_one_register() {
     let shelf = Shelf::start().spawn().await;
     let relay = Relay::start(shelf.address()).await;
-    let direct = caching(&[shelf.address()]).await;
-    let relayed = caching(&[relay.address()]).await;
+    let in_front =
+        async |replica| Gateway::start().replica(replica).setting("--workers", "2").spawn().await;
+    let (direct, relayed) = (in_front(shelf.address()).await, in_front(relay.address()).await);
     let services = [direct.address(), relayed.address(), direct.address(), shelf.address()];
     let recorder = Recorder::default();
     let mut random = Random::new();
@@ -124,18 +88,8 @@ async fn what_clients_of_caches_see_is_one_register() {
     };
     let (clients, ()) = tokio::join!(join_all(clients), cutting);
     clients.into_iter().for_each(|client| client.expect("a client is answered"));
-    let mut shared = 0.0;
-    for gateway in [&direct, &relayed] {
-        for result in ["revalidated", "collapsed"] {
-            let series = format!("shelf_gateway_cache_reads_total{{result=\"{result}\"}}");
-            shared += gateway.metric(&series).await;
-        }
-    }
     let histories = recorder.histories();
     assert_eq!(histories.len(), ITEMS * ROUNDS);
-    let operations: usize = histories.values().map(|history| history.operations().len()).sum();
-    println!("{operations} operations, {shared} reads were served of what is kept or shared");
-    assert!(shared >= 100.0, "the cache did hardly anything: {shared}");
     for (item, history) in histories {
         assert_eq!(history.verdict(), Verdict::Linearizable, "{item}");
     }

@@ -14,22 +14,22 @@ use serde_json::Value;
 use tower::Service;
 
 use super::Documents;
-use crate::body::{Reply, ReplyBody};
 use crate::exchange::Exchange;
+use crate::reply::{Reply, ReplyBody};
 
 /// Pages for people, which no document lists.
 const PAGES: [&str; 6] = ["/", "/docs", "/docs/{file}", "/redoc", "/redoc/{file}", "/problems"];
 
 /// What was answered so far, judged by the document as it was at the start.
 #[derive(Clone)]
-pub(crate) struct Record(Arc<Inner>);
+pub(crate) struct AnswerRecord(Arc<Inner>);
 
 struct Inner {
     recording: Recording,
     templates: Router<String>,
 }
 
-impl Record {
+impl AnswerRecord {
     /// Starts a record.
     ///
     /// # Panics
@@ -65,20 +65,20 @@ fn alarm(violation: &Violation) {
     );
 }
 
-/// A service whose answers are recorded. It holds every body in memory.
+/// Records the answers of a service. It holds every body in memory.
 #[derive(Clone)]
-pub(crate) struct Recorded<S> {
+pub(crate) struct CheckContract<S> {
     inner: S,
-    record: Record,
+    record: AnswerRecord,
 }
 
-impl<S> Recorded<S> {
-    pub(crate) fn new(inner: S, record: Record) -> Self {
+impl<S> CheckContract<S> {
+    pub(crate) fn new(inner: S, record: AnswerRecord) -> Self {
         Self { inner, record }
     }
 }
 
-impl<S> Service<Box<Exchange>> for Recorded<S>
+impl<S> Service<Box<Exchange>> for CheckContract<S>
 where
     S: Service<Box<Exchange>, Response = Reply, Error = Infallible>,
     S::Future: 'static,

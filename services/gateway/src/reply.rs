@@ -1,7 +1,5 @@
-//! Bodies on their way through.
+//! Answers on their way to the client.
 
-use std::convert::Infallible;
-use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -13,8 +11,8 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::attempt::Kept;
 use crate::balance::InFlight;
+use crate::request_body::{BodyError, BodyGuard};
 use crate::upstream::Lease;
 
 /// Least rate at which a replica sends an answer, on average over the time that it is waited for and
@@ -25,23 +23,20 @@ const BYTES_PER_SECOND_MIN: u64 = 1 << 10;
 /// An answer on its way to the client.
 pub(crate) type Reply = http::Response<ReplyBody>;
 
-/// What is wrong with a body while it is sent.
-pub(crate) type BodyError = Box<dyn Error + Send + Sync>;
-
 /// The body of an answer.
 #[derive(Debug)]
 pub(crate) enum ReplyBody {
     /// The gateway's own.
     Own(Body),
     /// A replica's, as it arrives.
-    Passed(Passed),
+    Replica(ReplicaBody),
 }
 
 impl ReplyBody {
     /// Keeps the body of the request until this one has been sent.
-    pub(crate) fn keep(&mut self, request: Kept) {
-        if let Self::Passed(passed) = self {
-            passed.request = Some(request);
+    pub(crate) fn hold(&mut self, request: BodyGuard) {
+        if let Self::Replica(body) = self {
+            body.request = Some(request);
         }
     }
 }
@@ -56,21 +51,21 @@ impl HttpBody for ReplyBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
             Self::Own(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
-            Self::Passed(body) => body.poll_frame(context),
+            Self::Replica(body) => body.poll_frame(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Own(body) => body.is_end_stream(),
-            Self::Passed(body) => body.incoming.is_end_stream(),
+            Self::Replica(body) => body.incoming.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Own(body) => body.size_hint(),
-            Self::Passed(body) => body.incoming.size_hint(),
+            Self::Replica(body) => body.incoming.size_hint(),
         }
     }
 }
@@ -78,11 +73,11 @@ impl HttpBody for ReplyBody {
 /// A replica's body. As long as it lives the request counts as in flight; when it ends the
 /// connection goes back to its pool.
 #[derive(Debug)]
-pub(crate) struct Passed {
+pub(crate) struct ReplicaBody {
     incoming: Incoming,
     held: Option<(Lease, InFlight)>,
-    /// The body of the request, if that passes through.
-    request: Option<Kept>,
+    /// Keeps the body of the request, if that is a stream.
+    request: Option<BodyGuard>,
     /// Longest pause between two pieces.
     pause_max: Duration,
     /// Set while a piece is waited for; most bodies are there at once and need no timer.
@@ -99,7 +94,7 @@ struct Pause {
     end: Pin<Box<Sleep>>,
 }
 
-impl Passed {
+impl ReplicaBody {
     pub(crate) fn new(
         incoming: Incoming,
         lease: Lease,
@@ -152,45 +147,5 @@ impl Passed {
             _ => self.held = None,
         }
         Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
-    }
-}
-
-/// The body of a request to a replica.
-#[derive(Debug)]
-pub(crate) enum Sent {
-    /// Held here, so that it can be sent again; `None` when there is none.
-    Whole(Option<Bytes>),
-    /// Passed on as it arrives.
-    Stream(Box<crate::attempt::Stream>),
-}
-
-impl HttpBody for Sent {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match self.get_mut() {
-            Self::Whole(bytes) => {
-                let frame = bytes.take().map(Frame::data);
-                Poll::Ready(frame.map(Ok::<_, Infallible>).map(|frame| frame.map_err(Into::into)))
-            }
-            Self::Stream(stream) => stream.poll_frame(context),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(None))
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(bytes) => {
-                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
-            }
-            Self::Stream(stream) => stream.size_hint(),
-        }
     }
 }

@@ -20,13 +20,13 @@ const WAITING_BYTES_MAX: usize = 16 << 10;
 /// Where the interim answers to one request go.
 #[derive(Clone, Debug)]
 pub(crate) struct Interims {
-    shared: Rc<Shared>,
+    shared: Rc<ConnectionState>,
     request: u64,
 }
 
 /// What the requests of a connection share with its stream.
 #[derive(Debug, Default)]
-struct Shared {
+struct ConnectionState {
     /// The request that waits for its answer; 0 once that has begun.
     open: Cell<u64>,
     count: Cell<u64>,
@@ -51,11 +51,11 @@ impl Interims {
 
 /// Opens the way for the interim answers of a connection, request by request.
 #[derive(Clone, Debug)]
-pub(super) struct Opener(Rc<Shared>);
+pub(crate) struct Opener(Rc<ConnectionState>);
 
 impl Opener {
     /// Begins with the next request.
-    pub(super) fn open(&self) -> Interims {
+    pub(crate) fn open(&self) -> Interims {
         let request = self.0.count.get() + 1;
         self.0.count.set(request);
         self.0.open.set(request);
@@ -65,17 +65,17 @@ impl Opener {
 
 /// A stream that interim answers are written to.
 #[derive(Debug)]
-pub(super) struct WithInterims<T> {
+pub(crate) struct WithInterims<T> {
     inner: T,
-    shared: Rc<Shared>,
+    shared: Rc<ConnectionState>,
     /// Whether a part of an answer may still be to come: bytes were written since the writer has last
     /// had none.
     in_answer: bool,
 }
 
 impl<T> WithInterims<T> {
-    pub(super) fn new(inner: T) -> (Self, Opener) {
-        let shared = Rc::<Shared>::default();
+    pub(crate) fn new(inner: T) -> (Self, Opener) {
+        let shared = Rc::<ConnectionState>::default();
         let opener = Opener(Rc::clone(&shared));
         (Self { inner, shared, in_answer: false }, opener)
     }

@@ -1,34 +1,26 @@
 //! Answers OPTIONS and TRACE that are meant for the gateway.
 
-use std::convert::Infallible;
-use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::sync::Arc;
 
 use http::header::{HeaderValue, MAX_FORWARDS};
-use http::request::Parts;
 use http::{HeaderMap, Method};
-use tower::Service;
 
-use super::gate::Gate;
+use super::check::Check;
 use crate::answers::{Allow, Options, WrongMethod, reply};
-use crate::body::Reply;
+use crate::document::Documents;
 use crate::exchange::Exchange;
-use crate::worker::Worker;
+use crate::reply::Reply;
 
 /// Answers requests that have no further hop: `OPTIONS *` (RFC 9110 §9.3.7), and OPTIONS and TRACE
 /// whose `Max-Forwards` is used up (RFC 9110 §7.6.2). Others have one hop less.
 #[derive(Clone, Debug)]
-pub(super) struct Hops<S> {
-    inner: S,
-    worker: Rc<Worker>,
+pub(crate) struct LastHop {
+    pub(crate) documents: Arc<Documents>,
 }
 
-impl<S> Hops<S> {
-    pub(super) fn new(inner: S, worker: Rc<Worker>) -> Self {
-        Self { inner, worker }
-    }
-
-    fn answer(&self, head: &mut Parts) -> Option<Reply> {
+impl Check for LastHop {
+    fn refuse(&self, exchange: &mut Exchange) -> Option<Reply> {
+        let head = &mut exchange.head;
         let is_options = head.method == Method::OPTIONS;
         if !is_options && head.method != Method::TRACE {
             return None;
@@ -40,7 +32,7 @@ impl<S> Hops<S> {
         if forward_once(&mut head.headers) {
             return None;
         }
-        let allow = self.worker.shared.documents.allow(path).unwrap_or(Allow::any());
+        let allow = self.documents.allow(path).unwrap_or(Allow::any());
         // TRACE is never done: the request that it would show has credentials.
         Some(if is_options {
             reply(Options::Methods(allow))
@@ -67,25 +59,6 @@ fn forward_once(headers: &mut HeaderMap) -> bool {
             true
         }
         None => false,
-    }
-}
-
-impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Box<Exchange>>
-    for Hops<S>
-{
-    type Response = Reply;
-    type Error = Infallible;
-    type Future = Gate<S::Future>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, mut exchange: Box<Exchange>) -> Self::Future {
-        match self.answer(&mut exchange.head) {
-            None => Gate::Passed { inner: self.inner.call(exchange) },
-            Some(reply) => Gate::refused(reply),
-        }
     }
 }
 
