@@ -60,6 +60,7 @@ impl Clock {
     }
 
     /// Sets a clock by a time of day, such as that of a server which several processes ask.
+    #[cfg(feature = "postgres")]
     pub(crate) fn set(day: Moment) -> Self {
         Self { moment: day.0, passed: passed() }
     }

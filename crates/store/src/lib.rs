@@ -6,7 +6,7 @@
 //!
 //! A back end is one folder: `memory`, `embedded`, `postgres`, `etcd`; `remote` is what those
 //! on other machines have in common. `faulty` wraps another store and answers on
-//! demand what that one rarely does. The suite in `conformance` runs against every one of them.
+//! demand what that one rarely does. The features `etcd` and `postgres`, on by default, build these two. The suite in `conformance` runs against every one of them.
 //!
 //! ```
 //! use domain::{CollectionName, ItemId, Key};
@@ -28,11 +28,18 @@ mod codec;
 mod conformance;
 mod embedded;
 mod error;
+#[cfg(feature = "etcd")]
 mod etcd;
 mod faulty;
 mod memory;
 mod open;
+mod open_error;
+mod options;
+#[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(any(feature = "etcd", feature = "postgres"))]
+// No engine alone needs all of it.
+#[cfg_attr(not(all(feature = "etcd", feature = "postgres")), expect(dead_code))]
 mod remote;
 mod reply;
 mod size;
@@ -40,6 +47,8 @@ mod store;
 
 pub use embedded::BackupError;
 pub use error::{Error, ErrorKind, Resume, Retry};
-pub use open::{CACHE_BYTES_DEFAULT, OpenError, Options, backup, open};
+pub use open::{backup, open};
+pub use open_error::OpenError;
+pub use options::{CACHE_BYTES_DEFAULT, Options};
 pub use reply::Reply;
 pub use store::Store;

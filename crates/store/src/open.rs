@@ -1,127 +1,49 @@
 //! Choosing a back end by URL.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::embedded::{self, BackupError, Embedded};
-use crate::error::{Error, ErrorKind};
+#[cfg(feature = "etcd")]
 use crate::etcd;
 use crate::faulty::Faulty;
 use crate::memory::Memory;
+use crate::open_error::OpenError;
+use crate::options::Options;
+#[cfg(feature = "postgres")]
 use crate::postgres;
 use crate::store::Store;
 
-/// Memory for blocks of the embedded store that were read from disk, unless told otherwise:
-/// 64 MiB hold the hot blocks of a few hundred thousand small items and leave most of a 1 GiB
-/// container to the rest of the service.
-pub const CACHE_BYTES_DEFAULT: u64 = 64 << 20;
+type Opened = Result<Arc<dyn Store>, OpenError>;
 
-/// The schemes that [`open()`] knows, as its refusal lists them.
-const SCHEMES: &str = "memory:, file:PATH, postgres://USER@HOST/DATABASE, etcd://HOST,HOST,HOST, faulty:DIR?store=URL";
-
-/// What can be set about a store besides its URL.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Options {
-    /// Memory for blocks read from disk, in bytes. Only the embedded store uses it.
-    pub cache_bytes: u64,
-    /// Whether a database is used that does not keep what it acknowledges.
-    pub allow_unsafe: bool,
+/// A kind of store.
+struct Scheme {
+    /// What its URLs begin with, before the colon.
+    names: &'static [&'static str],
+    /// The form of its URLs, as the refusal of others shows it.
+    form: &'static str,
+    /// Opens one; given the whole URL, what follows the colon, and the options.
+    open: fn(&str, &str, &Options) -> Opened,
 }
 
-impl OpenError {
-    /// Says that there is no thread for the store at `at`.
-    pub(crate) fn thread(at: String, error: io::Error) -> Self {
-        let message = "the thread of its connections could not be started";
-        Self::Engine { at, source: Error::with_source(ErrorKind::Internal, message, error) }
-    }
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { cache_bytes: CACHE_BYTES_DEFAULT, allow_unsafe: false }
-    }
-}
-
-/// Why a store could not be opened. Each message tells what to do.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// The URL names no back end of this build.
-    #[error("no store is known for the URL {url:?}; known are {SCHEMES}")]
-    UnknownScheme {
-        /// The URL without what may be a secret.
-        url: String,
+/// The stores of this build.
+const SCHEMES: &[Scheme] = &[
+    Scheme { names: &["memory"], form: "memory:", open: open_memory },
+    Scheme { names: &["file"], form: "file:PATH", open: open_file },
+    #[cfg(feature = "postgres")]
+    Scheme {
+        names: &["postgres", "postgresql"],
+        form: "postgres://USER@HOST/DATABASE",
+        open: |url, _, options| Ok(Arc::new(postgres::open(url, options)?)),
     },
-    /// The URL lacks something or has too much.
-    #[error("the store URL {url:?} is not usable: {why}")]
-    InvalidUrl {
-        /// The URL.
-        url: String,
-        /// What is wrong with it.
-        why: String,
+    #[cfg(feature = "etcd")]
+    Scheme {
+        names: &["etcd", "etcds"],
+        form: "etcd://HOST,HOST,HOST",
+        open: |url, _, _| Ok(Arc::new(etcd::open(url)?)),
     },
-    /// Somebody else has the directory open.
-    #[error(
-        "{} is already open, in this process or another; stop that one first, or give this one its own directory",
-        path.display()
-    )]
-    Locked {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// The directory holds something else.
-    #[error(
-        "{} holds files that are not a Shelf store ({found:?} among them); choose an empty or a new directory",
-        path.display()
-    )]
-    Foreign {
-        /// The directory.
-        path: PathBuf,
-        /// One of the files.
-        found: String,
-    },
-    /// The directory was written by another version.
-    #[error(
-        "{} has the store format {found:?}, and this version reads only {known:?}; start the version that wrote it on this directory, start this version on an empty one, and copy with scripts/copy-items",
-        path.display()
-    )]
-    UnknownFormat {
-        /// The directory.
-        path: PathBuf,
-        /// What its format file says.
-        found: String,
-        /// What this version reads.
-        known: &'static str,
-    },
-    /// The directory cannot be used.
-    #[error("{} cannot be used as a store: {what}", path.display())]
-    Io {
-        /// The directory or the file in it.
-        path: PathBuf,
-        /// What was tried.
-        what: &'static str,
-        /// Why it failed.
-        source: io::Error,
-    },
-    /// The database cannot be used.
-    #[error("{at} cannot be used as a store")]
-    Engine {
-        /// Where it is, without secrets.
-        at: String,
-        /// Why.
-        source: Error,
-    },
-    /// The store is damaged or cannot start.
-    #[error("{} cannot be opened", path.display())]
-    Store {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        source: Error,
-    },
-}
+    Scheme { names: &["faulty"], form: "faulty:DIR?store=URL", open: open_faulty },
+];
 
 /// Opens the store that `url` names.
 ///
@@ -131,10 +53,10 @@ pub enum OpenError {
 ///   percent-decoding. One process at a time can have it open; dropping the last handle makes
 ///   everything accepted durable and closes it.
 /// - `postgres://USER:PASSWORD@HOST:PORT/DATABASE?SETTINGS` keeps them in PostgreSQL, or in a
-///   database that speaks like it. The settings are those of libpq, and `writers`, `readers`
+///   database that speaks like it (feature `postgres`). The settings are those of libpq, and `writers`, `readers`
 ///   (connections), `patience` and `statement_timeout` (times such as `5s`).
 /// - `etcd://USER:PASSWORD@HOST:PORT,HOST:PORT,HOST:PORT/PREFIX?SETTINGS` keeps them in an etcd
-///   cluster, under keys that begin with `PREFIX/` (`shelf/`). `etcds:` is the same with TLS. The
+///   cluster, under keys that begin with `PREFIX/` (`shelf/`; feature `etcd`). `etcds:` is the same with TLS. The
 ///   settings are `ca`, `cert` and `key` (PEM files), `timeout` (of one call), `patience`, `writers`
 ///   and `readers`. An item has at most 1.2 MiB there.
 /// - `faulty:DIR?store=URL` wraps another store for rehearsals: when there is a file `DIR/next`,
@@ -147,29 +69,39 @@ pub enum OpenError {
 /// # Errors
 /// [`OpenError`]; nothing was changed on disk when the directory is refused.
 pub fn open(url: &str, options: &Options) -> Result<Arc<dyn Store>, OpenError> {
-    let Some((scheme, rest)) = url.split_once(':') else {
-        return Err(OpenError::UnknownScheme { url: url.to_owned() });
+    // Behind the scheme there can be a password.
+    let unknown = |url| {
+        let forms: Vec<_> = SCHEMES.iter().map(|scheme| scheme.form).collect();
+        OpenError::UnknownScheme { url, known: forms.join(", ") }
     };
-    let invalid = |why: &str| OpenError::InvalidUrl { url: url.to_owned(), why: why.to_owned() };
-    match scheme {
-        "memory" if rest.is_empty() => Ok(Arc::new(Memory::default())),
-        "memory" => Err(invalid("nothing may follow `memory:`")),
-        "file" => {
-            let path = file_path(rest).map_err(invalid)?;
-            Ok(Arc::new(Embedded::open(path, options)?))
-        }
-        "postgres" | "postgresql" => Ok(Arc::new(postgres::open(url, options)?)),
-        "etcd" | "etcds" => Ok(Arc::new(etcd::open(url)?)),
-        "faulty" => {
-            let (directory, inner) = rest
-                .split_once("?store=")
-                .ok_or_else(|| invalid("it has the form `faulty:DIR?store=URL`"))?;
-            let directory = file_path(directory).map_err(invalid)?;
-            Ok(Arc::new(Faulty::new(directory, open(inner, options)?)?))
-        }
-        // Behind the scheme there can be a password.
-        _ => Err(OpenError::UnknownScheme { url: format!("{scheme}:") }),
+    let (name, rest) = url.split_once(':').ok_or_else(|| unknown(url.to_owned()))?;
+    let scheme = SCHEMES.iter().find(|scheme| scheme.names.contains(&name));
+    let scheme = scheme.ok_or_else(|| unknown(format!("{name}:")))?;
+    (scheme.open)(url, rest, options)
+}
+
+fn open_memory(url: &str, rest: &str, _: &Options) -> Opened {
+    if !rest.is_empty() {
+        return Err(invalid(url, "nothing may follow `memory:`"));
     }
+    Ok(Arc::new(Memory::default()))
+}
+
+fn open_file(url: &str, rest: &str, options: &Options) -> Opened {
+    let path = file_path(rest).map_err(|why| invalid(url, why))?;
+    Ok(Arc::new(Embedded::open(path, options)?))
+}
+
+fn open_faulty(url: &str, rest: &str, options: &Options) -> Opened {
+    let parts = rest.split_once("?store=");
+    let (directory, inner) =
+        parts.ok_or_else(|| invalid(url, "it has the form `faulty:DIR?store=URL`"))?;
+    let directory = file_path(directory).map_err(|why| invalid(url, why))?;
+    Ok(Arc::new(Faulty::new(directory, open(inner, options)?)?))
+}
+
+fn invalid(url: &str, why: &str) -> OpenError {
+    OpenError::InvalidUrl { url: url.to_owned(), why: why.to_owned() }
 }
 
 /// Copies the store that `url` names, `file:PATH`, to the directory `to`, which does not exist or is

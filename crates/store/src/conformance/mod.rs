@@ -118,7 +118,8 @@ mod embedded {
 
     use tempfile::TempDir;
 
-    use crate::open::{Options, open};
+    use crate::open::open;
+    use crate::options::Options;
     use crate::store::Store;
 
     fn fixture() -> (Arc<dyn Store>, TempDir) {
@@ -132,12 +133,14 @@ mod embedded {
     conformance!(fixture);
 }
 
+#[cfg(feature = "postgres")]
 mod postgres {
     use std::sync::{Arc, OnceLock};
 
     use testbed::Postgres;
 
-    use crate::open::{Options, open};
+    use crate::open::open;
+    use crate::options::Options;
     use crate::store::Store;
 
     /// One server for all cases; each has a database of its own.
@@ -152,11 +155,13 @@ mod postgres {
     conformance!(fixture);
 }
 
+#[cfg(feature = "etcd")]
 mod etcd {
     use std::sync::Arc;
 
     use crate::etcd::tests::kit::{prefix, shared};
-    use crate::open::{Options, open};
+    use crate::open::open;
+    use crate::options::Options;
     use crate::store::Store;
 
     /// One cluster of three nodes for all cases; each has a prefix of its own.
@@ -174,7 +179,8 @@ mod faulty {
 
     use tempfile::TempDir;
 
-    use crate::open::{Options, open};
+    use crate::open::open;
+    use crate::options::Options;
     use crate::store::Store;
 
     fn fixture() -> (Arc<dyn Store>, TempDir) {

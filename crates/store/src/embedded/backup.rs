@@ -18,7 +18,8 @@ use super::disk::RealDisk;
 use super::engine::{Engine, PinnedTree};
 use super::journal::{Journal, SlotSizes};
 use crate::error::{Error, ErrorKind};
-use crate::open::{OpenError, Options};
+use crate::open_error::OpenError;
+use crate::options::Options;
 
 /// The socket's name in the directory.
 const SOCKET: &str = "shelf.sock";

@@ -48,7 +48,8 @@ use self::timekeeper::Timekeeper;
 use self::writer::Writer;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
-use crate::open::{OpenError, Options};
+use crate::open_error::OpenError;
+use crate::options::Options;
 use crate::reply::Reply;
 use crate::store::Store;
 

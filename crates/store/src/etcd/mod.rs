@@ -78,7 +78,7 @@ use self::session::EtcdSession;
 use self::transport::{SetupError, Transport};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
-use crate::open::OpenError;
+use crate::open_error::OpenError;
 use crate::remote::Remote;
 
 /// Opens the store that an `etcd://` or `etcds://` URL names: asks the cluster for its format.

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, ErrorKind, Resume};
-use crate::open::OpenError;
+use crate::open_error::OpenError;
 
 /// What one call does in place of its work.
 #[derive(Debug)]

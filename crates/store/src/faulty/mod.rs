@@ -27,7 +27,7 @@ use domain::{
 
 use self::fault::{Fault, Faults};
 use crate::error::{Error, ErrorKind};
-use crate::open::OpenError;
+use crate::open_error::OpenError;
 use crate::reply::Reply;
 use crate::store::Store;
 

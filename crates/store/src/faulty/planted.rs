@@ -15,7 +15,7 @@ use domain::{
 use parking_lot::Mutex;
 
 use crate::error::Error;
-use crate::open::OpenError;
+use crate::open_error::OpenError;
 use crate::reply::Reply;
 use crate::store::Store;
 

@@ -35,7 +35,8 @@ use self::connect::Connector;
 use self::session::PostgresSession;
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::open::{OpenError, Options};
+use crate::open_error::OpenError;
+use crate::options::Options;
 use crate::remote::Remote;
 
 /// Opens the store that a `postgres://` URL names: connects, makes the tables if they are missing.

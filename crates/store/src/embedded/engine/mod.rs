@@ -51,7 +51,7 @@ use super::disk::Disk;
 use crate::clock::Clock;
 use crate::codec::{KeyBytes, decode_item, decode_remembered};
 use crate::error::{Error, ErrorKind};
-use crate::open::Options;
+use crate::options::Options;
 
 /// Writes are collected in memory up to this size, both trees together, and then become files:
 /// 32 MiB are about 100,000 small items. At most three of these exist at a time (one that grows, two

@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::Embedded;
 use crate::error::Error;
-use crate::open::Options;
+use crate::options::Options;
 use crate::store::Store as _;
 
 fn runtime() -> Runtime {

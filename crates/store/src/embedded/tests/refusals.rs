@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::*;
-use crate::open::OpenError;
+use crate::open_error::OpenError;
 
 fn refusal(path: &Path) -> OpenError {
     Embedded::open(path, &Options::default()).expect_err("it is refused")

@@ -15,7 +15,8 @@ use crate::error::Error;
 use crate::etcd::config::Config;
 use crate::etcd::message::RangeRequest;
 use crate::etcd::transport::Transport;
-use crate::open::{Options, open};
+use crate::open::open;
+use crate::options::Options;
 use crate::store::Store;
 
 /// A cluster of three nodes for every test that does it no harm. Each keeps to keys of its own.

@@ -7,7 +7,8 @@ use domain::{Change, CollectionName, Item, ItemId, Key, Precondition, Tags, Verd
 use testbed::Postgres;
 
 use crate::error::Error;
-use crate::open::{Options, open};
+use crate::open::open;
+use crate::options::Options;
 use crate::store::Store;
 
 /// A server for all tests that do nothing to it; each has a database of its own.

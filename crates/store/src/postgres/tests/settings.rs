@@ -4,7 +4,8 @@ use domain::Outcome;
 use testbed::Postgres;
 
 use super::kit::*;
-use crate::open::{Options, open};
+use crate::open::open;
+use crate::options::Options;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_loses_commits_is_refused_unless_that_is_accepted() {
