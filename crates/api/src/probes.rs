@@ -23,18 +23,18 @@ pub(crate) struct Service {
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum Live {
     /// The process is alive.
-    Alive(Json<Health>, CacheControl) = 200,
+    #[answer(200)]
+    Alive(Json<Health>, CacheControl),
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum NotAlive {
     /// Only a restart of the service helps: a write to the disk failed and left it unknown what is there, or
     /// a thread of the store has ended.
-    RestartNeeded(Problem, CacheControl) = 503,
+    #[answer(503)]
+    RestartNeeded(Problem, CacheControl),
 }
 
 /// Tells whether the service can go on without a restart. What passes, and what a restart does not
@@ -53,17 +53,17 @@ pub(crate) async fn get_livez(
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum Ready {
     /// The service can do its work, writes included.
-    Ready(Json<Health>, CacheControl) = 200,
+    #[answer(200)]
+    Ready(Json<Health>, CacheControl),
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum NotReady {
     /// The store cannot take writes at the moment, or the service is about to stop.
-    NotReady(Problem, RetryAfter, CacheControl) = 503,
+    #[answer(503)]
+    NotReady(Problem, RetryAfter, CacheControl),
 }
 
 /// Tells whether requests should be sent here.
@@ -82,10 +82,10 @@ pub(crate) async fn get_readyz(
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum GetMetrics {
     /// Counters and histograms in the text format of Prometheus.
-    Metrics(MetricsText, CacheControl) = 200,
+    #[answer(200)]
+    Metrics(MetricsText, CacheControl),
 }
 
 /// Returns the metrics.

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use contract::about::ServedDocument;
-use contract::extract::BodyLimit;
-use contract::guard::{CatchPanic, HeadLimit, OneHost, TimeLimit};
+use contract::guard::{CatchPanic, OneHost};
 use contract::{Api, ContractError, Dispatch, Document};
 use domain::{Collection, CollectionName};
 use http::Method;
@@ -20,17 +18,17 @@ use crate::documented::{
 };
 use crate::edge::RequestId;
 use crate::items::{
-    ITEM, ITEM_SENT, MERGE_PATCH, PAGE, count_items, create_item, delete_item, get_item,
-    list_items, page_schemas, patch_item, put_item,
+    ITEM, ITEM_SENT, MERGE_PATCH, PAGE, ServedCollection, count_items, create_item, delete_item,
+    get_item, list_items, page_schemas, patch_item, put_item,
 };
 use crate::leaving::Leaving;
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::pages::{
     ProblemsPage, StartPage, docs, docs_asset, problems, redoc, redoc_asset, start,
 };
 use crate::probes::{Service, get_livez, get_metrics, get_openapi, get_readyz};
 use crate::schemas::{ItemSchemas, Names};
-use crate::shelf::Shelf;
 use crate::turns::Turns;
 
 /// Names that no collection can have, because the service has a page there, or an operation with an
@@ -55,42 +53,6 @@ pub struct Setup {
     pub memory: Memory,
     /// Whether it is about to stop.
     pub leaving: Leaving,
-}
-
-/// What a request may cost.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Most bytes of a body.
-    pub body_bytes_max: usize,
-    /// Longest time from the head of a request to the end of its body.
-    pub body_time_max: Duration,
-    /// Longest time from the head of a request to the head of its answer.
-    pub request_time_max: Duration,
-    /// Most bytes of the path and query together.
-    pub target_bytes_max: usize,
-    /// Most bytes of the header section.
-    pub headers_bytes_max: usize,
-    /// How long the answer of a request with an `Idempotency-Key` is remembered.
-    pub remembered_for: Duration,
-}
-
-impl Default for Limits {
-    /// - A body of 1 MiB is far above any record of a sync job and far below what hurts.
-    /// - 30 s for a request is what proxies and clients wait by default; a body gets 20 of them, so
-    ///   that a slow one is told apart from a slow service.
-    /// - A target of 8,000 bytes is what RFC 9110 §4.1 asks servers to support at least, and 16 KiB
-    ///   of header fields is what browsers and proxies are content with.
-    /// - Answers are remembered for a day: a client that was cut off comes back within hours.
-    fn default() -> Self {
-        Self {
-            body_bytes_max: 1 << 20,
-            body_time_max: Duration::from_secs(20),
-            request_time_max: Duration::from_secs(30),
-            target_bytes_max: 8_000,
-            headers_bytes_max: 16 << 10,
-            remembered_for: Duration::from_secs(24 * 60 * 60),
-        }
-    }
 }
 
 /// Why the service cannot be made.
@@ -149,9 +111,10 @@ pub fn router(setup: &Setup) -> Result<(Dispatch, Document), InvalidSetup> {
         let store = Arc::clone(&setup.store);
         let written = metrics.writes(collection.name());
         let turns = setup.turns.clone();
-        let shelf =
-            Shelf::new(collection.clone(), store, limits, written, turns, setup.memory.clone());
-        mount_items(&mut api, shelf, limits, &mut names);
+        let memory = setup.memory.clone();
+        let served =
+            ServedCollection::new(collection.clone(), store, limits, written, turns, memory);
+        mount_items(&mut api, served, collection, limits, &mut names);
     }
     let service = Service {
         store: Arc::clone(&setup.store),
@@ -198,29 +161,17 @@ fn check_operation_ids(names: &[&CollectionName]) -> Result<(), InvalidSetup> {
     Ok(())
 }
 
-impl Limits {
-    pub(crate) fn body(&self, memory: Memory) -> BodyLimit {
-        BodyLimit { bytes_max: self.body_bytes_max, time_max: self.body_time_max, memory }
-    }
-
-    fn head(&self) -> HeadLimit {
-        HeadLimit {
-            target_bytes_max: self.target_bytes_max,
-            headers_bytes_max: self.headers_bytes_max,
-        }
-    }
-
-    fn time(&self) -> TimeLimit {
-        TimeLimit { time_max: self.request_time_max }
-    }
-}
-
 /// Mounts the operations of one collection.
 ///
 /// The guards, from the outermost: a head that is too large or has no host is refused before any
 /// work; the time limit covers all the work; a panic is caught next to the handler.
-fn mount_items(api: &mut Api, shelf: Shelf, limits: Limits, names: &mut Names) {
-    let collection = shelf.collection();
+fn mount_items(
+    api: &mut Api,
+    served: ServedCollection,
+    collection: &Collection,
+    limits: Limits,
+    names: &mut Names,
+) {
     let name = collection.name().clone();
     let requires_precondition = collection.requires_precondition();
     let description = collection.schema().get("description").and_then(Value::as_str);
@@ -228,8 +179,12 @@ fn mount_items(api: &mut Api, shelf: Shelf, limits: Limits, names: &mut Names) {
     let schemas = ItemSchemas::of(collection, names);
     let item = schemas.returned;
 
-    let mut scope =
-        api.scope(shelf).guard(CatchPanic).guard(limits.time()).guard(OneHost).guard(limits.head());
+    let mut scope = api
+        .scope(served)
+        .guard(CatchPanic)
+        .guard(limits.time())
+        .guard(OneHost)
+        .guard(limits.head());
     for (name, schema) in schemas.components.into_iter().chain(page_schemas(&item)) {
         scope.definition(&name, schema);
     }

@@ -6,16 +6,19 @@ use std::sync::{Arc, OnceLock};
 use http::{HeaderValue, Method};
 use serde_json::{Map, Value, json};
 
-use crate::answers::{Answers, Responses, title_case};
+use crate::answers::Answers;
 use crate::components::{Components, Kind};
 use crate::dispatch::{Dispatch, Endpoint, Mounted, Observe, Route, parameter_names};
 use crate::document::{Document, Info, insert_operation};
 use crate::extract::NoQuery;
-use crate::fallback::{AcceptPatch, Allow, Options, PatchOptions, Unrouted};
+use crate::fallback::{AcceptPatch, Allow, FallbackAnswer, Options, PatchOptions};
 use crate::guard::{Guard, Guards, OneHost};
-use crate::operation::{Described, Doc, Operation, OperationDoc};
-use crate::part::Header;
+use crate::header::Header;
+use crate::names::title_case;
+use crate::operation::Operation;
+use crate::operation_doc::{Described, Doc, OperationDoc};
 use crate::problem::{self, Place};
+use crate::responses::Responses;
 use crate::schemas::Schemas;
 use crate::variant::Variant;
 
@@ -212,9 +215,9 @@ impl Api {
             collect_problems(&mut problems, &described.answers)?;
         }
         self.declare_problems(&problems)?;
-        let mut unrouted = Answers::default();
-        Unrouted::describe(&mut unrouted, &mut self.schemas);
-        collect_problems(&mut problems, &unrouted)?;
+        let mut fallback = Answers::default();
+        FallbackAnswer::describe(&mut fallback, &mut self.schemas);
+        collect_problems(&mut problems, &fallback)?;
 
         let mut components = Components::default();
         let refer = |(name, header): (&String, &Value)| {

@@ -16,14 +16,14 @@ use http::header::HOST;
 use http::{HeaderValue, Method, Request, StatusCode};
 use tower::Service;
 
-use crate::extract::InvalidHeader;
-use crate::fallback::{Allow, Nowhere, Options, Unrouted};
+use crate::fallback::{Allow, FallbackAnswer, Options};
 use crate::guard::Guards;
 use crate::head_fault::HeadFault;
 use crate::host::host_fault;
 use crate::inbound::{Inbound, PATH_PARAMETERS_MAX};
 use crate::operation::Operation;
 use crate::problem::Problem;
+use crate::refusals::InvalidHeader;
 
 /// An answer that is on its way: the one allocation between the socket and the handler.
 type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
@@ -168,21 +168,21 @@ impl Dispatch {
 
     /// Finds the operation of a request. Operations have [`OneHost`](crate::guard::OneHost) among
     /// their guards, where its answer is documented; the host of what is no operation is checked here.
-    fn endpoint(&self, request: Request<Body>) -> Result<Answering, Unrouted> {
+    fn endpoint(&self, request: Request<Body>) -> Result<Answering, FallbackAnswer> {
         if let Some(fault) = request.extensions().get::<HeadFault>() {
-            return Err(fault.answer().into());
+            return Err(fault.into());
         }
         let path = request.uri().path();
-        let Ok(found) = self.0.router.at(path) else { return self.nowhere(&request) };
+        let Ok(found) = self.0.router.at(path) else { return self.without_path(&request) };
         let route = &self.0.routes[*found.value];
         let operation = route.operations.iter().find(|(method, _)| method == request.method());
         let Some((_, endpoint)) = operation else {
             if route.is_hidden {
-                return self.nowhere(&request);
+                return self.without_path(&request);
             }
             check_host(&request)?;
             let allow = Allow(route.allow.clone());
-            return Err(Nowhere::MethodNotAllowed(Problem::default(), allow).into());
+            return Err(FallbackAnswer::MethodNotAllowed(Problem::default(), allow));
         };
         let mut ranges: [Range<usize>; PATH_PARAMETERS_MAX] = Default::default();
         for (range, (_, value)) in ranges.iter_mut().zip(found.params.iter()) {
@@ -195,13 +195,13 @@ impl Dispatch {
     }
 
     /// Answers where no path matches: `OPTIONS *` is about the service as a whole (RFC 9110 §9.3.7).
-    fn nowhere(&self, request: &Request<Body>) -> Result<Answering, Unrouted> {
+    fn without_path(&self, request: &Request<Body>) -> Result<Answering, FallbackAnswer> {
         check_host(request)?;
         if request.method() == Method::OPTIONS && request.uri().path() == "*" {
             let answer = Options::Methods(Allow(self.0.allow.clone())).into_response();
             return Ok(Box::pin(ready(Ok(answer))));
         }
-        Err(Nowhere::NoSuchPath(Problem::default()).into())
+        Err(FallbackAnswer::NoSuchPath(Problem::default()))
     }
 }
 
@@ -224,7 +224,7 @@ impl Service<Request<Body>> for Dispatch {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         match self.endpoint(request) {
             Ok(answering) => answering,
-            Err(unrouted) => Box::pin(ready(Ok(unrouted.into_response()))),
+            Err(fallback) => Box::pin(ready(Ok(fallback.into_response()))),
         }
     }
 }

@@ -68,10 +68,10 @@ impl PathParameter for Number {
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 enum Done {
     /// It is done.
-    Done(Json<u32>) = 200,
+    #[answer(200)]
+    Done(Json<u32>),
 }
 
 async fn put(
@@ -265,20 +265,21 @@ fn the_document_lists_handlers_extractors_and_guards() {
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 enum TwoTypes {
     /// A number.
-    Number(Json<u32>) = 200,
+    #[answer(200)]
+    Number(Json<u32>),
     /// A text.
     #[expect(dead_code, reason = "it is documented, which is enough to be refused")]
-    Text(Json<String>) = 201,
+    #[answer(201)]
+    Text(Json<String>),
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 enum OtherPanic {
     /// Something else under a name that is taken.
-    InternalError(Problem) = 502,
+    #[answer(502)]
+    InternalError(Problem),
 }
 
 #[test]

@@ -2,13 +2,11 @@
 
 use bytes::Bytes;
 use contract::guard::Busy;
-use contract::{Answer, Header, Part, Response, Schemas, Variant, write_body};
+use contract::{Answer, AnswerParts, Header, Part, Schemas, Variant};
 use domain::{ETag, Item, Outcome};
 use http::header::{CONTENT_LOCATION, ETAG, HeaderName, HeaderValue, LINK, LOCATION};
 use memory::{Exhausted, Memory, owning};
 use serde_json::{Value, json};
-
-use crate::shelf::outcome_name;
 
 /// The role of the schema of a collection's items as they are returned.
 pub(crate) const ITEM: &str = "item";
@@ -52,8 +50,8 @@ impl Part for Representation {
         answer.body(APPLICATION_JSON, schemas.role(ITEM), required);
     }
 
-    fn write(self, response: &mut Response, _: &'static Variant) {
-        write_body(response, HeaderValue::from_static(APPLICATION_JSON), self.0.into());
+    fn write(self, parts: &mut AnswerParts, _: &'static Variant) {
+        parts.set_body(HeaderValue::from_static(APPLICATION_JSON), self.0);
     }
 }
 
@@ -75,8 +73,8 @@ impl Part for PageText {
         answer.body(APPLICATION_JSON, schemas.role(PAGE), required);
     }
 
-    fn write(self, response: &mut Response, _: &'static Variant) {
-        write_body(response, HeaderValue::from_static(APPLICATION_JSON), self.0.into());
+    fn write(self, parts: &mut AnswerParts, _: &'static Variant) {
+        parts.set_body(HeaderValue::from_static(APPLICATION_JSON), self.0);
     }
 }
 
@@ -148,15 +146,21 @@ impl Header for NextLink {
 
 /// `Shelf-Outcome`: what a write did.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Did(&'static str);
+pub(crate) struct WriteOutcome(&'static str);
 
-impl Did {
+impl WriteOutcome {
     pub(crate) const fn of(outcome: &Outcome) -> Self {
-        Self(outcome_name(outcome))
+        Self(match outcome {
+            Outcome::Created(_) => "created",
+            Outcome::Updated(_) => "updated",
+            Outcome::Unchanged(_) => "unchanged",
+            Outcome::Deleted => "deleted",
+            Outcome::Replayed(_) => "replayed",
+        })
     }
 }
 
-impl Header for Did {
+impl Header for WriteOutcome {
     const NAME: HeaderName = HeaderName::from_static("shelf-outcome");
     const DESCRIPTION: &'static str = "What the write did. `unchanged`: the item already was equal to what was sent, and nothing was written.";
 

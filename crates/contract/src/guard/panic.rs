@@ -18,11 +18,11 @@ pub struct CatchPanic;
 
 /// What [`CatchPanic`] answers.
 #[derive(Debug, contract::Responses)]
-#[repr(u16)]
 pub enum Panicked {
     /// The service failed; the fault is on its side. It is not known whether a write happened.
     /// Repeat the request, which is safe for PUT and DELETE.
-    InternalError(Problem) = 500,
+    #[answer(500)]
+    InternalError(Problem),
 }
 
 /// The message of a panic, for the operator.

@@ -1,8 +1,9 @@
-//! One collection in its store: the state of every item operation.
+//! A collection in its store: the state of every operation on items.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use contract::Problem;
 use contract::extract::{BodyLimit, FromRef};
 use domain::{
     Collection, CollectionName, Idempotency, Item, ItemId, Key, Outcome, Precondition, Refusal,
@@ -11,11 +12,11 @@ use domain::{
 use memory::Memory;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
-use store::Store;
+use store::{ErrorKind, Store};
 
-use crate::items::failure::{InvalidBody, PreconditionMissing, StoreFailure};
+use super::failure::{BodyFailure, StoreFailure, WriteFailure};
+use crate::limits::Limits;
 use crate::metrics::WriteCounters;
-use crate::router::Limits;
 use crate::turns::Turns;
 
 /// What is percent-encoded in the path segment that holds an id: all that is not a `pchar`
@@ -37,15 +38,15 @@ const SEGMENT: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// One collection, the store it lives in, and the limits for writing to it. Cheap to clone.
+/// A collection in its store: the state of every operation on items. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Shelf(Arc<Inner>);
+pub(crate) struct ServedCollection(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     collection: Collection,
     /// The collection's name. Every key holds a clone, so its count of clones is not to be shared
-    /// with the other threads' shelves.
+    /// with the other threads' collections.
     name: CollectionName,
     store: Arc<dyn Store>,
     body_limit: BodyLimit,
@@ -76,13 +77,13 @@ impl From<Outcome> for Applied {
     }
 }
 
-impl FromRef<Shelf> for BodyLimit {
-    fn from_ref(shelf: &Shelf) -> Self {
-        shelf.0.body_limit.clone()
+impl FromRef<ServedCollection> for BodyLimit {
+    fn from_ref(collection: &ServedCollection) -> Self {
+        collection.0.body_limit.clone()
     }
 }
 
-impl Shelf {
+impl ServedCollection {
     pub(crate) fn new(
         collection: Collection,
         store: Arc<dyn Store>,
@@ -104,8 +105,8 @@ impl Shelf {
         }))
     }
 
-    pub(crate) fn collection(&self) -> &Collection {
-        &self.0.collection
+    pub(crate) fn name(&self) -> &CollectionName {
+        &self.0.name
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
@@ -141,22 +142,24 @@ impl Shelf {
     }
 
     /// Reads an item from a body: 400 if it is no strict JSON, 422 if it breaks the schema.
-    pub(crate) fn read(&self, body: &[u8]) -> Result<Item, InvalidBody> {
+    pub(crate) fn read(&self, body: &[u8]) -> Result<Item, BodyFailure> {
         self.admit(json::parse(body)?)
     }
 
     /// Fills in the schema's defaults and checks the value: 422 if it breaks the schema.
-    pub(crate) fn admit(&self, value: Value) -> Result<Item, InvalidBody> {
-        let collection = self.collection();
-        collection
-            .admit(value)
-            .map_err(|violations| InvalidBody::violations(collection.name(), violations))
+    pub(crate) fn admit(&self, value: Value) -> Result<Item, BodyFailure> {
+        let admitted = self.0.collection.admit(value);
+        admitted.map_err(|violations| BodyFailure::violations(self.name(), violations))
     }
 
-    /// Answers 428 if the collection demands a precondition and the request has none.
-    pub(crate) fn demand(&self, precondition: &Precondition) -> Result<(), PreconditionMissing> {
-        if self.collection().requires_precondition() && precondition.is_empty() {
-            return Err(PreconditionMissing::new(self.collection().name()));
+    /// Checks that a write has a precondition if the collection demands one. The problem is for an
+    /// answer 428.
+    pub(crate) fn demand(&self, precondition: &Precondition) -> Result<(), Problem> {
+        if self.0.collection.requires_precondition() && precondition.is_empty() {
+            return Err(Problem::new(format!(
+                "The collection `{}` demands a precondition for every write to an item. Send `If-Match` with the item's ETag, or `If-None-Match: *` to create it.",
+                self.name()
+            )));
         }
         Ok(())
     }
@@ -166,12 +169,12 @@ impl Shelf {
         Ok(self.store().get(key).await?)
     }
 
-    /// Answers a request from memory, or returns `None` when it is the first under its key.
+    /// Answers a repeated request as before, or returns `None` when it is the first under its key.
     pub(crate) async fn replay(
         &self,
         idempotency: &Idempotency,
-    ) -> Result<Option<Result<Applied, Refusal>>, StoreFailure> {
-        let remembered = self.store().recall(&idempotency.key).await?;
+    ) -> Result<Option<Result<Applied, Refusal>>, WriteFailure> {
+        let remembered = self.store().recall(&idempotency.key).await.map_err(StoreFailure::from)?;
         Ok(idempotency.replay(remembered.as_ref()).map(|verdict| self.counted(verdict)))
     }
 
@@ -181,7 +184,7 @@ impl Shelf {
     /// same step.
     ///
     /// `refused` is what is answered if the request is no repetition.
-    pub(crate) async fn replay_or<F: From<StoreFailure>>(
+    pub(crate) async fn replay_or<F: From<WriteFailure>>(
         &self,
         idempotency: Option<&Idempotency>,
         refused: F,
@@ -190,30 +193,31 @@ impl Shelf {
         self.replay(idempotency).await.map_err(F::from)?.ok_or(refused)
     }
 
-    /// Applies one write, and counts what came of it. `F` is how the operation answers when the store
-    /// cannot.
-    pub(crate) async fn apply<F: From<store::Error>>(
+    /// Applies one write, and counts what came of it.
+    pub(crate) async fn apply(
+        &self,
+        write: Write,
+    ) -> Result<Result<Applied, Refusal>, store::Error> {
+        let mut verdicts = self.store().apply(vec![write]).await;
+        Ok(self.counted(verdicts.pop().expect("a store answers every write")?))
+    }
+
+    /// Applies a write that has an item, as [`apply`](Self::apply) does. `F` is how the operation
+    /// answers when the store cannot take the item.
+    pub(crate) async fn apply_item<F: From<BodyFailure> + From<WriteFailure>>(
         &self,
         write: Write,
     ) -> Result<Result<Applied, Refusal>, F> {
-        let mut verdicts = self.store().apply(vec![write]).await;
-        Ok(self.counted(verdicts.pop().expect("a store answers every write")?))
+        self.apply(write).await.map_err(|error| match error.kind() {
+            // The request's own fault, so there is nothing for the operator in it.
+            ErrorKind::TooLarge => BodyFailure::ItemTooLarge(Problem::default()).into(),
+            _ => WriteFailure::from(error).into(),
+        })
     }
 
     fn counted(&self, verdict: Verdict) -> Result<Applied, Refusal> {
         let outcome = verdict?;
         self.0.written.count(&outcome);
         Ok(outcome.into())
-    }
-}
-
-/// Names an outcome as the answers and the metrics do.
-pub(crate) const fn outcome_name(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Created(_) => "created",
-        Outcome::Updated(_) => "updated",
-        Outcome::Unchanged(_) => "unchanged",
-        Outcome::Deleted => "deleted",
-        Outcome::Replayed(_) => "replayed",
     }
 }
