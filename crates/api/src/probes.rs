@@ -1,8 +1,7 @@
 //! What the service says about itself: probes, metrics, and the document.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use contract::about::{GetOpenapi, Health, MetricsText, ServedDocument};
 use contract::extract::{IfNoneMatch, NoQuery, Prefix, State};
 use contract::guard::RetryAfter;
@@ -18,8 +17,7 @@ pub(crate) struct Service {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) metrics: Metrics,
     pub(crate) leaving: Leaving,
-    /// Set once, when the document is made, which is after its operations are mounted.
-    pub(crate) document: Arc<OnceLock<ServedDocument>>,
+    pub(crate) document: ServedDocument,
 }
 
 #[derive(Debug, Responses)]
@@ -100,9 +98,8 @@ pub(crate) async fn get_openapi(
     NoQuery: NoQuery,
     known: IfNoneMatch,
 ) -> GetOpenapi {
-    match (service.document.get(), prefix) {
-        (Some(document), None) => document.answer(&known),
-        (Some(document), Some(prefix)) => document.below(&prefix).answer(&known),
-        (None, _) => ServedDocument::new(Bytes::new()).answer(&known),
+    match prefix {
+        None => service.document.answer(&known),
+        Some(prefix) => service.document.below(&prefix).answer(&known),
     }
 }

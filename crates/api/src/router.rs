@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use contract::about::ServedDocument;
 use contract::guard::{CatchPanic, OneHost};
-use contract::{Api, ContractError, Dispatch, Document};
+use contract::{Api, ContractError, Description, Dispatch, Document};
 use domain::{Collection, CollectionName};
 use http::Method;
 use memory::Memory;
@@ -24,9 +23,7 @@ use crate::items::{
 use crate::leaving::Leaving;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::pages::{
-    ProblemsPage, StartPage, docs, docs_asset, problems, redoc, redoc_asset, start,
-};
+use crate::pages::{StartPage, docs, docs_asset, problems, redoc, redoc_asset, start};
 use crate::probes::{Service, get_livez, get_metrics, get_openapi, get_readyz};
 use crate::schemas::{ItemSchemas, Names};
 use crate::turns::Turns;
@@ -93,46 +90,22 @@ impl fmt::Display for InvalidSetup {
 
 impl std::error::Error for InvalidSetup {}
 
-/// Makes the service and the document that describes it.
-///
-/// Called again it makes the same again, sharing the store and the metrics and nothing else: two
-/// threads that serve with one of their own each do not touch each other's memory.
+/// Makes the service and the document that describes it. [`Dispatch::for_worker`] makes the same
+/// service for a further worker.
 ///
 /// # Errors
 /// [`InvalidSetup`] says which collection cannot be served.
 pub fn router(setup: &Setup) -> Result<(Dispatch, Document), InvalidSetup> {
     check_names(&setup.collections)?;
-    let metrics = &setup.metrics;
     let mut api = Api::new(INFO);
     api.every_answer_carries::<RequestId>();
-    let limits = setup.limits;
     let mut names = Names::of(setup.collections.iter().map(Collection::name));
     for collection in &setup.collections {
-        let store = Arc::clone(&setup.store);
-        let written = metrics.writes(collection.name());
-        let turns = setup.turns.clone();
-        let memory = setup.memory.clone();
-        let served =
-            ServedCollection::new(collection.clone(), store, limits, written, turns, memory);
-        mount_items(&mut api, served, collection, limits, &mut names);
+        mount_items(&mut api, setup, collection, &mut names);
     }
-    let service = Service {
-        store: Arc::clone(&setup.store),
-        metrics: metrics.clone(),
-        leaving: setup.leaving.clone(),
-        document: Arc::new(OnceLock::new()),
-    };
-    mount_service(&mut api, service.clone(), limits);
-    let problems_page = ProblemsPage::default();
-    let start_page = StartPage::of(setup.collections.iter().map(Collection::name));
-    mount_pages(&mut api, problems_page.clone(), start_page);
-
-    let (dispatch, document) =
-        api.build(|operations| metrics.observer(operations)).map_err(InvalidSetup::Contract)?;
-    // Both are set here alone.
-    let _ = service.document.set(ServedDocument::new(document.to_bytes()));
-    problems_page.set(&document);
-    Ok((dispatch, document))
+    mount_service(&mut api, setup);
+    mount_pages(&mut api, StartPage::of(setup.collections.iter().map(Collection::name)));
+    api.build(|operations| setup.metrics.observer(operations)).map_err(InvalidSetup::Contract)
 }
 
 fn check_names(collections: &[Collection]) -> Result<(), InvalidSetup> {
@@ -165,14 +138,17 @@ fn check_operation_ids(names: &[&CollectionName]) -> Result<(), InvalidSetup> {
 ///
 /// The guards, from the outermost: a head that is too large or has no host is refused before any
 /// work; the time limit covers all the work; a panic is caught next to the handler.
-fn mount_items(
-    api: &mut Api,
-    served: ServedCollection,
-    collection: &Collection,
-    limits: Limits,
-    names: &mut Names,
-) {
+fn mount_items(api: &mut Api, setup: &Setup, collection: &Collection, names: &mut Names) {
     let name = collection.name().clone();
+    let limits = setup.limits;
+    let served = ServedCollection::new(
+        collection.clone(),
+        Arc::clone(&setup.store),
+        limits,
+        setup.metrics.writes(&name),
+        setup.turns.clone(),
+        setup.memory.clone(),
+    );
     let requires_precondition = collection.requires_precondition();
     let description = collection.schema().get("description").and_then(Value::as_str);
     api.tag(name.as_str(), description.unwrap_or_default());
@@ -180,7 +156,7 @@ fn mount_items(
     let item = schemas.returned;
 
     let mut scope = api
-        .scope(served)
+        .scope_with(move |_| served.for_worker())
         .guard(CatchPanic)
         .guard(limits.time())
         .guard(OneHost)
@@ -224,9 +200,18 @@ fn mount_items(
 
 /// Mounts what the service says about itself. A probe that waits for the store has the guards of
 /// the operations that do.
-fn mount_service(api: &mut Api, service: Service, limits: Limits) {
+fn mount_service(api: &mut Api, setup: &Setup) {
+    let limits = setup.limits;
+    let (store, metrics) = (Arc::clone(&setup.store), setup.metrics.clone());
+    let leaving = setup.leaving.clone();
+    let service = move |description: &Description| Service {
+        store: Arc::clone(&store),
+        metrics: metrics.clone(),
+        leaving: leaving.clone(),
+        document: description.document.clone(),
+    };
     api.tag(SERVICE_TAG, "Probes, metrics and this document.");
-    api.scope(service.clone())
+    api.scope_with(service.clone())
         .guard(CatchPanic)
         .guard(limits.time())
         .guard(OneHost)
@@ -240,7 +225,7 @@ fn mount_service(api: &mut Api, service: Service, limits: Limits) {
             ),
             get_readyz,
         );
-    api.scope(service)
+    api.scope_with(service)
         .guard(OneHost)
         .guard(limits.head())
         .get(
@@ -273,13 +258,15 @@ fn mount_service(api: &mut Api, service: Service, limits: Limits) {
 }
 
 /// Mounts the pages for people.
-fn mount_pages(api: &mut Api, page: ProblemsPage, start_page: StartPage) {
+fn mount_pages(api: &mut Api, start_page: StartPage) {
     api.scope(())
         .guard(OneHost)
         .page("/docs", docs)
         .page("/docs/{file}", docs_asset)
         .page("/redoc", redoc)
         .page("/redoc/{file}", redoc_asset);
-    api.scope(page).guard(OneHost).page("/problems", problems);
+    api.scope_with(|description| Arc::clone(&description.problems))
+        .guard(OneHost)
+        .page("/problems", problems);
     api.scope(start_page).guard(OneHost).hidden_page("/", start);
 }

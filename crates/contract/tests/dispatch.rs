@@ -3,14 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
 
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use contract::extract::{BodyLimit, FromRef, IfMatch, Media, Path, PathParameter, Payload, State};
 use contract::guard::{CatchPanic, HeadLimit, TimeLimit};
 use contract::{
-    Api, ContractError, Dispatch, Doc, Document, Fault, HeadFault, Info, Json, Problem, Responses,
-    Schemas,
+    Api, ContractError, Description, Dispatch, Doc, Document, Fault, HeadFault, Info, Json,
+    Problem, Responses, Schemas,
 };
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST, HeaderName};
 use http::{Method, Request, Response};
@@ -262,6 +263,26 @@ fn the_document_lists_handlers_extractors_and_guards() {
             "malformed-header"
         ]
     );
+}
+
+#[tokio::test]
+async fn workers_share_the_document_and_no_state() {
+    let mut api = Api::new(INFO);
+    api.scope_with(|description| (Arc::new(()), description.clone())).on(
+        Method::PUT,
+        "/numbers",
+        doc("put_number"),
+        |State((own, description)): State<(Arc<()>, Description)>| async move {
+            assert_eq!(Arc::strong_count(&own), 2, "that of this worker's state, and this one");
+            Done::Done(Json(description.problems.len() as u32))
+        },
+    );
+    let (dispatch, document) = api.build(|_| ()).expect("the contract is sound");
+    for dispatch in [dispatch.for_worker(), dispatch] {
+        let response = dispatch.oneshot(request("/numbers", "text/plain", "x")).await.unwrap();
+        let body = to_bytes(response.into_body(), 10).await.unwrap();
+        assert_eq!(body, document.problems().count().to_string());
+    }
 }
 
 #[derive(Debug, Responses)]

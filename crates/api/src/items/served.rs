@@ -40,14 +40,19 @@ const SEGMENT: &AsciiSet = &CONTROLS
 
 /// A collection in its store: the state of every operation on items. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct ServedCollection(Arc<Inner>);
+pub(crate) struct ServedCollection(Arc<Handle>);
+
+/// What requests count references to: no two workers share it.
+#[derive(Debug)]
+struct Handle {
+    /// Every key holds a clone.
+    name: CollectionName,
+    shared: Arc<Shared>,
+}
 
 #[derive(Debug)]
-struct Inner {
+struct Shared {
     collection: Collection,
-    /// The collection's name. Every key holds a clone, so its count of clones is not to be shared
-    /// with the other threads' collections.
-    name: CollectionName,
     store: Arc<dyn Store>,
     body_limit: BodyLimit,
     /// How long answers under an idempotency key are remembered.
@@ -79,7 +84,7 @@ impl From<Outcome> for Applied {
 
 impl FromRef<ServedCollection> for BodyLimit {
     fn from_ref(collection: &ServedCollection) -> Self {
-        collection.0.body_limit.clone()
+        collection.0.shared.body_limit.clone()
     }
 }
 
@@ -92,10 +97,8 @@ impl ServedCollection {
         turns: Turns,
         memory: Memory,
     ) -> Self {
-        let name = CollectionName::new(collection.name().as_str()).expect("it is a name already");
-        Self(Arc::new(Inner {
+        Self::of(Arc::new(Shared {
             collection,
-            name,
             store,
             body_limit: limits.body(memory.clone()),
             remembered_for: limits.remembered_for,
@@ -105,25 +108,36 @@ impl ServedCollection {
         }))
     }
 
+    /// Returns the same collection for another worker.
+    pub(crate) fn for_worker(&self) -> Self {
+        Self::of(Arc::clone(&self.0.shared))
+    }
+
+    fn of(shared: Arc<Shared>) -> Self {
+        let name = shared.collection.name().as_str();
+        let name = CollectionName::new(name).expect("it is a name already");
+        Self(Arc::new(Handle { name, shared }))
+    }
+
     pub(crate) fn name(&self) -> &CollectionName {
         &self.0.name
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
-        &*self.0.store
+        &*self.0.shared.store
     }
 
     pub(crate) fn remembered_for(&self) -> Duration {
-        self.0.remembered_for
+        self.0.shared.remembered_for
     }
 
     pub(crate) fn turns(&self) -> &Turns {
-        &self.0.turns
+        &self.0.shared.turns
     }
 
     /// Returns what answers take their memory from.
     pub(crate) fn memory(&self) -> &Memory {
-        &self.0.memory
+        &self.0.shared.memory
     }
 
     pub(crate) fn key(&self, id: ItemId) -> Key {
@@ -148,14 +162,14 @@ impl ServedCollection {
 
     /// Fills in the schema's defaults and checks the value: 422 if it breaks the schema.
     pub(crate) fn admit(&self, value: Value) -> Result<Item, BodyFailure> {
-        let admitted = self.0.collection.admit(value);
+        let admitted = self.0.shared.collection.admit(value);
         admitted.map_err(|violations| BodyFailure::violations(self.name(), violations))
     }
 
     /// Checks that a write has a precondition if the collection demands one. The problem is for an
     /// answer 428.
     pub(crate) fn demand(&self, precondition: &Precondition) -> Result<(), Problem> {
-        if self.0.collection.requires_precondition() && precondition.is_empty() {
+        if self.0.shared.collection.requires_precondition() && precondition.is_empty() {
             return Err(Problem::new(format!(
                 "The collection `{}` demands a precondition for every write to an item. Send `If-Match` with the item's ETag, or `If-None-Match: *` to create it.",
                 self.name()
@@ -217,7 +231,7 @@ impl ServedCollection {
 
     fn counted(&self, verdict: Verdict) -> Result<Applied, Refusal> {
         let outcome = verdict?;
-        self.0.written.count(&outcome);
+        self.0.shared.written.count(&outcome);
         Ok(outcome.into())
     }
 }

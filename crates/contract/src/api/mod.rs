@@ -1,22 +1,28 @@
 //! Where operations are mounted, and the document is made.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
+mod check;
+mod scope;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use http::{HeaderValue, Method};
 use serde_json::{Map, Value, json};
 
+pub use self::check::ContractError;
+use self::check::{check_bodies, collect_problems};
+pub use self::scope::Scope;
 use crate::answers::Answers;
 use crate::components::{Components, Kind};
-use crate::dispatch::{Dispatch, Endpoint, Mounted, Observe, Route, parameter_names};
-use crate::document::{Document, Info, insert_operation};
+use crate::dispatch::{Dispatch, Route, parameter_names};
+use crate::document::{Description, Document, Info, insert_operation};
+use crate::endpoint::{Mount, Observe};
 use crate::extract::NoQuery;
 use crate::fallback::{AcceptPatch, Allow, FallbackAnswer, Options, PatchOptions};
-use crate::guard::{Guard, Guards, OneHost};
+use crate::guard::OneHost;
 use crate::header::Header;
 use crate::names::title_case;
-use crate::operation::Operation;
-use crate::operation_doc::{Described, Doc, OperationDoc};
+use crate::operation_doc::{Described, Doc};
 use crate::problem::{self, Place};
 use crate::responses::Responses;
 use crate::schemas::Schemas;
@@ -30,7 +36,6 @@ pub struct Api {
     tags: Map<String, Value>,
     headers: Map<String, Value>,
     paths: Vec<Path>,
-    observer: Arc<OnceLock<Arc<dyn Observe>>>,
     operations: Vec<(String, Vec<u16>)>,
     errors: Vec<ContractError>,
 }
@@ -39,7 +44,7 @@ pub struct Api {
 #[derive(Debug)]
 struct Path {
     template: String,
-    operations: Vec<(Method, Arc<dyn Endpoint>)>,
+    operations: Vec<(Method, Box<dyn Mount>)>,
     /// What the document says of them; pages are not in it.
     documented: Vec<(Method, Doc, Described)>,
     /// Whether methods that it does not have are answered as on a path that does not exist.
@@ -61,42 +66,6 @@ impl Path {
     }
 }
 
-/// Why operations cannot be served under one contract. Each is an error of the program or of what
-/// it was configured with, found at start-up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ContractError {
-    /// Two operations have this id.
-    OperationIdTaken(String),
-    /// Two different schemas have this name.
-    SchemaNameTaken(String),
-    /// Two problems with different statuses or titles have this slug.
-    ProblemSlugTaken(&'static str),
-    /// The operation with this id has several types of success or error bodies.
-    SeveralBodyTypes(String),
-    /// The path is no template, or another one matches the same requests.
-    Path(String),
-}
-
-impl std::fmt::Display for ContractError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::OperationIdTaken(id) => write!(f, "two operations have the id {id:?}"),
-            Self::SchemaNameTaken(name) => {
-                write!(f, "two different schemas have the name {name:?}")
-            }
-            Self::ProblemSlugTaken(slug) => {
-                write!(f, "two different problems have the type {slug:?}")
-            }
-            Self::SeveralBodyTypes(id) => {
-                write!(f, "the operation {id:?} has several types of success or error bodies")
-            }
-            Self::Path(why) => f.write_str(why),
-        }
-    }
-}
-
-impl std::error::Error for ContractError {}
-
 impl Api {
     /// Starts an API without operations.
     #[must_use]
@@ -107,7 +76,6 @@ impl Api {
             tags: Map::new(),
             headers: Map::new(),
             paths: Vec::new(),
-            observer: Arc::new(OnceLock::new()),
             operations: Vec::new(),
             errors: Vec::new(),
         }
@@ -126,7 +94,17 @@ impl Api {
     }
 
     /// Opens a scope: operations with one state, behind the same guards.
-    pub fn scope<S: Send + Sync + 'static>(&mut self, state: S) -> Scope<'_, S, ()> {
+    pub fn scope<S: Clone + Send + Sync + 'static>(&mut self, state: S) -> Scope<'_, S, ()> {
+        self.scope_with(move |_| state.clone())
+    }
+
+    /// Opens a scope whose state is made by `state`, which is called for each operation of each worker
+    /// ([`Dispatch::for_worker`]) when the document is finished: for a state that needs the
+    /// document, and for one whose references requests count, which threads are not to share.
+    pub fn scope_with<S: Send + Sync + 'static>(
+        &mut self,
+        state: impl Fn(&Description) -> S + Send + Sync + 'static,
+    ) -> Scope<'_, S, ()> {
         Scope { api: self, state: Arc::new(state), guards: (), impossible: Vec::new() }
     }
 
@@ -149,11 +127,11 @@ impl Api {
             return Err(error);
         }
         let document = self.document()?;
-        // The observer is set once, before the first request.
-        let _ = self.observer.set(Arc::new(observer(&self.operations)));
+        let observer = Arc::new(observer(&self.operations));
         let routes = self.paths.into_iter();
         let routes = routes.map(|path| Route::new(path.template, path.operations, path.is_hidden));
-        Ok((Dispatch::new(routes.collect()).map_err(ContractError::Path)?, document))
+        let dispatch = Dispatch::new(routes.collect(), document.description().clone(), observer);
+        Ok((dispatch.map_err(ContractError::Path)?, document))
     }
 
     fn path(&mut self, template: &str) -> &mut Path {
@@ -243,7 +221,7 @@ impl Api {
             "paths": paths,
             "components": components.finish(schemas),
         });
-        Ok(Document::new(document, problems))
+        Ok(Document::new(document, problems.into_values().collect()))
     }
 
     /// Declares the schema of the problems of each status.
@@ -270,158 +248,4 @@ impl Api {
 fn any_parameter(name: &str) -> Value {
     let description = "Any value. The methods are the same for all values.";
     json!({ "name": name, "in": "path", "description": description, "required": true, "schema": { "type": "string" } })
-}
-
-/// Generated clients need one type for success and one for errors.
-fn check_bodies(id: &str, described: &Described) -> Result<(), ContractError> {
-    let mut types: [BTreeSet<String>; 2] = Default::default();
-    for (status, answer) in described.answers.iter() {
-        if let Some(body) = answer.body_entry() {
-            // Problems have one form; only the types that a status can have differ.
-            let is_problem = !answer.problems().is_empty();
-            let schema = if is_problem { "Problem".into() } else { body.schema.to_string() };
-            types[usize::from(status >= 400)].insert(format!("{} {schema}", body.media_type));
-        }
-    }
-    if types.iter().any(|types| types.len() > 1) {
-        return Err(ContractError::SeveralBodyTypes(id.to_owned()));
-    }
-    Ok(())
-}
-
-fn collect_problems(
-    problems: &mut BTreeMap<&'static str, &'static Variant>,
-    answers: &Answers,
-) -> Result<(), ContractError> {
-    for variant in answers.iter().flat_map(|(_, answer)| answer.problems()) {
-        let known = *problems.entry(variant.slug).or_insert(variant);
-        if (known.status, known.title) != (variant.status, variant.title) {
-            return Err(ContractError::ProblemSlugTaken(variant.slug));
-        }
-    }
-    Ok(())
-}
-
-/// Operations with one state, behind the same guards.
-#[derive(Debug)]
-pub struct Scope<'a, S, G> {
-    api: &'a mut Api,
-    state: Arc<S>,
-    guards: G,
-    impossible: Vec<u16>,
-}
-
-impl<'a, S: Send + Sync + 'static, G: Guards> Scope<'a, S, G> {
-    /// Puts a guard in front of the operations that are mounted from now on, outside of those it
-    /// already has.
-    pub fn guard<Outer: Guard>(self, guard: Outer) -> Scope<'a, S, (G, Outer)> {
-        Scope {
-            api: self.api,
-            state: self.state,
-            guards: (self.guards, guard),
-            impossible: self.impossible,
-        }
-    }
-
-    /// Lets the types of this scope's operations that ask for `role` ([`Schemas::role`]) refer to the
-    /// schema called `name`, which is declared by [`definition`](Self::definition).
-    pub fn role(&mut self, role: &'static str, name: String) -> &mut Self {
-        self.api.schemas.bind(role, name);
-        self
-    }
-
-    /// Declares a schema under `name`: one that only the running program knows, such as that of a
-    /// collection declared in a file.
-    pub fn definition(&mut self, name: &str, schema: Value) -> &mut Self {
-        if !self.api.schemas.declare(name, schema) {
-            self.api.errors.push(ContractError::SchemaNameTaken(name.to_owned()));
-        }
-        self
-    }
-
-    /// Says that no operation of this scope can answer with `status`, although its type can: the
-    /// state it is mounted with rules it out.
-    pub fn impossible(&mut self, status: u16) -> &mut Self {
-        self.impossible.push(status);
-        self
-    }
-
-    /// Mounts GET, and HEAD with it (RFC 9110 §9.3.2).
-    pub fn get<A: 'static>(
-        &mut self,
-        path: &str,
-        doc: Doc,
-        operation: impl Operation<S, A>,
-    ) -> &mut Self {
-        let head = Doc {
-            id: format!("head_{}", doc.resource),
-            summary: format!("{}: header fields only", doc.summary),
-            description: "The header fields of GET, without a body.".into(),
-            ..doc.clone()
-        };
-        self.mount(Method::GET, path, Some(doc), operation.clone());
-        self.mount(Method::HEAD, path, Some(head), operation);
-        self
-    }
-
-    /// Mounts an operation under a method other than GET.
-    pub fn on<A: 'static>(
-        &mut self,
-        method: Method,
-        path: &str,
-        doc: Doc,
-        operation: impl Operation<S, A>,
-    ) -> &mut Self {
-        self.mount(method, path, Some(doc), operation);
-        self
-    }
-
-    /// Mounts a page for people: GET and HEAD, not in the document.
-    pub fn page<A: 'static>(&mut self, path: &str, operation: impl Operation<S, A>) -> &mut Self {
-        self.mount(Method::GET, path, None, operation.clone());
-        self.mount(Method::HEAD, path, None, operation);
-        self
-    }
-
-    /// Mounts a page that only some clients are to find: as [`page`](Self::page), but other methods are
-    /// answered 404 like those of a path that does not exist, OPTIONS included.
-    pub fn hidden_page<A: 'static>(
-        &mut self,
-        path: &str,
-        operation: impl Operation<S, A>,
-    ) -> &mut Self {
-        self.page(path, operation);
-        self.api.path(path).is_hidden = true;
-        self
-    }
-
-    fn mount<A: 'static, O: Operation<S, A>>(
-        &mut self,
-        method: Method,
-        template: &str,
-        doc: Option<Doc>,
-        operation: O,
-    ) {
-        let described = doc.map(|doc| {
-            let mut entry = OperationDoc::new(&mut self.api.schemas);
-            O::describe(&mut entry);
-            G::describe(&mut entry);
-            let mut described = entry.finish();
-            for status in &self.impossible {
-                described.answers.remove(*status);
-            }
-            if method == Method::HEAD {
-                described.answers.remove_bodies();
-            }
-            (method.clone(), doc, described)
-        });
-        let number =
-            described.as_ref().map(|(_, doc, described)| self.api.number(&doc.id, described));
-        let observer = Arc::clone(&self.api.observer);
-        let mounted =
-            Mounted::new(operation, Arc::clone(&self.state), self.guards.clone(), number, observer);
-        let path = self.api.path(template);
-        path.operations.push((method, Arc::new(mounted)));
-        path.documented.extend(described);
-    }
 }
