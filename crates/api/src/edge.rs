@@ -1,4 +1,4 @@
-//! What every request passes first and every answer last: the request id and the log.
+//! The outermost layer: the request id and the log.
 
 use std::error::Error;
 use std::future::Future;

@@ -1,4 +1,4 @@
-//! What a request may cost.
+//! The limits of a request.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use contract::extract::BodyLimit;
 use contract::guard::{HeadLimit, TimeLimit};
 use memory::Memory;
 
-/// What a request may cost.
+/// The limits of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Most bytes of a body.

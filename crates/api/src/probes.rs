@@ -1,4 +1,4 @@
-//! What the service says about itself: probes, metrics, and the document.
+//! Probes, metrics, and the document.
 
 use std::sync::Arc;
 
@@ -35,8 +35,8 @@ pub(crate) enum NotAlive {
     RestartNeeded(Problem, CacheControl),
 }
 
-/// Tells whether the service can go on without a restart. What passes, and what a restart does not
-/// mend, is the concern of [`get_readyz`].
+/// Tells whether the service can go on without a restart. [`get_readyz`] tells of failures that pass by
+/// themselves, and of those that a restart does not mend.
 pub(crate) async fn get_livez(
     State(service): State<Service>,
     NoQuery: NoQuery,

@@ -1,4 +1,4 @@
-//! Where everything is mounted.
+//! Mounts all operations and pages.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,22 +33,22 @@ use crate::turns::Turns;
 pub const RESERVED_NAMES: &[&str] =
     &["docs", "livez", "metrics", "openapi", "problems", "readyz", "redoc"];
 
-/// What the service is made of.
+/// The parts that the service is made of.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// Where items are kept.
+    /// The store of the items.
     pub store: Arc<dyn Store>,
     /// The collections that are served.
     pub collections: Vec<Collection>,
-    /// What a request may cost.
+    /// The limits of a request.
     pub limits: Limits,
-    /// What is counted.
+    /// The counters.
     pub metrics: Metrics,
-    /// Who patches what.
+    /// The queues of patches.
     pub turns: Turns,
-    /// What requests and answers take their memory from.
+    /// The budget of memory for requests and answers.
     pub memory: Memory,
-    /// Whether it is about to stop.
+    /// Whether the service is about to stop.
     pub leaving: Leaving,
 }
 

@@ -1,5 +1,4 @@
-//! What a service says about itself, in the same words whichever service it is: probes, metrics, and the
-//! document.
+//! Probes, metrics and the document: the answers of a service about itself, the same for all services.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -58,7 +57,7 @@ impl Part for MetricsText {
     }
 }
 
-/// What is answered to a reader of the document.
+/// The answers to a read of the document.
 #[derive(Debug, contract::Responses)]
 pub enum GetOpenapi {
     /// This document.
@@ -108,7 +107,7 @@ impl ServedDocument {
         Self::new([before, server.as_bytes(), after].concat().into())
     }
 
-    /// Answers a read. Who has the document already, by its tag, does not get it again.
+    /// Answers a read: 304 if the client already has the document, by its tag.
     #[must_use]
     pub fn answer(&self, IfNoneMatch(known): &IfNoneMatch) -> GetOpenapi {
         let tag = self.tag.clone();

@@ -16,23 +16,23 @@ pub(crate) const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 /// Header fields for which there is room from the beginning: those of a PUT's answer, and the request's id.
 const HEADERS_USUAL: usize = 6;
 
-/// What an answer consists of. It becomes a [response](Self::into_response), or a line of a stream.
+/// The parts of an answer, of which a [response](Self::into_response) or a line of a stream is made.
 #[derive(Debug)]
 pub struct AnswerParts {
     /// The status.
     pub status: StatusCode,
     /// The header fields.
     pub headers: HeaderMap,
-    /// The body, or what it is to be made of.
+    /// The body, or the problem that it is written from.
     pub content: Content,
-    /// Why the server failed, for the operator.
+    /// The cause of a failure of the server, for the operator.
     pub fault: Option<Fault>,
 }
 
 /// The content of an answer.
 #[derive(Debug)]
 pub enum Content {
-    /// There is none.
+    /// The answer has no body.
     Empty,
     /// A body.
     Body(Body),

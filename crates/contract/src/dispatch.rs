@@ -71,7 +71,8 @@ struct Table {
     observer: Arc<dyn Observe>,
 }
 
-/// What requests count references to. If several threads did so, each would wait for the others.
+/// The objects to which requests count references. Each worker has its own: threads that change one
+/// count wait for each other.
 struct Worker {
     table: Arc<Table>,
     /// In the order of the table's routes.

@@ -16,15 +16,15 @@ pub struct Info {
     pub version: &'static str,
     /// One line about it.
     pub summary: &'static str,
-    /// What everybody should know before the first request, in Markdown.
+    /// The introduction that readers need before their first request, in Markdown.
     pub description: &'static str,
     /// Its licence, as an SPDX expression.
     pub license: &'static str,
-    /// Who answers questions about it, if the document is to tell.
+    /// The contact for questions, if the document has one.
     pub contact: Option<Contact>,
 }
 
-/// Who answers questions about an API.
+/// The contact for questions about an API.
 #[derive(Clone, Copy, Debug)]
 pub struct Contact {
     /// The name of a person or an organisation.
@@ -38,13 +38,13 @@ pub struct Document {
     description: Description,
 }
 
-/// What an API can tell its clients about itself. Cheap to clone.
+/// The description of an API for its clients. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Description {
     /// The document as it is served: without white space, which would be two fifths of it.
     pub document: ServedDocument,
-    /// Every problem that there can be, by slug: those of the operations, and those for what is no
-    /// operation.
+    /// Every problem that the API answers with, by slug: those of the operations, and those of requests
+    /// without an operation.
     pub problems: Arc<[&'static Variant]>,
 }
 
@@ -63,13 +63,13 @@ impl Document {
         &self.value
     }
 
-    /// Returns what clients can be told.
+    /// Returns the description for clients.
     #[must_use]
     pub fn description(&self) -> &Description {
         &self.description
     }
 
-    /// Returns every problem that there can be; see [`Description::problems`].
+    /// Returns every problem that the API answers with; see [`Description::problems`].
     pub fn problems(&self) -> impl Iterator<Item = &'static Variant> {
         self.description.problems.iter().copied()
     }

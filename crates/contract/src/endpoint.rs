@@ -19,7 +19,7 @@ use crate::operation::Operation;
 /// An answer that is on its way: the one allocation between the socket and the handler.
 pub(crate) type AnswerFuture = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
-/// Is told of every answer of an operation, for metrics.
+/// Observes every answer of an operation, for metrics.
 pub trait Observe: fmt::Debug + Send + Sync + 'static {
     /// `operation` is the position of its id in the list given to the closure of
     /// [`Api::build`](crate::Api::build); `elapsed` runs from the request's head to the answer's.
@@ -40,12 +40,12 @@ pub(crate) trait Mount: fmt::Debug + Send + Sync {
     -> Arc<dyn Endpoint>;
 }
 
-/// An operation with what its endpoints are made of.
+/// An operation with its guards and the function that makes its state.
 pub(crate) struct Mounted<O, A, S, G> {
     pub(crate) operation: O,
     pub(crate) state: MakeState<S>,
     pub(crate) guards: G,
-    /// By which the observer knows it.
+    /// The number by which the observer knows the operation.
     pub(crate) number: Option<usize>,
     pub(crate) arguments: PhantomData<fn(A)>,
 }

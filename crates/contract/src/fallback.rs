@@ -34,7 +34,7 @@ impl Header for AcceptPatch {
     }
 }
 
-/// What is answered when there is no operation for a request, or its head is refused.
+/// The answers to a request without an operation, or whose head is refused.
 #[derive(Debug, contract::Responses)]
 #[responses(union)]
 pub(crate) enum FallbackAnswer {
@@ -70,7 +70,7 @@ impl From<&HeadFault> for FallbackAnswer {
     }
 }
 
-/// What OPTIONS answers.
+/// The answer to OPTIONS.
 #[derive(Debug, contract::Responses)]
 pub(crate) enum Options {
     /// `Allow` lists the methods that this path takes.
@@ -78,7 +78,7 @@ pub(crate) enum Options {
     Methods(Allow),
 }
 
-/// What OPTIONS answers where PATCH is taken.
+/// The answer to OPTIONS of a path that takes PATCH.
 #[derive(Debug, contract::Responses)]
 pub(crate) enum PatchOptions {
     /// `Allow` lists the methods that this path takes, and `Accept-Patch` the patches.

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 /// Why a head is refused before it is parsed.
 ///
-/// What checks heads in front of the parser puts it into the extensions of the request that stands in
-/// the refused one's place; [`Dispatch`](crate::Dispatch) answers with it, whatever that request is.
+/// A check in front of the parser replaces the refused request by another one that has this fault as an
+/// extension. [`Dispatch`](crate::Dispatch) answers that request with the fault and looks at nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeadFault {
-    /// It cannot be read in exactly one way, for this reason.
+    /// It has no meaning, or more than one, for this reason.
     Malformed(Cow<'static, str>),
     /// It took too long to arrive.
     Slow,

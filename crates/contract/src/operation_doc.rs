@@ -1,4 +1,4 @@
-//! What the document says of an operation.
+//! The document's entry of an operation.
 
 use serde_json::{Map, Value, json};
 
@@ -7,16 +7,16 @@ use crate::components::{Components, Kind, name_of};
 use crate::responses::Responses;
 use crate::schemas::Schemas;
 
-/// What people read of an operation.
+/// The texts of an operation.
 #[derive(Clone, Debug, Default)]
 pub struct Doc {
     /// The operation id, unique in the document. Generated clients name their methods after it.
     pub id: String,
-    /// What the path stands for, in a word: the ids of its HEAD and OPTIONS are made of it.
+    /// A word for the path's resource: the ids of its HEAD and OPTIONS are made of it.
     pub resource: String,
-    /// What the operation does, in a few words.
+    /// The summary, in a few words.
     pub summary: String,
-    /// What else there is to know, in Markdown.
+    /// The details, in Markdown.
     pub description: String,
     /// The heading under which the operation is listed.
     pub tag: String,

@@ -1,4 +1,4 @@
-//! What an answer is made of: header fields and at most one body.
+//! The fields of a variant: header fields and at most one body.
 
 use http::HeaderValue;
 use schemars::JsonSchema;

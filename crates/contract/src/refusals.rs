@@ -1,4 +1,4 @@
-//! What extractors, guards and what is no operation answer alike.
+//! Refusals that extractors, guards and the fallback share.
 
 use http::header::HeaderName;
 
@@ -6,7 +6,7 @@ use crate::header::RetryAfter;
 use crate::names::title_case;
 use crate::problem::{Place, Problem};
 
-/// What the extractors of header fields answer when they reject a request.
+/// The rejection of a header field.
 #[derive(Debug, contract::Responses)]
 pub enum InvalidHeader {
     /// A header field is malformed. `errors` names it and the form that it must have.

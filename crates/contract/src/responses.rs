@@ -22,7 +22,7 @@ pub trait Responses: IntoResponse {
     /// Adds the type's answers to those of an operation.
     fn describe(answers: &mut Answers, schemas: &mut Schemas);
 
-    /// Takes the answer apart: what its response, or a line of a stream, is made of.
+    /// Returns the parts of the answer, of which a response or a line of a stream is made.
     fn into_parts(self) -> AnswerParts;
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct ItemCount {
     count: u64,
 }
 
-/// What a count answers when it succeeds.
+/// The answers of a count that succeeds.
 #[derive(Debug, Responses)]
 pub(crate) enum CountItems {
     /// The number of items. An item that exists throughout is counted exactly once; one that is created or deleted

@@ -10,9 +10,9 @@ use super::failure::{BodyFailure, WriteFailure};
 use super::idempotency::{IdempotentReplayed, RequestKey};
 use super::params::Conditions;
 use super::parts::{Location, Representation, Tag, WriteOutcome};
-use super::served::{Applied, ServedCollection};
+use super::served::{AppliedWrite, ServedCollection};
 
-/// What a creation answers when it succeeds.
+/// The answers of a creation that succeeds.
 #[derive(Debug, Responses)]
 pub(crate) enum CreateItem {
     /// The item was created. The answer has a body even with `Prefer: return=minimal`.
@@ -27,7 +27,7 @@ pub(crate) enum CreateItem {
     ),
 }
 
-/// What a creation answers when it fails.
+/// The answers of a creation that fails.
 #[derive(Debug, Responses)]
 #[responses(union)]
 pub(crate) enum CreateFailure {
@@ -79,7 +79,7 @@ pub(crate) async fn create_item(
 }
 
 impl CreateItem {
-    fn new(Applied { outcome, replayed }: Applied, path: String, prefer: Prefer) -> Self {
+    fn new(AppliedWrite { outcome, replayed }: AppliedWrite, path: String, prefer: Prefer) -> Self {
         let did = WriteOutcome::of(&outcome);
         let (Outcome::Created(item) | Outcome::Updated(item) | Outcome::Unchanged(item)) = outcome
         else {

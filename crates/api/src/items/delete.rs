@@ -10,7 +10,7 @@ use super::params::{Conditions, Id};
 use super::parts::WriteOutcome;
 use super::served::ServedCollection;
 
-/// What a deletion answers when it succeeds.
+/// The answers of a deletion that succeeds.
 #[derive(Debug, Responses)]
 pub(crate) enum DeleteItem {
     /// The item was deleted.
@@ -18,7 +18,7 @@ pub(crate) enum DeleteItem {
     Deleted(WriteOutcome, Option<IdempotentReplayed>),
 }
 
-/// What a deletion answers when it fails.
+/// The answers of a deletion that fails.
 #[derive(Debug, Responses)]
 #[responses(union)]
 pub(crate) enum DeleteFailure {

@@ -1,4 +1,4 @@
-//! What several operations on items answer when they fail.
+//! Failures that several operations on items share.
 
 use std::borrow::Cow;
 

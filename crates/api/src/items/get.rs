@@ -8,7 +8,7 @@ use super::params::{Conditions, Id};
 use super::parts::{Representation, Tag};
 use super::served::ServedCollection;
 
-/// What a get answers when it succeeds.
+/// The answers of a get that succeeds.
 #[derive(Debug, Responses)]
 pub(crate) enum GetItem {
     /// The item.
@@ -19,7 +19,7 @@ pub(crate) enum GetItem {
     NotModified(Tag, CacheControl),
 }
 
-/// What a get answers when it fails.
+/// The answers of a get that fails.
 #[derive(Debug, Responses)]
 #[responses(union)]
 pub(crate) enum GetFailure {

@@ -11,10 +11,11 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATC
 use serde_json::{Value, json};
 
 use super::attempt::{Attempt, ShelfAttempt};
-use super::served::{Applied, ServedCollection};
+use super::served::{AppliedWrite, ServedCollection};
 
-/// `Shelf-Principal`: who asks, as a gateway has found out. It drops what clients send of it. The
-/// service believes it, as it believes everybody: who can reach it can do everything.
+/// `Shelf-Principal`: the principal of the request, as a gateway has established it. The gateway drops the
+/// field from requests of clients. The service does not authenticate: a client that reaches it directly can
+/// do everything.
 static SHELF_PRINCIPAL: HeaderName = HeaderName::from_static("shelf-principal");
 
 /// Most characters of a principal. The gateway sends 32.
@@ -30,8 +31,8 @@ struct Scoped {
     key: String,
     /// Which attempt of a gateway it is, if it has no key of its client's.
     attempt: Option<Attempt>,
-    /// Whose key it is. Those of whom nobody says who they are share one space of keys, as they share
-    /// the items.
+    /// The owner of the key. All requests without a principal share one space of keys, as they share the
+    /// items.
     principal: String,
     head: Fingerprint,
 }
@@ -57,7 +58,7 @@ impl<S: Sync> Extract<S> for RequestKey {
     }
 }
 
-/// Reads who asks; empty if nobody says.
+/// Reads the principal; empty if the request has none.
 fn principal(headers: &HeaderMap) -> Result<String, InvalidHeader> {
     let mut values = headers.get_all(&SHELF_PRINCIPAL).iter();
     let Some(value) = values.next() else { return Ok(String::new()) };
@@ -118,9 +119,9 @@ impl RequestKey {
 
     /// Prepares an answer for the client: one that sent no key is not told of a replay, because it
     /// has sent one request.
-    pub(crate) fn for_client(&self, applied: Applied) -> Applied {
+    pub(crate) fn for_client(&self, applied: AppliedWrite) -> AppliedWrite {
         match self.attempt() {
-            Some(_) => Applied { replayed: None, ..applied },
+            Some(_) => AppliedWrite { replayed: None, ..applied },
             None => applied,
         }
     }

@@ -12,7 +12,7 @@ use super::params::{After, FromId, Include, PageParams, PageQueryParams, Prefix}
 use super::parts::{NextLink, PageText};
 use super::served::ServedCollection;
 
-/// What a list answers when it succeeds.
+/// The answers of a list that succeeds.
 #[derive(Debug, Responses)]
 pub(crate) enum ListItems {
     /// A page of items in ascending byte order of their ids. `next` is the path of the next page and
@@ -21,7 +21,7 @@ pub(crate) enum ListItems {
     Listed(PageText, Option<NextLink>, CacheControl),
 }
 
-/// What a list answers when it fails.
+/// The answers of a list that fails.
 #[derive(Debug, Responses)]
 #[responses(union)]
 pub(crate) enum ListFailure {

@@ -26,16 +26,15 @@ pub(crate) struct Representation(pub(crate) Bytes);
 impl Representation {
     /// Makes the body of a read, whose memory is taken from `memory` until it is sent.
     pub(crate) fn read(item: &Item, memory: &Memory) -> Result<Self, Busy> {
-        held(item.representation().clone(), memory).map(Self)
+        counted(item.representation().clone(), memory).map(Self)
     }
 }
 
-/// From this size on what an answer holds is taken from the budget: smaller ones are bounded by the
-/// number of connections.
+/// The budget counts answers from this size on: the number of connections bounds smaller ones.
 const HELD_FROM_BYTES: usize = 16 << 10;
 
 /// Takes memory for the body of an answer, until it is sent.
-fn held(bytes: Bytes, memory: &Memory) -> Result<Bytes, Busy> {
+fn counted(bytes: Bytes, memory: &Memory) -> Result<Bytes, Busy> {
     if bytes.len() < HELD_FROM_BYTES {
         return Ok(bytes);
     }
@@ -62,7 +61,7 @@ pub(crate) struct PageText(Bytes);
 impl PageText {
     /// Makes the body of a page, whose memory is taken from `memory` until it is sent.
     pub(crate) fn new(text: Vec<u8>, memory: &Memory) -> Result<Self, Busy> {
-        held(text.into(), memory).map(Self)
+        counted(text.into(), memory).map(Self)
     }
 }
 
@@ -144,7 +143,7 @@ impl Header for NextLink {
     }
 }
 
-/// `Shelf-Outcome`: what a write did.
+/// `Shelf-Outcome`: the outcome of a write.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WriteOutcome(&'static str);
 

@@ -10,7 +10,7 @@ use super::failure::{BodyFailure, StoreFailure, WriteFailure, precondition_faile
 use super::idempotency::{IdempotentReplayed, RequestKey};
 use super::params::{Conditions, Id};
 use super::parts::{ContentLocation, Representation, Tag, WriteOutcome};
-use super::served::{Applied, ServedCollection};
+use super::served::{AppliedWrite, ServedCollection};
 
 /// How often a patch is computed anew because the item changed meanwhile. Patches of one process
 /// take turns, so each time a put, a deletion or another replica was faster; that this happens so
@@ -22,7 +22,7 @@ const ATTEMPTS_MAX: usize = 64;
 /// taken from the budget of memory.
 const PARSED_BYTES_MAX: usize = 4 << 10;
 
-/// What a patch answers when it succeeds.
+/// The answers of a patch that succeeds.
 #[derive(Debug, Responses)]
 pub(crate) enum PatchItem {
     /// The item as it now is.
@@ -40,7 +40,7 @@ pub(crate) enum PatchItem {
     StoredMinimal(Tag, WriteOutcome, PreferenceApplied, Option<IdempotentReplayed>),
 }
 
-/// What a patch answers when it fails.
+/// The answers of a patch that fails.
 #[derive(Debug, Responses)]
 #[responses(union)]
 pub(crate) enum PatchFailure {
@@ -91,8 +91,8 @@ pub(crate) async fn patch_item(
     let _turn = collection.turns().at(&key).await;
     for _ in 0..ATTEMPTS_MAX {
         let current = collection.get(&key).await.map_err(WriteFailure::from)?;
-        // Not before the item was read: whoever sees what an earlier request made of the item also
-        // sees what is remembered of that request, and does not apply the patch to its own result.
+        // After the item is read: a request that sees the effect of an earlier attempt also sees
+        // the answer that is remembered of it, and does not apply the patch twice.
         if let Some(own) = &idempotency
             && let Some(replayed) = collection.replay(own).await?
         {
@@ -131,7 +131,7 @@ pub(crate) async fn patch_item(
 /// Answers what the store said, other than that the item has moved.
 fn settled(
     request_key: &RequestKey,
-    verdict: Result<Applied, Refusal>,
+    verdict: Result<AppliedWrite, Refusal>,
     path: String,
     prefer: Prefer,
 ) -> Result<PatchItem, PatchFailure> {
@@ -184,7 +184,7 @@ fn refused(failed: PatchFailed) -> PatchFailure {
 }
 
 impl PatchItem {
-    fn new(Applied { outcome, replayed }: Applied, path: String, prefer: Prefer) -> Self {
+    fn new(AppliedWrite { outcome, replayed }: AppliedWrite, path: String, prefer: Prefer) -> Self {
         let (did, replayed) = (WriteOutcome::of(&outcome), replayed.map(|_| IdempotentReplayed));
         let (Outcome::Created(item) | Outcome::Updated(item) | Outcome::Unchanged(item)) = outcome
         else {

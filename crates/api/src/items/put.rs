@@ -9,9 +9,9 @@ use super::failure::{BodyFailure, WriteFailure};
 use super::idempotency::{IdempotentReplayed, RequestKey};
 use super::params::{Conditions, Id};
 use super::parts::{ContentLocation, Location, Representation, Tag, WriteOutcome};
-use super::served::{Applied, ServedCollection};
+use super::served::{AppliedWrite, ServedCollection};
 
-/// What a put answers when it succeeds.
+/// The answers of a put that succeeds.
 #[derive(Debug, Responses)]
 pub(crate) enum PutItem {
     /// The item as it now is.
@@ -39,7 +39,7 @@ pub(crate) enum PutItem {
     StoredMinimal(Tag, WriteOutcome, PreferenceApplied, Option<IdempotentReplayed>),
 }
 
-/// What a put answers when it fails.
+/// The answers of a put that fails.
 #[derive(Debug, Responses)]
 #[responses(union)]
 pub(crate) enum PutFailure {
@@ -97,8 +97,8 @@ fn admitted(
 }
 
 impl PutItem {
-    fn new(applied: Applied, path: String, prefer: Prefer) -> Self {
-        let Applied { outcome, replayed } = applied;
+    fn new(applied: AppliedWrite, path: String, prefer: Prefer) -> Self {
+        let AppliedWrite { outcome, replayed } = applied;
         let (did, replayed) = (WriteOutcome::of(&outcome), replayed.map(|_| IdempotentReplayed));
         let applied = prefer.returns.map(PreferenceApplied);
         let minimal = prefer.returns == Some(Return::Minimal);

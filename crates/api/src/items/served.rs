@@ -42,7 +42,7 @@ const SEGMENT: &AsciiSet = &CONTROLS
 #[derive(Clone, Debug)]
 pub(crate) struct ServedCollection(Arc<Handle>);
 
-/// What requests count references to: no two workers share it.
+/// The object to which requests count references: each worker has its own.
 #[derive(Debug)]
 struct Handle {
     /// Every key holds a clone.
@@ -62,16 +62,16 @@ struct Shared {
     memory: Memory,
 }
 
-/// What a write did.
+/// The result of a write.
 #[derive(Debug)]
-pub(crate) struct Applied {
-    /// What was done; never [`Outcome::Replayed`].
+pub(crate) struct AppliedWrite {
+    /// The outcome; never [`Outcome::Replayed`].
     pub(crate) outcome: Outcome,
     /// The item that it was done to, when that happened before, under the same idempotency key.
     pub(crate) replayed: Option<ItemId>,
 }
 
-impl From<Outcome> for Applied {
+impl From<Outcome> for AppliedWrite {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Replayed(remembered) => {
@@ -187,22 +187,21 @@ impl ServedCollection {
     pub(crate) async fn replay(
         &self,
         idempotency: &Idempotency,
-    ) -> Result<Option<Result<Applied, Refusal>>, WriteFailure> {
+    ) -> Result<Option<Result<AppliedWrite, Refusal>>, WriteFailure> {
         let remembered = self.store().recall(&idempotency.key).await.map_err(StoreFailure::from)?;
         Ok(idempotency.replay(remembered.as_ref()).map(|verdict| self.counted(verdict)))
     }
 
-    /// Answers a request that is refused for what it holds. A repetition of a request that was carried
-    /// out is no such request, whatever has become of the schema and the settings since: it is looked
-    /// up first, and only here, since a write that is not refused is looked up by the store, in the
-    /// same step.
+    /// Answers a request that is refused before the store sees it. If it repeats a request that was
+    /// carried out, it gets the answer of that one, even if the schema or the settings have changed
+    /// since. A write that reaches the store is looked up there, in the same step.
     ///
-    /// `refused` is what is answered if the request is no repetition.
+    /// `refused` is the answer if the request is no repetition.
     pub(crate) async fn replay_or<F: From<WriteFailure>>(
         &self,
         idempotency: Option<&Idempotency>,
         refused: F,
-    ) -> Result<Result<Applied, Refusal>, F> {
+    ) -> Result<Result<AppliedWrite, Refusal>, F> {
         let Some(idempotency) = idempotency else { return Err(refused) };
         self.replay(idempotency).await.map_err(F::from)?.ok_or(refused)
     }
@@ -211,7 +210,7 @@ impl ServedCollection {
     pub(crate) async fn apply(
         &self,
         write: Write,
-    ) -> Result<Result<Applied, Refusal>, store::Error> {
+    ) -> Result<Result<AppliedWrite, Refusal>, store::Error> {
         let mut verdicts = self.store().apply(vec![write]).await;
         Ok(self.counted(verdicts.pop().expect("a store answers every write")?))
     }
@@ -221,7 +220,7 @@ impl ServedCollection {
     pub(crate) async fn apply_item<F: From<BodyFailure> + From<WriteFailure>>(
         &self,
         write: Write,
-    ) -> Result<Result<Applied, Refusal>, F> {
+    ) -> Result<Result<AppliedWrite, Refusal>, F> {
         self.apply(write).await.map_err(|error| match error.kind() {
             // The request's own fault, so there is nothing for the operator in it.
             ErrorKind::TooLarge => BodyFailure::ItemTooLarge(Problem::default()).into(),
@@ -229,7 +228,7 @@ impl ServedCollection {
         })
     }
 
-    fn counted(&self, verdict: Verdict) -> Result<Applied, Refusal> {
+    fn counted(&self, verdict: Verdict) -> Result<AppliedWrite, Refusal> {
         let outcome = verdict?;
         self.0.shared.written.count(&outcome);
         Ok(outcome.into())

@@ -12,7 +12,7 @@ use serde_json::json;
 /// and the worker are made by the pages' own scripts.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; worker-src blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 
-/// What a page answers.
+/// The answer of a page.
 #[derive(Debug, Responses)]
 pub(crate) enum GetAsset {
     /// The page, or a file that it loads.
@@ -20,7 +20,7 @@ pub(crate) enum GetAsset {
     Asset(Asset),
 }
 
-/// What a page answers when there is no such file.
+/// The answer if a page has no such file.
 #[derive(Debug, Responses)]
 pub(crate) enum NoAsset {
     /// There is nothing at this path. `/openapi.json` lists the paths there are.

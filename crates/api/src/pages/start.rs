@@ -1,4 +1,4 @@
-//! `/`: where a browser begins. Other clients are told that there is nothing, which is a 404.
+//! `/`: the start page, for browsers. Other clients get a 404.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -39,7 +39,7 @@ impl Header for ByAccept {
     }
 }
 
-/// What the page answers a browser.
+/// The answer to a browser.
 #[derive(Debug, Responses)]
 pub(crate) enum GetStart {
     /// The page.
@@ -47,7 +47,7 @@ pub(crate) enum GetStart {
     Page(Asset, ByAccept),
 }
 
-/// What it answers other clients.
+/// The answer to other clients.
 #[derive(Debug, Responses)]
 pub(crate) enum NoStart {
     /// There is nothing at this path. `/openapi.json` lists the paths there are.

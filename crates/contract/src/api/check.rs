@@ -1,4 +1,4 @@
-//! What operations of one document must not contradict each other in.
+//! Checks that the operations of one document do not contradict each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

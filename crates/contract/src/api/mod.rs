@@ -45,7 +45,7 @@ pub struct Api {
 struct Path {
     template: String,
     operations: Vec<(Method, Box<dyn Mount>)>,
-    /// What the document says of them; pages are not in it.
+    /// Their entries in the document; pages have none.
     documented: Vec<(Method, Doc, Described)>,
     /// Whether methods that it does not have are answered as on a path that does not exist.
     is_hidden: bool,
@@ -81,7 +81,7 @@ impl Api {
         }
     }
 
-    /// Says that every answer carries `H`. Whatever stands in front of the service has to add it.
+    /// Says that every answer carries `H`. A service in front of the operations has to add it.
     pub fn every_answer_carries<H: Header>(&mut self) {
         let header =
             json!({ "description": H::DESCRIPTION, "required": true, "schema": H::schema() });
@@ -213,7 +213,7 @@ impl Api {
         let schemas = schemas.finish().map_err(ContractError::SchemaNameTaken)?;
         let document = json!({
             "openapi": "3.1.0",
-            // Said outright: nobody is asked who they are.
+            // Explicitly none: the service does not authenticate clients.
             "security": [],
             "info": self.info.to_value(),
             "servers": [{ "url": "/" }],
@@ -244,7 +244,7 @@ impl Api {
     }
 }
 
-/// Documents a path parameter for OPTIONS, which answers whatever its value.
+/// Documents a path parameter for OPTIONS, which does not depend on its value.
 fn any_parameter(name: &str) -> Value {
     let description = "Any value. The methods are the same for all values.";
     json!({ "name": name, "in": "path", "description": description, "required": true, "schema": { "type": "string" } })

@@ -45,7 +45,7 @@ impl Guard for CatchPanic {
         N: FnOnce(Inbound) -> F + Send,
         F: Future<Output = Response> + Send,
     {
-        // Whatever the handler had in hand is gone with it; shared state is behind locks that do
+        // The handler's own values are gone with it; shared state is behind locks that do
         // not poison, or in a store that survives a lost caller.
         let answering = AssertUnwindSafe(async { next(inbound).await }).catch_unwind();
         answering.await.map_err(|panic| {
