@@ -1,4 +1,4 @@
-//! What every request passes first and every answer last: the request id and the log.
+//! The outermost layer: the request id and the log.
 
 use std::error::Error;
 use std::future::Future;
@@ -114,13 +114,15 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
+        // Only there it is asked for; its references are counted by all workers.
+        let leaving = (request.uri().path() == "/readyz").then(|| self.leaving.clone());
         Answering {
             id: Some(self.request_id(&request)),
             method: request.method().clone(),
             uri: request.uri().clone(),
             started: Instant::now(),
             log: self.log,
-            leaving: self.leaving.clone(),
+            leaving,
             inner: self.inner.call(request),
         }
     }
@@ -134,7 +136,8 @@ pub struct Answering<F> {
     uri: Uri,
     started: Instant,
     log: LogRequests,
-    leaving: Leaving,
+    /// That of a probe.
+    leaving: Option<Leaving>,
     inner: F,
 }
 
@@ -158,8 +161,8 @@ where
 
 impl<F> Answering<F> {
     /// Tells whether this answers a probe after the end was announced: then 503 is no failure.
-    fn says_goodbye(&self) -> bool {
-        self.leaving.is_announced() && self.uri.path() == "/readyz"
+    fn is_expected_refusal(&self) -> bool {
+        self.leaving.as_ref().is_some_and(Leaving::is_announced)
     }
 
     fn write_log(&self, response: &mut Response) {
@@ -180,7 +183,7 @@ impl<F> Answering<F> {
                     "{method} {path} failed: {error}"
                 );
             }
-            None if response.status().is_server_error() && !self.says_goodbye() => {
+            None if response.status().is_server_error() && !self.is_expected_refusal() => {
                 tracing::error!(
                     request_id = id,
                     method,

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether the service is about to stop. Cheap to clone: all clones are one.
 ///
-/// From then on `/readyz` answers 503, so that whoever spreads requests over several services learns
-/// of it.
+/// From then on `/readyz` answers 503, so that a load balancer stops sending
+/// requests.
 #[derive(Clone, Debug, Default)]
 pub struct Leaving(Arc<AtomicBool>);
 

@@ -1,8 +1,7 @@
-//! What the service says about itself: probes, metrics, and the document.
+//! Probes, metrics, and the document.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use contract::about::{GetOpenapi, Health, MetricsText, ServedDocument};
 use contract::extract::{IfNoneMatch, NoQuery, Prefix, State};
 use contract::guard::RetryAfter;
@@ -18,27 +17,26 @@ pub(crate) struct Service {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) metrics: Metrics,
     pub(crate) leaving: Leaving,
-    /// Set once, when the document is made, which is after its operations are mounted.
-    pub(crate) document: Arc<OnceLock<ServedDocument>>,
+    pub(crate) document: ServedDocument,
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum Live {
     /// The process is alive.
-    Alive(Json<Health>, CacheControl) = 200,
+    #[answer(200)]
+    Alive(Json<Health>, CacheControl),
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum NotAlive {
     /// Only a restart of the service helps: a write to the disk failed and left it unknown what is there, or
     /// a thread of the store has ended.
-    RestartNeeded(Problem, CacheControl) = 503,
+    #[answer(503)]
+    RestartNeeded(Problem, CacheControl),
 }
 
-/// Tells whether the service can go on without a restart. What passes, and what a restart does not
-/// mend, is the concern of [`get_readyz`].
+/// Tells whether the service can go on without a restart. [`get_readyz`] tells of failures that pass by
+/// themselves, and of those that a restart does not mend.
 pub(crate) async fn get_livez(
     State(service): State<Service>,
     NoQuery: NoQuery,
@@ -53,17 +51,17 @@ pub(crate) async fn get_livez(
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum Ready {
     /// The service can do its work, writes included.
-    Ready(Json<Health>, CacheControl) = 200,
+    #[answer(200)]
+    Ready(Json<Health>, CacheControl),
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum NotReady {
     /// The store cannot take writes at the moment, or the service is about to stop.
-    NotReady(Problem, RetryAfter, CacheControl) = 503,
+    #[answer(503)]
+    NotReady(Problem, RetryAfter, CacheControl),
 }
 
 /// Tells whether requests should be sent here.
@@ -82,10 +80,10 @@ pub(crate) async fn get_readyz(
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum GetMetrics {
     /// Counters and histograms in the text format of Prometheus.
-    Metrics(MetricsText, CacheControl) = 200,
+    #[answer(200)]
+    Metrics(MetricsText, CacheControl),
 }
 
 /// Returns the metrics.
@@ -100,9 +98,8 @@ pub(crate) async fn get_openapi(
     NoQuery: NoQuery,
     known: IfNoneMatch,
 ) -> GetOpenapi {
-    match (service.document.get(), prefix) {
-        (Some(document), None) => document.answer(&known),
-        (Some(document), Some(prefix)) => document.below(&prefix).answer(&known),
-        (None, _) => ServedDocument::new(Bytes::new()).answer(&known),
+    match prefix {
+        None => service.document.answer(&known),
+        Some(prefix) => service.document.below(&prefix).answer(&known),
     }
 }

@@ -1,14 +1,11 @@
-//! Where everything is mounted.
+//! Mounts all operations and pages.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::Arc;
 
-use contract::about::ServedDocument;
-use contract::extract::BodyLimit;
-use contract::guard::{CatchPanic, HeadLimit, OneHost, TimeLimit};
-use contract::{Api, ContractError, Dispatch, Document};
+use contract::guard::{CatchPanic, OneHost};
+use contract::{Api, ContractError, Description, Dispatch, Document};
 use domain::{Collection, CollectionName};
 use http::Method;
 use memory::Memory;
@@ -20,17 +17,15 @@ use crate::documented::{
 };
 use crate::edge::RequestId;
 use crate::items::{
-    ITEM, ITEM_SENT, MERGE_PATCH, PAGE, count_items, create_item, delete_item, get_item,
-    list_items, page_schemas, patch_item, put_item,
+    ITEM, ITEM_SENT, MERGE_PATCH, PAGE, ServedCollection, count_items, create_item, delete_item,
+    get_item, list_items, page_schemas, patch_item, put_item,
 };
 use crate::leaving::Leaving;
+use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::pages::{
-    ProblemsPage, StartPage, docs, docs_asset, problems, redoc, redoc_asset, start,
-};
+use crate::pages::{StartPage, docs, docs_asset, problems, redoc, redoc_asset, start};
 use crate::probes::{Service, get_livez, get_metrics, get_openapi, get_readyz};
 use crate::schemas::{ItemSchemas, Names};
-use crate::shelf::Shelf;
 use crate::turns::Turns;
 
 /// Names that no collection can have, because the service has a page there, or an operation with an
@@ -38,59 +33,23 @@ use crate::turns::Turns;
 pub const RESERVED_NAMES: &[&str] =
     &["docs", "livez", "metrics", "openapi", "problems", "readyz", "redoc"];
 
-/// What the service is made of.
+/// The parts that the service is made of.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// Where items are kept.
+    /// The store of the items.
     pub store: Arc<dyn Store>,
     /// The collections that are served.
     pub collections: Vec<Collection>,
-    /// What a request may cost.
+    /// The limits of a request.
     pub limits: Limits,
-    /// What is counted.
+    /// The counters.
     pub metrics: Metrics,
-    /// Who patches what.
+    /// The queues of patches.
     pub turns: Turns,
-    /// What requests and answers take their memory from.
+    /// The budget of memory for requests and answers.
     pub memory: Memory,
-    /// Whether it is about to stop.
+    /// Whether the service is about to stop.
     pub leaving: Leaving,
-}
-
-/// What a request may cost.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Most bytes of a body.
-    pub body_bytes_max: usize,
-    /// Longest time from the head of a request to the end of its body.
-    pub body_time_max: Duration,
-    /// Longest time from the head of a request to the head of its answer.
-    pub request_time_max: Duration,
-    /// Most bytes of the path and query together.
-    pub target_bytes_max: usize,
-    /// Most bytes of the header section.
-    pub headers_bytes_max: usize,
-    /// How long the answer of a request with an `Idempotency-Key` is remembered.
-    pub remembered_for: Duration,
-}
-
-impl Default for Limits {
-    /// - A body of 1 MiB is far above any record of a sync job and far below what hurts.
-    /// - 30 s for a request is what proxies and clients wait by default; a body gets 20 of them, so
-    ///   that a slow one is told apart from a slow service.
-    /// - A target of 8,000 bytes is what RFC 9110 §4.1 asks servers to support at least, and 16 KiB
-    ///   of header fields is what browsers and proxies are content with.
-    /// - Answers are remembered for a day: a client that was cut off comes back within hours.
-    fn default() -> Self {
-        Self {
-            body_bytes_max: 1 << 20,
-            body_time_max: Duration::from_secs(20),
-            request_time_max: Duration::from_secs(30),
-            target_bytes_max: 8_000,
-            headers_bytes_max: 16 << 10,
-            remembered_for: Duration::from_secs(24 * 60 * 60),
-        }
-    }
 }
 
 /// Why the service cannot be made.
@@ -131,45 +90,22 @@ impl fmt::Display for InvalidSetup {
 
 impl std::error::Error for InvalidSetup {}
 
-/// Makes the service and the document that describes it.
-///
-/// Called again it makes the same again, sharing the store and the metrics and nothing else: two
-/// threads that serve with one of their own each do not touch each other's memory.
+/// Makes the service and the document that describes it. [`Dispatch::for_worker`] makes the same
+/// service for a further worker.
 ///
 /// # Errors
 /// [`InvalidSetup`] says which collection cannot be served.
 pub fn router(setup: &Setup) -> Result<(Dispatch, Document), InvalidSetup> {
     check_names(&setup.collections)?;
-    let metrics = &setup.metrics;
     let mut api = Api::new(INFO);
     api.every_answer_carries::<RequestId>();
-    let limits = setup.limits;
     let mut names = Names::of(setup.collections.iter().map(Collection::name));
     for collection in &setup.collections {
-        let store = Arc::clone(&setup.store);
-        let written = metrics.writes(collection.name());
-        let turns = setup.turns.clone();
-        let shelf =
-            Shelf::new(collection.clone(), store, limits, written, turns, setup.memory.clone());
-        mount_items(&mut api, shelf, limits, &mut names);
+        mount_items(&mut api, setup, collection, &mut names);
     }
-    let service = Service {
-        store: Arc::clone(&setup.store),
-        metrics: metrics.clone(),
-        leaving: setup.leaving.clone(),
-        document: Arc::new(OnceLock::new()),
-    };
-    mount_service(&mut api, service.clone(), limits);
-    let problems_page = ProblemsPage::default();
-    let start_page = StartPage::of(setup.collections.iter().map(Collection::name));
-    mount_pages(&mut api, problems_page.clone(), start_page);
-
-    let (dispatch, document) =
-        api.build(|operations| metrics.observer(operations)).map_err(InvalidSetup::Contract)?;
-    // Both are set here alone.
-    let _ = service.document.set(ServedDocument::new(document.to_bytes()));
-    problems_page.set(&document);
-    Ok((dispatch, document))
+    mount_service(&mut api, setup);
+    mount_pages(&mut api, StartPage::of(setup.collections.iter().map(Collection::name)));
+    api.build(|operations| setup.metrics.observer(operations)).map_err(InvalidSetup::Contract)
 }
 
 fn check_names(collections: &[Collection]) -> Result<(), InvalidSetup> {
@@ -198,38 +134,33 @@ fn check_operation_ids(names: &[&CollectionName]) -> Result<(), InvalidSetup> {
     Ok(())
 }
 
-impl Limits {
-    pub(crate) fn body(&self, memory: Memory) -> BodyLimit {
-        BodyLimit { bytes_max: self.body_bytes_max, time_max: self.body_time_max, memory }
-    }
-
-    fn head(&self) -> HeadLimit {
-        HeadLimit {
-            target_bytes_max: self.target_bytes_max,
-            headers_bytes_max: self.headers_bytes_max,
-        }
-    }
-
-    fn time(&self) -> TimeLimit {
-        TimeLimit { time_max: self.request_time_max }
-    }
-}
-
 /// Mounts the operations of one collection.
 ///
 /// The guards, from the outermost: a head that is too large or has no host is refused before any
 /// work; the time limit covers all the work; a panic is caught next to the handler.
-fn mount_items(api: &mut Api, shelf: Shelf, limits: Limits, names: &mut Names) {
-    let collection = shelf.collection();
+fn mount_items(api: &mut Api, setup: &Setup, collection: &Collection, names: &mut Names) {
     let name = collection.name().clone();
+    let limits = setup.limits;
+    let served = ServedCollection::new(
+        collection.clone(),
+        Arc::clone(&setup.store),
+        limits,
+        setup.metrics.writes(&name),
+        setup.turns.clone(),
+        setup.memory.clone(),
+    );
     let requires_precondition = collection.requires_precondition();
     let description = collection.schema().get("description").and_then(Value::as_str);
     api.tag(name.as_str(), description.unwrap_or_default());
     let schemas = ItemSchemas::of(collection, names);
     let item = schemas.returned;
 
-    let mut scope =
-        api.scope(shelf).guard(CatchPanic).guard(limits.time()).guard(OneHost).guard(limits.head());
+    let mut scope = api
+        .scope_with(move |_| served.for_worker())
+        .guard(CatchPanic)
+        .guard(limits.time())
+        .guard(OneHost)
+        .guard(limits.head());
     for (name, schema) in schemas.components.into_iter().chain(page_schemas(&item)) {
         scope.definition(&name, schema);
     }
@@ -269,9 +200,18 @@ fn mount_items(api: &mut Api, shelf: Shelf, limits: Limits, names: &mut Names) {
 
 /// Mounts what the service says about itself. A probe that waits for the store has the guards of
 /// the operations that do.
-fn mount_service(api: &mut Api, service: Service, limits: Limits) {
+fn mount_service(api: &mut Api, setup: &Setup) {
+    let limits = setup.limits;
+    let (store, metrics) = (Arc::clone(&setup.store), setup.metrics.clone());
+    let leaving = setup.leaving.clone();
+    let service = move |description: &Description| Service {
+        store: Arc::clone(&store),
+        metrics: metrics.clone(),
+        leaving: leaving.clone(),
+        document: description.document.clone(),
+    };
     api.tag(SERVICE_TAG, "Probes, metrics and this document.");
-    api.scope(service.clone())
+    api.scope_with(service.clone())
         .guard(CatchPanic)
         .guard(limits.time())
         .guard(OneHost)
@@ -285,7 +225,7 @@ fn mount_service(api: &mut Api, service: Service, limits: Limits) {
             ),
             get_readyz,
         );
-    api.scope(service)
+    api.scope_with(service)
         .guard(OneHost)
         .guard(limits.head())
         .get(
@@ -318,13 +258,15 @@ fn mount_service(api: &mut Api, service: Service, limits: Limits) {
 }
 
 /// Mounts the pages for people.
-fn mount_pages(api: &mut Api, page: ProblemsPage, start_page: StartPage) {
+fn mount_pages(api: &mut Api, start_page: StartPage) {
     api.scope(())
         .guard(OneHost)
         .page("/docs", docs)
         .page("/docs/{file}", docs_asset)
         .page("/redoc", redoc)
         .page("/redoc/{file}", redoc_asset);
-    api.scope(page).guard(OneHost).page("/problems", problems);
+    api.scope_with(|description| Arc::clone(&description.problems))
+        .guard(OneHost)
+        .page("/problems", problems);
     api.scope(start_page).guard(OneHost).hidden_page("/", start);
 }

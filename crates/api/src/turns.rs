@@ -1,10 +1,10 @@
-//! Whose turn it is to patch an item.
+//! Queues of patches.
 //!
 //! A patch reads an item, computes, and replaces the item only if it still is the one it read. Of
 //! many clients that patch one item at a time, each round lets one through and turns the others
-//! back, so somebody can lose again and again. Those who queue here go one after the other, in the
-//! order in which they came, and lose only to writers who need no turn: puts, deletions, and other
-//! replicas of the service.
+//! back, so one of them can lose again and again. Patches that queue here go one after the other, in the
+//! order in which they came, and lose only to writes that do not queue: puts, deletions, and those of
+//! other replicas of the service.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,8 +17,7 @@ use tokio::sync::{Mutex, MutexGuard};
 /// happens to one in sixteen of 64 patches that run at a time.
 const QUEUES: usize = 1 << 10;
 
-/// The queues of all who patch items. Cheap to clone; clones share the queues, and all routers of
-/// a process need the same ones.
+/// The queues of patches. Cheap to clone; clones share the queues.
 #[derive(Clone)]
 pub struct Turns(Arc<[Mutex<()>]>);
 

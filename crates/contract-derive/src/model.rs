@@ -1,25 +1,36 @@
 //! Reads the enum, and says what it lacks.
 
+use std::collections::BTreeMap;
+
 use syn::{
-    Attribute, Data, DeriveInput, Error, Expr, ExprLit, Fields, Ident, Lit, Meta, Result, Type,
+    Attribute, Data, DeriveInput, Error, Expr, ExprLit, Fields, Ident, Lit, LitInt, Meta, Result,
+    Type,
 };
 
-/// The enum's answers.
-pub(crate) struct Answers<'a> {
-    pub(crate) variants: Vec<Answer<'a>>,
-}
+/// The enum's variants.
+pub(crate) struct Variants<'a>(pub(crate) Vec<Variant<'a>>);
 
 /// One variant.
+pub(crate) enum Variant<'a> {
+    /// An answer.
+    Answer(Answer<'a>),
+    /// The answers of another type.
+    Shared(&'a Ident, &'a Type),
+}
+
+/// A variant that is an answer.
 pub(crate) struct Answer<'a> {
     pub(crate) ident: &'a Ident,
     pub(crate) status: u16,
+    /// Whether another variant has the same status.
+    pub(crate) shares_status: bool,
     pub(crate) slug: String,
     pub(crate) title: String,
     pub(crate) description: String,
-    pub(crate) parts: Vec<&'a Type>,
+    pub(crate) fields: Vec<&'a Type>,
 }
 
-impl<'a> Answers<'a> {
+impl<'a> Variants<'a> {
     pub(crate) fn parse(input: &'a DeriveInput) -> Result<Self> {
         let Data::Enum(data) = &input.data else {
             return Err(Error::new_spanned(
@@ -27,16 +38,12 @@ impl<'a> Answers<'a> {
                 "`Responses` is derived for an enum: one variant an answer",
             ));
         };
-        if !has_repr_u16(&input.attrs) {
-            let message =
-                "write `#[repr(u16)]` above the enum: its discriminants are HTTP statuses";
-            return Err(Error::new_spanned(&input.ident, message));
-        }
+        let is_union = is_union(&input.attrs)?;
         let mut variants = Vec::new();
         let mut errors: Option<Error> = None;
         for variant in &data.variants {
-            match Answer::parse(variant) {
-                Ok(answer) => variants.push(answer),
+            match Variant::parse(variant, is_union) {
+                Ok(variant) => variants.push(variant),
                 Err(error) => match &mut errors {
                     None => errors = Some(error),
                     Some(first) => first.combine(error),
@@ -45,13 +52,71 @@ impl<'a> Answers<'a> {
         }
         match errors {
             Some(errors) => Err(errors),
-            None => Ok(Self { variants }),
+            None => share_statuses(variants).map(Self),
+        }
+    }
+}
+
+/// Notes which answers have one status. Successes must not: nothing would tell them apart.
+fn share_statuses(mut variants: Vec<Variant<'_>>) -> Result<Vec<Variant<'_>>> {
+    let mut counts = BTreeMap::new();
+    for answer in variants.iter().filter_map(Variant::answer) {
+        let (first, count) = counts.entry(answer.status).or_insert((answer.ident, 0));
+        *count += 1;
+        if *count > 1 && answer.status < 400 {
+            let message = format!(
+                "`{}` has the status of `{first}`: only problems share a status",
+                answer.ident
+            );
+            return Err(Error::new_spanned(answer.ident, message));
+        }
+    }
+    let shared: Vec<u16> =
+        counts.into_iter().filter(|(_, (_, count))| *count > 1).map(|(status, _)| status).collect();
+    for variant in &mut variants {
+        if let Variant::Answer(answer) = variant {
+            answer.shares_status = shared.contains(&answer.status);
+        }
+    }
+    Ok(variants)
+}
+
+impl<'a> Variant<'a> {
+    fn parse(variant: &'a syn::Variant, is_union: bool) -> Result<Self> {
+        if let Some((_, discriminant)) = &variant.discriminant {
+            let message = "write the status as `#[answer(404)]` above the variant";
+            return Err(Error::new_spanned(discriminant, message));
+        }
+        match status(variant)? {
+            Some(status) => Answer::parse(variant, status).map(Self::Answer),
+            None if is_union => match &variant.fields {
+                Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
+                    Ok(Self::Shared(&variant.ident, &fields.unnamed[0].ty))
+                }
+                _ => {
+                    let message =
+                        "a union's variant without a status holds one type that has `Responses`";
+                    Err(Error::new_spanned(variant, message))
+                }
+            },
+            None => {
+                let message =
+                    format!("`{}` needs its status, as in `#[answer(404)]`", variant.ident);
+                Err(Error::new_spanned(variant, message))
+            }
+        }
+    }
+
+    pub(crate) fn answer(&self) -> Option<&Answer<'a>> {
+        match self {
+            Self::Answer(answer) => Some(answer),
+            Self::Shared(..) => None,
         }
     }
 }
 
 impl<'a> Answer<'a> {
-    fn parse(variant: &'a syn::Variant) -> Result<Self> {
+    fn parse(variant: &'a syn::Variant, status: u16) -> Result<Self> {
         let ident = &variant.ident;
         let description = doc_comment(&variant.attrs);
         if description.is_empty() {
@@ -60,55 +125,51 @@ impl<'a> Answer<'a> {
             );
             return Err(Error::new_spanned(variant, message));
         }
-        let parts = match &variant.fields {
+        let fields = match &variant.fields {
             Fields::Unit => Vec::new(),
             Fields::Unnamed(fields) => fields.unnamed.iter().map(|field| &field.ty).collect(),
             Fields::Named(_) => {
-                let message = "an answer's parts have no names: write `Variant(Body, Header)`";
+                let message = "an answer's fields have no names: write `Variant(Body, Header)`";
                 return Err(Error::new_spanned(&variant.fields, message));
             }
         };
         let name = ident.to_string();
-        let name = name.strip_prefix("r#").unwrap_or(&name);
+        let slug = kebab_case(name.strip_prefix("r#").unwrap_or(&name));
         let title = first_sentence(&description);
-        Ok(Self {
-            ident,
-            status: status(variant)?,
-            slug: kebab_case(name),
-            title,
-            description,
-            parts,
-        })
+        Ok(Self { ident, status, shares_status: false, slug, title, description, fields })
     }
 }
 
-fn status(variant: &syn::Variant) -> Result<u16> {
-    let ident = &variant.ident;
-    let Some((_, expression)) = &variant.discriminant else {
-        let message = format!("`{ident}` needs its status as discriminant, as in `{ident} = 404`");
-        return Err(Error::new_spanned(variant, message));
-    };
-    let Expr::Lit(ExprLit { lit: Lit::Int(literal), .. }) = expression else {
-        return Err(Error::new_spanned(expression, "write the status as a number"));
-    };
-    let status: u16 = literal.base10_parse()?;
+/// Reads `#[answer(404)]`.
+fn status(variant: &syn::Variant) -> Result<Option<u16>> {
+    let mut attrs = variant.attrs.iter().filter(|attr| attr.path().is_ident("answer"));
+    let Some(attr) = attrs.next() else { return Ok(None) };
+    if let Some(another) = attrs.next() {
+        return Err(Error::new_spanned(another, "an answer has one status"));
+    }
+    let literal: LitInt = attr.parse_args()?;
+    let status = literal.base10_parse().unwrap_or_default();
     if (200..600).contains(&status) {
-        Ok(status)
+        Ok(Some(status))
     } else {
         Err(Error::new_spanned(literal, "a final status is 200 to 599 (RFC 9110 §15)"))
     }
 }
 
-fn has_repr_u16(attrs: &[Attribute]) -> bool {
-    attrs.iter().filter(|attr| attr.path().is_ident("repr")).any(|attr| {
-        let mut found = false;
-        // What else stands in the attribute is the compiler's to judge.
-        let _ = attr.parse_nested_meta(|meta| {
-            found |= meta.path.is_ident("u16");
-            Ok(())
-        });
-        found
-    })
+/// Tells whether `#[responses(union)]` stands above the enum.
+fn is_union(attrs: &[Attribute]) -> Result<bool> {
+    let mut found = false;
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("responses")) {
+        attr.parse_nested_meta(|meta| {
+            if meta.path.is_ident("union") {
+                found = true;
+                Ok(())
+            } else {
+                Err(meta.error("the only option is `union`"))
+            }
+        })?;
+    }
+    Ok(found)
 }
 
 /// Joins the lines of a doc comment; paragraphs stay apart.

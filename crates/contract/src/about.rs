@@ -1,5 +1,4 @@
-//! What a service says about itself, in the same words whichever service it is: probes, metrics, and the
-//! document.
+//! Probes, metrics and the document: the answers of a service about itself, the same for all services.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,13 +8,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::answer_parts::AnswerParts;
 use crate::answers::Answer;
-use crate::extract::{EntityTags, IfNoneMatch};
-use crate::part::{CacheControl, Header, Part, write_body};
+use crate::entity_tags::EntityTags;
+use crate::extract::IfNoneMatch;
+use crate::header::{CacheControl, Header};
+use crate::part::{APPLICATION_JSON, Part};
 use crate::prefix::PublicPrefix;
 use crate::schemas::Schemas;
 use crate::variant::Variant;
-use crate::{Response, Responses};
 
 /// The body of a probe.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -51,19 +52,20 @@ impl Part for MetricsText {
         answer.body(Self::MEDIA_TYPE, json!({ "type": "string" }), required);
     }
 
-    fn write(self, response: &mut Response, _: &'static Variant) {
-        write_body(response, HeaderValue::from_static(Self::MEDIA_TYPE), self.0.into());
+    fn write(self, parts: &mut AnswerParts, _: &'static Variant) {
+        parts.set_body(HeaderValue::from_static(Self::MEDIA_TYPE), self.0);
     }
 }
 
-/// what is answered to a reader of the document.
-#[derive(Debug, Responses)]
-#[repr(u16)]
+/// The answers to a read of the document.
+#[derive(Debug, contract::Responses)]
 pub enum GetOpenapi {
     /// This document.
-    Document(DocumentText, DocumentTag, CacheControl) = 200,
+    #[answer(200)]
+    Document(DocumentText, DocumentTag, CacheControl),
     /// The document still has one of the tags in `If-None-Match`.
-    NotModified(DocumentTag, CacheControl) = 304,
+    #[answer(304)]
+    NotModified(DocumentTag, CacheControl),
 }
 
 /// The document's list of servers, as it is written: paths begin at the root.
@@ -105,7 +107,7 @@ impl ServedDocument {
         Self::new([before, server.as_bytes(), after].concat().into())
     }
 
-    /// Answers a read. Who has the document already, by its tag, does not get it again.
+    /// Answers a read: 304 if the client already has the document, by its tag.
     #[must_use]
     pub fn answer(&self, IfNoneMatch(known): &IfNoneMatch) -> GetOpenapi {
         let tag = self.tag.clone();
@@ -164,10 +166,10 @@ impl Part for DocumentText {
             "properties": { "openapi": { "type": "string" } },
             "required": ["openapi"],
         });
-        answer.body("application/json", schema, required);
+        answer.body(APPLICATION_JSON, schema, required);
     }
 
-    fn write(self, response: &mut Response, _: &'static Variant) {
-        write_body(response, HeaderValue::from_static("application/json"), self.0.into());
+    fn write(self, parts: &mut AnswerParts, _: &'static Variant) {
+        parts.set_body(HeaderValue::from_static(APPLICATION_JSON), self.0);
     }
 }

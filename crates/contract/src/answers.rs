@@ -1,42 +1,15 @@
 //! The answers of an operation, as the document lists them.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 
-use axum::response::IntoResponse;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::components::{Components, Kind, name_of};
-use crate::part::Header;
-use crate::schemas::Schemas;
+use crate::header::Header;
+use crate::names::{pascal_case, title_case};
+use crate::problem;
 use crate::variant::Variant;
-
-/// A type whose every value is an answer that the document lists.
-///
-/// Derive it for an enum; see the [crate documentation](crate). `Result` and [`Infallible`] have
-/// it too, so a handler returns `Result<Success, Failure>` and a guard that lets everything pass
-/// is rejected by nothing.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not say what it answers, so the document would lie",
-    label = "its answers are not known",
-    note = "derive `contract::Responses` for an enum with one variant an answer"
-)]
-pub trait Responses: IntoResponse {
-    /// Adds the type's answers to those of an operation.
-    fn describe(answers: &mut Answers, schemas: &mut Schemas);
-}
-
-impl<T: Responses, E: Responses> Responses for Result<T, E> {
-    fn describe(answers: &mut Answers, schemas: &mut Schemas) {
-        T::describe(answers, schemas);
-        E::describe(answers, schemas);
-    }
-}
-
-impl Responses for Infallible {
-    fn describe(_: &mut Answers, _: &mut Schemas) {}
-}
 
 /// The answers of one operation, by status.
 #[derive(Debug, Default)]
@@ -89,7 +62,10 @@ impl Answers {
 /// One answer: what it means, its header fields, its body.
 #[derive(Debug, Default)]
 pub struct Answer {
+    /// Without repetitions: types that say the same give the same answer.
     variants: Vec<&'static Variant>,
+    /// How many were added, repetitions included.
+    variant_count: usize,
     headers: Vec<HeaderEntry>,
     body: Option<BodyEntry>,
     problems: Vec<&'static Variant>,
@@ -102,8 +78,8 @@ struct HeaderEntry {
     name: String,
     description: &'static str,
     schema: Value,
-    /// The variants that carry the field in every answer.
-    always: Vec<&'static Variant>,
+    /// The numbers of the variants that carry the field in every answer.
+    required_by: Vec<usize>,
 }
 
 /// A body as the document lists it.
@@ -115,9 +91,9 @@ pub(crate) struct BodyEntry {
 
 impl Answer {
     fn begin(&mut self, variant: &'static Variant) {
-        // The last one is the one that is being described.
-        self.variants.retain(|known| !std::ptr::eq(*known, variant));
+        self.variants.retain(|known| known.description != variant.description);
         self.variants.push(variant);
+        self.variant_count += 1;
     }
 
     /// Adds a header field; `required` when every answer of the variant carries it.
@@ -126,14 +102,12 @@ impl Answer {
         let name = name.as_str();
         let at = self.headers.iter().position(|entry| entry.name == name).unwrap_or_else(|| {
             let (name, description, schema) = (name.into(), H::DESCRIPTION, H::schema());
-            self.headers.push(HeaderEntry { name, description, schema, always: Vec::new() });
+            self.headers.push(HeaderEntry { name, description, schema, required_by: Vec::new() });
             self.headers.len() - 1
         });
-        if let Some(variant) = self.variants.last().filter(|_| required) {
-            let always = &mut self.headers[at].always;
-            if !always.iter().any(|known| std::ptr::eq(*known, *variant)) {
-                always.push(variant);
-            }
+        let required_by = &mut self.headers[at].required_by;
+        if required && required_by.last() != Some(&self.variant_count) {
+            required_by.push(self.variant_count);
         }
     }
 
@@ -175,15 +149,9 @@ impl Answer {
         if self.is_head {
             return "As for GET, without a body.".to_owned();
         }
-        let mut texts: Vec<(&str, &str)> = Vec::new();
-        for variant in &self.variants {
-            if !texts.iter().any(|(text, _)| *text == variant.description) {
-                texts.push((variant.description, variant.title));
-            }
-        }
-        match texts[..] {
-            [(text, _)] => text.to_owned(),
-            _ => texts.iter().map(|(_, title)| format!("- {title}.\n")).collect(),
+        match self.variants[..] {
+            [variant] => variant.description.to_owned(),
+            _ => self.variants.iter().map(|variant| format!("- {}.\n", variant.title)).collect(),
         }
     }
 
@@ -210,7 +178,7 @@ impl Answer {
             let mut media = json!({ "schema": body.schema });
             if !self.problems.is_empty() {
                 let examples = self.problems.iter().map(|variant| {
-                    let example = json!({ "value": crate::problem::example(variant) });
+                    let example = json!({ "value": problem::example(variant) });
                     let slug = variant.slug;
                     (slug.to_owned(), components.refer(Kind::Examples, slug, example))
                 });
@@ -240,32 +208,9 @@ impl Answer {
 
     fn header_value(&self, entry: &HeaderEntry) -> Value {
         let mut value = json!({ "description": entry.description, "schema": entry.schema });
-        if entry.always.len() == self.variants.len() {
+        if entry.required_by.len() == self.variant_count {
             value["required"] = true.into();
         }
         value
     }
-}
-
-/// Writes a slug as a name: `no-such-item` as `NoSuchItem`.
-pub(crate) fn pascal_case(slug: &str) -> String {
-    let words = slug.split('-').map(|word| {
-        let (first, rest) = word.split_at(word.len().min(1));
-        first.to_ascii_uppercase() + rest
-    });
-    words.collect()
-}
-
-/// Writes a field name the way RFC 9110 does: `content-location` as `Content-Location`.
-#[must_use]
-pub fn title_case(name: &str) -> String {
-    let words = name.split('-').map(|word| match word {
-        "etag" => "ETag".to_owned(),
-        "id" => "ID".to_owned(),
-        _ => {
-            let (first, rest) = word.split_at(word.len().min(1));
-            first.to_ascii_uppercase() + rest
-        }
-    });
-    words.collect::<Vec<_>>().join("-")
 }

@@ -2,103 +2,31 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::{Future, ready};
-use std::marker::PhantomData;
+use std::future::ready;
 use std::ops::Range;
-use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::HOST;
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderValue, Method, Request};
 use tower::Service;
 
-use crate::extract::InvalidHeader;
-use crate::fallback::{Allow, Nowhere, Options, Unrouted};
-use crate::guard::Guards;
+use crate::document::Description;
+use crate::endpoint::{AnswerFuture, Endpoint, Mount, Observe};
+use crate::fallback::{Allow, FallbackAnswer, Options};
 use crate::head_fault::HeadFault;
 use crate::host::host_fault;
 use crate::inbound::{Inbound, PATH_PARAMETERS_MAX};
-use crate::operation::Operation;
 use crate::problem::Problem;
-
-/// An answer that is on its way: the one allocation between the socket and the handler.
-type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-/// Is told of every answer of an operation, for metrics.
-pub trait Observe: fmt::Debug + Send + Sync + 'static {
-    /// `operation` is the position of its id in the list given to the closure of
-    /// [`Api::build`](crate::Api::build); `elapsed` runs from the request's head to the answer's.
-    fn answered(&self, operation: usize, status: StatusCode, elapsed: Duration);
-}
-
-/// Observes nothing.
-impl Observe for () {
-    fn answered(&self, _: usize, _: StatusCode, _: Duration) {}
-}
-
-/// A mounted operation, whatever its types.
-pub(crate) trait Endpoint: fmt::Debug + Send + Sync {
-    fn call(self: Arc<Self>, inbound: Inbound) -> Answering;
-}
-
-/// An operation with its state and guards.
-pub(crate) struct Mounted<O, A, S, G> {
-    operation: O,
-    state: Arc<S>,
-    guards: G,
-    number: Option<usize>,
-    observer: Arc<OnceLock<Arc<dyn Observe>>>,
-    arguments: PhantomData<fn(A)>,
-}
-
-impl<O, A, S, G> Mounted<O, A, S, G> {
-    pub(crate) fn new(
-        operation: O,
-        state: Arc<S>,
-        guards: G,
-        number: Option<usize>,
-        observer: Arc<OnceLock<Arc<dyn Observe>>>,
-    ) -> Self {
-        Self { operation, state, guards, number, observer, arguments: PhantomData }
-    }
-}
-
-impl<O, A, S, G> fmt::Debug for Mounted<O, A, S, G> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mounted").field("number", &self.number).finish_non_exhaustive()
-    }
-}
-
-impl<O, A, S, G> Endpoint for Mounted<O, A, S, G>
-where
-    O: Operation<S, A>,
-    A: 'static,
-    S: Send + Sync + 'static,
-    G: Guards,
-{
-    fn call(self: Arc<Self>, inbound: Inbound) -> Answering {
-        Box::pin(async move {
-            let started = Instant::now();
-            let response =
-                self.guards.run(inbound, |inbound| self.operation.call(inbound, &self.state)).await;
-            if let (Some(number), Some(observer)) = (self.number, self.observer.get()) {
-                observer.answered(number, response.status(), started.elapsed());
-            }
-            Ok(response)
-        })
-    }
-}
+use crate::refusals::InvalidHeader;
 
 /// One path template with its methods.
 pub(crate) struct Route {
     template: String,
-    names: Arc<[String]>,
     allow: HeaderValue,
-    operations: Vec<(Method, Arc<dyn Endpoint>)>,
+    operations: Vec<(Method, Box<dyn Mount>)>,
     /// Whether other methods are answered as on a path that does not exist.
     is_hidden: bool,
 }
@@ -106,12 +34,11 @@ pub(crate) struct Route {
 impl Route {
     pub(crate) fn new(
         template: String,
-        operations: Vec<(Method, Arc<dyn Endpoint>)>,
+        operations: Vec<(Method, Box<dyn Mount>)>,
         is_hidden: bool,
     ) -> Self {
-        let names = parameter_names(&template).map(str::to_owned).collect();
         let allow = allow(operations.iter().map(|(method, _)| method));
-        Self { template, names, allow, operations, is_hidden }
+        Self { template, allow, operations, is_hidden }
     }
 }
 
@@ -129,60 +56,102 @@ pub(crate) fn allow<'a>(methods: impl Iterator<Item = &'a Method>) -> HeaderValu
     HeaderValue::from_str(&names.join(", ")).expect("methods are tokens")
 }
 
-/// All operations as one tower service. Clones share the table.
+/// All operations as one tower service, for one worker. Clones share everything;
+/// [`for_worker`](Self::for_worker) makes a service for another worker.
 #[derive(Clone)]
-pub struct Dispatch(Arc<Table>);
+pub struct Dispatch(Arc<Worker>);
 
+/// The table of routes, which all workers read.
 struct Table {
     router: matchit::Router<usize>,
     routes: Vec<Route>,
     /// The methods that any path takes, for `OPTIONS *`.
     allow: HeaderValue,
+    description: Description,
+    observer: Arc<dyn Observe>,
+}
+
+/// The objects to which requests count references. Each worker has its own: threads that change one
+/// count wait for each other.
+struct Worker {
+    table: Arc<Table>,
+    /// In the order of the table's routes.
+    paths: Vec<WorkerPath>,
+}
+
+struct WorkerPath {
+    parameters: Arc<[String]>,
+    /// In the order of the route's operations.
+    endpoints: Vec<Arc<dyn Endpoint>>,
+}
+
+impl Worker {
+    fn new(table: Arc<Table>) -> Self {
+        let path = |route: &Route| WorkerPath {
+            parameters: parameter_names(&route.template).map(str::to_owned).collect(),
+            endpoints: route
+                .operations
+                .iter()
+                .map(|(_, mounted)| mounted.endpoint(&table.description, &table.observer))
+                .collect(),
+        };
+        let paths = table.routes.iter().map(path).collect();
+        Self { table, paths }
+    }
 }
 
 impl Dispatch {
-    pub(crate) fn new(routes: Vec<Route>) -> Result<Self, String> {
+    pub(crate) fn new(
+        routes: Vec<Route>,
+        description: Description,
+        observer: Arc<dyn Observe>,
+    ) -> Result<Self, String> {
         let mut router = matchit::Router::new();
-        for (at, route) in routes.iter().enumerate() {
-            if route.names.len() > PATH_PARAMETERS_MAX {
-                return Err(format!(
-                    "{} has more than {PATH_PARAMETERS_MAX} parameters",
-                    route.template
-                ));
+        for (at, Route { template, .. }) in routes.iter().enumerate() {
+            if parameter_names(template).count() > PATH_PARAMETERS_MAX {
+                return Err(format!("{template} has more than {PATH_PARAMETERS_MAX} parameters"));
             }
-            router
-                .insert(&route.template, at)
-                .map_err(|error| format!("{}: {error}", route.template))?;
+            router.insert(template, at).map_err(|error| format!("{template}: {error}"))?;
         }
         let methods = routes.iter().flat_map(|route| &route.operations).map(|(method, _)| method);
         let allow = allow(methods);
-        Ok(Self(Arc::new(Table { router, routes, allow })))
+        let table = Table { router, routes, allow, description, observer };
+        Ok(Self(Arc::new(Worker::new(Arc::new(table)))))
+    }
+
+    /// Makes a service for another worker. It shares the table of routes and the document; the
+    /// states of its operations are its own.
+    #[must_use]
+    pub fn for_worker(&self) -> Self {
+        Self(Arc::new(Worker::new(Arc::clone(&self.0.table))))
     }
 
     /// Returns the path template that a request's path matches.
     #[must_use]
     pub fn template(&self, path: &str) -> Option<&str> {
-        let found = self.0.router.at(path).ok()?;
-        Some(&self.0.routes[*found.value].template)
+        let table = &self.0.table;
+        let found = table.router.at(path).ok()?;
+        Some(&table.routes[*found.value].template)
     }
 
     /// Finds the operation of a request. Operations have [`OneHost`](crate::guard::OneHost) among
     /// their guards, where its answer is documented; the host of what is no operation is checked here.
-    fn endpoint(&self, request: Request<Body>) -> Result<Answering, Unrouted> {
+    fn endpoint(&self, request: Request<Body>) -> Result<AnswerFuture, FallbackAnswer> {
         if let Some(fault) = request.extensions().get::<HeadFault>() {
-            return Err(fault.answer().into());
+            return Err(fault.into());
         }
+        let Worker { table, paths } = &*self.0;
         let path = request.uri().path();
-        let Ok(found) = self.0.router.at(path) else { return self.nowhere(&request) };
-        let route = &self.0.routes[*found.value];
-        let operation = route.operations.iter().find(|(method, _)| method == request.method());
-        let Some((_, endpoint)) = operation else {
+        let Ok(found) = table.router.at(path) else { return self.without_path(&request) };
+        let route = &table.routes[*found.value];
+        let method = request.method();
+        let Some(operation) = route.operations.iter().position(|(known, _)| known == method) else {
             if route.is_hidden {
-                return self.nowhere(&request);
+                return self.without_path(&request);
             }
             check_host(&request)?;
             let allow = Allow(route.allow.clone());
-            return Err(Nowhere::MethodNotAllowed(Problem::default(), allow).into());
+            return Err(FallbackAnswer::MethodNotAllowed(Problem::default(), allow));
         };
         let mut ranges: [Range<usize>; PATH_PARAMETERS_MAX] = Default::default();
         for (range, (_, value)) in ranges.iter_mut().zip(found.params.iter()) {
@@ -190,18 +159,19 @@ impl Dispatch {
             let start = value.as_ptr().addr() - path.as_ptr().addr();
             *range = start..start + value.len();
         }
-        let inbound = Inbound::new(request, Arc::clone(&route.names), ranges);
-        Ok(Arc::clone(endpoint).call(inbound))
+        let WorkerPath { parameters, endpoints } = &paths[*found.value];
+        let inbound = Inbound::new(request, Arc::clone(parameters), ranges);
+        Ok(Arc::clone(&endpoints[operation]).call(inbound))
     }
 
     /// Answers where no path matches: `OPTIONS *` is about the service as a whole (RFC 9110 §9.3.7).
-    fn nowhere(&self, request: &Request<Body>) -> Result<Answering, Unrouted> {
+    fn without_path(&self, request: &Request<Body>) -> Result<AnswerFuture, FallbackAnswer> {
         check_host(request)?;
         if request.method() == Method::OPTIONS && request.uri().path() == "*" {
-            let answer = Options::Methods(Allow(self.0.allow.clone())).into_response();
+            let answer = Options::Methods(Allow(self.0.table.allow.clone())).into_response();
             return Ok(Box::pin(ready(Ok(answer))));
         }
-        Err(Nowhere::NoSuchPath(Problem::default()).into())
+        Err(FallbackAnswer::NoSuchPath(Problem::default()))
     }
 }
 
@@ -215,7 +185,7 @@ fn check_host(request: &Request<Body>) -> Result<(), InvalidHeader> {
 impl Service<Request<Body>> for Dispatch {
     type Response = Response;
     type Error = Infallible;
-    type Future = Answering;
+    type Future = AnswerFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -223,15 +193,15 @@ impl Service<Request<Body>> for Dispatch {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         match self.endpoint(request) {
-            Ok(answering) => answering,
-            Err(unrouted) => Box::pin(ready(Ok(unrouted.into_response()))),
+            Ok(answer) => answer,
+            Err(fallback) => Box::pin(ready(Ok(fallback.into_response()))),
         }
     }
 }
 
 impl fmt::Debug for Dispatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let templates = self.0.routes.iter().map(|route| &route.template);
+        let templates = self.0.table.routes.iter().map(|route| &route.template);
         f.debug_tuple("Dispatch").field(&templates.collect::<Vec<_>>()).finish()
     }
 }

@@ -1,10 +1,10 @@
 //! The OpenAPI document.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
+use crate::about::ServedDocument;
 use crate::variant::Variant;
 
 /// The head of the document.
@@ -16,15 +16,15 @@ pub struct Info {
     pub version: &'static str,
     /// One line about it.
     pub summary: &'static str,
-    /// What everybody should know before the first request, in Markdown.
+    /// The introduction that readers need before their first request, in Markdown.
     pub description: &'static str,
     /// Its licence, as an SPDX expression.
     pub license: &'static str,
-    /// Who answers questions about it, if the document is to tell.
+    /// The contact for questions, if the document has one.
     pub contact: Option<Contact>,
 }
 
-/// Who answers questions about an API.
+/// The contact for questions about an API.
 #[derive(Clone, Copy, Debug)]
 pub struct Contact {
     /// The name of a person or an organisation.
@@ -35,12 +35,26 @@ pub struct Contact {
 #[derive(Clone, Debug)]
 pub struct Document {
     value: Value,
-    problems: BTreeMap<&'static str, &'static Variant>,
+    description: Description,
+}
+
+/// The description of an API for its clients. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// The document as it is served: without white space, which would be two fifths of it.
+    pub document: ServedDocument,
+    /// Every problem that the API answers with, by slug: those of the operations, and those of requests
+    /// without an operation.
+    pub problems: Arc<[&'static Variant]>,
 }
 
 impl Document {
-    pub(crate) fn new(value: Value, problems: BTreeMap<&'static str, &'static Variant>) -> Self {
-        Self { value, problems }
+    /// # Panics
+    /// Never: every JSON value has a text form.
+    pub(crate) fn new(value: Value, problems: Arc<[&'static Variant]>) -> Self {
+        let text = serde_json::to_vec(&value).expect("a JSON value has a text form");
+        let document = ServedDocument::new(text.into());
+        Self { value, description: Description { document, problems } }
     }
 
     /// Returns the document as a JSON value.
@@ -49,20 +63,15 @@ impl Document {
         &self.value
     }
 
-    /// Returns the document as the text that is served: without white space, which would be two
-    /// fifths of it.
-    ///
-    /// # Panics
-    /// Never: every JSON value has a text form.
+    /// Returns the description for clients.
     #[must_use]
-    pub fn to_bytes(&self) -> Bytes {
-        serde_json::to_vec(&self.value).expect("a JSON value has a text form").into()
+    pub fn description(&self) -> &Description {
+        &self.description
     }
 
-    /// Returns every problem that there can be, by slug: those of the operations, and those for
-    /// what is no operation.
+    /// Returns every problem that the API answers with; see [`Description::problems`].
     pub fn problems(&self) -> impl Iterator<Item = &'static Variant> {
-        self.problems.values().copied()
+        self.description.problems.iter().copied()
     }
 }
 

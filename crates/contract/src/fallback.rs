@@ -2,10 +2,11 @@
 
 use http::header::{ALLOW, HeaderName, HeaderValue};
 
-use crate::extract::InvalidHeader;
-use crate::head_fault::RefusedHead;
-use crate::part::Header;
+use crate::guard::HeadTooLarge;
+use crate::head_fault::HeadFault;
+use crate::header::Header;
 use crate::problem::Problem;
+use crate::refusals::{Busy, InvalidHeader};
 
 /// `Allow`: the methods that the path takes (RFC 9110 §10.2.1).
 #[derive(Clone, Debug)]
@@ -33,37 +34,54 @@ impl Header for AcceptPatch {
     }
 }
 
-/// What is answered when no operation stands behind the path or the method.
+/// The answers to a request without an operation, or whose head is refused.
 #[derive(Debug, contract::Responses)]
 #[responses(union)]
-pub(crate) enum Unrouted {
-    Head(RefusedHead),
+pub(crate) enum FallbackAnswer {
+    /// The request is no sound HTTP/1.1, or could be read in two ways. `detail` says why; the
+    /// connection is closed.
+    #[answer(400)]
+    MalformedRequest(Problem),
+    /// The head of the request took too long to arrive. The connection is closed.
+    #[answer(408)]
+    HeadTimeout(Problem),
+    Large(HeadTooLarge),
+    Busy(Busy),
     Host(InvalidHeader),
-    Nowhere(Nowhere),
-}
-
-/// What is answered when the request is sound, and there is nothing for it.
-#[derive(Debug, contract::Responses)]
-#[repr(u16)]
-pub(crate) enum Nowhere {
     /// There is nothing at this path. `/openapi.json` lists the paths there are.
-    NoSuchPath(Problem) = 404,
+    #[answer(404)]
+    NoSuchPath(Problem),
     /// This path does not take that method. `Allow` lists those it takes.
-    MethodNotAllowed(Problem, Allow) = 405,
+    #[answer(405)]
+    MethodNotAllowed(Problem, Allow),
 }
 
-/// What OPTIONS answers.
+impl From<&HeadFault> for FallbackAnswer {
+    fn from(fault: &HeadFault) -> Self {
+        match fault {
+            HeadFault::Malformed(why) => {
+                Self::MalformedRequest(Problem::new(format!("The request is refused: {why}.")))
+            }
+            HeadFault::Slow => Self::HeadTimeout(Problem::default()),
+            HeadFault::TargetTooLong => HeadTooLarge::TargetTooLong(Problem::default()).into(),
+            HeadFault::TooLarge => HeadTooLarge::HeadersTooLarge(Problem::default()).into(),
+            HeadFault::OutOfMemory => Busy::out_of_memory().into(),
+        }
+    }
+}
+
+/// The answer to OPTIONS.
 #[derive(Debug, contract::Responses)]
-#[repr(u16)]
 pub(crate) enum Options {
     /// `Allow` lists the methods that this path takes.
-    Methods(Allow) = 204,
+    #[answer(204)]
+    Methods(Allow),
 }
 
-/// What OPTIONS answers where PATCH is taken.
+/// The answer to OPTIONS of a path that takes PATCH.
 #[derive(Debug, contract::Responses)]
-#[repr(u16)]
 pub(crate) enum PatchOptions {
     /// `Allow` lists the methods that this path takes, and `Accept-Patch` the patches.
-    Methods(Allow, AcceptPatch) = 204,
+    #[answer(204)]
+    Methods(Allow, AcceptPatch),
 }

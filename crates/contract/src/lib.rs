@@ -4,6 +4,7 @@
 extern crate self as contract;
 
 pub mod about;
+mod answer_parts;
 mod answers;
 mod api;
 pub mod coding;
@@ -11,35 +12,48 @@ mod components;
 mod deadline;
 mod dispatch;
 mod document;
+mod endpoint;
+mod entity_tags;
 pub mod extract;
 mod fallback;
 pub mod guard;
 mod head_fault;
+mod header;
 mod host;
 mod inbound;
+mod names;
 mod operation;
+mod operation_doc;
 mod part;
 pub mod prefix;
 mod problem;
 #[cfg(feature = "recorder")]
 pub mod recorder;
+mod refusals;
+mod responses;
 mod schemas;
 mod variant;
 
-pub use answers::{Answer, Answers, Responses, title_case};
+pub use answer_parts::{AnswerParts, Content};
+pub use answers::{Answer, Answers};
 pub use api::{Api, ContractError, Scope};
 pub use axum::response::Response;
 pub use contract_derive::Responses;
-pub use dispatch::{Dispatch, Observe};
-pub use document::{Contact, Document, Info};
+pub use dispatch::Dispatch;
+pub use document::{Contact, Description, Document, Info};
+pub use endpoint::Observe;
 pub use extract::Extract;
 pub use fallback::Allow;
 pub use head_fault::HeadFault;
+pub use header::{CacheControl, Header};
 pub use host::is_host;
 pub use inbound::{Inbound, Undecodable};
-pub use operation::{Doc, Operation, OperationDoc};
-pub use part::{CacheControl, Header, Json, Part, write_body};
-pub use problem::{Fault, PROBLEM_JSON, Place, Problem, TYPE_PREFIX};
+pub use names::title_case;
+pub use operation::Operation;
+pub use operation_doc::{Doc, OperationDoc};
+pub use part::{Json, Part};
+pub use problem::{Fault, PROBLEM_JSON, Place, Problem, ProblemDetails, TYPE_PREFIX};
+pub use responses::Responses;
 pub use schemas::{Schemas, visit_schemas};
 pub use variant::Variant;
 
@@ -48,5 +62,5 @@ pub use variant::Variant;
 pub mod __private {
     pub use axum::response::IntoResponse;
 
-    pub use crate::variant::assert_bodies;
+    pub use crate::variant::assert_answer;
 }

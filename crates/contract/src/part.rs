@@ -1,17 +1,17 @@
-//! What an answer is made of: header fields and at most one body.
+//! The fields of a variant: header fields and at most one body.
 
-use axum::body::Body;
-use axum::response::Response;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use http::HeaderValue;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 
+use crate::answer_parts::AnswerParts;
 use crate::answers::Answer;
-use crate::schemas::Schemas;
+use crate::header::{CacheControl, Header};
+use crate::problem::{self, PROBLEM_JSON, Problem};
+use crate::schemas::{self, Schemas};
 use crate::variant::Variant;
 
-/// A field of a variant: it writes itself into the response and describes itself in the document.
+/// A field of a variant: it writes itself into the answer and describes itself in the document.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no part of an answer",
     label = "neither a header field nor a body that the document knows",
@@ -20,6 +20,8 @@ use crate::variant::Variant;
 pub trait Part: Sized {
     /// Whether the part is the body.
     const IS_BODY: bool;
+    /// Whether it is a problem: its `type` tells the answer from others with the same status.
+    const IS_PROBLEM: bool = false;
 
     /// Adds the part to the document's entry of the answer.
     fn describe(
@@ -29,24 +31,8 @@ pub trait Part: Sized {
         required: bool,
     );
 
-    /// Writes the part into the response.
-    fn write(self, response: &mut Response, variant: &'static Variant);
-}
-
-/// A header field that answers carry. Every `Header` is a [`Part`].
-pub trait Header: Sized {
-    /// The field's name.
-    const NAME: HeaderName;
-    /// What the field says, for the document.
-    const DESCRIPTION: &'static str;
-
-    /// Returns the schema of the field's value.
-    fn schema() -> Value {
-        serde_json::json!({ "type": "string" })
-    }
-
-    /// Returns the value to send.
-    fn value(self) -> HeaderValue;
+    /// Writes the part into the answer.
+    fn write(self, parts: &mut AnswerParts, variant: &'static Variant);
 }
 
 impl<H: Header> Part for H {
@@ -56,14 +42,15 @@ impl<H: Header> Part for H {
         answer.header::<H>(required);
     }
 
-    fn write(self, response: &mut Response, _: &'static Variant) {
-        response.headers_mut().insert(H::NAME, self.value());
+    fn write(self, parts: &mut AnswerParts, _: &'static Variant) {
+        parts.headers.insert(H::NAME, self.value());
     }
 }
 
 /// A part that some answers of the variant have and others do not.
 impl<P: Part> Part for Option<P> {
     const IS_BODY: bool = P::IS_BODY;
+    const IS_PROBLEM: bool = P::IS_PROBLEM;
 
     fn describe(
         answer: &mut Answer,
@@ -74,9 +61,9 @@ impl<P: Part> Part for Option<P> {
         P::describe(answer, schemas, variant, false);
     }
 
-    fn write(self, response: &mut Response, variant: &'static Variant) {
+    fn write(self, parts: &mut AnswerParts, variant: &'static Variant) {
         if let Some(part) = self {
-            part.write(response, variant);
+            part.write(parts, variant);
         }
     }
 }
@@ -98,47 +85,24 @@ impl<T: Serialize + JsonSchema> Part for Json<T> {
     /// # Panics
     /// If the value cannot be serialised, as with a map whose keys are no strings. The guard
     /// [`CatchPanic`](crate::guard::CatchPanic) makes that a 500.
-    fn write(self, response: &mut Response, _: &'static Variant) {
+    fn write(self, parts: &mut AnswerParts, _: &'static Variant) {
         let bytes = serde_json::to_vec(&self.0).expect("the type has a JSON form");
-        write_body(response, HeaderValue::from_static(APPLICATION_JSON), bytes.into());
+        parts.set_body(HeaderValue::from_static(APPLICATION_JSON), bytes);
     }
 }
 
-/// `Cache-Control`: what caches may do with the answer (RFC 9111 §5.2.2). Without it they may guess how
-/// long an answer stays true (RFC 9111 §4.2.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CacheControl {
-    /// It may be kept, and is to be validated before each use.
-    NoCache,
-    /// It may not be kept.
-    NoStore,
-}
+impl Part for Problem {
+    const IS_BODY: bool = true;
+    const IS_PROBLEM: bool = true;
 
-impl Header for CacheControl {
-    const NAME: HeaderName = CACHE_CONTROL;
-    const DESCRIPTION: &'static str = "Whether a cache may store the answer: `no-cache` if it validates it before each use, `no-store` if not at all.";
-
-    fn schema() -> Value {
-        serde_json::json!({ "type": "string", "enum": ["no-cache", "no-store"] })
+    fn describe(answer: &mut Answer, _: &mut Schemas, variant: &'static Variant, required: bool) {
+        let schema = schemas::reference(&problem::schema_name(variant.status));
+        answer.body(PROBLEM_JSON, schema, required);
+        answer.header::<CacheControl>(required);
+        answer.problem(variant);
     }
 
-    fn value(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Self::NoCache => "no-cache",
-            Self::NoStore => "no-store",
-        })
+    fn write(self, parts: &mut AnswerParts, variant: &'static Variant) {
+        parts.set_problem(self, variant);
     }
-}
-
-/// `X-Content-Type-Options`: every body carries it, so that no browser takes JSON for a page. It belongs to
-/// the message as `Content-Type` does, and is not in the document.
-pub(crate) const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
-
-/// Gives a response its body, says of what type it is, and that this is not to be guessed
-/// (`X-Content-Type-Options`). [`Answer::body`] documents the type.
-pub fn write_body(response: &mut Response, media_type: HeaderValue, body: Body) {
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, media_type);
-    headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
-    *response.body_mut() = body;
 }

@@ -4,16 +4,11 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::sync::Arc;
 
-use axum::response::Response;
-use http::HeaderValue;
-use http::header::CACHE_CONTROL;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::answers::{Answer, pascal_case};
-use crate::part::{CacheControl, Header, Part, write_body};
-use crate::schemas::{self, Schemas};
+use crate::names::pascal_case;
 use crate::variant::Variant;
 
 /// The media type of problems.
@@ -25,7 +20,7 @@ pub const TYPE_PREFIX: &str = "/problems#";
 /// The body of an error. `type`, `title` and `status` come from the variant that holds it.
 ///
 /// Caches are told to validate it before each use (`Cache-Control: no-cache`), unless the variant holds
-/// a [`CacheControl`] that says otherwise.
+/// a [`CacheControl`](crate::CacheControl) that says otherwise.
 #[derive(Clone, Debug, Default)]
 pub struct Problem {
     detail: Cow<'static, str>,
@@ -94,6 +89,12 @@ impl Problem {
         self.fault = Some(Fault(Arc::new(fault)));
         self
     }
+
+    /// Takes the problem and the operator's side of it apart.
+    pub(crate) fn into_details(self, variant: &'static Variant) -> (ProblemDetails, Option<Fault>) {
+        let Self { detail, places, fault } = self;
+        (ProblemDetails { variant, detail, places }, fault)
+    }
 }
 
 /// Why the server failed: an extension of a response, logged once at the edge and never sent.
@@ -108,9 +109,31 @@ impl Fault {
     }
 }
 
-/// A problem's serialised form. Its schema in the document is [`schema`].
+/// A problem as the client reads it: serialised, it is the body of an answer, or a member of a line.
+#[derive(Clone, Debug)]
+pub struct ProblemDetails {
+    variant: &'static Variant,
+    detail: Cow<'static, str>,
+    places: Vec<Place>,
+}
+
+impl ProblemDetails {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("strings and numbers only")
+    }
+}
+
+impl Serialize for ProblemDetails {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { variant, detail, places } = self;
+        let detail = if detail.is_empty() { variant.description } else { detail };
+        members(variant, detail, places).serialize(serializer)
+    }
+}
+
+/// The members of a problem. Their schema in the document is [`schema`].
 #[derive(Serialize)]
-struct Document<'a> {
+struct Members<'a> {
     #[serde(rename = "type")]
     kind: String,
     title: &'a str,
@@ -153,37 +176,12 @@ pub(crate) fn schema(status: u16, types: &[&'static Variant], place: Value) -> V
     })
 }
 
-fn document<'a>(variant: &'a Variant, detail: &'a str, errors: &'a [Place]) -> Document<'a> {
+fn members<'a>(variant: &'a Variant, detail: &'a str, errors: &'a [Place]) -> Members<'a> {
     let kind = format!("{TYPE_PREFIX}{}", variant.slug);
-    Document { kind, title: variant.title, status: variant.status, detail, errors }
+    Members { kind, title: variant.title, status: variant.status, detail, errors }
 }
 
 /// Returns a problem of this variant as the document shows it.
 pub(crate) fn example(variant: &'static Variant) -> Value {
-    json!(document(variant, variant.description, &[]))
-}
-
-impl Part for Problem {
-    const IS_BODY: bool = true;
-
-    fn describe(answer: &mut Answer, _: &mut Schemas, variant: &'static Variant, required: bool) {
-        answer.body(PROBLEM_JSON, schemas::reference(&schema_name(variant.status)), required);
-        answer.header::<CacheControl>(required);
-        answer.problem(variant);
-    }
-
-    fn write(self, response: &mut Response, variant: &'static Variant) {
-        let detail = if self.detail.is_empty() { variant.description } else { &self.detail };
-        let body = serde_json::to_vec(&document(variant, detail, &self.places))
-            .expect("strings and numbers only");
-        write_body(response, HeaderValue::from_static(PROBLEM_JSON), body.into());
-        // An error may be over at any time: a cache that guessed would keep a 404.
-        response
-            .headers_mut()
-            .entry(CACHE_CONTROL)
-            .or_insert_with(|| CacheControl::NoCache.value());
-        if let Some(fault) = self.fault {
-            response.extensions_mut().insert(fault);
-        }
-    }
+    json!(members(variant, variant.description, &[]))
 }

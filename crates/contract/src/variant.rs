@@ -5,7 +5,7 @@ use http::StatusCode;
 /// One variant of an enum that derives [`Responses`](crate::Responses): one answer.
 #[derive(Debug)]
 pub struct Variant {
-    /// The status: the variant's discriminant.
+    /// The status.
     pub status: u16,
     /// The variant's name in kebab case. For a problem it is the last part of its `type`.
     pub slug: &'static str,
@@ -26,11 +26,13 @@ impl Variant {
     }
 }
 
-/// Stops the build where a status that never has content is given a body, or an answer has two.
+/// Stops the build where a status that never has content is given a body, where an answer has two,
+/// and where nothing tells it from another one with its status.
 ///
-/// The derive macro calls it in a constant for every variant.
-pub const fn assert_bodies(status: u16, bodies: usize) {
+/// The derive macro calls it in a constant for every answer.
+pub const fn assert_answer(status: u16, bodies: usize, is_distinct: bool) {
     assert!(bodies <= 1, "an answer has at most one body");
     let bodiless = matches!(status, 204 | 205 | 304);
     assert!(!bodiless || bodies == 0, "204, 205 and 304 never have a body (RFC 9110 §6.4.1)");
+    assert!(is_distinct, "only problems share a status: their `type` tells them apart");
 }

@@ -3,14 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
 
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use contract::extract::{BodyLimit, FromRef, IfMatch, Media, Path, PathParameter, Payload, State};
 use contract::guard::{CatchPanic, HeadLimit, TimeLimit};
 use contract::{
-    Api, ContractError, Dispatch, Doc, Document, Fault, HeadFault, Info, Json, Problem, Responses,
-    Schemas,
+    Api, ContractError, Description, Dispatch, Doc, Document, Fault, HeadFault, Info, Json,
+    Problem, Responses, Schemas,
 };
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST, HeaderName};
 use http::{Method, Request, Response};
@@ -68,10 +69,10 @@ impl PathParameter for Number {
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 enum Done {
     /// It is done.
-    Done(Json<u32>) = 200,
+    #[answer(200)]
+    Done(Json<u32>),
 }
 
 async fn put(
@@ -264,21 +265,42 @@ fn the_document_lists_handlers_extractors_and_guards() {
     );
 }
 
-#[derive(Debug, Responses)]
-#[repr(u16)]
-enum TwoTypes {
-    /// A number.
-    Number(Json<u32>) = 200,
-    /// A text.
-    #[expect(dead_code, reason = "it is documented, which is enough to be refused")]
-    Text(Json<String>) = 201,
+#[tokio::test]
+async fn workers_share_the_document_and_no_state() {
+    let mut api = Api::new(INFO);
+    api.scope_with(|description| (Arc::new(()), description.clone())).on(
+        Method::PUT,
+        "/numbers",
+        doc("put_number"),
+        |State((own, description)): State<(Arc<()>, Description)>| async move {
+            assert_eq!(Arc::strong_count(&own), 2, "that of this worker's state, and this one");
+            Done::Done(Json(description.problems.len() as u32))
+        },
+    );
+    let (dispatch, document) = api.build(|_| ()).expect("the contract is sound");
+    for dispatch in [dispatch.for_worker(), dispatch] {
+        let response = dispatch.oneshot(request("/numbers", "text/plain", "x")).await.unwrap();
+        let body = to_bytes(response.into_body(), 10).await.unwrap();
+        assert_eq!(body, document.problems().count().to_string());
+    }
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
+enum TwoTypes {
+    /// A number.
+    #[answer(200)]
+    Number(Json<u32>),
+    /// A text.
+    #[expect(dead_code, reason = "it is documented, which is enough to be refused")]
+    #[answer(201)]
+    Text(Json<String>),
+}
+
+#[derive(Debug, Responses)]
 enum OtherPanic {
     /// Something else under a name that is taken.
-    InternalError(Problem) = 502,
+    #[answer(502)]
+    InternalError(Problem),
 }
 
 #[test]

@@ -34,18 +34,18 @@ impl Header for Tag {
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 enum Get {
     /// It is there.
-    Found(Json<u32>, Tag) = 200,
+    #[answer(200)]
+    Found(Json<u32>, Tag),
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 enum Missing {
     /// It is not there.
     #[expect(dead_code, reason = "it is documented and never returned, which the report says")]
-    NotThere(Problem) = 404,
+    #[answer(404)]
+    NotThere(Problem),
 }
 
 async fn get() -> Result<Get, Missing> {

@@ -1,8 +1,8 @@
 //! The upsert rule. It stands here and nowhere else.
 
-use crate::idempotency::Remembered;
 use crate::item::Item;
-use crate::write::{Change, Outcome, Refusal, Verdict, Write};
+use crate::outcome::{Outcome, Refusal, Remembered, Verdict};
+use crate::write::{Change, Write};
 
 /// Decides what `write` does to an item whose state is `current`. `remembered` is what is kept
 /// under the write's idempotency key, if it carries one.

@@ -8,8 +8,7 @@
 //! same request may be tried again under its key.
 
 use crate::etag::hash128_of;
-use crate::id::{CollectionName, ItemId, Key};
-use crate::write::{Outcome, Refusal, Verdict};
+use crate::id::{CollectionName, Key};
 
 /// A moment in time: milliseconds since the beginning of 1970 in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,37 +93,10 @@ pub struct Idempotency {
     pub until: Moment,
 }
 
-impl Idempotency {
-    /// Answers the request from memory, or returns `None` when it is the first of its key.
-    ///
-    /// The answer is [`Outcome::Replayed`], or [`Refusal::KeyReused`] for another request.
-    #[must_use]
-    pub fn replay(&self, remembered: Option<&Remembered>) -> Option<Verdict> {
-        let remembered = remembered.filter(|remembered| self.now < remembered.until)?;
-        Some(if remembered.fingerprint == self.fingerprint {
-            Ok(Outcome::Replayed(Box::new(remembered.clone())))
-        } else {
-            Err(Refusal::KeyReused)
-        })
-    }
-}
-
-/// The answer of a write that carried an idempotency key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remembered {
-    /// What the request was.
-    pub fingerprint: Fingerprint,
-    /// From this moment on it is forgotten.
-    pub until: Moment,
-    /// The item that was written.
-    pub id: ItemId,
-    /// What was done; never [`Outcome::Replayed`].
-    pub outcome: Outcome,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::ItemId;
 
     #[test]
     fn the_scope_of_a_key_is_the_item_and_the_principal() {

@@ -10,6 +10,7 @@ mod id;
 mod idempotency;
 mod item;
 pub mod json;
+mod outcome;
 mod page;
 mod patch;
 mod precondition;
@@ -23,8 +24,9 @@ pub use id::{
     COLLECTION_NAME_BYTES_MAX, CollectionName, ITEM_ID_BYTES_MAX, InvalidCollectionName,
     InvalidItemId, ItemId, Key,
 };
-pub use idempotency::{Fingerprint, Idempotency, Moment, Remembered, ReplayKey};
+pub use idempotency::{Fingerprint, Idempotency, Moment, ReplayKey};
 pub use item::{Digest, Item};
+pub use outcome::{Outcome, Refusal, Remembered, Verdict};
 pub use page::{
     COUNT_STEP_ITEMS_MAX, CURSOR_BYTES_MAX, Count, Cursor, InvalidCursor, PAGE_BYTES_MAX,
     PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page, PageQuery, PageStart,
@@ -34,4 +36,4 @@ pub use patch::{
 };
 pub use precondition::{Precondition, Tags};
 pub use prefix::{IdPrefix, InvalidIdPrefix};
-pub use write::{Change, Outcome, Refusal, RememberWhen, Verdict, Write};
+pub use write::{Change, RememberWhen, Write};

@@ -1,9 +1,10 @@
-//! A write, and all that can come of it.
+//! A write to one item.
 
 use crate::etag::ETag;
 use crate::id::Key;
-use crate::idempotency::{Idempotency, Remembered};
+use crate::idempotency::Idempotency;
 use crate::item::Item;
+use crate::outcome::{Outcome, Remembered};
 use crate::precondition::Precondition;
 
 /// One write to one item. A back end applies it whole or not at all.
@@ -79,41 +80,3 @@ pub enum Change {
     /// Removes the item.
     Delete,
 }
-
-/// What a write did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The item did not exist, and now does.
-    Created(Item),
-    /// The item existed, and now is this one.
-    Updated(Item),
-    /// The item already was equal to what was sent; this is the stored one. Nothing was written.
-    Unchanged(Item),
-    /// The item existed, and no longer does.
-    Deleted,
-    /// The same request was answered before; this is what it did then. Nothing was done now.
-    Replayed(Box<Remembered>),
-}
-
-/// Why a write did nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// A precondition of the client does not hold.
-    #[error("a precondition does not hold for the item's current state")]
-    PreconditionFailed {
-        /// The tag of the item as it is, if it exists.
-        current: Option<ETag>,
-    },
-    /// There is no such item to replace or delete.
-    #[error("there is no such item")]
-    NotFound,
-    /// The item is no longer the one that [`Change::Replace`] was computed from.
-    #[error("the item has changed since it was read")]
-    Moved,
-    /// The idempotency key was used for another request.
-    #[error("the idempotency key was used for another request")]
-    KeyReused,
-}
-
-/// The answer of [`decide`](crate::decide).
-pub type Verdict = Result<Outcome, Refusal>;

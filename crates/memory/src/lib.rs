@@ -8,15 +8,15 @@
 mod machine;
 mod owned;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use machine::machine_bytes;
 pub use owned::owning;
 
-/// A budget. Clones share it.
+/// A budget. Clones share it. It lives as long as the process: every request holds a clone, and threads
+/// that counted them would wait for each other.
 #[derive(Clone, Debug)]
-pub struct Memory(Arc<Budget>);
+pub struct Memory(&'static Budget);
 
 #[derive(Debug)]
 struct Budget {
@@ -30,10 +30,10 @@ struct Budget {
 pub struct Exhausted;
 
 impl Memory {
-    /// Makes a budget of so many bytes.
+    /// Makes a budget of so many bytes: one a process, since it is never freed.
     #[must_use]
     pub fn new(bytes_max: usize) -> Self {
-        Self(Arc::new(Budget { bytes_max, used: AtomicUsize::new(0) }))
+        Self(Box::leak(Box::new(Budget { bytes_max, used: AtomicUsize::new(0) })))
     }
 
     /// Takes a part of the budget.
@@ -78,7 +78,7 @@ impl Share {
     /// # Errors
     /// [`Exhausted`] if that much is not left. The share is as before then.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Exhausted> {
-        let Budget { bytes_max, used } = &*self.memory.0;
+        let Budget { bytes_max, used } = self.memory.0;
         let take = |used: usize| used.checked_add(bytes).filter(|used| used <= bytes_max);
         used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).map_err(|_| Exhausted)?;
         self.bytes += bytes;
@@ -93,8 +93,10 @@ impl Share {
 
     /// Gives everything back.
     pub fn clear(&mut self) {
-        self.memory.0.used.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.bytes = 0;
+        if self.bytes > 0 {
+            self.memory.0.used.fetch_sub(self.bytes, Ordering::Relaxed);
+            self.bytes = 0;
+        }
     }
 }
 

@@ -18,19 +18,19 @@ pub(crate) fn reply(answer: impl IntoResponse) -> Reply {
 
 /// A request that could be read in two ways, or not at all.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum InvalidFraming {
     /// The request is framed or addressed in a way that can be read differently behind the gateway.
     /// The connection is closed.
-    UnsoundFraming(Problem) = 400,
+    #[answer(400)]
+    UnsoundFraming(Problem),
 }
 
 /// A head that did not arrive in time.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum SlowHead {
     /// The head of the request took too long to arrive. The connection is closed.
-    HeadTimeout(Problem) = 408,
+    #[answer(408)]
+    HeadTimeout(Problem),
 }
 
 impl InvalidFraming {
@@ -80,18 +80,18 @@ impl Header for Allow {
 
 /// What OPTIONS answers when the request ends at the gateway.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum Options {
     /// `Allow` lists the methods that this path takes.
-    Methods(Allow) = 204,
+    #[answer(204)]
+    Methods(Allow),
 }
 
 /// A request whose path does not take its method, as the replicas answer it.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum WrongMethod {
     /// This path does not take that method. `Allow` lists those it takes.
-    MethodNotAllowed(Problem, Allow) = 405,
+    #[answer(405)]
+    MethodNotAllowed(Problem, Allow),
 }
 
 impl WrongMethod {
@@ -102,14 +102,16 @@ impl WrongMethod {
 
 /// A body that did not arrive as announced, or is too large for the gateway.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum BadBody {
     /// The body ended before it was complete. Send the request again.
-    IncompleteBody(Problem) = 400,
+    #[answer(400)]
+    IncompleteBody(Problem),
     /// The body took too long to arrive. Send the request again.
-    BodyTimeout(Problem) = 408,
+    #[answer(408)]
+    BodyTimeout(Problem),
     /// The body is larger than the service takes.
-    ContentTooLarge(Problem) = 413,
+    #[answer(413)]
+    ContentTooLarge(Problem),
 }
 
 /// Answers for a body that is faulty.
@@ -139,20 +141,20 @@ pub(crate) enum NoAnswer {
 
 /// No replica took the request.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum NotSent {
     /// No replica can be reached at the moment. The request was not sent to any, so nothing was
     /// written.
-    NoReplica(Problem, RetryAfter) = 503,
+    #[answer(503)]
+    NoReplica(Problem, RetryAfter),
 }
 
 /// The gateway has enough to do.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum Overloaded {
     /// More requests are under way than the replicas can answer in time. This one was not sent to
     /// any, so nothing was written.
-    GatewayOverloaded(Problem, RetryAfter) = 503,
+    #[answer(503)]
+    GatewayOverloaded(Problem, RetryAfter),
 }
 
 /// Says that there is enough to do, and when to come again.
@@ -162,12 +164,13 @@ pub(crate) fn overloaded() -> Overloaded {
 
 /// A replica took the request and did not answer it.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum LostAnswer {
     /// The connection to a replica broke before it answered. It is not known whether a write happened.
     /// Repeat the request, which is safe for PUT and DELETE, and for every write with an `Idempotency-Key`.
-    ReplicaFailed(Problem) = 502,
+    #[answer(502)]
+    ReplicaFailed(Problem),
     /// No replica answered in time. It is not known whether a write happened. Repeat the request, which is safe
     /// for PUT and DELETE, and for every write with an `Idempotency-Key`.
-    ReplicaTimeout(Problem) = 504,
+    #[answer(504)]
+    ReplicaTimeout(Problem),
 }

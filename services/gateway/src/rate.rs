@@ -53,11 +53,11 @@ impl fmt::Display for Rate {
 
 /// Too many requests.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum RateLimited {
     /// This client has made more requests than it may. Nothing was sent to a replica; wait as long
     /// as `Retry-After` says.
-    RateLimited(Problem, RetryAfter, RateLimitField, RateLimitPolicyField) = 429,
+    #[answer(429)]
+    RateLimited(Problem, RetryAfter, RateLimitField, RateLimitPolicyField),
 }
 
 /// `RateLimit`: what is left, and until when (draft-ietf-httpapi-ratelimit-headers §3).

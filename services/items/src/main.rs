@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(code) => code,
         Err(error) => {
-            // The log may be filtered or in JSON; this is for whoever started the service.
+            // The log may be filtered or in JSON; this is for the operator who started the service.
             eprintln!("items: {error:#}");
             ExitCode::FAILURE
         }

@@ -133,13 +133,16 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
         memory: budget.memory.clone(),
         leaving: Leaving::default(),
     };
+    let (dispatch, document) = router(&setup).map_err(Failure::Setup)?;
     let code = match &settings.check_contract {
-        None => serve(&main, &settings, handed, &setup, &budget, |edge, _| edge)?,
+        None => {
+            drop(document);
+            serve(&main, &settings, handed, &setup, &budget, &dispatch, |edge, _| edge)?
+        }
         Some(path) => {
-            let (_, document) = router(&setup).map_err(Failure::Setup)?;
             let recording = Recording::new(&document, alarm);
             let recorded = |edge, dispatch| Recorder::new(edge, dispatch, recording.clone());
-            let code = serve(&main, &settings, handed, &setup, &budget, recorded)?;
+            let code = serve(&main, &settings, handed, &setup, &budget, &dispatch, recorded)?;
             report(&recording, path)
                 .map_err(|error| Failure::Report(path.clone(), error))?
                 .unwrap_or(code)
@@ -147,7 +150,7 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
     };
     // The workers are gone, and with this the last references to the store: dropping it waits for
     // its writes to be on the disk.
-    drop((setup, store));
+    drop((dispatch, setup, store));
     tracing::info!("stopped");
     Ok(code)
 }
@@ -166,13 +169,15 @@ fn limits(settings: &Settings) -> Limits {
 
 /// Serves on one thread a worker until a signal arrives and the connections have ended.
 ///
-/// Every worker gets a service of its own, which `finish` makes of the edge and what is behind it.
+/// The workers share the table of routes of `dispatch`, and each has a service of its own, which
+/// `finish` makes of the edge and what is behind it.
 fn serve<S>(
     main: &runtime::Runtime,
     settings: &Settings,
     handed: Handed,
     setup: &Setup,
     budget: &Budget,
+    dispatch: &Dispatch,
     finish: impl Fn(Edge<Web>, Dispatch) -> S,
 ) -> Result<ExitCode, Failure>
 where
@@ -187,14 +192,14 @@ where
     let cors = Cors::new(&settings.common.cors_origin);
     let trusted: Arc<[Trusted]> = settings.trusted_proxy.as_slice().into();
     let services = (0..workers).map(|_| {
-        let (dispatch, _) = router(setup).map_err(Failure::Setup)?;
+        let dispatch = dispatch.for_worker();
         let web = Compress::new(dispatch.clone());
         let web = WithPrefix::new(web, settings.public_prefix.clone(), !trusted.is_empty());
         let web = WithCors::new(web, cors.clone());
         let edge = Edge::new(web, log, setup.leaving.clone());
-        Ok(finish(edge, dispatch))
+        finish(edge, dispatch)
     });
-    let services: Vec<S> = services.collect::<Result<_, _>>()?;
+    let services: Vec<S> = services.collect();
     let mut signals = Signals::new(main).map_err(Failure::Runtime)?;
     let limits = serve::Limits {
         connections_max: budget.connections_max,

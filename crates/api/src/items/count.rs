@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::failure::StoreFailure;
 use super::params::{CountParams, Prefix};
-use crate::shelf::Shelf;
+use super::served::ServedCollection;
 
 /// How many items there are.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -17,30 +17,30 @@ pub(crate) struct ItemCount {
     count: u64,
 }
 
-/// What a count answers when it succeeds.
+/// The answers of a count that succeeds.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum CountItems {
     /// The number of items. An item that exists throughout is counted exactly once; one that is created or deleted
     /// in the meantime may be counted or not.
-    Counted(Json<ItemCount>, CacheControl) = 200,
+    #[answer(200)]
+    Counted(Json<ItemCount>, CacheControl),
 }
 
 /// Counts items in steps, so that other requests get through, and a client that goes away leaves at most one step
 /// behind.
 pub(crate) async fn count_items(
-    State(shelf): State<Shelf>,
+    State(collection): State<ServedCollection>,
     Query(CountParams { prefix }): Query<CountParams>,
 ) -> Result<CountItems, StoreFailure> {
     let mut query = PageQuery {
-        collection: shelf.collection().name().clone(),
+        collection: collection.name().clone(),
         start: PageStart::First,
         prefix: prefix.map(|Prefix(prefix)| prefix),
         items_max: COUNT_STEP_ITEMS_MAX,
     };
     let mut count = 0;
     loop {
-        let step = shelf.store().count(query.clone()).await?;
+        let step = collection.store().count(query.clone()).await?;
         count += step.items as u64;
         match step.last {
             Some(last) => query.start = PageStart::After(last),

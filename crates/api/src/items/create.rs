@@ -2,33 +2,37 @@
 
 use contract::Responses;
 use contract::extract::{NoQuery, Payload, Prefer, PreferenceApplied, Return, State};
-use domain::{Change, ItemId, Outcome, Refusal, Write};
+use domain::{Change, ItemId, Outcome, Write};
 use uuid::Uuid;
 
 use super::body::ItemBody;
-use super::failure::{ConditionFailed, InvalidBody, ItemStoreFailure, StoreFailure};
-use super::idempotency::{KeyReused, Keyed, Replayed};
+use super::failure::{BodyFailure, WriteFailure};
+use super::idempotency::{IdempotentReplayed, RequestKey};
 use super::params::Conditions;
-use super::parts::{Did, Location, Representation, Tag};
-use crate::shelf::{Applied, Shelf};
+use super::parts::{Location, Representation, Tag, WriteOutcome};
+use super::served::{AppliedWrite, ServedCollection};
 
-/// What a creation answers when it succeeds.
+/// The answers of a creation that succeeds.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum CreateItem {
     /// The item was created. The answer has a body even with `Prefer: return=minimal`.
-    Created(Representation, Location, Tag, Did, Option<PreferenceApplied>, Option<Replayed>) = 201,
+    #[answer(201)]
+    Created(
+        Representation,
+        Location,
+        Tag,
+        WriteOutcome,
+        Option<PreferenceApplied>,
+        Option<IdempotentReplayed>,
+    ),
 }
 
-/// What a creation answers when it fails.
+/// The answers of a creation that fails.
 #[derive(Debug, Responses)]
 #[responses(union)]
 pub(crate) enum CreateFailure {
-    Body(InvalidBody),
-    Condition(ConditionFailed),
-    Key(KeyReused),
-    Recall(StoreFailure),
-    Store(ItemStoreFailure),
+    Body(BodyFailure),
+    Write(WriteFailure),
 }
 
 /// Creates an item under a new id: a UUID of version 7 (RFC 9562 §5.7), so that ids made later
@@ -41,41 +45,42 @@ pub(crate) enum CreateFailure {
 /// As [`put_item`](super::put_item). A client that lost the answer cannot tell whether there is a
 /// new item, unless it sent an `Idempotency-Key`: then it repeats the request and learns the id.
 pub(crate) async fn create_item(
-    State(shelf): State<Shelf>,
+    State(collection): State<ServedCollection>,
     payload: Payload<ItemBody>,
     NoQuery: NoQuery,
     Conditions(precondition): Conditions,
-    keyed: Keyed,
+    request_key: RequestKey,
     prefer: Prefer,
 ) -> Result<CreateItem, CreateFailure> {
     let id = ItemId::new(&Uuid::now_v7().to_string()).expect("a UUID is a legal id");
-    let idempotency = keyed.creation(&shelf, &payload.bytes);
-    let remember_when = keyed.remember_when();
-    let verdict = match shelf.read(&payload.bytes) {
+    let idempotency = request_key.creation(&collection, &payload.bytes);
+    let remember_when = request_key.remember_when();
+    let verdict = match collection.read(&payload.bytes) {
         Ok(item) => {
-            let write = Write::new(shelf.key(id.clone()), Change::Put(item));
+            let write = Write::new(collection.key(id.clone()), Change::Put(item));
             let write = Write { precondition, idempotency, remember_when, ..write };
-            shelf.apply::<ItemStoreFailure>(write).await?
+            collection.apply_item(write).await
         }
         Err(refused) => {
             let refused = CreateFailure::from(refused);
-            shelf.replay_or(idempotency.as_ref(), refused).await?
+            collection.replay_or(idempotency.as_ref(), refused).await
         }
     };
-    match verdict {
+    match verdict? {
         Ok(applied) => {
-            let path = shelf.path(applied.replayed.as_ref().unwrap_or(&id));
-            Ok(CreateItem::new(keyed.told(applied), path, prefer))
+            let path = collection.path(applied.replayed.as_ref().unwrap_or(&id));
+            Ok(CreateItem::new(request_key.for_client(applied), path, prefer))
         }
-        Err(Refusal::KeyReused) => Err(KeyReused::new().into()),
-        Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),
-        Err(Refusal::NotFound | Refusal::Moved) => unreachable!("a put needs no item to be there"),
+        Err(refusal) => {
+            let refused = WriteFailure::refused(refusal);
+            Err(refused.expect("a put needs no item to be there").into())
+        }
     }
 }
 
 impl CreateItem {
-    fn new(Applied { outcome, replayed }: Applied, path: String, prefer: Prefer) -> Self {
-        let did = Did::of(&outcome);
+    fn new(AppliedWrite { outcome, replayed }: AppliedWrite, path: String, prefer: Prefer) -> Self {
+        let did = WriteOutcome::of(&outcome);
         let (Outcome::Created(item) | Outcome::Updated(item) | Outcome::Unchanged(item)) = outcome
         else {
             unreachable!("a put deletes nothing");
@@ -88,7 +93,7 @@ impl CreateItem {
             Tag(item.etag()),
             did,
             applied.map(PreferenceApplied),
-            replayed.map(|_| Replayed),
+            replayed.map(|_| IdempotentReplayed),
         )
     }
 }

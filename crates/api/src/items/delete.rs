@@ -1,35 +1,35 @@
 //! `DELETE /{collection}/{id}`.
 
-use contract::Responses;
 use contract::extract::{NoQuery, Path, State};
-use domain::{Change, Refusal, Write};
+use contract::{Problem, Responses};
+use domain::{Change, Write};
 
-use super::failure::{
-    ConditionFailed, Missing, PreconditionMissing, StoreFailure, WriteStoreFailure,
-};
-use super::idempotency::{KeyReused, Keyed, Replayed};
+use super::failure::WriteFailure;
+use super::idempotency::{IdempotentReplayed, RequestKey};
 use super::params::{Conditions, Id};
-use super::parts::Did;
-use crate::shelf::Shelf;
+use super::parts::WriteOutcome;
+use super::served::ServedCollection;
 
-/// What a deletion answers when it succeeds.
+/// The answers of a deletion that succeeds.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum DeleteItem {
     /// The item was deleted.
-    Deleted(Did, Option<Replayed>) = 204,
+    #[answer(204)]
+    Deleted(WriteOutcome, Option<IdempotentReplayed>),
 }
 
-/// What a deletion answers when it fails.
+/// The answers of a deletion that fails.
 #[derive(Debug, Responses)]
 #[responses(union)]
 pub(crate) enum DeleteFailure {
-    Demand(PreconditionMissing),
-    Missing(Missing),
-    Condition(ConditionFailed),
-    Key(KeyReused),
-    Recall(StoreFailure),
-    Store(WriteStoreFailure),
+    /// The collection demands a precondition for every write to an item. Send `If-Match` with the
+    /// item's ETag, or `If-None-Match: *` to create it.
+    #[answer(428)]
+    PreconditionRequired(Problem),
+    /// There is no item with this id.
+    #[answer(404)]
+    NoSuchItem(Problem),
+    Write(WriteFailure),
 }
 
 /// Removes the item.
@@ -37,34 +37,35 @@ pub(crate) enum DeleteFailure {
 /// # Cancel safety
 /// As [`put_item`](super::put_item).
 pub(crate) async fn delete_item(
-    State(shelf): State<Shelf>,
+    State(collection): State<ServedCollection>,
     Path(Id(id)): Path<Id>,
     NoQuery: NoQuery,
     Conditions(precondition): Conditions,
-    keyed: Keyed,
+    request_key: RequestKey,
 ) -> Result<DeleteItem, DeleteFailure> {
-    let key = shelf.key(id);
-    let idempotency = keyed.item(&shelf, &key, b"");
-    let remember_when = keyed.remember_when();
-    let verdict = match shelf.demand(&precondition) {
+    let key = collection.key(id);
+    let idempotency = request_key.item(&collection, &key, b"");
+    let remember_when = request_key.remember_when();
+    let verdict = match collection.demand(&precondition) {
         Ok(()) => {
             let write = Write::new(key, Change::Delete);
             let write = Write { precondition, idempotency, remember_when, ..write };
-            shelf.apply::<WriteStoreFailure>(write).await?
+            collection.apply(write).await.map_err(WriteFailure::from)?
         }
-        Err(refused) => {
-            let refused = DeleteFailure::from(refused);
-            shelf.replay_or(idempotency.as_ref(), refused).await?
+        Err(problem) => {
+            let refused = DeleteFailure::PreconditionRequired(problem);
+            collection.replay_or(idempotency.as_ref(), refused).await?
         }
     };
     match verdict {
         Ok(applied) => {
-            let applied = keyed.told(applied);
-            let replayed = applied.replayed.map(|_| Replayed);
-            Ok(DeleteItem::Deleted(Did::of(&applied.outcome), replayed))
+            let applied = request_key.for_client(applied);
+            let replayed = applied.replayed.map(|_| IdempotentReplayed);
+            Ok(DeleteItem::Deleted(WriteOutcome::of(&applied.outcome), replayed))
         }
-        Err(Refusal::KeyReused) => Err(KeyReused::new().into()),
-        Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),
-        Err(Refusal::NotFound | Refusal::Moved) => Err(Missing::item().into()),
+        Err(refusal) => Err(match WriteFailure::refused(refusal) {
+            Some(refused) => refused.into(),
+            None => DeleteFailure::NoSuchItem(Problem::default()),
+        }),
     }
 }

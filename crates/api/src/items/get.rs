@@ -1,48 +1,56 @@
 //! `GET` and `HEAD /{collection}/{id}`.
 
 use contract::extract::{NoQuery, Path, State};
-use contract::{CacheControl, Responses};
+use contract::{CacheControl, Problem, Responses};
 
-use super::failure::{ConditionFailed, Missing, StoreFailure};
+use super::failure::{StoreFailure, precondition_failed};
 use super::params::{Conditions, Id};
 use super::parts::{Representation, Tag};
-use crate::shelf::Shelf;
+use super::served::ServedCollection;
 
-/// What a get answers when it succeeds.
+/// The answers of a get that succeeds.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum GetItem {
     /// The item.
-    Found(Representation, Tag, CacheControl) = 200,
+    #[answer(200)]
+    Found(Representation, Tag, CacheControl),
     /// The item still has one of the tags in `If-None-Match`.
-    NotModified(Tag, CacheControl) = 304,
+    #[answer(304)]
+    NotModified(Tag, CacheControl),
 }
 
-/// What a get answers when it fails.
+/// The answers of a get that fails.
 #[derive(Debug, Responses)]
 #[responses(union)]
 pub(crate) enum GetFailure {
-    Missing(Missing),
-    Condition(ConditionFailed),
+    /// There is no item with this id.
+    #[answer(404)]
+    NoSuchItem(Problem),
+    /// A precondition does not hold for the item's current state. `ETag` is the item's current
+    /// tag, if it exists.
+    #[answer(412)]
+    PreconditionFailed(Problem, Option<Tag>),
     Store(StoreFailure),
 }
 
 /// Returns the item.
 pub(crate) async fn get_item(
-    State(shelf): State<Shelf>,
+    State(collection): State<ServedCollection>,
     Path(Id(id)): Path<Id>,
     NoQuery: NoQuery,
     Conditions(precondition): Conditions,
 ) -> Result<GetItem, GetFailure> {
-    let item = shelf.get(&shelf.key(id)).await?.ok_or_else(Missing::item)?;
+    let item = collection.get(&collection.key(id)).await?;
+    let item = item.ok_or_else(|| GetFailure::NoSuchItem(Problem::default()))?;
     let etag = item.etag();
     // The order is that of RFC 9110 §13.2.2.
     if !precondition.if_match_holds(Some(&item)) {
-        return Err(ConditionFailed::new(Some(etag)).into());
+        let (problem, tag) = precondition_failed(Some(etag));
+        return Err(GetFailure::PreconditionFailed(problem, tag));
     }
     if !precondition.if_none_match_holds(Some(&item)) {
         return Ok(GetItem::NotModified(Tag(etag), CacheControl::NoCache));
     }
-    let body = Representation::read(&item, shelf.memory()).map_err(StoreFailure::from)?;
+    let body = Representation::read(&item, collection.memory()).map_err(StoreFailure::from)?;
     Ok(GetItem::Found(body, Tag(etag), CacheControl::NoCache))
 }

@@ -4,17 +4,18 @@
 use std::time::Duration;
 
 use contract::extract::{Extract, IdempotencyKey, InvalidHeader};
-use contract::{Header, Inbound, OperationDoc, Place, Problem, Responses};
+use contract::{Header, Inbound, OperationDoc};
 use domain::{Fingerprint, Idempotency, Key, Moment, RememberWhen, ReplayKey};
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use serde_json::{Value, json};
 
 use super::attempt::{Attempt, ShelfAttempt};
-use crate::shelf::{Applied, Shelf};
+use super::served::{AppliedWrite, ServedCollection};
 
-/// `Shelf-Principal`: who asks, as a gateway has found out. It drops what clients send of it. The
-/// service believes it, as it believes everybody: who can reach it can do everything.
+/// `Shelf-Principal`: the principal of the request, as a gateway has established it. The gateway drops the
+/// field from requests of clients. The service does not authenticate: a client that reaches it directly can
+/// do everything.
 static SHELF_PRINCIPAL: HeaderName = HeaderName::from_static("shelf-principal");
 
 /// Most characters of a principal. The gateway sends 32.
@@ -22,7 +23,7 @@ const PRINCIPAL_CHARACTERS_MAX: usize = 255;
 
 /// A request's key or mark with its principal and a hash of its head; nothing if it has neither.
 #[derive(Debug)]
-pub(crate) struct Keyed(Option<Scoped>);
+pub(crate) struct RequestKey(Option<Scoped>);
 
 #[derive(Debug)]
 struct Scoped {
@@ -30,13 +31,13 @@ struct Scoped {
     key: String,
     /// Which attempt of a gateway it is, if it has no key of its client's.
     attempt: Option<Attempt>,
-    /// Whose key it is. Those of whom nobody says who they are share one space of keys, as they share
-    /// the items.
+    /// The owner of the key. All requests without a principal share one space of keys, as they share the
+    /// items.
     principal: String,
     head: Fingerprint,
 }
 
-impl<S: Sync> Extract<S> for Keyed {
+impl<S: Sync> Extract<S> for RequestKey {
     type Rejection = InvalidHeader;
 
     async fn extract(inbound: &mut Inbound, state: &S) -> Result<Self, InvalidHeader> {
@@ -57,7 +58,7 @@ impl<S: Sync> Extract<S> for Keyed {
     }
 }
 
-/// Reads who asks; empty if nobody says.
+/// Reads the principal; empty if the request has none.
 fn principal(headers: &HeaderMap) -> Result<String, InvalidHeader> {
     let mut values = headers.get_all(&SHELF_PRINCIPAL).iter();
     let Some(value) = values.next() else { return Ok(String::new()) };
@@ -85,19 +86,27 @@ fn head(inbound: &Inbound) -> Fingerprint {
     Fingerprint::of(line.into_iter().chain(fields.iter().map(Vec::as_slice)))
 }
 
-impl Keyed {
+impl RequestKey {
     /// Makes the idempotency of a write to the item `key`.
-    pub(crate) fn item(&self, shelf: &Shelf, key: &Key, body: &[u8]) -> Option<Idempotency> {
+    pub(crate) fn item(
+        &self,
+        collection: &ServedCollection,
+        key: &Key,
+        body: &[u8],
+    ) -> Option<Idempotency> {
         let place = |scoped: &Scoped| ReplayKey::of_item(key, &scoped.principal, &scoped.key);
-        self.request(body, shelf, place)
+        self.request(body, collection, place)
     }
 
     /// Makes the idempotency of a creation whose id the service chooses.
-    pub(crate) fn creation(&self, shelf: &Shelf, body: &[u8]) -> Option<Idempotency> {
-        let collection = shelf.collection().name();
-        let place =
-            |scoped: &Scoped| ReplayKey::of_creation(collection, &scoped.principal, &scoped.key);
-        self.request(body, shelf, place)
+    pub(crate) fn creation(
+        &self,
+        collection: &ServedCollection,
+        body: &[u8],
+    ) -> Option<Idempotency> {
+        let name = collection.name();
+        let place = |scoped: &Scoped| ReplayKey::of_creation(name, &scoped.principal, &scoped.key);
+        self.request(body, collection, place)
     }
 
     /// Returns which outcomes are remembered.
@@ -110,9 +119,9 @@ impl Keyed {
 
     /// Prepares an answer for the client: one that sent no key is not told of a replay, because it
     /// has sent one request.
-    pub(crate) fn told(&self, applied: Applied) -> Applied {
+    pub(crate) fn for_client(&self, applied: AppliedWrite) -> AppliedWrite {
         match self.attempt() {
-            Some(_) => Applied { replayed: None, ..applied },
+            Some(_) => AppliedWrite { replayed: None, ..applied },
             None => applied,
         }
     }
@@ -124,13 +133,13 @@ impl Keyed {
     fn request(
         &self,
         body: &[u8],
-        shelf: &Shelf,
+        collection: &ServedCollection,
         place: impl FnOnce(&Scoped) -> ReplayKey,
     ) -> Option<Idempotency> {
         let scoped = self.0.as_ref()?;
-        let keep = shelf.remembered_for();
+        let keep = collection.remembered_for();
         let keep = scoped.attempt.map_or(keep, |attempt| keep.min(attempt.time));
-        let now = shelf.store().now();
+        let now = collection.store().now();
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Some(Idempotency {
             key: place(scoped),
@@ -143,9 +152,9 @@ impl Keyed {
 
 /// `Idempotent-Replayed`: the answer is that of an earlier request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Replayed;
+pub(crate) struct IdempotentReplayed;
 
-impl Header for Replayed {
+impl Header for IdempotentReplayed {
     const NAME: HeaderName = HeaderName::from_static("idempotent-replayed");
     const DESCRIPTION: &'static str = "A request with this `Idempotency-Key` was answered before. This is the answer to that request; this one was not carried out.";
 
@@ -155,22 +164,5 @@ impl Header for Replayed {
 
     fn value(self) -> HeaderValue {
         HeaderValue::from_static("true")
-    }
-}
-
-/// The key stands for another request.
-#[derive(Debug, Responses)]
-#[repr(u16)]
-pub(crate) enum KeyReused {
-    /// The `Idempotency-Key` was used for another request. Send a new key with each new request.
-    IdempotencyKeyReused(Problem) = 422,
-}
-
-impl KeyReused {
-    pub(crate) fn new() -> Self {
-        let detail =
-            "it was used for a request with another target, precondition, media type or body";
-        let problem = Problem::new(format!("The `Idempotency-Key` cannot be used: {detail}."));
-        Self::IdempotencyKeyReused(problem.at(Place::header("Idempotency-Key", detail)))
     }
 }

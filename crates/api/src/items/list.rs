@@ -1,23 +1,35 @@
 //! `GET /{collection}`: a page of items.
 
 use contract::extract::{self, State};
-use contract::{CacheControl, Responses};
+use contract::{CacheControl, Problem, Responses};
 use domain::{CollectionName, Cursor, Item, Page, PageQuery, PageStart};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
+use store::Resume;
 
-use super::failure::{ListFailure, StoreFailure};
+use super::failure::StoreFailure;
 use super::params::{After, FromId, Include, PageParams, PageQueryParams, Prefix};
 use super::parts::{NextLink, PageText};
-use crate::shelf::Shelf;
+use super::served::ServedCollection;
 
-/// What a list answers when it succeeds.
+/// The answers of a list that succeeds.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum ListItems {
     /// A page of items in ascending byte order of their ids. `next` is the path of the next page and
     /// `after` its cursor; both are null on the last page.
-    Listed(PageText, Option<NextLink>, CacheControl) = 200,
+    #[answer(200)]
+    Listed(PageText, Option<NextLink>, CacheControl),
+}
+
+/// The answers of a list that fails.
+#[derive(Debug, Responses)]
+#[responses(union)]
+pub(crate) enum ListFailure {
+    Store(StoreFailure),
+    /// The page begins with items that the store cannot read, because it is damaged. Go on with the page that
+    /// `Link` and `detail` name: it begins with the next item that can be read. Without `Link` there is none.
+    #[answer(500)]
+    PageDamaged(Problem, Option<NextLink>),
 }
 
 /// All but the unreserved characters (RFC 3986 §2.3).
@@ -25,28 +37,28 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 
 /// Returns the items from a place on.
 pub(crate) async fn list_items(
-    State(shelf): State<Shelf>,
+    State(collection): State<ServedCollection>,
     extract::Prefix(public_prefix): extract::Prefix,
     PageQueryParams(params): PageQueryParams,
 ) -> Result<ListItems, ListFailure> {
-    let collection = shelf.collection().name();
+    let name = collection.name();
     let start = match (&params.after, &params.from) {
         (Some(After(cursor)), _) => cursor.clone().into(),
         (None, Some(FromId(id))) => PageStart::At(id.clone()),
         (None, None) => PageStart::First,
     };
     let query = PageQuery {
-        collection: collection.clone(),
+        collection: name.clone(),
         start: start.clone(),
         prefix: params.prefix.as_ref().map(|Prefix(prefix)| prefix.clone()),
         items_max: params.limit.0.get(),
     };
-    let page = shelf.store().list(query).await;
+    let page = collection.store().list(query).await;
     let page = page.map_err(|error| {
-        ListFailure::new(error, &start, |cursor| page_path(collection, &params, &cursor))
+        ListFailure::new(error, &start, |cursor| page_path(name, &params, &cursor))
     })?;
     let after = page.next();
-    let next = after.as_ref().map(|cursor| page_path(collection, &params, cursor));
+    let next = after.as_ref().map(|cursor| page_path(name, &params, cursor));
     // The `Link` gets the prefix with the other fields.
     let prefixed = match (&next, &public_prefix) {
         (Some(next), Some(prefix)) => Some(format!("{prefix}{next}")),
@@ -54,8 +66,34 @@ pub(crate) async fn list_items(
     };
     let shown = prefixed.as_deref().or(next.as_deref());
     let text = page_text(&page, params.include, shown, after.as_ref());
-    let text = PageText::new(text, shelf.memory()).map_err(StoreFailure::from)?;
+    let text = PageText::new(text, collection.memory()).map_err(StoreFailure::from)?;
     Ok(ListItems::Listed(text, next.map(NextLink), CacheControl::NoCache))
+}
+
+impl ListFailure {
+    /// `path` returns the path of the page that begins at a cursor.
+    fn new(error: store::Error, start: &PageStart, path: impl FnOnce(Cursor) -> String) -> Self {
+        let next = match error.resume() {
+            None => return Self::Store(error.into()),
+            Some(Resume::At(id)) => Some((path(Cursor::At(id.clone())), id)),
+            Some(Resume::End) => None,
+        };
+        let what = match start {
+            PageStart::First => "The first items of the collection".to_owned(),
+            PageStart::After(id) => format!("The items after {:?}", id.as_str()),
+            PageStart::At(id) => format!("The items from {:?} on", id.as_str()),
+        };
+        let next_step = match &next {
+            Some((path, id)) => format!(
+                "Go on with the next page that can be read, from {:?} on: {path}",
+                id.as_str()
+            ),
+            None => "The list ends here: no item that can be read follows.".to_owned(),
+        };
+        let detail = format!("{what} cannot be read: the store is damaged there. {next_step}");
+        let next = next.map(|(path, _)| NextLink(path));
+        Self::PageDamaged(Problem::new(detail).caused_by(error), next)
+    }
 }
 
 /// Returns the path of another page of the same list.

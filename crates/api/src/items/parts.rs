@@ -2,13 +2,11 @@
 
 use bytes::Bytes;
 use contract::guard::Busy;
-use contract::{Answer, Header, Part, Response, Schemas, Variant, write_body};
+use contract::{Answer, AnswerParts, Header, Part, Schemas, Variant};
 use domain::{ETag, Item, Outcome};
 use http::header::{CONTENT_LOCATION, ETAG, HeaderName, HeaderValue, LINK, LOCATION};
 use memory::{Exhausted, Memory, owning};
 use serde_json::{Value, json};
-
-use crate::shelf::outcome_name;
 
 /// The role of the schema of a collection's items as they are returned.
 pub(crate) const ITEM: &str = "item";
@@ -28,16 +26,15 @@ pub(crate) struct Representation(pub(crate) Bytes);
 impl Representation {
     /// Makes the body of a read, whose memory is taken from `memory` until it is sent.
     pub(crate) fn read(item: &Item, memory: &Memory) -> Result<Self, Busy> {
-        held(item.representation().clone(), memory).map(Self)
+        counted(item.representation().clone(), memory).map(Self)
     }
 }
 
-/// From this size on what an answer holds is taken from the budget: smaller ones are bounded by the
-/// number of connections.
+/// The budget counts answers from this size on: the number of connections bounds smaller ones.
 const HELD_FROM_BYTES: usize = 16 << 10;
 
 /// Takes memory for the body of an answer, until it is sent.
-fn held(bytes: Bytes, memory: &Memory) -> Result<Bytes, Busy> {
+fn counted(bytes: Bytes, memory: &Memory) -> Result<Bytes, Busy> {
     if bytes.len() < HELD_FROM_BYTES {
         return Ok(bytes);
     }
@@ -52,8 +49,8 @@ impl Part for Representation {
         answer.body(APPLICATION_JSON, schemas.role(ITEM), required);
     }
 
-    fn write(self, response: &mut Response, _: &'static Variant) {
-        write_body(response, HeaderValue::from_static(APPLICATION_JSON), self.0.into());
+    fn write(self, parts: &mut AnswerParts, _: &'static Variant) {
+        parts.set_body(HeaderValue::from_static(APPLICATION_JSON), self.0);
     }
 }
 
@@ -64,7 +61,7 @@ pub(crate) struct PageText(Bytes);
 impl PageText {
     /// Makes the body of a page, whose memory is taken from `memory` until it is sent.
     pub(crate) fn new(text: Vec<u8>, memory: &Memory) -> Result<Self, Busy> {
-        held(text.into(), memory).map(Self)
+        counted(text.into(), memory).map(Self)
     }
 }
 
@@ -75,8 +72,8 @@ impl Part for PageText {
         answer.body(APPLICATION_JSON, schemas.role(PAGE), required);
     }
 
-    fn write(self, response: &mut Response, _: &'static Variant) {
-        write_body(response, HeaderValue::from_static(APPLICATION_JSON), self.0.into());
+    fn write(self, parts: &mut AnswerParts, _: &'static Variant) {
+        parts.set_body(HeaderValue::from_static(APPLICATION_JSON), self.0);
     }
 }
 
@@ -146,17 +143,23 @@ impl Header for NextLink {
     }
 }
 
-/// `Shelf-Outcome`: what a write did.
+/// `Shelf-Outcome`: the outcome of a write.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Did(&'static str);
+pub(crate) struct WriteOutcome(&'static str);
 
-impl Did {
+impl WriteOutcome {
     pub(crate) const fn of(outcome: &Outcome) -> Self {
-        Self(outcome_name(outcome))
+        Self(match outcome {
+            Outcome::Created(_) => "created",
+            Outcome::Updated(_) => "updated",
+            Outcome::Unchanged(_) => "unchanged",
+            Outcome::Deleted => "deleted",
+            Outcome::Replayed(_) => "replayed",
+        })
     }
 }
 
-impl Header for Did {
+impl Header for WriteOutcome {
     const NAME: HeaderName = HeaderName::from_static("shelf-outcome");
     const DESCRIPTION: &'static str = "What the write did. `unchanged`: the item already was equal to what was sent, and nothing was written.";
 

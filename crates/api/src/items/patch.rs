@@ -6,14 +6,11 @@ use contract::{Place, Problem, Responses};
 use domain::{Change, Item, Outcome, Patch, PatchFailed, PatchFailedKind, Refusal, Write, json};
 
 use super::body::PatchBody;
-use super::failure::{
-    Broken, ConditionFailed, InvalidBody, ItemStoreFailure, Missing, PreconditionMissing,
-    StoreFailure,
-};
-use super::idempotency::{KeyReused, Keyed, Replayed};
+use super::failure::{BodyFailure, StoreFailure, WriteFailure, precondition_failed};
+use super::idempotency::{IdempotentReplayed, RequestKey};
 use super::params::{Conditions, Id};
-use super::parts::{ContentLocation, Did, Representation, Tag};
-use crate::shelf::{Applied, Shelf};
+use super::parts::{ContentLocation, Representation, Tag, WriteOutcome};
+use super::served::{AppliedWrite, ServedCollection};
 
 /// How often a patch is computed anew because the item changed meanwhile. Patches of one process
 /// take turns, so each time a put, a deletion or another replica was faster; that this happens so
@@ -25,45 +22,44 @@ const ATTEMPTS_MAX: usize = 64;
 /// taken from the budget of memory.
 const PARSED_BYTES_MAX: usize = 4 << 10;
 
-/// What a patch answers when it succeeds.
+/// The answers of a patch that succeeds.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum PatchItem {
     /// The item as it now is.
-    Stored(Representation, ContentLocation, Tag, Did, Option<PreferenceApplied>, Option<Replayed>) =
-        200,
+    #[answer(200)]
+    Stored(
+        Representation,
+        ContentLocation,
+        Tag,
+        WriteOutcome,
+        Option<PreferenceApplied>,
+        Option<IdempotentReplayed>,
+    ),
     /// The request was carried out. The item existed before, and the answer has no body because of `Prefer: return=minimal`.
-    StoredMinimal(Tag, Did, PreferenceApplied, Option<Replayed>) = 204,
+    #[answer(204)]
+    StoredMinimal(Tag, WriteOutcome, PreferenceApplied, Option<IdempotentReplayed>),
 }
 
-/// What a patch answers when it fails.
+/// The answers of a patch that fails.
 #[derive(Debug, Responses)]
 #[responses(union)]
 pub(crate) enum PatchFailure {
-    Body(InvalidBody),
-    Demand(PreconditionMissing),
-    Missing(Missing),
-    Conflict(Conflict),
-    Condition(ConditionFailed),
-    Key(KeyReused),
-    Contended(Contended),
-    Read(StoreFailure),
-    Store(ItemStoreFailure),
-}
-
-#[derive(Debug, Responses)]
-#[repr(u16)]
-pub(crate) enum Conflict {
+    Body(BodyFailure),
+    /// The collection demands a precondition for every write to an item. Send `If-Match` with the
+    /// item's ETag, or `If-None-Match: *` to create it.
+    #[answer(428)]
+    PreconditionRequired(Problem),
+    /// There is no item with this id.
+    #[answer(404)]
+    NoSuchItem(Problem),
     /// The patch does not apply to the item as it is: a `test` failed, or a place does not exist.
     /// `errors` names the operation.
-    PatchConflict(Problem) = 409,
-}
-
-#[derive(Debug, Responses)]
-#[repr(u16)]
-pub(crate) enum Contended {
+    #[answer(409)]
+    PatchConflict(Problem),
     /// The item changes faster than the patch can be applied. Nothing was written.
-    Contended(Problem, RetryAfter) = 503,
+    #[answer(503)]
+    Contended(Problem, RetryAfter),
+    Write(WriteFailure),
 }
 
 /// Changes the item by a merge patch or a JSON Patch.
@@ -79,34 +75,34 @@ pub(crate) enum Contended {
 /// # Cancel safety
 /// As [`put_item`](super::put_item).
 pub(crate) async fn patch_item(
-    State(shelf): State<Shelf>,
+    State(collection): State<ServedCollection>,
     payload: Payload<PatchBody>,
     Path(Id(id)): Path<Id>,
     NoQuery: NoQuery,
     Conditions(precondition): Conditions,
-    keyed: Keyed,
+    request_key: RequestKey,
     prefer: Prefer,
 ) -> Result<PatchItem, PatchFailure> {
     let parsed = parse(&payload)?;
     let held = (payload.bytes.len() <= PARSED_BYTES_MAX).then_some(parsed);
-    let path = shelf.path(&id);
-    let key = shelf.key(id);
-    let idempotency = keyed.item(&shelf, &key, &payload.bytes);
-    let _turn = shelf.turns().at(&key).await;
+    let path = collection.path(&id);
+    let key = collection.key(id);
+    let idempotency = request_key.item(&collection, &key, &payload.bytes);
+    let _turn = collection.turns().at(&key).await;
     for _ in 0..ATTEMPTS_MAX {
-        let current = shelf.get(&key).await?;
-        // Not before the item was read: whoever sees what an earlier request made of the item also
-        // sees what is remembered of that request, and does not apply the patch to its own result.
+        let current = collection.get(&key).await.map_err(WriteFailure::from)?;
+        // After the item is read: a request that sees the effect of an earlier attempt also sees
+        // the answer that is remembered of it, and does not apply the patch twice.
         if let Some(own) = &idempotency
-            && let Some(replayed) = shelf.replay(own).await?
+            && let Some(replayed) = collection.replay(own).await?
         {
-            return settled(&keyed, replayed, path, prefer);
+            return settled(&request_key, replayed, path, prefer);
         }
-        shelf.demand(&precondition)?;
-        let current = current.ok_or_else(Missing::item)?;
+        collection.demand(&precondition).map_err(PatchFailure::PreconditionRequired)?;
+        let current = current.ok_or_else(|| PatchFailure::NoSuchItem(Problem::default()))?;
         let made = match &held {
-            Some(patch) => patched(&shelf, patch, &current),
-            None => patched(&shelf, &parse(&payload)?, &current),
+            Some(patch) => patched(&collection, patch, &current),
+            None => patched(&collection, &parse(&payload)?, &current),
         };
         let item = match made {
             Ok(item) => item,
@@ -114,39 +110,41 @@ pub(crate) async fn patch_item(
             // Where it can be applied, the store judges them together with the result, which the item
             // may have already.
             Err(_) if !precondition.holds(Some(&current)) => {
-                return Err(ConditionFailed::new(Some(current.etag())).into());
+                let (problem, tag) = precondition_failed(Some(current.etag()));
+                return Err(WriteFailure::PreconditionFailed(problem, tag).into());
             }
             Err(refused) => return Err(refused),
         };
         let change = Change::Replace { basis: current.etag(), item };
         let precondition = precondition.clone();
-        let remember_when = keyed.remember_when();
+        let remember_when = request_key.remember_when();
         let write = Write::new(key.clone(), change);
         let write = Write { precondition, idempotency, remember_when, ..write };
-        match shelf.apply::<ItemStoreFailure>(write).await? {
+        match collection.apply_item::<PatchFailure>(write).await? {
             Err(Refusal::Moved) => {}
-            verdict => return settled(&keyed, verdict, path, prefer),
+            verdict => return settled(&request_key, verdict, path, prefer),
         }
     }
-    Err(Contended::Contended(Problem::default(), RetryAfter(1)).into())
+    Err(PatchFailure::Contended(Problem::default(), RetryAfter(1)))
 }
 
 /// Answers what the store said, other than that the item has moved.
 fn settled(
-    keyed: &Keyed,
-    verdict: Result<Applied, Refusal>,
+    request_key: &RequestKey,
+    verdict: Result<AppliedWrite, Refusal>,
     path: String,
     prefer: Prefer,
 ) -> Result<PatchItem, PatchFailure> {
     match verdict {
-        Ok(applied) => Ok(PatchItem::new(keyed.told(applied), path, prefer)),
-        Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),
-        Err(Refusal::KeyReused) => Err(KeyReused::new().into()),
-        Err(Refusal::NotFound | Refusal::Moved) => Err(Missing::item().into()),
+        Ok(applied) => Ok(PatchItem::new(request_key.for_client(applied), path, prefer)),
+        Err(refusal) => Err(match WriteFailure::refused(refusal) {
+            Some(refused) => refused.into(),
+            None => PatchFailure::NoSuchItem(Problem::default()),
+        }),
     }
 }
 
-fn parse(payload: &Payload<PatchBody>) -> Result<Patch, InvalidBody> {
+fn parse(payload: &Payload<PatchBody>) -> Result<Patch, BodyFailure> {
     let value = json::parse(&payload.bytes)?;
     match payload.media_type {
         PatchBody::MERGE => Ok(Patch::merge(value)),
@@ -154,9 +152,13 @@ fn parse(payload: &Payload<PatchBody>) -> Result<Patch, InvalidBody> {
     }
 }
 
-fn patched(shelf: &Shelf, patch: &Patch, current: &Item) -> Result<Item, PatchFailure> {
+fn patched(
+    collection: &ServedCollection,
+    patch: &Patch,
+    current: &Item,
+) -> Result<Item, PatchFailure> {
     let value = patch.apply(current).map_err(refused)?;
-    Ok(shelf.admit(value)?)
+    Ok(collection.admit(value)?)
 }
 
 fn refused(failed: PatchFailed) -> PatchFailure {
@@ -167,22 +169,23 @@ fn refused(failed: PatchFailed) -> PatchFailure {
                 "The patch does not apply to the item as it is: {}.",
                 failed.detail
             ));
-            Conflict::PatchConflict(problem.at(place)).into()
+            PatchFailure::PatchConflict(problem.at(place))
         }
         PatchFailedKind::TooLarge => {
             let problem =
                 Problem::new(format!("The patch makes the item too large: {}.", failed.detail));
-            InvalidBody::InvalidItem(problem.at(place)).into()
+            BodyFailure::InvalidItem(problem.at(place)).into()
         }
         PatchFailedKind::Stored => {
-            StoreFailure::from(Broken::StoreFailed(Problem::default().caused_by(failed))).into()
+            let failure = StoreFailure::StoreFailed(Problem::default().caused_by(failed));
+            WriteFailure::from(failure).into()
         }
     }
 }
 
 impl PatchItem {
-    fn new(Applied { outcome, replayed }: Applied, path: String, prefer: Prefer) -> Self {
-        let (did, replayed) = (Did::of(&outcome), replayed.map(|_| Replayed));
+    fn new(AppliedWrite { outcome, replayed }: AppliedWrite, path: String, prefer: Prefer) -> Self {
+        let (did, replayed) = (WriteOutcome::of(&outcome), replayed.map(|_| IdempotentReplayed));
         let (Outcome::Created(item) | Outcome::Updated(item) | Outcome::Unchanged(item)) = outcome
         else {
             unreachable!("a replacement deletes nothing");

@@ -1,41 +1,54 @@
 //! `PUT /{collection}/{id}`: the upsert.
 
-use contract::Responses;
 use contract::extract::{NoQuery, Path, Payload, Prefer, PreferenceApplied, Return, State};
-use domain::{Change, Item, Outcome, Precondition, Refusal, Write};
+use contract::{Problem, Responses};
+use domain::{Change, Item, Outcome, Precondition, Write};
 
 use super::body::ItemBody;
-use super::failure::{
-    ConditionFailed, InvalidBody, ItemStoreFailure, PreconditionMissing, StoreFailure,
-};
-use super::idempotency::{KeyReused, Keyed, Replayed};
+use super::failure::{BodyFailure, WriteFailure};
+use super::idempotency::{IdempotentReplayed, RequestKey};
 use super::params::{Conditions, Id};
-use super::parts::{ContentLocation, Did, Location, Representation, Tag};
-use crate::shelf::{Applied, Shelf};
+use super::parts::{ContentLocation, Location, Representation, Tag, WriteOutcome};
+use super::served::{AppliedWrite, ServedCollection};
 
-/// What a put answers when it succeeds.
+/// The answers of a put that succeeds.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum PutItem {
     /// The item as it now is.
-    Stored(Representation, ContentLocation, Tag, Did, Option<PreferenceApplied>, Option<Replayed>) =
-        200,
+    #[answer(200)]
+    Stored(
+        Representation,
+        ContentLocation,
+        Tag,
+        WriteOutcome,
+        Option<PreferenceApplied>,
+        Option<IdempotentReplayed>,
+    ),
     /// The item was created. The answer has a body even with `Prefer: return=minimal`.
-    Created(Representation, Location, Tag, Did, Option<PreferenceApplied>, Option<Replayed>) = 201,
+    #[answer(201)]
+    Created(
+        Representation,
+        Location,
+        Tag,
+        WriteOutcome,
+        Option<PreferenceApplied>,
+        Option<IdempotentReplayed>,
+    ),
     /// The request was carried out. The item existed before, and the answer has no body because of `Prefer: return=minimal`.
-    StoredMinimal(Tag, Did, PreferenceApplied, Option<Replayed>) = 204,
+    #[answer(204)]
+    StoredMinimal(Tag, WriteOutcome, PreferenceApplied, Option<IdempotentReplayed>),
 }
 
-/// What a put answers when it fails.
+/// The answers of a put that fails.
 #[derive(Debug, Responses)]
 #[responses(union)]
 pub(crate) enum PutFailure {
-    Body(InvalidBody),
-    Missing(PreconditionMissing),
-    Condition(ConditionFailed),
-    Key(KeyReused),
-    Recall(StoreFailure),
-    Store(ItemStoreFailure),
+    Body(BodyFailure),
+    /// The collection demands a precondition for every write to an item. Send `If-Match` with the
+    /// item's ETag, or `If-None-Match: *` to create it.
+    #[answer(428)]
+    PreconditionRequired(Problem),
+    Write(WriteFailure),
 }
 
 /// Creates the item, or makes it equal to the body.
@@ -43,45 +56,50 @@ pub(crate) enum PutFailure {
 /// # Cancel safety
 /// A client that hangs up leaves the item written or not written, never in between.
 pub(crate) async fn put_item(
-    State(shelf): State<Shelf>,
+    State(collection): State<ServedCollection>,
     payload: Payload<ItemBody>,
     Path(Id(id)): Path<Id>,
     NoQuery: NoQuery,
     Conditions(precondition): Conditions,
-    keyed: Keyed,
+    request_key: RequestKey,
     prefer: Prefer,
 ) -> Result<PutItem, PutFailure> {
-    let path = shelf.path(&id);
-    let key = shelf.key(id);
-    let idempotency = keyed.item(&shelf, &key, &payload.bytes);
-    let remember_when = keyed.remember_when();
-    let verdict = match admitted(&shelf, &payload.bytes, &precondition) {
+    let path = collection.path(&id);
+    let key = collection.key(id);
+    let idempotency = request_key.item(&collection, &key, &payload.bytes);
+    let remember_when = request_key.remember_when();
+    let verdict = match admitted(&collection, &payload.bytes, &precondition) {
         Ok(item) => {
             let write = Write::new(key, Change::Put(item));
             let write = Write { precondition, idempotency, remember_when, ..write };
-            shelf.apply::<ItemStoreFailure>(write).await?
+            collection.apply_item(write).await
         }
-        Err(refused) => shelf.replay_or(idempotency.as_ref(), refused).await?,
+        Err(refused) => collection.replay_or(idempotency.as_ref(), refused).await,
     };
-    match verdict {
-        Ok(applied) => Ok(PutItem::new(keyed.told(applied), path, prefer)),
-        Err(Refusal::KeyReused) => Err(KeyReused::new().into()),
-        Err(Refusal::PreconditionFailed { current }) => Err(ConditionFailed::new(current).into()),
-        Err(Refusal::NotFound | Refusal::Moved) => unreachable!("a put needs no item to be there"),
+    match verdict? {
+        Ok(applied) => Ok(PutItem::new(request_key.for_client(applied), path, prefer)),
+        Err(refusal) => {
+            let refused = WriteFailure::refused(refusal);
+            Err(refused.expect("a put needs no item to be there").into())
+        }
     }
 }
 
 /// Checks all that does not depend on the item that is there.
-fn admitted(shelf: &Shelf, body: &[u8], precondition: &Precondition) -> Result<Item, PutFailure> {
-    let item = shelf.read(body)?;
-    shelf.demand(precondition)?;
+fn admitted(
+    collection: &ServedCollection,
+    body: &[u8],
+    precondition: &Precondition,
+) -> Result<Item, PutFailure> {
+    let item = collection.read(body)?;
+    collection.demand(precondition).map_err(PutFailure::PreconditionRequired)?;
     Ok(item)
 }
 
 impl PutItem {
-    fn new(applied: Applied, path: String, prefer: Prefer) -> Self {
-        let Applied { outcome, replayed } = applied;
-        let (did, replayed) = (Did::of(&outcome), replayed.map(|_| Replayed));
+    fn new(applied: AppliedWrite, path: String, prefer: Prefer) -> Self {
+        let AppliedWrite { outcome, replayed } = applied;
+        let (did, replayed) = (WriteOutcome::of(&outcome), replayed.map(|_| IdempotentReplayed));
         let applied = prefer.returns.map(PreferenceApplied);
         let minimal = prefer.returns == Some(Return::Minimal);
         match (outcome, applied) {

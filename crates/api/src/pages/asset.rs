@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use contract::{Answer, Part, Problem, Response, Responses, Schemas, Variant, write_body};
+use contract::{Answer, AnswerParts, Part, Problem, Responses, Schemas, Variant};
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY};
 use serde_json::json;
@@ -12,20 +12,20 @@ use serde_json::json;
 /// and the worker are made by the pages' own scripts.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; worker-src blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 
-/// What a page answers.
+/// The answer of a page.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum GetAsset {
     /// The page, or a file that it loads.
-    Asset(Asset) = 200,
+    #[answer(200)]
+    Asset(Asset),
 }
 
-/// What a page answers when there is no such file.
+/// The answer if a page has no such file.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum NoAsset {
     /// There is nothing at this path. `/openapi.json` lists the paths there are.
-    NoSuchPath(Problem) = 404,
+    #[answer(404)]
+    NoSuchPath(Problem),
 }
 
 impl NoAsset {
@@ -76,10 +76,10 @@ impl Part for Asset {
         answer.body("*/*", json!({}), required);
     }
 
-    fn write(self, response: &mut Response, _: &'static Variant) {
+    fn write(self, parts: &mut AnswerParts, _: &'static Variant) {
         let media_type = HeaderValue::from_str(&self.media_type).expect("media types are ASCII");
-        write_body(response, media_type, self.bytes.into());
-        let headers = response.headers_mut();
+        parts.set_body(media_type, self.bytes);
+        let headers = &mut parts.headers;
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
         // The next version of the binary has other files under the same names.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));

@@ -7,6 +7,6 @@ mod redoc;
 mod start;
 
 pub(crate) use docs::{docs, docs_asset};
-pub(crate) use problems::{ProblemsPage, problems};
+pub(crate) use problems::problems;
 pub(crate) use redoc::{redoc, redoc_asset};
 pub(crate) use start::{StartPage, start};

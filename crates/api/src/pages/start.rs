@@ -1,4 +1,4 @@
-//! `/`: where a browser begins. Other clients are told that there is nothing, which is a 404.
+//! `/`: the start page, for browsers. Other clients get a 404.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -39,20 +39,20 @@ impl Header for ByAccept {
     }
 }
 
-/// What the page answers a browser.
+/// The answer to a browser.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum GetStart {
     /// The page.
-    Page(Asset, ByAccept) = 200,
+    #[answer(200)]
+    Page(Asset, ByAccept),
 }
 
-/// What it answers other clients.
+/// The answer to other clients.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum NoStart {
     /// There is nothing at this path. `/openapi.json` lists the paths there are.
-    NoSuchPath(Problem, ByAccept) = 404,
+    #[answer(404)]
+    NoSuchPath(Problem, ByAccept),
 }
 
 /// Whether the client asks for HTML by name, as browsers do. `*/*` is what all others say.

@@ -16,7 +16,6 @@ mod tags;
 pub use answer::encode;
 pub(crate) use body::{UnknownCoding, coding, decode, is_broken_off};
 pub use service::{Compress, Compressing, accepted};
-pub(crate) use tags::of_content;
 
 use http::HeaderValue;
 

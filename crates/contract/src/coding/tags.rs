@@ -1,10 +1,12 @@
 //! Entity tags of encoded answers.
 
+use std::borrow::Cow;
+
 use http::header::IF_NONE_MATCH;
 use http::{HeaderMap, HeaderValue};
 
 use super::Coding;
-use crate::extract::EntityTags;
+use crate::entity_tags::{EntityTag, EntityTags};
 
 /// Splits a tag in its quotes into that of the content, without its closing quote, and the coding that
 /// it names.
@@ -15,8 +17,20 @@ fn split(quoted: &str) -> Option<(&str, Coding)> {
 }
 
 /// Returns the tag of the content, if a tag is that of an encoded answer.
-pub(crate) fn of_content(quoted: &str) -> Option<String> {
+fn of_content(quoted: &str) -> Option<String> {
     split(quoted).map(|(content, _)| format!("{content}\""))
+}
+
+impl EntityTag {
+    /// Returns the tag of the content in its quotes: without the name of a content coding, if it is the
+    /// tag of an encoded answer.
+    #[must_use]
+    pub fn of_content(&self) -> Cow<'_, str> {
+        match of_content(&self.quoted) {
+            Some(content) => Cow::Owned(content),
+            None => Cow::Borrowed(&self.quoted),
+        }
+    }
 }
 
 /// Returns the tag of a representation when it is encoded. `tag` is not the tag of an encoded one.

@@ -1,20 +1,13 @@
 //! The conditional fields `If-Match` and `If-None-Match` (RFC 9110 §13.1).
 
-use std::borrow::Cow;
-
-use http::HeaderMap;
-use http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use http::header::{IF_MATCH, IF_NONE_MATCH};
 use serde_json::json;
 
 use super::Extract;
-use crate::coding;
+use crate::entity_tags::EntityTags;
 use crate::inbound::Inbound;
-use crate::operation::OperationDoc;
-use crate::problem::{Place, Problem};
-
-/// Most tags in one conditional field: far more than a client that tracks one item needs, few
-/// enough that comparing them costs nothing.
-const ENTITY_TAGS_MAX: usize = 100;
+use crate::operation_doc::OperationDoc;
+use crate::refusals::InvalidHeader;
 
 /// The `If-Match` field, if the request has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,42 +16,6 @@ pub struct IfMatch(pub Option<EntityTags>);
 /// The `If-None-Match` field, if the request has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IfNoneMatch(pub Option<EntityTags>);
-
-/// The value of a conditional field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EntityTags {
-    /// `*`
-    Any,
-    /// At least one tag.
-    Listed(Vec<EntityTag>),
-}
-
-/// One entity tag (RFC 9110 §8.8.3).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EntityTag {
-    /// Whether it is marked `W/`.
-    pub weak: bool,
-    /// The opaque tag with its quotes, as it was sent.
-    pub quoted: String,
-}
-
-/// What the extractors of header fields answer when they reject a request.
-#[derive(Debug, contract::Responses)]
-#[repr(u16)]
-pub enum InvalidHeader {
-    /// A header field is malformed. `errors` names it and the form that it must have.
-    MalformedHeader(Problem) = 400,
-}
-
-impl InvalidHeader {
-    /// Says what is wrong with the field `name`.
-    #[must_use]
-    pub fn new(name: &HeaderName, detail: &str) -> Self {
-        let name = crate::answers::title_case(name.as_str());
-        let problem = Problem::new(format!("The header field {name} is malformed: {detail}."));
-        Self::MalformedHeader(problem.at(Place::header(name, detail)))
-    }
-}
 
 impl<S: Sync> Extract<S> for IfMatch {
     type Rejection = InvalidHeader;
@@ -104,126 +61,4 @@ fn describe(operation: &mut OperationDoc<'_>, name: &str, description: &str) {
             "examples": ["*", "\"hbYNfWGtpFyZRXTeWnZ06w\""],
         },
     }));
-}
-
-impl EntityTag {
-    /// Returns the tag of the content in its quotes: without the name of a content coding, if it is the
-    /// tag of an encoded answer.
-    #[must_use]
-    pub fn of_content(&self) -> Cow<'_, str> {
-        match coding::of_content(&self.quoted) {
-            Some(content) => Cow::Owned(content),
-            None => Cow::Borrowed(&self.quoted),
-        }
-    }
-}
-
-impl EntityTags {
-    /// Returns the value of a conditional field, if there is one.
-    ///
-    /// # Errors
-    /// [`InvalidHeader`] if it is malformed.
-    pub fn of(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Self>, InvalidHeader> {
-        let mut values = headers.get_all(name).iter();
-        let Some(first) = values.next() else {
-            return Ok(None);
-        };
-        let refuse = || {
-            InvalidHeader::new(
-                name,
-                "write `*`, or entity tags in double quotes with commas between them",
-            )
-        };
-        if first.as_bytes().trim_ascii() == b"*" {
-            return if values.next().is_none() { Ok(Some(Self::Any)) } else { Err(refuse()) };
-        }
-        let mut tags = Vec::new();
-        for value in std::iter::once(first).chain(values) {
-            read_list(value.as_bytes(), &mut tags).ok_or_else(refuse)?;
-        }
-        match tags.len() {
-            0 => Err(refuse()),
-            1..=ENTITY_TAGS_MAX => Ok(Some(Self::Listed(tags))),
-            _ => Err(InvalidHeader::new(
-                name,
-                &format!("it has more than {ENTITY_TAGS_MAX} entity tags"),
-            )),
-        }
-    }
-}
-
-/// Reads `1#entity-tag`; empty list elements are allowed (RFC 9110 §5.6.1.2).
-fn read_list(mut rest: &[u8], tags: &mut Vec<EntityTag>) -> Option<()> {
-    loop {
-        rest = rest.trim_ascii_start();
-        let Some(first) = rest.first() else {
-            return Some(());
-        };
-        if *first == b',' {
-            rest = &rest[1..];
-            continue;
-        }
-        let after_mark = rest.strip_prefix(b"W/");
-        let quoted = after_mark.unwrap_or(rest);
-        let inner = quoted.strip_prefix(b"\"")?;
-        let length = inner.iter().position(|byte| *byte == b'"')?;
-        // etagc: no space, no control character (RFC 9110 §8.8.3).
-        if inner[..length].iter().any(|byte| *byte <= b' ' || *byte == 0x7f) {
-            return None;
-        }
-        let (tag, after) = quoted.split_at(length + 2);
-        tags.push(EntityTag {
-            weak: after_mark.is_some(),
-            quoted: String::from_utf8_lossy(tag).into_owned(),
-        });
-        rest = after.trim_ascii_start();
-        if !matches!(rest.first(), None | Some(b',')) {
-            return None;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(value: &str) -> Option<EntityTags> {
-        let mut headers = HeaderMap::new();
-        headers.insert(IF_MATCH, value.parse().unwrap());
-        EntityTags::of(&headers, &IF_MATCH).ok().flatten()
-    }
-
-    fn tag(weak: bool, quoted: &str) -> EntityTag {
-        EntityTag { weak, quoted: quoted.into() }
-    }
-
-    #[test]
-    fn lists_follow_the_grammar() {
-        assert_eq!(read("*"), Some(EntityTags::Any));
-        assert_eq!(read("\"a\""), Some(EntityTags::Listed(vec![tag(false, "\"a\"")])));
-        assert_eq!(
-            read(", W/\"a,b\" ,,\"\""),
-            Some(EntityTags::Listed(vec![tag(true, "\"a,b\""), tag(false, "\"\"")]))
-        );
-    }
-
-    #[test]
-    fn what_is_no_list_is_refused() {
-        for value in [
-            "",
-            ",",
-            "a",
-            "\"a",
-            "\"a\"b",
-            "\"a\" \"b\"",
-            "w/\"a\"",
-            "\"a b\"",
-            "*, \"a\"",
-            "\"a\", *",
-        ] {
-            assert_eq!(read(value), None, "{value}");
-        }
-        let many = vec!["\"a\""; ENTITY_TAGS_MAX + 1].join(",");
-        assert_eq!(read(&many), None);
-    }
 }

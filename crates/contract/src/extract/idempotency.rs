@@ -4,9 +4,10 @@ use http::HeaderMap;
 use http::header::HeaderName;
 use serde_json::json;
 
-use super::{Extract, InvalidHeader};
+use super::Extract;
 use crate::inbound::Inbound;
-use crate::operation::OperationDoc;
+use crate::operation_doc::OperationDoc;
+use crate::refusals::InvalidHeader;
 
 /// Most characters of a key: seven UUIDs, and no more than what a database indexes with ease.
 pub const IDEMPOTENCY_KEY_CHARACTERS_MAX: usize = 255;

@@ -16,21 +16,20 @@ mod state;
 use std::future::Future;
 
 pub use axum::extract::FromRef;
-pub use conditional::{EntityTag, EntityTags, IfMatch, IfNoneMatch, InvalidHeader};
+pub use conditional::{IfMatch, IfNoneMatch};
 pub use idempotency::{IDEMPOTENCY_KEY_CHARACTERS_MAX, IdempotencyKey};
 pub use path::{InvalidPath, Path, PathParameter};
-pub use payload::{
-    AcceptEncoding, Accepted, BodyLimit, Garbled, InvalidPayload, Media, PartialContent, Payload,
-    PayloadRejection,
-};
+pub use payload::{AcceptEncoding, Accepted, BodyLimit, InvalidPayload, Media, Payload};
 pub use prefer::{Prefer, PreferenceApplied, Return};
 pub use prefix::Prefix;
 pub use query::{InvalidQuery, NoQuery, Query};
 pub use state::State;
 
-use crate::answers::Responses;
+pub use crate::entity_tags::{EntityTag, EntityTags};
 use crate::inbound::Inbound;
-use crate::operation::OperationDoc;
+use crate::operation_doc::OperationDoc;
+pub use crate::refusals::InvalidHeader;
+use crate::responses::Responses;
 
 /// Takes one argument of an operation from a request whose operation has the state `S`.
 #[diagnostic::on_unimplemented(

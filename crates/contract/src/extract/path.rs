@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Extract;
 use crate::inbound::{Inbound, Undecodable};
-use crate::operation::OperationDoc;
+use crate::operation_doc::OperationDoc;
 use crate::problem::{Place, Problem};
 
 /// A parameter of the path, percent-decoded and checked.
@@ -30,10 +30,10 @@ pub trait PathParameter: Sized + Send {
 
 /// What [`Path`] answers when it rejects a request.
 #[derive(Debug, contract::Responses)]
-#[repr(u16)]
 pub enum InvalidPath {
     /// A parameter of the path is malformed. `errors` names it and the rule that it breaks.
-    MalformedPath(Problem) = 400,
+    #[answer(400)]
+    MalformedPath(Problem),
 }
 
 impl<S: Sync, T: PathParameter> Extract<S> for Path<T> {

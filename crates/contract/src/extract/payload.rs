@@ -18,11 +18,11 @@ use super::Extract;
 use super::grammar::{split_unquoted, word};
 use crate::coding::{self, UnknownCoding};
 use crate::deadline::within;
-use crate::guard::Busy;
+use crate::header::Header;
 use crate::inbound::Inbound;
-use crate::operation::OperationDoc;
-use crate::part::Header;
+use crate::operation_doc::OperationDoc;
 use crate::problem::{Place, Problem};
+use crate::refusals::Busy;
 use crate::schemas::Schemas;
 
 /// The field to blame for a body that is encoded.
@@ -73,47 +73,29 @@ pub struct Payload<M> {
 /// What [`Payload`] answers when it rejects a request.
 #[derive(Debug, contract::Responses)]
 #[responses(union)]
-pub enum PayloadRejection<M: Media> {
-    /// The body is not what the operation takes, or did not arrive.
-    Invalid(InvalidPayload<M>),
-    /// The body is a part.
-    Partial(PartialContent),
-    /// There is no memory left for it.
-    Busy(Busy),
-    /// The body is not what its coding says.
-    Garbled(Garbled),
-}
-
-/// A body that is not what the operation takes, or did not arrive.
-#[derive(Debug, contract::Responses)]
-#[repr(u16)]
 pub enum InvalidPayload<M: Media> {
     /// The body ended before it was complete. Send the request again.
-    IncompleteBody(Problem) = 400,
+    #[answer(400)]
+    IncompleteBody(Problem),
     /// The body took too long to arrive. Send the request again.
-    BodyTimeout(Problem) = 408,
+    #[answer(408)]
+    BodyTimeout(Problem),
     /// The body is larger than the service takes. If it is encoded, decoded bytes count.
-    ContentTooLarge(Problem) = 413,
+    #[answer(413)]
+    ContentTooLarge(Problem),
     /// The body is not declared as a media type that the operation takes, or it has a content coding that
     /// the service does not know.
-    UnsupportedMediaType(Problem, Accepted<M>, Option<AcceptEncoding>) = 415,
-}
-
-/// A body that is a part of something.
-#[derive(Debug, contract::Responses)]
-#[repr(u16)]
-pub enum PartialContent {
+    #[answer(415)]
+    UnsupportedMediaType(Problem, Accepted<M>, Option<AcceptEncoding>),
     /// The request has a `Content-Range`, which says that its body is a part of something. Send the
     /// whole item, without that field.
-    PartialContent(Problem) = 400,
-}
-
-/// A body that is not what its coding says.
-#[derive(Debug, contract::Responses)]
-#[repr(u16)]
-pub enum Garbled {
+    #[answer(400)]
+    PartialContent(Problem),
+    /// There is no memory left for the body.
+    Busy(Busy),
     /// The body is not what its `Content-Encoding` says: it cannot be decoded, or not to its end.
-    UndecodableBody(Problem) = 400,
+    #[answer(400)]
+    UndecodableBody(Problem),
 }
 
 /// `Accept-Encoding`: the content codings that the operation takes (RFC 9110 §12.5.3).
@@ -153,7 +135,7 @@ where
     M: Media,
     BodyLimit: FromRef<S>,
 {
-    type Rejection = PayloadRejection<M>;
+    type Rejection = InvalidPayload<M>;
 
     /// The length is checked before the type and the type before the first byte is read.
     async fn extract(inbound: &mut Inbound, state: &S) -> Result<Self, Self::Rejection> {
@@ -162,7 +144,7 @@ where
         let coding = coding::coding(inbound.headers());
         // Of an encoded body the decoded bytes count, whose number is not known yet.
         if coding == Ok(None) && body.size_hint().lower() > limit.bytes_max as u64 {
-            return Err(too_large(limit.bytes_max).into());
+            return Err(too_large(limit.bytes_max));
         }
         let declared = match coding {
             Ok(_) => declared(inbound.headers(), M::TYPES),
@@ -182,7 +164,7 @@ where
         // What ignored it would take a part for the whole (RFC 9110 §14.5).
         if inbound.headers().contains_key(CONTENT_RANGE) {
             let place = Place::header("Content-Range", "this operation takes no parts");
-            return Err(PartialContent::PartialContent(Problem::default().at(place)).into());
+            return Err(InvalidPayload::PartialContent(Problem::default().at(place)));
         }
         if let Ok(Some(coding)) = coding {
             body = coding::decode(body, coding);
@@ -214,13 +196,13 @@ async fn read<M: Media>(
     body: Body,
     limit: &BodyLimit,
     decoded: Option<&mut Share>,
-) -> Result<Bytes, PayloadRejection<M>> {
+) -> Result<Bytes, InvalidPayload<M>> {
     match within(limit.time_max, read_all(body, limit.bytes_max, decoded)).await {
         Ok(read) => read,
         Err(_) => {
             let seconds = limit.time_max.as_secs_f32();
             let detail = format!("The body did not arrive within {seconds} s.");
-            Err(InvalidPayload::BodyTimeout(Problem::new(detail)).into())
+            Err(InvalidPayload::BodyTimeout(Problem::new(detail)))
         }
     }
 }
@@ -230,7 +212,7 @@ async fn read_all<M: Media>(
     mut body: Body,
     bytes_max: usize,
     mut decoded: Option<&mut Share>,
-) -> Result<Bytes, PayloadRejection<M>> {
+) -> Result<Bytes, InvalidPayload<M>> {
     let mut whole = Bytes::new();
     let mut pieces = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -243,7 +225,7 @@ async fn read_all<M: Media>(
             share.grow(piece.len()).map_err(|Exhausted| Busy::out_of_memory())?;
         }
         if whole.len() + pieces.len() + piece.len() > bytes_max {
-            return Err(too_large(bytes_max).into());
+            return Err(too_large(bytes_max));
         }
         if whole.is_empty() && pieces.is_empty() {
             whole = piece;
@@ -258,7 +240,7 @@ async fn read_all<M: Media>(
 }
 
 /// Says why a body could not be read to its end.
-fn unread<M: Media>(error: &(dyn Error + 'static), is_encoded: bool) -> PayloadRejection<M> {
+fn unread<M: Media>(error: &(dyn Error + 'static), is_encoded: bool) -> InvalidPayload<M> {
     let cause = innermost(error);
     if cause.is::<Exhausted>() {
         return Busy::out_of_memory().into();
@@ -267,10 +249,10 @@ fn unread<M: Media>(error: &(dyn Error + 'static), is_encoded: bool) -> PayloadR
         let detail = format!("it cannot be decoded: {cause}");
         let problem =
             Problem::new(format!("The body is not what its Content-Encoding says: {detail}."));
-        return Garbled::UndecodableBody(problem.at(Place::header(ENCODING, detail))).into();
+        return InvalidPayload::UndecodableBody(problem.at(Place::header(ENCODING, detail)));
     }
     let detail = format!("The body could not be read to its end: {cause}.");
-    InvalidPayload::IncompleteBody(Problem::new(detail)).into()
+    InvalidPayload::IncompleteBody(Problem::new(detail))
 }
 
 /// Returns what caused an error, in the first place.

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::Extract;
 use super::grammar::{split_unquoted, word};
+use crate::header::Header;
 use crate::inbound::Inbound;
-use crate::operation::OperationDoc;
-use crate::part::Header;
+use crate::operation_doc::OperationDoc;
 
 static PREFER: HeaderName = HeaderName::from_static("prefer");
 

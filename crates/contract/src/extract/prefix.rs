@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use super::Extract;
 use crate::inbound::Inbound;
-use crate::operation::OperationDoc;
+use crate::operation_doc::OperationDoc;
 use crate::prefix::PublicPrefix;
 
 /// The prefix that paths in the answer's body get, if there is one (see

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Extract;
 use crate::inbound::Inbound;
-use crate::operation::OperationDoc;
+use crate::operation_doc::OperationDoc;
 use crate::problem::{Place, Problem};
 
 /// Most characters that are said of an unknown name, which can be as long as the target.
@@ -24,10 +24,10 @@ pub struct Query<T>(pub T);
 
 /// What [`Query`] answers when it rejects a request.
 #[derive(Debug, contract::Responses)]
-#[repr(u16)]
 pub enum InvalidQuery {
     /// The query has a parameter that is malformed, unknown, or given twice. `errors` names it.
-    MalformedQuery(Problem) = 400,
+    #[answer(400)]
+    MalformedQuery(Problem),
 }
 
 impl<S: Sync, T: DeserializeOwned + JsonSchema + Send> Extract<S> for Query<T> {

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use super::Extract;
 use crate::inbound::Inbound;
-use crate::operation::OperationDoc;
+use crate::operation_doc::OperationDoc;
 
 /// The state that the operation was mounted with, or a part of it (axum's `FromRef`).
 #[derive(Clone, Copy, Debug)]

@@ -7,6 +7,7 @@ use http::HeaderMap;
 
 use super::Guard;
 use crate::inbound::Inbound;
+use crate::names::title_case;
 use crate::problem::{Place, Problem};
 
 /// Answers 414 or 431 when the head of a request is larger than a limit.
@@ -23,12 +24,13 @@ pub struct HeadLimit {
 
 /// What [`HeadLimit`] answers.
 #[derive(Debug, contract::Responses)]
-#[repr(u16)]
 pub enum HeadTooLarge {
     /// The path and query are longer than the service takes.
-    TargetTooLong(Problem) = 414,
+    #[answer(414)]
+    TargetTooLong(Problem),
     /// The header fields are larger than the service takes. `errors` names the largest.
-    HeadersTooLarge(Problem) = 431,
+    #[answer(431)]
+    HeadersTooLarge(Problem),
 }
 
 impl Guard for HeadLimit {
@@ -69,8 +71,7 @@ impl HeadLimit {
         match largest {
             Some((name, value)) => {
                 // A hostile name can be as long as the section.
-                let name: String =
-                    crate::answers::title_case(name.as_str()).chars().take(64).collect();
+                let name: String = title_case(name.as_str()).chars().take(64).collect();
                 problem.at(Place::header(name, format!("it has {} bytes", value.len())))
             }
             None => problem,

@@ -6,9 +6,9 @@ use axum::response::Response;
 use http::header::HOST;
 
 use super::Guard;
-use crate::extract::InvalidHeader;
 use crate::host::host_fault;
 use crate::inbound::Inbound;
+use crate::refusals::InvalidHeader;
 
 /// Answers 400 to a request that does not name exactly one host, as RFC 9112 §3.2 demands of HTTP/1.1
 /// and RFC 9113 §8.3.1 of HTTP/2: what stands in front of the service could read it otherwise.

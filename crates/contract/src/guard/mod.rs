@@ -1,6 +1,5 @@
 //! Guards: middleware whose own answers are in the document of every operation it covers.
 
-mod busy;
 mod head_limit;
 mod host;
 mod panic;
@@ -10,15 +9,16 @@ use std::future::Future;
 
 use axum::response::{IntoResponse, Response};
 
-pub use busy::Busy;
 pub use head_limit::{HeadLimit, HeadTooLarge};
 pub use host::OneHost;
 pub use panic::{CatchPanic, Panicked};
-pub use time_limit::{RetryAfter, TimeLimit, TimedOut};
+pub use time_limit::{TimeLimit, TimedOut};
 
-use crate::answers::Responses;
+pub use crate::header::RetryAfter;
 use crate::inbound::Inbound;
-use crate::operation::OperationDoc;
+use crate::operation_doc::OperationDoc;
+pub use crate::refusals::Busy;
+use crate::responses::Responses;
 
 /// Stands in front of operations: lets a request through, or answers itself.
 pub trait Guard: Clone + Send + Sync + 'static {

@@ -18,11 +18,11 @@ pub struct CatchPanic;
 
 /// What [`CatchPanic`] answers.
 #[derive(Debug, contract::Responses)]
-#[repr(u16)]
 pub enum Panicked {
     /// The service failed; the fault is on its side. It is not known whether a write happened.
     /// Repeat the request, which is safe for PUT and DELETE.
-    InternalError(Problem) = 500,
+    #[answer(500)]
+    InternalError(Problem),
 }
 
 /// The message of a panic, for the operator.
@@ -45,7 +45,7 @@ impl Guard for CatchPanic {
         N: FnOnce(Inbound) -> F + Send,
         F: Future<Output = Response> + Send,
     {
-        // Whatever the handler had in hand is gone with it; shared state is behind locks that do
+        // The handler's own values are gone with it; shared state is behind locks that do
         // not poison, or in a store that survives a lost caller.
         let answering = AssertUnwindSafe(async { next(inbound).await }).catch_unwind();
         answering.await.map_err(|panic| {

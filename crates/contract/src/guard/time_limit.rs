@@ -4,13 +4,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use axum::response::Response;
-use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
-use serde_json::{Value, json};
 
 use super::Guard;
 use crate::deadline::within;
+use crate::header::RetryAfter;
 use crate::inbound::Inbound;
-use crate::part::Header;
 use crate::problem::Problem;
 
 /// Answers 503 when what is behind it takes longer than a limit, and drops it.
@@ -22,28 +20,11 @@ pub struct TimeLimit {
 
 /// What [`TimeLimit`] answers.
 #[derive(Debug, contract::Responses)]
-#[repr(u16)]
 pub enum TimedOut {
     /// The service could not answer in time. It is not known whether a write happened. Repeat the request,
     /// which is safe for PUT and DELETE.
-    TimedOut(Problem, RetryAfter) = 503,
-}
-
-/// `Retry-After`: the number of seconds to wait (RFC 9110 §10.2.3).
-#[derive(Clone, Copy, Debug)]
-pub struct RetryAfter(pub u16);
-
-impl Header for RetryAfter {
-    const NAME: HeaderName = RETRY_AFTER;
-    const DESCRIPTION: &'static str = "Seconds to wait before the request is repeated.";
-
-    fn schema() -> Value {
-        json!({ "type": "integer", "minimum": 0 })
-    }
-
-    fn value(self) -> HeaderValue {
-        self.0.into()
-    }
+    #[answer(503)]
+    TimedOut(Problem, RetryAfter),
 }
 
 impl Guard for TimeLimit {

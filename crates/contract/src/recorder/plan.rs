@@ -11,7 +11,7 @@ use http::{HeaderMap, Method};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
-use crate::part::NO_SNIFF;
+use crate::answer_parts::NO_SNIFF;
 
 /// Header fields that belong to the message, not to the answer: no document lists them.
 const OF_THE_MESSAGE: &[HeaderName] = &[

@@ -53,7 +53,7 @@ pub struct Recorder<S> {
 }
 
 impl<S> Recorder<S> {
-    /// Records the answers of `inner`: `dispatch`, and whatever stands in front of it. Several
+    /// Records the answers of `inner`: `dispatch`, and the services in front of it. Several
     /// recorders can share a recording.
     #[must_use]
     pub fn new(inner: S, dispatch: Dispatch, recording: Recording) -> Self {

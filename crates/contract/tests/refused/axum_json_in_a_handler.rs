@@ -2,10 +2,10 @@ use contract::{Api, Doc, Info, Responses};
 use http::Method;
 
 #[derive(Responses)]
-#[repr(u16)]
 enum Put {
     /// It is stored.
-    Stored = 204,
+    #[answer(204)]
+    Stored,
 }
 
 async fn put(axum::Json(_): axum::Json<u8>) -> Put {

@@ -1,10 +1,10 @@
 use contract::{Json, Responses};
 
 #[derive(Responses)]
-#[repr(u16)]
 enum Empty {
     /// It is gone.
-    Deleted(Json<String>) = 204,
+    #[answer(204)]
+    Deleted(Json<String>),
 }
 
 fn main() {}

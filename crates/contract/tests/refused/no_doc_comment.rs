@@ -1,9 +1,9 @@
 use contract::Responses;
 
 #[derive(Responses)]
-#[repr(u16)]
 enum Silent {
-    Found = 200,
+    #[answer(200)]
+    Found,
 }
 
 fn main() {}

@@ -1,10 +1,10 @@
 use contract::{Json, Problem, Responses};
 
 #[derive(Responses)]
-#[repr(u16)]
 enum Crowded {
     /// It is there twice.
-    Found(Json<String>, Problem) = 200,
+    #[answer(200)]
+    Found(Json<String>, Problem),
 }
 
 fn main() {}

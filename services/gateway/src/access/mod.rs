@@ -68,19 +68,19 @@ pub(crate) struct Access {
 
 /// A request that shows no valid credentials.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum Unauthenticated {
     /// The request shows no credentials that are valid here. Send a key or a token as
     /// `Authorization: Bearer`.
-    Unauthenticated(Problem, Challenge) = 401,
+    #[answer(401)]
+    Unauthenticated(Problem, Challenge),
 }
 
 /// A request that its principal may not make.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(crate) enum Forbidden {
     /// The credentials are valid, and do not permit this.
-    Forbidden(Problem, Challenge) = 403,
+    #[answer(403)]
+    Forbidden(Problem, Challenge),
 }
 
 /// A request that is not let in.

@@ -11,10 +11,10 @@ pub(super) struct SameSite;
 
 /// What [`SameSite`] answers.
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(super) enum CrossSite {
     /// A page of another site has sent the request in the operator's name. It is refused.
-    CrossSite(Problem) = 403,
+    #[answer(403)]
+    CrossSite(Problem),
 }
 
 impl<S: Sync> Extract<S> for SameSite {
@@ -33,11 +33,11 @@ impl<S: Sync> Extract<S> for SameSite {
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(super) enum Drain {
     /// The gateway ends as after SIGTERM: it goes on for `--drain-delay`, then takes no new
     /// connections and finishes the requests in progress.
-    Draining = 202,
+    #[answer(202)]
+    Draining,
 }
 
 /// Begins the end.

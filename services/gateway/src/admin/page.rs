@@ -1,7 +1,6 @@
 //! The live page of replicas.
 
-use axum::body::Body;
-use contract::{Answer, Part, Response, Responses, Schemas, Variant, write_body};
+use contract::{Answer, AnswerParts, Part, Responses, Schemas, Variant};
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 use serde_json::json;
@@ -10,10 +9,10 @@ use serde_json::json;
 const POLICY: &str = "default-src 'self'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(super) enum GetFile {
     /// The page, or its script.
-    File(File) = 200,
+    #[answer(200)]
+    File(File),
 }
 
 /// A file of the page.
@@ -30,9 +29,9 @@ impl Part for File {
         answer.body("*/*", json!({}), required);
     }
 
-    fn write(self, response: &mut Response, _: &'static Variant) {
-        write_body(response, HeaderValue::from_static(self.media_type), Body::from(self.text));
-        let headers = response.headers_mut();
+    fn write(self, parts: &mut AnswerParts, _: &'static Variant) {
+        parts.set_body(HeaderValue::from_static(self.media_type), self.text);
+        let headers = &mut parts.headers;
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));

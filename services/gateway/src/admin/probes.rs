@@ -11,10 +11,10 @@ use super::Admin;
 use crate::clock;
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(super) enum Live {
     /// The process is alive.
-    Alive(Json<Health>, CacheControl) = 200,
+    #[answer(200)]
+    Alive(Json<Health>, CacheControl),
 }
 
 /// Answers as long as the process runs at all.
@@ -23,17 +23,17 @@ pub(super) async fn get_livez(_: NoQuery) -> Live {
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(super) enum Ready {
     /// A replica is there to send requests to.
-    Ready(Json<Health>, CacheControl) = 200,
+    #[answer(200)]
+    Ready(Json<Health>, CacheControl),
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(super) enum NotReady {
     /// No replica is ready, or the gateway is about to stop.
-    NoReplicaReady(Problem, RetryAfter, CacheControl) = 503,
+    #[answer(503)]
+    NoReplicaReady(Problem, RetryAfter, CacheControl),
 }
 
 /// Tells whether requests should be sent here.
@@ -50,10 +50,10 @@ pub(super) async fn get_readyz(State(admin): State<Admin>, _: NoQuery) -> Result
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(super) enum GetMetrics {
     /// Counters and histograms in the text format of Prometheus.
-    Metrics(MetricsText, CacheControl) = 200,
+    #[answer(200)]
+    Metrics(MetricsText, CacheControl),
 }
 
 /// Returns the metrics.

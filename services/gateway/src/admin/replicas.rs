@@ -71,10 +71,10 @@ impl ReplicaStatus {
 }
 
 #[derive(Debug, Responses)]
-#[repr(u16)]
 pub(super) enum GetReplicas {
     /// The replicas, in the order in which they are configured.
-    Replicas(Json<Vec<ReplicaStatus>>, CacheControl) = 200,
+    #[answer(200)]
+    Replicas(Json<Vec<ReplicaStatus>>, CacheControl),
 }
 
 /// Returns the replicas.

@@ -1,12 +1,13 @@
 use contract::Responses;
 
 #[derive(Responses)]
-#[repr(u16)]
 enum Twice {
     /// It is there.
-    Found = 200,
+    #[answer(200)]
+    Found,
     /// It is there, too.
-    AlsoFound = 200,
+    #[answer(200)]
+    AlsoFound,
 }
 
 fn main() {}

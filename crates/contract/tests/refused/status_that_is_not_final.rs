@@ -1,0 +1,10 @@
+use contract::Responses;
+
+#[derive(Responses)]
+enum Early {
+    /// More will come.
+    #[answer(103)]
+    Hints,
+}
+
+fn main() {}
