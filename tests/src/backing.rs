@@ -5,7 +5,7 @@ use std::sync::Arc;
 use testbed::{Etcd, Postgres};
 
 use crate::home::Home;
-use crate::start::Start;
+use crate::service::Start;
 
 /// Where items are kept, for as long as this lives. Services have it one after the other or, if it
 /// is a server, at the same time. Cheap to clone: all clones are one.

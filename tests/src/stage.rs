@@ -8,7 +8,7 @@ use testbed::Relay;
 use crate::backing::Backing;
 use crate::home::Home;
 use crate::service::Shelf;
-use crate::start::Start;
+use crate::service::Start;
 
 /// One or more replicas of a service, each behind a relay. Clients keep the relays' addresses,
 /// whatever happens to the services.

@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use testbed::{Etcd, Postgres};
 
 use crate::backing::Backing;
-use crate::front;
-use crate::service::Shelf;
-use crate::start::Start;
+use crate::service::{Shelf, Start, front};
 
 /// A back end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::problem::Problem;
+use super::Problem;
 
 /// An answer.
 #[derive(Clone, Debug)]

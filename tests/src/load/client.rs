@@ -9,8 +9,8 @@ use tokio::sync::watch;
 
 use super::Load;
 use super::ledger::{Item, Ledger};
+use crate::http::Problem;
 use crate::http::{Answer, Connection, Request};
-use crate::problem::Problem;
 use crate::random::Random;
 use crate::workload::DID_NOTHING;
 

@@ -9,9 +9,8 @@ use tokio::time::timeout;
 
 use super::{Progress, Target};
 use crate::history::{Action, Condition, Outcome, Recorder, Value};
-use crate::http::{Answer, Connection, Request};
+use crate::http::{Answer, Connection, Problem, Request};
 use crate::poll::eventually;
-use crate::problem::Problem;
 use crate::random::Random;
 
 /// How long a client waits for an answer. Milliseconds are usual; one that does not come in this

@@ -7,7 +7,8 @@
 
 use std::time::Duration;
 
-use e2e::gateway::{Fleet, Frozen, Gateway, Killed, Rolled, Slowed};
+use e2e::fleet::{Fleet, Frozen, Killed, Rolled, Slowed};
+use e2e::gateway::Gateway;
 use e2e::{Load, Nemesis, Request, Seen, Workload};
 use futures_util::future::join_all;
 

@@ -1,7 +1,8 @@
 //! Replicas that are stopped as an operator stops them: nobody notices.
 
 use e2e::Load;
-use e2e::gateway::{Fleet, Gateway};
+use e2e::fleet::Fleet;
+use e2e::gateway::Gateway;
 
 /// Good answers before, between and after the stops.
 const REQUESTS: usize = 300;

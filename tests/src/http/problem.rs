@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::http::Answer;
+use super::Answer;
 
 /// A problem that was answered.
 #[derive(Clone, Debug)]

@@ -1,11 +1,16 @@
 //! A service that runs.
 
+pub(crate) mod front;
+mod start;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::Signal;
 
+use self::start::REPORT;
+pub use self::start::Start;
 use crate::gateway::Gateway;
 use crate::home::Home;
 use crate::http::{Answer, Connection, Request};
@@ -13,7 +18,6 @@ use crate::log::Log;
 use crate::poll::eventually;
 use crate::process::Process;
 use crate::report::Report;
-use crate::start::{REPORT, Start};
 use crate::transcript::Transcript;
 
 /// Longest time until a gateway that has started makes its first check.

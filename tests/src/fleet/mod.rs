@@ -1,11 +1,14 @@
 //! Three replicas of the item service on one database, and a gateway in front of them.
 
+mod faults;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use testbed::{Port, Relay};
 
-use super::{Gateway, StartGateway};
+pub use self::faults::{Frozen, Killed, Rolled, Slowed};
+use crate::gateway::{Gateway, StartGateway};
 use crate::home::Home;
 use crate::poll::eventually;
 use crate::service::Shelf;

@@ -2,11 +2,10 @@
 
 use std::fs;
 
+use super::{Shelf, front};
 use crate::binary;
-use crate::front;
 use crate::home::Home;
 use crate::process::{Invocation, Process, Refused};
-use crate::service::Shelf;
 
 /// The report of what the service answered, in its home.
 pub(crate) const REPORT: &str = "report.json";
