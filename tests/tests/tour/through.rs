@@ -51,7 +51,7 @@ async fn start(service: SocketAddr) -> Gateway {
     let start = start.setting("--check-every", "1h");
     let start = start.setting("--target-max", "16KiB").setting("--headers-max", "32KiB");
     let start = start.setting("--replica-requests-max", REQUESTS_MAX.to_string());
-    let start = start.setting("--body-time-max", "300ms");
+    let start = start.setting("--body-time-max", "1500ms");
     // Longer than the service takes to say that the store does not answer.
     start.setting("--request-time-max", "8s").setting("--try-time-max", "8s").spawn().await
 }
