@@ -74,7 +74,7 @@ struct Mark {
 }
 
 /// What became of a transaction whose answer was lost.
-enum Fate {
+enum TxnOutcome {
     Happened,
     Averted,
 }
@@ -155,9 +155,10 @@ impl Committer {
                 Ok(fate) => {
                     self.mark = Some(mark);
                     match fate {
-                        Fate::Happened => return Ok(Committed::Done),
-                        Fate::Averted if attempts < ATTEMPTS_MAX && failure.is_of_member() => {}
-                        Fate::Averted => return Err(failure.without_effect()),
+                        TxnOutcome::Happened => return Ok(Committed::Done),
+                        TxnOutcome::Averted
+                            if attempts < ATTEMPTS_MAX && failure.is_of_member() => {}
+                        TxnOutcome::Averted => return Err(failure.without_effect()),
                     }
                 }
                 // Where the mark is, nobody knows; the next transaction has a new one.
@@ -195,7 +196,7 @@ impl Committer {
         number: u64,
         lease: i64,
         failure: &Failure,
-    ) -> Result<Fate, Failure> {
+    ) -> Result<TxnOutcome, Failure> {
         if *failure.cause() == Cause::Full {
             // That was an answer: it is not on its way any more. And the mark cannot be moved.
             return self.look_at(mark, number).await;
@@ -213,24 +214,29 @@ impl Committer {
         }
     }
 
-    async fn move_mark(&self, mark: &mut Mark, number: u64, lease: i64) -> Result<Fate, Failure> {
+    async fn move_mark(
+        &self,
+        mark: &mut Mark,
+        number: u64,
+        lease: i64,
+    ) -> Result<TxnOutcome, Failure> {
         let own = mark.next();
         let txn = Batch::default().marked(&self.cluster, mark, own, lease);
         let answer = self.cluster.write(&txn).await?;
         if answer.succeeded {
             mark.revision = answer.header.revision;
-            return Ok(Fate::Averted);
+            return Ok(TxnOutcome::Averted);
         }
         let seen = ranges(answer.responses, 1)?;
         mark.judge(&seen[0], number)
     }
 
-    async fn look_at(&self, mark: &mut Mark, number: u64) -> Result<Fate, Failure> {
+    async fn look_at(&self, mark: &mut Mark, number: u64) -> Result<TxnOutcome, Failure> {
         let key = self.cluster.keys.mark(&mark.name);
         let txn = Txn { success: vec![look(key)], ..Txn::default() };
         let seen = ranges(self.cluster.transport.txn(&txn).await?.responses, 1)?;
         if mark.is_at(&seen[0]) {
-            return Ok(Fate::Averted);
+            return Ok(TxnOutcome::Averted);
         }
         mark.judge(&seen[0], number)
     }
@@ -272,11 +278,15 @@ impl Mark {
     }
 
     /// Takes over where the mark is, and says whether the transaction `number` moved it there.
-    fn judge(&mut self, seen: &RangeResponse, number: u64) -> Result<Fate, Failure> {
+    fn judge(&mut self, seen: &RangeResponse, number: u64) -> Result<TxnOutcome, Failure> {
         let Some(kv) = seen.kvs.first() else {
             return Err(Failure::new(Cause::Unreadable, Effect::Possible));
         };
         self.revision = kv.mod_revision;
-        if kv.value[..] == number.to_be_bytes() { Ok(Fate::Happened) } else { Ok(Fate::Averted) }
+        if kv.value[..] == number.to_be_bytes() {
+            Ok(TxnOutcome::Happened)
+        } else {
+            Ok(TxnOutcome::Averted)
+        }
     }
 }

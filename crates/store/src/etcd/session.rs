@@ -15,7 +15,9 @@ use super::swap::{ANSWERS_MAX, ITEM_BYTES_MAX, OP_BYTES, chunks, failed, swap_al
 use super::value::{self, AnswerValue};
 use crate::codec::decode_remembered;
 use crate::error::{Error, ErrorKind};
-use crate::remote::session::{Failure, Put, Session, State, Swap, Swapped, Told, Wanted};
+use crate::remote::session::{
+    CurrentState, Failure, Put, PutResult, ReadRequest, Session, Swap, SwapResult,
+};
 
 /// A session. What it needs of connections is the transport's.
 #[derive(Debug)]
@@ -36,7 +38,7 @@ impl EtcdSession {
     }
 
     /// Looks at the items that are to be put; what is to be done is decided then.
-    async fn look_first(&mut self, puts: &[Put<'_>]) -> Result<Vec<Told<i64>>, EtcdFailure> {
+    async fn look_first(&mut self, puts: &[Put<'_>]) -> Result<Vec<PutResult<i64>>, EtcdFailure> {
         let keys: Vec<_> = puts.iter().map(|put| self.cluster.keys.item(put.key)).collect();
         let found = self.cluster.fetch(&keys).await.map_err(EtcdFailure::without_effect)?;
         found.iter().for_each(|kv| self.fresh.learn(kv.is_none()));
@@ -44,7 +46,7 @@ impl EtcdSession {
     }
 
     /// Creates all items, or tells what is there if there is any of them.
-    async fn create(&mut self, puts: &[&Put<'_>]) -> Result<Vec<Told<i64>>, EtcdFailure> {
+    async fn create(&mut self, puts: &[&Put<'_>]) -> Result<Vec<PutResult<i64>>, EtcdFailure> {
         let mut batch = Batch::default();
         for put in puts {
             let key = self.cluster.keys.item(put.key);
@@ -56,7 +58,7 @@ impl EtcdSession {
         Ok(match self.committer.commit(&batch).await? {
             Committed::Done => {
                 puts.iter().for_each(|_| self.fresh.learn(true));
-                let outcome = |put: &&Put<'_>| Told::Did(Outcome::Created(put.item.clone()));
+                let outcome = |put: &&Put<'_>| PutResult::Did(Outcome::Created(put.item.clone()));
                 puts.iter().map(outcome).collect()
             }
             Committed::Refused(seen) => {
@@ -95,11 +97,11 @@ impl EtcdSession {
 }
 
 /// Tells what is there.
-fn told(kv: Option<&KeyValue>) -> Told<i64> {
+fn told(kv: Option<&KeyValue>) -> PutResult<i64> {
     match kv.map(value::stored) {
-        None => Told::Absent,
-        Some(Ok(stored)) => Told::Exists(stored),
-        Some(Err(error)) => Told::Failed(Failure::Refused(error)),
+        None => PutResult::Absent,
+        Some(Ok(stored)) => PutResult::Exists(stored),
+        Some(Err(error)) => PutResult::Failed(Failure::Refused(error)),
     }
 }
 
@@ -132,18 +134,18 @@ impl Session for EtcdSession {
     }
 
     /// Answers are read after the items, or with the last of them.
-    async fn read(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<State<i64>>, Error> {
+    async fn read(&mut self, wanted: &[ReadRequest<'_>]) -> Result<Vec<CurrentState<i64>>, Error> {
         let keys = &self.cluster.keys;
         let items = wanted.iter().filter_map(|one| one.item).map(|key| keys.item(key));
         let places: Vec<_> = wanted.iter().flat_map(|one| one.answers).copied().collect();
         let answers = places.iter().map(|key| keys.answer(key));
         let all: Vec<Bytes> = items.chain(answers).collect();
         let mut found = self.cluster.fetch(&all).await?.into_iter();
-        let mut states: Vec<State<i64>> = Vec::with_capacity(wanted.len());
+        let mut states: Vec<CurrentState<i64>> = Vec::with_capacity(wanted.len());
         for one in wanted {
             let kv = one.item.and_then(|_| found.next()).flatten();
             let stored = kv.as_ref().map(value::stored).transpose()?;
-            states.push(State { stored, ..State::default() });
+            states.push(CurrentState { stored, ..CurrentState::default() });
         }
         let found = places.into_iter().zip(found).filter_map(|(key, kv)| Some((key, kv?)));
         let answers = self.answers(found.collect()).await?;
@@ -156,7 +158,7 @@ impl Session for EtcdSession {
 
     /// Creates what is likely to be absent, in one round trip. If it is likely that some of it is
     /// there, that would be a transaction for nothing, with a sync of its own; a look costs less.
-    async fn put(&mut self, puts: &[Put<'_>]) -> Result<Vec<Told<i64>>, Failure> {
+    async fn put(&mut self, puts: &[Put<'_>]) -> Result<Vec<PutResult<i64>>, Failure> {
         if !self.fresh.all(puts.len().min(READ_KEYS_MAX)) {
             return self.look_first(puts).await.map_err(failed);
         }
@@ -171,18 +173,18 @@ impl Session for EtcdSession {
         let chunks = chunks.iter().flat_map(|chunk| chunk.chunks(READ_KEYS_MAX));
         for chunk in chunks {
             if let Some(failure) = &stopped {
-                all.extend(chunk.iter().map(|_| Told::Failed(failure.clone())));
+                all.extend(chunk.iter().map(|_| PutResult::Failed(failure.clone())));
                 continue;
             }
             match self.create(chunk).await {
                 Ok(told) => all.extend(told),
                 // One by one they may not be; a swap finds that out.
                 Err(failure) if *failure.cause() == Cause::TooLarge => {
-                    all.extend(chunk.iter().map(|_| Told::Raced));
+                    all.extend(chunk.iter().map(|_| PutResult::Raced));
                 }
                 Err(failure) => {
                     let failure = failed(failure);
-                    all.extend(chunk.iter().map(|_| Told::Failed(failure.clone())));
+                    all.extend(chunk.iter().map(|_| PutResult::Failed(failure.clone())));
                     let (Failure::Refused(error) | Failure::Lost(error)) = failure;
                     stopped = Some(Failure::Refused(error));
                 }
@@ -191,7 +193,7 @@ impl Session for EtcdSession {
         Ok(all)
     }
 
-    async fn swap(&mut self, swaps: &[&Swap<i64>]) -> Vec<Swapped> {
+    async fn swap(&mut self, swaps: &[&Swap<i64>]) -> Vec<SwapResult> {
         swap_all(&self.cluster, &mut self.committer, swaps).await
     }
 

@@ -19,7 +19,7 @@ use super::message::{Compare, DeleteRequest, Op, PutRequest, RangeRequest, Range
 use super::value::{self, INLINE_BYTES_MAX};
 use crate::codec::encode_remembered;
 use crate::error::Error;
-use crate::remote::session::{self, Next, Swap, Swapped};
+use crate::remote::session::{self, Next, Swap, SwapResult};
 
 /// How many answers one swap may leave. More requests with a key of their own for the same item are
 /// settled one round trip later.
@@ -161,10 +161,10 @@ pub(super) async fn swap_all(
     cluster: &Cluster,
     committer: &mut Committer,
     swaps: &[&Swap<i64>],
-) -> Vec<Swapped> {
+) -> Vec<SwapResult> {
     let prepared = swaps.iter().enumerate().map(|(at, swap)| Prepared::of(&cluster.keys, at, swap));
     let mut waiting = VecDeque::from(chunks(prepared, |one| (one.ops(), one.bytes)));
-    let mut results = vec![Swapped::Moved; swaps.len()];
+    let mut results = vec![SwapResult::Moved; swaps.len()];
     while let Some(chunk) = waiting.pop_front() {
         let places: Vec<_> = chunk.iter().map(|one| one.at).collect();
         match swap_chunk(cluster, committer, chunk, &mut results).await {
@@ -173,13 +173,13 @@ pub(super) async fn swap_all(
                 waiting.extend(chunk.into_iter().map(|one| vec![one]));
             }
             Err((Trouble::Failed { failure, stop }, _)) => {
-                places.iter().for_each(|at| results[*at] = Swapped::Failed(failure.clone()));
+                places.iter().for_each(|at| results[*at] = SwapResult::Failed(failure.clone()));
                 if stop {
                     // The others would wait as long, one after the other, for the same.
                     let (session::Failure::Refused(error) | session::Failure::Lost(error)) =
                         failure;
                     let rest = waiting.into_iter().flatten();
-                    let failed = Swapped::Failed(session::Failure::Refused(error));
+                    let failed = SwapResult::Failed(session::Failure::Refused(error));
                     rest.for_each(|one| results[one.at] = failed.clone());
                     return results;
                 }
@@ -205,7 +205,7 @@ async fn swap_chunk(
     cluster: &Cluster,
     committer: &mut Committer,
     mut open: Vec<Prepared>,
-    results: &mut [Swapped],
+    results: &mut [SwapResult],
 ) -> Result<(), (Trouble, Vec<Prepared>)> {
     let mut unmarked = false;
     for _ in 0..ROUNDS_MAX {
@@ -219,7 +219,7 @@ async fn swap_chunk(
         };
         let failure = match committed {
             Ok(Committed::Done) => {
-                open.iter().for_each(|one| results[one.at] = Swapped::Done);
+                open.iter().for_each(|one| results[one.at] = SwapResult::Done);
                 return Ok(());
             }
             Ok(Committed::Refused(seen)) => {
@@ -236,7 +236,7 @@ async fn swap_chunk(
                 let error = failed(failure);
                 let (deletions, rest): (Vec<_>, Vec<_>) =
                     open.into_iter().partition(Prepared::only_deletes);
-                rest.iter().for_each(|one| results[one.at] = Swapped::Failed(error.clone()));
+                rest.iter().for_each(|one| results[one.at] = SwapResult::Failed(error.clone()));
                 (open, unmarked) = (deletions, true);
             }
             _ => {

@@ -14,7 +14,7 @@ use domain::{Item, ReplayKey};
 use super::message::KeyValue;
 use crate::codec::{decode_item, push_item};
 use crate::error::{Error, ErrorKind};
-use crate::remote::session::Stored;
+use crate::remote::session::StoredItem;
 use crate::remote::token::Token;
 
 /// The largest form of an answer that stands in its value. Most items are far smaller; and with
@@ -43,9 +43,9 @@ pub(super) fn of_item(token: Token, item: &Item) -> Bytes {
 }
 
 /// Reads an item from its key and value.
-pub(super) fn stored(kv: &KeyValue) -> Result<Stored<i64>, Error> {
+pub(super) fn stored(kv: &KeyValue) -> Result<StoredItem<i64>, Error> {
     let token = kv.value.first_chunk().ok_or_else(|| damaged("a stored item is too short"))?;
-    Ok(Stored {
+    Ok(StoredItem {
         item: decode_item(&kv.value.slice(Token::BYTES..))?,
         token: Token(*token),
         created: kv.create_revision == kv.mod_revision,

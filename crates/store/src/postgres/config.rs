@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use crate::remote::Pool;
-use crate::remote::session::Waits;
+use crate::remote::session::LockWait;
 
 /// The scheme, as messages show it in place of a URL that may hold a password.
 pub(super) const SCHEME: &str = "postgres:";
@@ -110,10 +110,10 @@ impl Config {
 
     /// How long a statement of a session waits for a lock. Below the longest time of a statement,
     /// whose end does not tell why it ended.
-    pub(super) fn lock_timeout(&self, waits: Waits) -> Duration {
+    pub(super) fn lock_timeout(&self, waits: LockWait) -> Duration {
         let time = match waits {
-            Waits::Briefly => self.lock_timeout,
-            Waits::Longer => self.lock_timeout * LOCK_TIMEOUT_LONGER,
+            LockWait::Briefly => self.lock_timeout,
+            LockWait::Longer => self.lock_timeout * LOCK_TIMEOUT_LONGER,
         };
         time.min(self.statement_timeout / 2).max(Duration::from_millis(1))
     }
@@ -181,8 +181,8 @@ mod tests {
         assert_eq!((config.pool.writers, config.pool.readers), (8, 3));
         assert_eq!(config.pool.patience, Duration::from_secs(2));
         assert_eq!(config.statement_timeout, Duration::from_millis(500));
-        assert_eq!(config.lock_timeout(Waits::Briefly), Duration::from_millis(60));
-        assert_eq!(config.lock_timeout(Waits::Longer), Duration::from_millis(250));
+        assert_eq!(config.lock_timeout(LockWait::Briefly), Duration::from_millis(60));
+        assert_eq!(config.lock_timeout(LockWait::Longer), Duration::from_millis(250));
         assert_eq!(config.driver.get_connect_timeout(), Some(&Duration::from_secs(7)));
         assert_eq!(config.driver.get_ssl_mode(), SslMode::Require);
         assert_eq!(config.root_certificates, Some(PathBuf::from("/ca.pem")));

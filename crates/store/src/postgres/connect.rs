@@ -14,7 +14,7 @@ use super::rows::column;
 use super::statements::Statements;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
-use crate::remote::session::Waits;
+use crate::remote::session::LockWait;
 use crate::remote::tls;
 
 /// What the time to prepare a new connection may be, beyond the time to open it.
@@ -40,12 +40,12 @@ pub(super) struct Connector {
 
 /// An open connection. It ends when it is dropped, whatever is still on its way: a server that does
 /// not answer would keep it for good otherwise.
-pub(super) struct Opened {
+pub(super) struct OpenConnection {
     pub(super) client: Client,
     task: AbortHandle,
 }
 
-impl Drop for Opened {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -54,7 +54,7 @@ impl Drop for Opened {
 /// An open connection with its prepared statements.
 pub(super) struct Connection {
     pub(super) statements: Statements,
-    opened: Opened,
+    opened: OpenConnection,
 }
 
 impl Connection {
@@ -79,7 +79,7 @@ impl Connector {
     }
 
     /// Opens a connection to a server that takes writes and keeps them.
-    pub(super) async fn connect(&self) -> Result<Opened, Error> {
+    pub(super) async fn connect(&self) -> Result<OpenConnection, Error> {
         let connect =
             async { self.config.driver.connect(self.tls.clone()).await.map_err(connect_failed) };
         // The driver's own limit is one of the socket: a server that is stopped accepts it, and says
@@ -91,14 +91,14 @@ impl Connector {
                 tracing::debug!(%error, "a connection to the database ended: {error}");
             }
         });
-        let opened = Opened { client, task: task.abort_handle() };
+        let opened = OpenConnection { client, task: task.abort_handle() };
         in_time(SETUP_TIME_MAX, self.set_up(&opened.client)).await?;
         Ok(opened)
     }
 
     /// Opens a connection and prepares the statements, which need the tables and wait for no lock
     /// for longer than this.
-    pub(super) async fn connect_prepared(&self, waits: Waits) -> Result<Connection, Error> {
+    pub(super) async fn connect_prepared(&self, waits: LockWait) -> Result<Connection, Error> {
         let opened = self.connect().await?;
         let milliseconds = self.config.lock_timeout(waits).as_millis();
         let limit = format!("SET lock_timeout = {milliseconds}");

@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Error as DriverError, Row, Statement};
 
 use crate::codec::encode_remembered;
 use crate::error::{Error, ErrorKind};
-use crate::remote::session::{Next, Stored, Swap, Told};
+use crate::remote::session::{Next, PutResult, StoredItem, Swap};
 use crate::remote::token::Token;
 
 /// Sixteen bytes, as hashes and tokens are, in a column of type `bytea`.
@@ -232,26 +232,26 @@ pub(super) fn item(row: &Row, at: usize) -> Result<Item, Error> {
 
 /// Takes an item with its marks out of a row: from the column 1 on, the item, the token, and whether
 /// the last write created it.
-pub(super) fn stored_in(row: &Row) -> Result<Stored<Token>, Error> {
+pub(super) fn stored_in(row: &Row) -> Result<StoredItem<Token>, Error> {
     let token = Token(column_sixteen(row, 4)?);
-    Ok(Stored { item: item(row, 1)?, token, created: column(row, 5)?, version: token })
+    Ok(StoredItem { item: item(row, 1)?, token, created: column(row, 5)?, version: token })
 }
 
 /// Tells what a put did, from the row that the statement returned for it.
-pub(super) fn did(row: &Row, sent: &Item) -> Result<Told<Token>, Error> {
+pub(super) fn did(row: &Row, sent: &Item) -> Result<PutResult<Token>, Error> {
     if column::<Option<&str>>(row, 2)?.is_some() {
-        return Ok(Told::Did(Outcome::Unchanged(item(row, 2)?)));
+        return Ok(PutResult::Did(Outcome::Unchanged(item(row, 2)?)));
     }
     let created: bool = column(row, 1)?;
     let outcome = if created { Outcome::Created } else { Outcome::Updated };
-    Ok(Told::Did(outcome(sent.clone())))
+    Ok(PutResult::Did(outcome(sent.clone())))
 }
 
 /// Tells what became of one of many puts, from the row that the statement returned for it.
-pub(super) fn created(row: &Row, sent: &Item) -> Result<Told<Token>, Error> {
+pub(super) fn created(row: &Row, sent: &Item) -> Result<PutResult<Token>, Error> {
     Ok(match column::<Option<&str>>(row, 1)? {
-        None => Told::Did(Outcome::Created(sent.clone())),
-        Some(_) => Told::Exists(stored_in(row)?),
+        None => PutResult::Did(Outcome::Created(sent.clone())),
+        Some(_) => PutResult::Exists(stored_in(row)?),
     })
 }
 

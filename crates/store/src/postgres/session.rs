@@ -23,7 +23,8 @@ use super::statements::Statements;
 use crate::codec::decode_remembered;
 use crate::error::{Error, ErrorKind};
 use crate::remote::session::{
-    FORGET_TIME_MAX, Failure, Put, Session, State, Stored, Swap, Swapped, Told, Waits, Wanted,
+    CurrentState, FORGET_TIME_MAX, Failure, LockWait, Put, PutResult, ReadRequest, Session,
+    StoredItem, Swap, SwapResult,
 };
 use crate::remote::token::Token;
 
@@ -38,7 +39,7 @@ pub(super) struct PostgresSession {
     connector: Rc<Connector>,
     connection: Option<Connection>,
     /// How long its statements wait for locks.
-    waits: Waits,
+    waits: LockWait,
     /// Whether the last attempt to connect failed: an outage is logged once.
     down: bool,
 }
@@ -47,7 +48,7 @@ pub(super) struct PostgresSession {
 type Parameters<'a> = [&'a (dyn ToSql + Sync)];
 
 impl PostgresSession {
-    pub(super) fn new(connector: Rc<Connector>, waits: Waits) -> Self {
+    pub(super) fn new(connector: Rc<Connector>, waits: LockWait) -> Self {
         Self { connector, connection: None, waits, down: false }
     }
 
@@ -111,7 +112,7 @@ impl PostgresSession {
         rows.await.map_err(Verdict::of_a_read)
     }
     /// Puts with one statement: all of them, or none.
-    async fn put_together(&mut self, puts: &[Put<'_>]) -> Result<Vec<Told<Token>>, Verdict> {
+    async fn put_together(&mut self, puts: &[Put<'_>]) -> Result<Vec<PutResult<Token>>, Verdict> {
         let lost = |error| Verdict::Failed(Failure::Lost(error));
         let mut sorted: Vec<_> = puts.iter().collect();
         // All replicas lock rows in the same order.
@@ -137,16 +138,16 @@ impl PostgresSession {
                 told.insert(token, one.map_err(lost)?);
             }
         }
-        Ok(puts.iter().map(|put| told.remove(&put.token).unwrap_or(Told::Raced)).collect())
+        Ok(puts.iter().map(|put| told.remove(&put.token).unwrap_or(PutResult::Raced)).collect())
     }
 
     /// Swaps with one statement for each kind, which are sent together. Returns nothing for those
     /// whose statement met a lock, and did nothing.
-    async fn swap_together(&mut self, swaps: &[&Swap<Token>]) -> Vec<Option<Swapped>> {
-        let all = |swapped: Option<Swapped>| vec![swapped; swaps.len()];
+    async fn swap_together(&mut self, swaps: &[&Swap<Token>]) -> Vec<Option<SwapResult>> {
+        let all = |swapped: Option<SwapResult>| vec![swapped; swaps.len()];
         let kinds = match Kinds::of(swaps) {
             Ok(kinds) => kinds,
-            Err(error) => return all(Some(Swapped::Failed(Failure::Refused(error)))),
+            Err(error) => return all(Some(SwapResult::Failed(Failure::Refused(error)))),
         };
         // What counts no more may go by itself: whether the swaps happen is a question of their own.
         let replaced = Replaced::of(swaps);
@@ -160,10 +161,10 @@ impl PostgresSession {
             });
             match removed.await {
                 Ok(_) => {}
-                Err(Verdict::Conflict) => return all(Some(Swapped::Moved)),
+                Err(Verdict::Conflict) => return all(Some(SwapResult::Moved)),
                 Err(Verdict::Locked(_)) => return all(None),
                 Err(failed) => {
-                    return all(Some(Swapped::Failed(Failure::Refused(failed.of_a_read()))));
+                    return all(Some(SwapResult::Failed(Failure::Refused(failed.of_a_read()))));
                 }
             }
         }
@@ -180,15 +181,15 @@ impl PostgresSession {
             Ok((insert, update, remove, keep)) => {
                 [insert, update, remove, keep].map(|done| done.map_err(|error| self.judge(error)))
             }
-            Err(Verdict::Conflict) => return all(Some(Swapped::Moved)),
+            Err(Verdict::Conflict) => return all(Some(SwapResult::Moved)),
             Err(Verdict::Locked(_)) => return all(None),
-            Err(Verdict::Failed(failure)) => return all(Some(Swapped::Failed(failure))),
+            Err(Verdict::Failed(failure)) => return all(Some(SwapResult::Failed(failure))),
         };
         let swapped = swaps.iter().map(|swap| match &verdicts[Kinds::place(swap)] {
-            Ok(tokens) if tokens.contains(&swap.token) => Some(Swapped::Done),
-            Ok(_) | Err(Verdict::Conflict) => Some(Swapped::Moved),
+            Ok(tokens) if tokens.contains(&swap.token) => Some(SwapResult::Done),
+            Ok(_) | Err(Verdict::Conflict) => Some(SwapResult::Moved),
             Err(Verdict::Locked(_)) => None,
-            Err(Verdict::Failed(failure)) => Some(Swapped::Failed(failure.clone())),
+            Err(Verdict::Failed(failure)) => Some(SwapResult::Failed(failure.clone())),
         });
         swapped.collect()
     }
@@ -231,7 +232,10 @@ impl Session for PostgresSession {
     /// The token of the last write: no two states of a row have the same.
     type Version = Token;
 
-    async fn read(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<State<Token>>, Error> {
+    async fn read(
+        &mut self,
+        wanted: &[ReadRequest<'_>],
+    ) -> Result<Vec<CurrentState<Token>>, Error> {
         // What several want is read once: it can be large.
         let mut places: HashMap<&Key, usize> = HashMap::with_capacity(wanted.len());
         let (mut collections, mut ids) = (Vec::new(), Vec::new());
@@ -264,7 +268,7 @@ impl Session for PostgresSession {
             tokio::try_join!(biased; items, answers)
         });
         let (items, answers) = read.await.map_err(Verdict::of_a_read)?;
-        let mut stored: Vec<Option<Stored<Token>>> = ids.iter().map(|_| None).collect();
+        let mut stored: Vec<Option<StoredItem<Token>>> = ids.iter().map(|_| None).collect();
         for row in items {
             let ordinal: i64 = column(&row, 0)?;
             let place = usize::try_from(ordinal - 1).ok().and_then(|at| stored.get_mut(at));
@@ -281,13 +285,16 @@ impl Session for PostgresSession {
         let states = wanted.iter().map(|one| {
             let own = one.answers.iter().filter_map(|key| Some((*key, found.get(key)?.clone())));
             let place = one.item.and_then(|key| places.get(key));
-            State { stored: place.and_then(|at| stored[*at].clone()), answers: own.collect() }
+            CurrentState {
+                stored: place.and_then(|at| stored[*at].clone()),
+                answers: own.collect(),
+            }
         });
         Ok(states.collect())
     }
 
-    async fn put(&mut self, puts: &[Put<'_>]) -> Result<Vec<Told<Token>>, Failure> {
-        let mut told: Vec<_> = puts.iter().map(|_| Told::Raced).collect();
+    async fn put(&mut self, puts: &[Put<'_>]) -> Result<Vec<PutResult<Token>>, Failure> {
+        let mut told: Vec<_> = puts.iter().map(|_| PutResult::Raced).collect();
         let mut parts = Parts::of(puts.len());
         while let Some(part) = parts.next() {
             let together: Vec<_> = part.iter().map(|at| puts[*at]).collect();
@@ -299,28 +306,28 @@ impl Session for PostgresSession {
                     match self.held_among(&keys).await {
                         Ok(held) => {
                             let aside = parts.divide(part, &held);
-                            aside.into_iter().for_each(|at| told[at] = Told::Held);
+                            aside.into_iter().for_each(|at| told[at] = PutResult::Held);
                         }
                         Err(error) if part.len() == puts.len() => {
                             return Err(Failure::Refused(error));
                         }
                         Err(error) => {
-                            let failed = || Told::Failed(Failure::Refused(error.clone()));
+                            let failed = || PutResult::Failed(Failure::Refused(error.clone()));
                             part.into_iter().for_each(|at| told[at] = failed());
                         }
                     }
                 }
                 Err(Verdict::Failed(failure)) if part.len() == puts.len() => return Err(failure),
                 Err(Verdict::Failed(failure)) => {
-                    part.into_iter().for_each(|at| told[at] = Told::Failed(failure.clone()));
+                    part.into_iter().for_each(|at| told[at] = PutResult::Failed(failure.clone()));
                 }
             }
         }
         Ok(told)
     }
 
-    async fn swap(&mut self, swaps: &[&Swap<Token>]) -> Vec<Swapped> {
-        let mut swapped = vec![Swapped::Moved; swaps.len()];
+    async fn swap(&mut self, swaps: &[&Swap<Token>]) -> Vec<SwapResult> {
+        let mut swapped = vec![SwapResult::Moved; swaps.len()];
         let mut parts = Parts::of(swaps.len());
         while let Some(part) = parts.next() {
             let together: Vec<_> = part.iter().map(|at| swaps[*at]).collect();
@@ -339,10 +346,10 @@ impl Session for PostgresSession {
             match self.held_among(&keys).await {
                 Ok(held) => {
                     let aside = parts.divide(locked, &held);
-                    aside.into_iter().for_each(|at| swapped[at] = Swapped::Held);
+                    aside.into_iter().for_each(|at| swapped[at] = SwapResult::Held);
                 }
                 Err(error) => {
-                    let failed = || Swapped::Failed(Failure::Refused(error.clone()));
+                    let failed = || SwapResult::Failed(Failure::Refused(error.clone()));
                     locked.into_iter().for_each(|at| swapped[at] = failed());
                 }
             }

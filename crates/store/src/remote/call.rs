@@ -8,7 +8,7 @@ use domain::{Verdict, Write};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::piece::{Piece, Share};
+use super::pending_writes::{PendingWrites, Share};
 use crate::error::Error;
 
 /// Where the results of a call go, in the order of its writes.
@@ -50,7 +50,7 @@ impl Slot {
     }
 }
 
-impl Piece {
+impl PendingWrites {
     /// Returns the writes, each with the place for its result.
     pub(super) fn into_slots(self) -> impl Iterator<Item = (Slot, Write)> {
         let count = self.writes.len();

@@ -7,9 +7,9 @@ use domain::{Change, Item, Key, ReplayKey, Verdict, Write};
 use tokio::time::Instant;
 
 use super::call::Slot;
-use super::doubt::{Doubts, Finding};
+use super::in_doubt::{Finding, WritesInDoubt};
 use super::plan::{Plan, plan};
-use super::session::{Put, State};
+use super::session::{CurrentState, Put};
 use super::token::{Token, Tokens};
 use crate::error::{Error, ErrorKind};
 use crate::size::write_bytes;
@@ -20,11 +20,11 @@ pub(super) struct Chain<V> {
     /// The writes, and where their results go.
     pub(super) writes: VecDeque<(Slot, Write)>,
     /// What is there, as far as is known.
-    pub(super) state: Option<State<V>>,
+    pub(super) state: Option<CurrentState<V>>,
     /// Whether the short way was tried.
     pub(super) put: bool,
     /// What may have happened.
-    pub(super) doubts: Doubts<V>,
+    pub(super) doubts: WritesInDoubt<V>,
     /// Whether another client of the engine holds the item.
     pub(super) held: bool,
     /// What is to be tried once more, as it was.
@@ -38,7 +38,7 @@ impl<V: Clone + PartialEq> Chain<V> {
             writes: VecDeque::with_capacity(1),
             state: None,
             put: false,
-            doubts: Doubts::default(),
+            doubts: WritesInDoubt::default(),
             held: false,
             again: None,
         }
@@ -75,7 +75,7 @@ impl<V: Clone + PartialEq> Chain<V> {
     }
 
     /// Finds out what became of what may have happened.
-    pub(super) fn clear_up(&mut self, state: &State<V>) {
+    pub(super) fn clear_up(&mut self, state: &CurrentState<V>) {
         let unknown = unknown(self.doubts.cause());
         self.again = None;
         let settled: Vec<_> = match self.doubts.judge(state) {

@@ -27,9 +27,9 @@ use tokio::time::{Instant, sleep};
 
 use super::call::Slot;
 use super::chain::Chain;
-use super::doubt::Doubt;
+use super::in_doubt::InDoubt;
 use super::pause::Pause;
-use super::session::{Failure, Put, Session, State, Swapped, Told, Wanted};
+use super::session::{CurrentState, Failure, Put, PutResult, ReadRequest, Session, SwapResult};
 use super::token::Tokens;
 use crate::error::{Error, ErrorKind, Retry};
 
@@ -81,22 +81,22 @@ pub(super) async fn settle<S: Session>(
     let mut halvings = 0;
     while let Some(mut group) = groups.pop() {
         match group.run(session, tokens, until, &mut settled.held).await {
-            Ended::Settled => {}
-            Ended::Late(late) => settled.trouble = late,
-            Ended::Refused(_) if group.chains.len() > 1 && halvings < HALVINGS_MAX => {
+            AttemptEnd::Settled => {}
+            AttemptEnd::Late(late) => settled.trouble = late,
+            AttemptEnd::Refused(_) if group.chains.len() > 1 && halvings < HALVINGS_MAX => {
                 halvings += 1;
                 let half = group.chains.split_off(group.chains.len() / 2);
                 groups.push(Group { chains: half });
                 groups.push(group);
             }
-            Ended::Refused(error) => group.give_up(&error),
+            AttemptEnd::Refused(error) => group.give_up(&error),
         }
     }
     settled
 }
 
 /// How the attempts ended.
-enum Ended {
+enum AttemptEnd {
     /// All writes have their results.
     Settled,
     /// Patience is over, and all writes have their results; the trouble is the engine's, if it
@@ -129,13 +129,13 @@ impl<V: Clone + PartialEq> Group<V> {
         tokens: &Tokens,
         until: Instant,
         held: &mut Vec<Chain<V>>,
-    ) -> Ended
+    ) -> AttemptEnd
     where
         S: Session<Version = V>,
     {
         let mut pause = Pause::default();
         if self.chains.is_empty() {
-            return Ended::Settled;
+            return AttemptEnd::Settled;
         }
         loop {
             let before = self.open();
@@ -143,17 +143,19 @@ impl<V: Clone + PartialEq> Group<V> {
             self.chains.retain(|chain| !chain.writes.is_empty());
             held.extend(self.chains.extract_if(.., |chain| std::mem::take(&mut chain.held)));
             if self.chains.is_empty() {
-                return Ended::Settled;
+                return AttemptEnd::Settled;
             }
             match trouble {
-                Some(trouble) if trouble.retry() == Retry::Never => return Ended::Refused(trouble),
+                Some(trouble) if trouble.retry() == Retry::Never => {
+                    return AttemptEnd::Refused(trouble);
+                }
                 // Nobody is in the way: the next of the writes to an item are due.
                 None if self.open() < before => pause = Pause::default(),
                 trouble => {
                     let time = pause.next();
                     if Instant::now() + time > until {
                         self.give_up(&trouble.clone().unwrap_or_else(outrun));
-                        return Ended::Late(trouble);
+                        return AttemptEnd::Late(trouble);
                     }
                     sleep(time).await;
                 }
@@ -200,22 +202,25 @@ impl<V: Clone + PartialEq> Group<V> {
                     let chain = &mut self.chains[at];
                     chain.put = true;
                     match told {
-                        Told::Did(outcome) => chain.settle([Ok(Ok(outcome))]),
-                        Told::Exists(stored) => {
-                            chain.state = Some(State { stored: Some(stored), ..State::default() });
+                        PutResult::Did(outcome) => chain.settle([Ok(Ok(outcome))]),
+                        PutResult::Exists(stored) => {
+                            chain.state = Some(CurrentState {
+                                stored: Some(stored),
+                                ..CurrentState::default()
+                            });
                         }
-                        Told::Absent => chain.state = Some(State::default()),
-                        Told::Raced => {}
-                        Told::Held => (chain.put, chain.held) = (false, true),
-                        Told::Failed(Failure::Refused(error)) if is_final(&error) => {
+                        PutResult::Absent => chain.state = Some(CurrentState::default()),
+                        PutResult::Raced => {}
+                        PutResult::Held => (chain.put, chain.held) = (false, true),
+                        PutResult::Failed(Failure::Refused(error)) if is_final(&error) => {
                             chain.refuse(1, &error);
                         }
-                        Told::Failed(Failure::Refused(error)) => {
+                        PutResult::Failed(Failure::Refused(error)) => {
                             chain.put = false;
                             trouble = Some(error);
                         }
-                        Told::Failed(Failure::Lost(error)) => {
-                            chain.doubts.push(Doubt::Put(token), error.clone());
+                        PutResult::Failed(Failure::Lost(error)) => {
+                            chain.doubts.push(InDoubt::Put(token), error.clone());
                             trouble = Some(error);
                         }
                     }
@@ -227,7 +232,7 @@ impl<V: Clone + PartialEq> Group<V> {
                 for (at, token) in plain.into_iter().zip(marks) {
                     let chain = &mut self.chains[at];
                     chain.put = true;
-                    chain.doubts.push(Doubt::Put(token), error.clone());
+                    chain.doubts.push(InDoubt::Put(token), error.clone());
                 }
                 Some(error)
             }
@@ -252,7 +257,7 @@ impl<V: Clone + PartialEq> Group<V> {
         let wanted = unknown
             .iter()
             .zip(&answers)
-            .map(|(at, answers)| Wanted { item: Some(&self.chains[*at].key), answers });
+            .map(|(at, answers)| ReadRequest { item: Some(&self.chains[*at].key), answers });
         match session.read(&wanted.collect::<Vec<_>>()).await {
             Err(error) => return Some(error),
             Ok(states) => {
@@ -292,23 +297,23 @@ impl<V: Clone + PartialEq> Group<V> {
         for ((at, plan), swapped) in plans.into_iter().zip(swapped) {
             let chain = &mut self.chains[at];
             let error = match swapped {
-                Swapped::Done => {
+                SwapResult::Done => {
                     chain.settle(plan.verdicts.into_iter().map(Ok));
                     chain.doubts.clear();
                     continue;
                 }
-                Swapped::Moved => continue,
-                Swapped::Held => {
+                SwapResult::Moved => continue,
+                SwapResult::Held => {
                     chain.held = true;
                     continue;
                 }
-                Swapped::Failed(Failure::Refused(error)) if is_final(&error) => {
+                SwapResult::Failed(Failure::Refused(error)) if is_final(&error) => {
                     chain.refuse(plan.verdicts.len(), &error);
                     continue;
                 }
-                Swapped::Failed(Failure::Refused(error)) => error,
-                Swapped::Failed(Failure::Lost(error)) => {
-                    chain.doubts.push(Doubt::Swap(plan), error.clone());
+                SwapResult::Failed(Failure::Refused(error)) => error,
+                SwapResult::Failed(Failure::Lost(error)) => {
+                    chain.doubts.push(InDoubt::Swap(plan), error.clone());
                     error
                 }
             };

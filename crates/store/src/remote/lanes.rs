@@ -12,8 +12,8 @@ use super::call::Slot;
 use super::group::{admitted, settle};
 use super::held::HeldItems;
 use super::pause::Pause;
-use super::piece::Piece;
-use super::session::{FORGET_TIME_MAX, Session, State, Wanted};
+use super::pending_writes::PendingWrites;
+use super::session::{CurrentState, FORGET_TIME_MAX, ReadRequest, Session};
 use super::token::Tokens;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Retry};
@@ -47,7 +47,7 @@ pub(super) enum Read {
 
 /// A read by itself.
 #[derive(Debug)]
-pub(super) enum Look {
+pub(super) enum LaneRead {
     List(PageQuery, oneshot::Sender<Result<Page, Error>>),
     Count(PageQuery, oneshot::Sender<Result<Count, Error>>),
     Collection(Option<CollectionName>, oneshot::Sender<Result<Option<CollectionName>, Error>>),
@@ -60,15 +60,15 @@ pub(super) async fn write<S: Session>(
     mut session: S,
     tokens: Arc<Tokens>,
     held: Rc<HeldItems<S::Version>>,
-    mut pieces: mpsc::Receiver<Piece>,
+    mut queue: mpsc::Receiver<PendingWrites>,
     patience: Duration,
 ) {
     let mut next = None;
     loop {
         let first = match next.take() {
-            Some(piece) => piece,
-            None => match pieces.recv().await {
-                Some(piece) => piece,
+            Some(pending) => pending,
+            None => match queue.recv().await {
+                Some(pending) => pending,
                 None => return,
             },
         };
@@ -76,16 +76,16 @@ pub(super) async fn write<S: Session>(
         let mut bytes = first.bytes;
         let mut writes: Vec<_> = first.into_slots().collect();
         while writes.len() < GROUP_WRITES_MAX && bytes < GROUP_BYTES_MAX {
-            let Ok(piece) = pieces.try_recv() else { break };
-            if writes.len() + piece.writes.len() > GROUP_WRITES_MAX
-                || bytes + piece.bytes > GROUP_BYTES_MAX
+            let Ok(pending) = queue.try_recv() else { break };
+            if writes.len() + pending.writes.len() > GROUP_WRITES_MAX
+                || bytes + pending.bytes > GROUP_BYTES_MAX
             {
-                next = Some(piece);
+                next = Some(pending);
                 break;
             }
-            let Some(piece) = piece.unless_late(patience) else { continue };
-            bytes += piece.bytes;
-            writes.extend(piece.into_slots());
+            let Some(pending) = pending.unless_late(patience) else { continue };
+            bytes += pending.bytes;
+            writes.extend(pending.into_slots());
         }
         settle_all(&mut session, &tokens, &held, writes, patience).await;
     }
@@ -160,7 +160,7 @@ async fn read_all<S: Session>(
     session: &mut S,
     reads: &[Read],
     patience: Duration,
-) -> Result<Vec<State<S::Version>>, Error> {
+) -> Result<Vec<CurrentState<S::Version>>, Error> {
     let wanted: Vec<_> = reads.iter().map(Read::wanted).collect();
     patiently(patience, async || session.read(&wanted).await).await
 }
@@ -169,7 +169,7 @@ async fn read_all<S: Session>(
 pub(super) async fn look<S: Session>(
     mut session: S,
     clock: Clock,
-    mut looks: mpsc::Receiver<Look>,
+    mut looks: mpsc::Receiver<LaneRead>,
     patience: Duration,
 ) {
     let mut forget = Instant::now() + FORGET_EVERY;
@@ -190,20 +190,20 @@ pub(super) async fn look<S: Session>(
         };
         match look {
             None => return,
-            Some(Look::List(query, reply)) => {
+            Some(LaneRead::List(query, reply)) => {
                 let page = patiently(patience, async || session.list(&query).await).await;
                 drop(reply.send(page));
             }
-            Some(Look::Count(query, reply)) => {
+            Some(LaneRead::Count(query, reply)) => {
                 let count = patiently(patience, async || session.count(&query).await).await;
                 drop(reply.send(count));
             }
-            Some(Look::Collection(after, reply)) => {
+            Some(LaneRead::Collection(after, reply)) => {
                 let find = async || session.collection_after(after.as_ref()).await;
                 drop(reply.send(patiently(patience, find).await));
             }
             // Whether it works now is the question, so nothing is tried twice.
-            Some(Look::Check(reply)) => drop(reply.send(session.check().await)),
+            Some(LaneRead::Check(reply)) => drop(reply.send(session.check().await)),
         }
     }
 }
@@ -229,20 +229,22 @@ async fn patiently<T>(
 }
 
 impl Read {
-    fn wanted(&self) -> Wanted<'_> {
+    fn wanted(&self) -> ReadRequest<'_> {
         match self {
-            Self::Get(key, _) => Wanted { item: Some(key), answers: &[] },
-            Self::Recall(key, _) => Wanted { item: None, answers: std::slice::from_ref(key) },
+            Self::Get(key, _) => ReadRequest { item: Some(key), answers: &[] },
+            Self::Recall(key, _) => ReadRequest { item: None, answers: std::slice::from_ref(key) },
         }
     }
 
-    fn answer<V>(self, found: Result<State<V>, Error>) {
+    fn answer<V>(self, found: Result<CurrentState<V>, Error>) {
         match self {
             Self::Get(_, reply) => {
                 drop(reply.send(found.map(|state| state.stored.map(|stored| stored.item))));
             }
             Self::Recall(key, reply) => {
-                drop(reply.send(found.map(|State { mut answers, .. }| answers.remove(&key))));
+                drop(
+                    reply.send(found.map(|CurrentState { mut answers, .. }| answers.remove(&key))),
+                );
             }
         }
     }

@@ -10,16 +10,16 @@
 //!   somebody else was faster. [`domain::decide`] is the rule here too.
 //! - An item that another client of the engine [holds](held) keeps no lane waiting.
 //! - A write whose answer was lost is found again by its [token](token), or stays
-//!   [in doubt](doubt) until it is reported as unknown.
+//!   [in doubt](in_doubt) until it is reported as unknown.
 
 mod call;
 mod chain;
-mod doubt;
 mod group;
 mod held;
+mod in_doubt;
 mod lanes;
 mod pause;
-mod piece;
+mod pending_writes;
 mod plan;
 pub(crate) mod session;
 mod store;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use domain::{Item, Key, Outcome, Verdict, Write, decide};
 
-use super::session::{Answer, Next, State, Swap};
+use super::session::{Answer, CurrentState, Next, Swap};
 use super::token::Token;
 
 /// The writes that can be settled by one swap: some or all of those that wait, from the first.
@@ -26,7 +26,7 @@ pub(super) struct Plan<V> {
 pub(super) fn plan<'a, V: Clone>(
     key: &Key,
     writes: impl IntoIterator<Item = &'a Write>,
-    state: &State<V>,
+    state: &CurrentState<V>,
     token: Token,
 ) -> Plan<V> {
     let mut current: Option<Item> = state.stored.as_ref().map(|stored| stored.item.clone());
@@ -84,7 +84,7 @@ mod tests {
         ReplayKey,
     };
 
-    use super::super::session::Stored;
+    use super::super::session::StoredItem;
     use super::*;
 
     const TOKEN: Token = Token([7; Token::BYTES]);
@@ -115,10 +115,14 @@ mod tests {
         Write { idempotency: Some(idempotency), ..write }
     }
 
-    fn stored(number: u8) -> State<u8> {
-        let stored =
-            Stored { item: item(number), token: Token([0; 16]), created: true, version: number };
-        State { stored: Some(stored), ..State::default() }
+    fn stored(number: u8) -> CurrentState<u8> {
+        let stored = StoredItem {
+            item: item(number),
+            token: Token([0; 16]),
+            created: true,
+            version: number,
+        };
+        CurrentState { stored: Some(stored), ..CurrentState::default() }
     }
 
     #[test]
@@ -159,7 +163,7 @@ mod tests {
 
     #[test]
     fn an_item_does_not_come_and_go_in_one_plan() {
-        let plan = plan(&key(), &[put(1), delete(), put(2)], &State::<u8>::default(), TOKEN);
+        let plan = plan(&key(), &[put(1), delete(), put(2)], &CurrentState::<u8>::default(), TOKEN);
         assert_eq!(plan.verdicts, [Ok(Outcome::Created(item(1)))]);
         assert_eq!(plan.swap.unwrap().expected, None);
     }

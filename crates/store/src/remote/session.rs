@@ -16,7 +16,7 @@ pub(crate) const FORGET_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// How long a session waits for what another client of the engine holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Waits {
+pub(crate) enum LockWait {
     /// A moment: others wait for the session.
     Briefly,
     /// Somewhat longer: the session is there for what is held.
@@ -49,15 +49,18 @@ pub(crate) trait Session {
     ///
     /// # Errors
     /// Never one of kind [`Unknown`](crate::ErrorKind::Unknown).
-    async fn read(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<State<Self::Version>>, Error>;
+    async fn read(
+        &mut self,
+        wanted: &[ReadRequest<'_>],
+    ) -> Result<Vec<CurrentState<Self::Version>>, Error>;
 
     /// Puts items that have no precondition, each atomically, in one round trip if the engine can.
     /// The ids differ.
-    async fn put(&mut self, puts: &[Put<'_>]) -> Result<Vec<Told<Self::Version>>, Failure>;
+    async fn put(&mut self, puts: &[Put<'_>]) -> Result<Vec<PutResult<Self::Version>>, Failure>;
 
     /// Changes items that still are what was read, each atomically together with what is to be
     /// remembered. The ids differ.
-    async fn swap(&mut self, swaps: &[&Swap<Self::Version>]) -> Vec<Swapped>;
+    async fn swap(&mut self, swaps: &[&Swap<Self::Version>]) -> Vec<SwapResult>;
 
     /// Returns a page, as [`Store::list`](crate::Store::list) says.
     async fn list(&mut self, query: &PageQuery) -> Result<Page, Error>;
@@ -81,7 +84,7 @@ pub(crate) trait Session {
 
 /// What is to be read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct ReadRequest<'a> {
     /// The item, unless only answers are wanted.
     pub(crate) item: Option<&'a Key>,
     /// Where answers are remembered.
@@ -90,14 +93,14 @@ pub(crate) struct Wanted<'a> {
 
 /// What is there.
 #[derive(Clone, Debug)]
-pub(crate) struct State<V> {
+pub(crate) struct CurrentState<V> {
     /// The item.
-    pub(crate) stored: Option<Stored<V>>,
+    pub(crate) stored: Option<StoredItem<V>>,
     /// The answers that were found.
     pub(crate) answers: HashMap<ReplayKey, Remembered>,
 }
 
-impl<V> Default for State<V> {
+impl<V> Default for CurrentState<V> {
     fn default() -> Self {
         Self { stored: None, answers: HashMap::new() }
     }
@@ -105,7 +108,7 @@ impl<V> Default for State<V> {
 
 /// An item as it stands in the engine.
 #[derive(Clone, Debug)]
-pub(crate) struct Stored<V> {
+pub(crate) struct StoredItem<V> {
     /// The item.
     pub(crate) item: Item,
     /// The write that made it what it is.
@@ -129,11 +132,11 @@ pub(crate) struct Put<'a> {
 
 /// What came of a put.
 #[derive(Debug)]
-pub(crate) enum Told<V> {
+pub(crate) enum PutResult<V> {
     /// It happened, and this is what it did.
     Did(Outcome),
     /// Nothing happened; the item exists, like this.
-    Exists(Stored<V>),
+    Exists(StoredItem<V>),
     /// Nothing happened; there is no such item.
     Absent,
     /// Nothing happened, because somebody else changed the item at the same time, or because it
@@ -185,7 +188,7 @@ pub(crate) struct Answer {
 
 /// What came of a swap.
 #[derive(Clone, Debug)]
-pub(crate) enum Swapped {
+pub(crate) enum SwapResult {
     /// It happened.
     Done,
     /// Nothing happened: the item, or an answer, is no longer what was read.

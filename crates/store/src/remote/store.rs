@@ -21,9 +21,9 @@ use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use super::held::{self, HeldItems};
-use super::lanes::{self, Look, Read};
-use super::piece::{Piece, Share, by_lane, bytes};
-use super::session::{Session, Waits};
+use super::lanes::{self, LaneRead, Read};
+use super::pending_writes::{PendingWrites, Share, by_lane, bytes};
+use super::session::{LockWait, Session};
 use super::token::Tokens;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
@@ -68,9 +68,9 @@ pub(crate) struct Remote {
 }
 
 struct Lanes {
-    writers: Vec<mpsc::Sender<Piece>>,
+    writers: Vec<mpsc::Sender<PendingWrites>>,
     readers: Vec<mpsc::Sender<Read>>,
-    looks: mpsc::Sender<Look>,
+    looks: mpsc::Sender<LaneRead>,
 }
 
 impl Remote {
@@ -90,10 +90,10 @@ impl Remote {
     ) -> Result<Self, E>
     where
         S: Session + 'static,
-        M: Fn(Waits) -> S + 'static,
+        M: Fn(LockWait) -> S + 'static,
         E: Send + 'static,
     {
-        let (writers, pieces): (Vec<_>, Vec<_>) =
+        let (writers, queue): (Vec<_>, Vec<_>) =
             (0..pool.writers).map(|_| mpsc::channel(CALLS_MAX)).unzip();
         let (readers, reads): (Vec<_>, Vec<_>) =
             (0..pool.readers).map(|_| mpsc::channel(CALLS_MAX)).unzip();
@@ -116,13 +116,13 @@ impl Remote {
                 let tokens = Arc::new(Tokens::default());
                 let mut tasks = FuturesUnordered::new();
                 let held = Rc::new(HeldItems::default());
-                let waits = make(Waits::Longer);
+                let waits = make(LockWait::Longer);
                 let waits = held::run(waits, Arc::clone(&tokens), Rc::clone(&held), pool.patience);
                 tasks.push(tokio::task::spawn_local(waits));
-                let make = || make(Waits::Briefly);
-                for pieces in pieces {
+                let make = || make(LockWait::Briefly);
+                for queue in queue {
                     let (tokens, held) = (Arc::clone(&tokens), Rc::clone(&held));
-                    let lane = lanes::write(make(), tokens, held, pieces, pool.patience);
+                    let lane = lanes::write(make(), tokens, held, queue, pool.patience);
                     tasks.push(tokio::task::spawn_local(lane));
                 }
                 for reads in reads {
@@ -193,8 +193,8 @@ impl Remote {
     ) -> Result<oneshot::Receiver<Vec<Result<Verdict, Error>>>, Error> {
         let (reply, answer) = oneshot::channel();
         let bytes = bytes(&writes);
-        let piece = Piece { writes, bytes, share, since: Instant::now(), reply };
-        self.lanes().writers[lane].try_send(piece).map_err(refused)?;
+        let pending = PendingWrites { writes, bytes, share, since: Instant::now(), reply };
+        self.lanes().writers[lane].try_send(pending).map_err(refused)?;
         Ok(answer)
     }
 
@@ -213,7 +213,7 @@ impl Remote {
 
     fn look<T: Send + 'static>(
         &self,
-        look: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Look,
+        look: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> LaneRead,
     ) -> Reply<Result<T, Error>> {
         let (reply, answer) = oneshot::channel();
         match self.lanes().looks.try_send(look(reply)) {
@@ -288,18 +288,18 @@ impl Store for Remote {
     }
 
     fn list(&self, query: PageQuery) -> Reply<Result<Page, Error>> {
-        self.look(|reply| Look::List(query, reply))
+        self.look(|reply| LaneRead::List(query, reply))
     }
 
     fn count(&self, query: PageQuery) -> Reply<Result<Count, Error>> {
-        self.look(|reply| Look::Count(query, reply))
+        self.look(|reply| LaneRead::Count(query, reply))
     }
 
     fn collection_after(
         &self,
         after: Option<&CollectionName>,
     ) -> Reply<Result<Option<CollectionName>, Error>> {
-        self.look(|reply| Look::Collection(after.cloned(), reply))
+        self.look(|reply| LaneRead::Collection(after.cloned(), reply))
     }
 
     fn check(&self) -> Reply<Result<(), Error>> {
@@ -310,7 +310,7 @@ impl Store for Remote {
         {
             return Reply::Ready(Err(gone()));
         }
-        self.look(Look::Check)
+        self.look(LaneRead::Check)
     }
 
     fn now(&self) -> Moment {

@@ -11,7 +11,7 @@ use super::super::config::Config;
 use super::super::connect::Connector;
 use super::super::session::PostgresSession;
 use super::kit::*;
-use crate::remote::session::{Session as _, Waits};
+use crate::remote::session::{LockWait, Session as _};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_whose_time_is_over_are_removed() {
@@ -25,7 +25,7 @@ async fn answers_whose_time_is_over_are_removed() {
     let connector = Connector::new(Config::parse(&url).unwrap(), false).unwrap();
     let local = LocalSet::new();
     let forget = local.run_until(async {
-        PostgresSession::new(Rc::new(connector), Waits::Briefly).forget(Moment(4_000)).await
+        PostgresSession::new(Rc::new(connector), LockWait::Briefly).forget(Moment(4_000)).await
     });
     forget.await.unwrap();
     let left = "SELECT min(expires), count(*) FROM shelf_answers";

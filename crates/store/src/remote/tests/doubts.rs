@@ -2,17 +2,17 @@
 
 use domain::{Refusal, Verdict, Write};
 
-use super::super::doubt::{Doubt, Doubts, Finding};
+use super::super::in_doubt::{Finding, InDoubt, WritesInDoubt};
 use super::super::plan::{Plan, plan};
-use super::super::session::{State, Stored};
+use super::super::session::{CurrentState, StoredItem};
 use super::super::token::Token;
 use super::kit::*;
 use crate::error::{Error, ErrorKind};
 
-fn state(number: usize) -> State<usize> {
+fn state(number: usize) -> CurrentState<usize> {
     let token = Token([0; Token::BYTES]);
-    let stored = Stored { item: item(number), token, created: true, version: number };
-    State { stored: Some(stored), ..State::default() }
+    let stored = StoredItem { item: item(number), token, created: true, version: number };
+    CurrentState { stored: Some(stored), ..CurrentState::default() }
 }
 
 /// Decides writes on the item with this number.
@@ -20,16 +20,16 @@ fn decided(writes: &[Write], number: usize, token: u8) -> Plan<usize> {
     plan(&key("a"), writes, &state(number), Token([token; Token::BYTES]))
 }
 
-fn doubts(plans: &[&Plan<usize>]) -> Doubts<usize> {
-    let mut doubts = Doubts::default();
+fn doubts(plans: &[&Plan<usize>]) -> WritesInDoubt<usize> {
+    let mut doubts = WritesInDoubt::default();
     for plan in plans {
-        doubts.push(Doubt::Swap((*plan).clone()), Error::new(ErrorKind::Unavailable, "lost"));
+        doubts.push(InDoubt::Swap((*plan).clone()), Error::new(ErrorKind::Unavailable, "lost"));
     }
     doubts
 }
 
 /// What is there after a plan was carried out and others have overwritten the item.
-fn after(plan: &Plan<usize>) -> State<usize> {
+fn after(plan: &Plan<usize>) -> CurrentState<usize> {
     let mut state = state(99);
     for answer in &plan.swap.as_ref().unwrap().answers {
         state.answers.insert(answer.key, answer.remembered.clone());

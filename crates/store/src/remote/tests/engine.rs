@@ -11,7 +11,7 @@ use domain::{
 use tokio::sync::Semaphore;
 
 use super::super::session::{
-    Failure, Next, Put, Session, State, Stored, Swap, Swapped, Told, Wanted,
+    CurrentState, Failure, Next, Put, PutResult, ReadRequest, Session, StoredItem, Swap, SwapResult,
 };
 use super::super::token::Token;
 use super::gate::Gate;
@@ -24,7 +24,7 @@ pub(super) struct Engine(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
 pub(super) struct Inner {
-    pub(super) items: HashMap<Key, Stored<u64>>,
+    pub(super) items: HashMap<Key, StoredItem<u64>>,
     pub(super) answers: HashMap<ReplayKey, Remembered>,
     /// What the next calls meet with: one step for a read or a put, one for each swap.
     pub(super) script: VecDeque<Step>,
@@ -123,8 +123,10 @@ impl Inner {
     }
 
     fn write(&mut self, write: Write) {
-        let state =
-            State { stored: self.items.get(&write.key).cloned(), answers: self.answers.clone() };
+        let state = CurrentState {
+            stored: self.items.get(&write.key).cloned(),
+            answers: self.answers.clone(),
+        };
         let number = self.tick();
         let token = Token((u128::MAX - u128::from(number)).to_be_bytes());
         let plan = super::super::plan::plan(&write.key, [&write], &state, token);
@@ -182,7 +184,7 @@ impl Inner {
             None => drop(self.items.remove(key)),
             Some((item, created)) => {
                 let item = item.clone();
-                let stored = Stored { item, token, created, version: self.version };
+                let stored = StoredItem { item, token, created, version: self.version };
                 self.items.insert(key.clone(), stored);
             }
         }
@@ -226,7 +228,7 @@ impl Scripted {
 impl Session for Scripted {
     type Version = u64;
 
-    async fn read(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<State<u64>>, Error> {
+    async fn read(&mut self, wanted: &[ReadRequest<'_>]) -> Result<Vec<CurrentState<u64>>, Error> {
         tokio::task::yield_now().await;
         let mut inner = self.0.inner();
         inner.calls += 1;
@@ -239,7 +241,7 @@ impl Session for Scripted {
         if wanted.iter().any(|one| one.item.is_some() && one.item == inner.damaged.as_ref()) {
             return Err(refused(ErrorKind::Corrupt));
         }
-        let states = wanted.iter().map(|one| State {
+        let states = wanted.iter().map(|one| CurrentState {
             stored: one.item.and_then(|key| inner.items.get(key)).cloned(),
             answers: one
                 .answers
@@ -250,7 +252,7 @@ impl Session for Scripted {
         Ok(states.collect())
     }
 
-    async fn put(&mut self, puts: &[Put<'_>]) -> Result<Vec<Told<u64>>, Failure> {
+    async fn put(&mut self, puts: &[Put<'_>]) -> Result<Vec<PutResult<u64>>, Failure> {
         self.pass().await;
         let mut inner = self.0.inner();
         inner.calls += 1;
@@ -262,25 +264,25 @@ impl Session for Scripted {
             if fault == Fault::Exists
                 && let Some(stored) = inner.items.get(put.key)
             {
-                told.push(Told::Exists(stored.clone()));
+                told.push(PutResult::Exists(stored.clone()));
                 continue;
             }
             if fault == Fault::Held || inner.held.contains(put.key) {
-                told.push(Told::Held);
+                told.push(PutResult::Held);
                 continue;
             }
             let fault =
                 if fault == Fault::LostHalf && at % 2 == 1 { Fault::LostBefore } else { fault };
             let request = Request::Put(put.key.clone(), put.item.clone(), put.token);
             match inner.meet(&fault, &request) {
-                Ok(outcome) => told.push(outcome.map_or(Told::Raced, Told::Did)),
+                Ok(outcome) => told.push(outcome.map_or(PutResult::Raced, PutResult::Did)),
                 Err(failed) => failure = Some(failed),
             }
         }
         failure.map_or(Ok(told), Err)
     }
 
-    async fn swap(&mut self, swaps: &[&Swap<u64>]) -> Vec<Swapped> {
+    async fn swap(&mut self, swaps: &[&Swap<u64>]) -> Vec<SwapResult> {
         self.pass().await;
         let mut inner = self.0.inner();
         inner.calls += 1;
@@ -288,12 +290,12 @@ impl Session for Scripted {
         let swapped = swaps.iter().map(|swap| {
             let fault = inner.step();
             if fault == Fault::Held || inner.held.contains(&swap.key) {
-                return Swapped::Held;
+                return SwapResult::Held;
             }
             match inner.meet(&fault, &Request::Swap((*swap).clone())) {
-                Ok(Some(_)) => Swapped::Done,
-                Ok(None) => Swapped::Moved,
-                Err(failure) => Swapped::Failed(failure),
+                Ok(Some(_)) => SwapResult::Done,
+                Ok(None) => SwapResult::Moved,
+                Err(failure) => SwapResult::Failed(failure),
             }
         });
         swapped.collect()

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::super::held::{self, HeldItems};
 use super::super::lanes;
-use super::super::piece::{Piece, Share, bytes};
+use super::super::pending_writes::{PendingWrites, Share, bytes};
 use super::super::token::Tokens;
 use super::engine::Engine;
 use super::kit::*;
@@ -22,14 +22,14 @@ type Answer = oneshot::Receiver<Vec<Result<Verdict, Error>>>;
 
 /// A lane, and the session that waits for what others hold.
 struct Lane {
-    pieces: mpsc::Sender<Piece>,
+    sender: mpsc::Sender<PendingWrites>,
     waiting: Arc<AtomicUsize>,
     waits: tokio::task::JoinHandle<()>,
 }
 
 impl Lane {
     fn start(engine: &Engine) -> Self {
-        let (pieces, queue) = mpsc::channel(20_000);
+        let (sender, queue) = mpsc::channel(20_000);
         let (tokens, held) = (Arc::new(Tokens::default()), Rc::new(HeldItems::default()));
         let waits = held::run(engine.session(), Arc::clone(&tokens), Rc::clone(&held), PATIENCE);
         let waits = tokio::task::spawn_local(waits);
@@ -38,7 +38,7 @@ impl Lane {
             lane.await;
             held.close();
         });
-        Self { pieces, waiting: Arc::default(), waits }
+        Self { sender, waiting: Arc::default(), waits }
     }
 
     fn send(&self, writes: impl IntoIterator<Item = Write>) -> Answer {
@@ -47,7 +47,9 @@ impl Lane {
         let share = Share::take(&self.waiting, bytes, usize::MAX).expect("there is room");
         let (reply, answer) = oneshot::channel();
         let (share, since) = (Arc::new(share), Instant::now());
-        self.pieces.try_send(Piece { writes, bytes, share, since, reply }).expect("there is room");
+        self.sender
+            .try_send(PendingWrites { writes, bytes, share, since, reply })
+            .expect("there is room");
         answer
     }
 }
@@ -172,7 +174,7 @@ async fn what_waits_for_a_held_item_is_settled_before_the_end() {
         let lane = Lane::start(&engine);
         engine.inner().held.insert(key("held"));
         let answer = lane.send([put("held", 1)]);
-        drop(lane.pieces);
+        drop(lane.sender);
         sleep(Duration::from_secs(1)).await;
         engine.inner().held.clear();
         lane.waits.await.unwrap();

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::super::held::{self, HeldItems};
 use super::super::lanes;
-use super::super::piece::{Piece, Share, bytes};
+use super::super::pending_writes::{PendingWrites, Share, bytes};
 use super::super::token::Tokens;
 use super::engine::{Engine, Scripted};
 use crate::error::{Error, ErrorKind};
@@ -96,16 +96,16 @@ pub(super) async fn settled_by(
     patience: Duration,
 ) -> Vec<Result<Verdict, Error>> {
     let held = Rc::new(HeldItems::default());
-    let (calls, pieces) = mpsc::channel(1);
+    let (calls, sender) = mpsc::channel(1);
     let (reply, answer) = oneshot::channel();
     let share = Share::take(&Arc::default(), 0, 0).expect("nothing waits");
     let (share, since) = (Arc::new(share), Instant::now());
-    let piece = Piece { bytes: bytes(&writes), writes, share, since, reply };
-    calls.try_send(piece).expect("there is room");
+    let pending = PendingWrites { bytes: bytes(&writes), writes, share, since, reply };
+    calls.try_send(pending).expect("there is room");
     drop(calls);
     let waits = held::run(session.clone(), Arc::clone(&tokens), Rc::clone(&held), patience);
     let lane = async {
-        lanes::write(session, tokens, Rc::clone(&held), pieces, patience).await;
+        lanes::write(session, tokens, Rc::clone(&held), sender, patience).await;
         held.close();
     };
     tokio::join!(lane, waits);

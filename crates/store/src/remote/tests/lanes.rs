@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::super::held::{self, HeldItems};
 use super::super::lanes::{self, Read};
-use super::super::piece::{Piece, Share, bytes};
+use super::super::pending_writes::{PendingWrites, Share, bytes};
 use super::super::token::Tokens;
 use super::engine::Engine;
 use super::kit::*;
@@ -23,19 +23,19 @@ type Answer = oneshot::Receiver<Vec<Result<Verdict, Error>>>;
 
 /// A lane that writes, and its queue.
 struct Lane {
-    pieces: mpsc::Sender<Piece>,
+    sender: mpsc::Sender<PendingWrites>,
     waiting: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Lane {
     fn start(engine: &Engine) -> Self {
-        let (pieces, queue) = mpsc::channel(10_000);
+        let (sender, queue) = mpsc::channel(10_000);
         let (tokens, held) = (Arc::new(Tokens::default()), Rc::new(HeldItems::default()));
         let waits = held::run(engine.session(), Arc::clone(&tokens), Rc::clone(&held), PATIENCE);
         tokio::task::spawn_local(waits);
         let lane = lanes::write(engine.session(), tokens, held, queue, PATIENCE);
-        Self { pieces, waiting: Arc::default(), task: tokio::task::spawn_local(lane) }
+        Self { sender, waiting: Arc::default(), task: tokio::task::spawn_local(lane) }
     }
 
     fn send(&self, writes: impl IntoIterator<Item = Write>) -> Answer {
@@ -44,8 +44,8 @@ impl Lane {
         let share = Share::take(&self.waiting, bytes, usize::MAX).expect("there is room");
         let (reply, answer) = oneshot::channel();
         let share = Arc::new(share);
-        let piece = Piece { writes, bytes, share, since: Instant::now(), reply };
-        self.pieces.try_send(piece).expect("there is room");
+        let pending = PendingWrites { writes, bytes, share, since: Instant::now(), reply };
+        self.sender.try_send(pending).expect("there is room");
         answer
     }
 
@@ -150,7 +150,7 @@ async fn a_lane_settles_what_it_has_before_it_ends() {
         let engine = Engine::default();
         let lane = Lane::start(&engine);
         let answers: Vec<_> = (0..50).map(|n| lane.send([put(&n.to_string(), n)])).collect();
-        drop(lane.pieces);
+        drop(lane.sender);
         lane.task.await.unwrap();
         for (n, answer) in answers.into_iter().enumerate() {
             assert_results(&answer.await.unwrap(), &[created(n)]);

@@ -14,7 +14,7 @@ use crate::size::write_bytes;
 
 /// Some writes, and where their results go.
 #[derive(Debug)]
-pub(super) struct Piece {
+pub(super) struct PendingWrites {
     pub(super) writes: Vec<Write>,
     /// How many bytes they hold.
     pub(super) bytes: usize,
@@ -49,8 +49,8 @@ impl Drop for Share {
     }
 }
 
-impl Piece {
-    /// Returns the piece, unless it has waited for longer than patience lasts: then it is told so,
+impl PendingWrites {
+    /// Returns the writes, unless they have waited for longer than patience lasts: then it is told so,
     /// and nothing happens. Whatever held it up does not hold up what comes behind it as well.
     pub(super) fn unless_late(self, patience: Duration) -> Option<Self> {
         if self.since.elapsed() <= patience {
@@ -63,7 +63,7 @@ impl Piece {
     }
 }
 
-/// Returns how many bytes a piece of work holds.
+/// Returns how many bytes the writes hold.
 pub(super) fn bytes(writes: &[Write]) -> usize {
     writes.iter().map(write_bytes).sum()
 }

@@ -3,18 +3,18 @@
 use domain::{Outcome, Verdict};
 
 use super::plan::Plan;
-use super::session::{Answer, Next, State, Swap};
+use super::session::{Answer, CurrentState, Next, Swap};
 use super::token::Token;
 use crate::error::Error;
 
 /// Something that may have happened.
-pub(super) enum Doubt<V> {
+pub(super) enum InDoubt<V> {
     Put(Token),
     Swap(Plan<V>),
 }
 
 /// All that may have happened to one item, oldest first, and why nobody knows.
-pub(super) struct Doubts<V>(Vec<(Doubt<V>, Error)>);
+pub(super) struct WritesInDoubt<V>(Vec<(InDoubt<V>, Error)>);
 
 /// What a look at the item says about the doubts.
 pub(super) enum Finding<V> {
@@ -29,14 +29,14 @@ pub(super) enum Finding<V> {
     Nothing,
 }
 
-impl<V> Default for Doubts<V> {
+impl<V> Default for WritesInDoubt<V> {
     fn default() -> Self {
         Self(Vec::new())
     }
 }
 
-impl<V: Clone + PartialEq> Doubts<V> {
-    pub(super) fn push(&mut self, doubt: Doubt<V>, cause: Error) {
+impl<V: Clone + PartialEq> WritesInDoubt<V> {
+    pub(super) fn push(&mut self, doubt: InDoubt<V>, cause: Error) {
         self.0.push((doubt, cause));
     }
 
@@ -55,7 +55,7 @@ impl<V: Clone + PartialEq> Doubts<V> {
     }
 
     /// Finds out what became of them, from what there is now.
-    pub(super) fn judge(&self, state: &State<V>) -> Finding<V> {
+    pub(super) fn judge(&self, state: &CurrentState<V>) -> Finding<V> {
         let doubts = || self.0.iter().map(|(doubt, _)| doubt);
         if let Some(verdicts) = doubts().find_map(|doubt| doubt.marked(state)) {
             return Finding::Happened(verdicts.into_iter().map(Some).collect());
@@ -66,13 +66,13 @@ impl<V: Clone + PartialEq> Doubts<V> {
         let mut finding = Finding::Nothing;
         for doubt in doubts() {
             match doubt {
-                Doubt::Put(_) => return Finding::Unknown(self.writes()),
+                InDoubt::Put(_) => return Finding::Unknown(self.writes()),
                 // It can be there once, with its answers, whatever is decided anew.
-                Doubt::Swap(Plan { swap: Some(swap), .. }) if !swap.answers.is_empty() => {}
-                Doubt::Swap(plan) if plan.is_untouched(state) => {
+                InDoubt::Swap(Plan { swap: Some(swap), .. }) if !swap.answers.is_empty() => {}
+                InDoubt::Swap(plan) if plan.is_untouched(state) => {
                     finding = Finding::Repeat(plan.clone());
                 }
-                Doubt::Swap(_) => return Finding::Unknown(self.writes()),
+                InDoubt::Swap(_) => return Finding::Unknown(self.writes()),
             }
         }
         finding
@@ -81,10 +81,10 @@ impl<V: Clone + PartialEq> Doubts<V> {
     /// Looks for a swap whose answers are all there. Swaps that were decided on different states
     /// can leave equal answers: what they remember beyond the others' tells them apart, and where
     /// nothing does, only that counts on which they agree.
-    fn remembered(&self, state: &State<V>) -> Option<Vec<Option<Verdict>>> {
+    fn remembered(&self, state: &CurrentState<V>) -> Option<Vec<Option<Verdict>>> {
         let plans = self.0.iter().filter_map(|(doubt, _)| match doubt {
-            Doubt::Swap(plan) => plan.swap.as_ref().map(|swap| (plan, swap)),
-            Doubt::Put(_) => None,
+            InDoubt::Swap(plan) => plan.swap.as_ref().map(|swap| (plan, swap)),
+            InDoubt::Put(_) => None,
         });
         let found: Vec<_> = plans
             .filter(|(_, swap)| !swap.answers.is_empty() && swap.is_remembered(state))
@@ -111,7 +111,7 @@ impl<V: Clone + PartialEq> Doubts<V> {
     ///
     /// What replaces or removes an item needs no such care. The version that it takes away does not
     /// come back.
-    pub(super) fn outlive(&self, plan: &Plan<V>, state: &State<V>) -> Option<usize> {
+    pub(super) fn outlive(&self, plan: &Plan<V>, state: &CurrentState<V>) -> Option<usize> {
         let own = plan.swap.iter().flat_map(|swap| &swap.answers);
         let bars = |answer: &Answer| {
             let there = state.answers.get(&answer.key);
@@ -119,16 +119,16 @@ impl<V: Clone + PartialEq> Doubts<V> {
                 || there.is_some() && there != answer.instead_of.as_ref()
         };
         let creations = self.0.iter().filter(|(doubt, _)| match doubt {
-            Doubt::Swap(Plan { swap: Some(swap), .. }) => {
+            InDoubt::Swap(Plan { swap: Some(swap), .. }) => {
                 swap.expected.is_none() && !swap.answers.iter().any(bars)
             }
-            Doubt::Swap(_) | Doubt::Put(_) => false,
+            InDoubt::Swap(_) | InDoubt::Put(_) => false,
         });
         creations.map(|(doubt, _)| doubt.writes()).max()
     }
 }
 
-impl<V: Clone + PartialEq> Doubt<V> {
+impl<V: Clone + PartialEq> InDoubt<V> {
     fn writes(&self) -> usize {
         match self {
             Self::Put(_) => 1,
@@ -137,7 +137,7 @@ impl<V: Clone + PartialEq> Doubt<V> {
     }
 
     /// Returns the verdicts if the item carries the token.
-    fn marked(&self, state: &State<V>) -> Option<Vec<Verdict>> {
+    fn marked(&self, state: &CurrentState<V>) -> Option<Vec<Verdict>> {
         let stored = state.stored.as_ref()?;
         match self {
             Self::Put(token) if *token == stored.token => {
@@ -161,7 +161,7 @@ impl<V: Clone + PartialEq> Doubt<V> {
 
 impl<V: PartialEq> Plan<V> {
     /// Tells whether the item still is what the plan takes away.
-    fn is_untouched(&self, state: &State<V>) -> bool {
+    fn is_untouched(&self, state: &CurrentState<V>) -> bool {
         let expected = self.swap.as_ref().and_then(|swap| swap.expected.as_ref());
         expected.is_some() && expected == state.stored.as_ref().map(|stored| &stored.version)
     }
@@ -169,7 +169,7 @@ impl<V: PartialEq> Plan<V> {
 
 impl<V> Swap<V> {
     /// Tells whether everything is there that it leaves to be remembered.
-    fn is_remembered(&self, state: &State<V>) -> bool {
+    fn is_remembered(&self, state: &CurrentState<V>) -> bool {
         self.answers.iter().all(|own| state.answers.get(&own.key) == Some(&own.remembered))
     }
 }
