@@ -167,7 +167,9 @@ fn run(program: &str, arguments: &[&str], origin: &str, media_type: &str) -> Vec
         .args(arguments)
         .args([origin, media_type, &LARGE_BYTES.to_string(), &ROUNDS.to_string()])
         .output()
-        .unwrap_or_else(|error| panic!("{program}: {error} (apt-get install {program})"));
+        .unwrap_or_else(|error| {
+            panic!("{program} cannot be run: {error}. Install it, or run: scripts/test install")
+        });
     let stderr = String::from_utf8_lossy(&ran.stderr);
     assert!(ran.status.success(), "{program} ended with {}: {stderr}", ran.status);
     String::from_utf8_lossy(&ran.stdout).split_whitespace().map(str::to_owned).collect()

@@ -56,7 +56,8 @@ impl Victim {
         let files = raise_file_limit();
         println!("the system allows {files} files");
         let start = Shelf::start().on_disk().expecting_faults().setting("--memory-max", MEMORY_MAX);
-        let shelf = start.spawn().await;
+        // The last bytes of bodies come when the attack is complete.
+        let shelf = start.setting("--body-time-max", "10m").spawn().await;
         let mut confined = Vec::new();
         for process in shelf.processes() {
             match Confined::new(process, CONFINED_BYTES) {

@@ -50,11 +50,11 @@ impl Settings {
                 factor: 1,
                 held_bytes_max: HELD_BYTES_MAX as u64,
             },
-            stack: self.stack(),
+            stack: self.stack(memory),
         }
     }
 
-    fn stack(&self) -> StackSettings {
+    fn stack(&self, memory: &Memory) -> StackSettings {
         StackSettings {
             validate: Validate {
                 target_bytes_max: bytes(self.target_max),
@@ -74,6 +74,7 @@ impl Settings {
                 connect_time_max: self.connect_time_max,
                 hedge_after: self.hedge_after,
                 replica_requests_max: self.replica_requests_max.get(),
+                memory: memory.clone(),
                 public_prefix: self.public_prefix.clone(),
             },
         }
