@@ -56,6 +56,7 @@ impl Chunks {
         let mut at = 0;
         while at < bytes.len() && self.place != Place::End {
             if self.place == Place::Data {
+                debug_assert!(self.left > 0, "an empty chunk ends the body");
                 let data = self.left.min((bytes.len() - at) as u64);
                 self.left -= data;
                 at += data as usize;

@@ -108,7 +108,7 @@ pub(super) fn find_end(bytes: &[u8], from: usize) -> Result<Option<usize>, Fault
 /// # Errors
 /// The first [`Fault`].
 pub(super) fn check(head: &[u8]) -> Result<Framing, Fault> {
-    // `find_end` saw to it that the head ends with an empty line.
+    debug_assert!(head.ends_with(b"\r\n\r\n"), "`find_end` found the empty line");
     let head = &head[..head.len() - 4];
     let mut lines = Lines(Some(head));
     let is_1_1 = request_line(lines.next().unwrap_or_default())?;
