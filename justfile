@@ -47,6 +47,10 @@ faults *arguments:
     cargo build --locked --release --package items
     scripts/faults "$@"
 
+# Feeds a parser with made-up inputs: `just fuzz json 300`; `just fuzz --help` names the targets.
+fuzz *arguments:
+    scripts/fuzz "$@"
+
 # Measures the service beside a bare echo server: `just bench [ROUNDS] [SECONDS]`; needs wrk.
 bench *arguments:
     bench/run "$@"

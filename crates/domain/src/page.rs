@@ -118,6 +118,8 @@ impl Page {
                 page.more = true;
                 break;
             }
+            let last = page.items.last();
+            debug_assert!(last.is_none_or(|(last, _)| *last < id), "cursors need ascending ids");
             bytes += item.representation().len();
             page.items.push((id, item));
         }

@@ -23,7 +23,7 @@ impl<S: Sync> Extract<S> for IdempotencyKey {
     type Rejection = InvalidHeader;
 
     async fn extract(inbound: &mut Inbound, _: &S) -> Result<Self, InvalidHeader> {
-        read(inbound.headers()).map(Self)
+        Self::of(inbound.headers())
     }
 
     fn describe(operation: &mut OperationDoc<'_>) {
@@ -40,6 +40,16 @@ impl<S: Sync> Extract<S> for IdempotencyKey {
                 "examples": ["\"8e03978e-40d5-43dd-bc93-6894a57f9324\""],
             },
         }));
+    }
+}
+
+impl IdempotencyKey {
+    /// Returns the key of a request with these header fields.
+    ///
+    /// # Errors
+    /// [`InvalidHeader`] if the field is malformed, or stands there twice.
+    pub fn of(headers: &HeaderMap) -> Result<Self, InvalidHeader> {
+        read(headers).map(Self)
     }
 }
 

@@ -35,7 +35,7 @@ impl<S: Sync> Extract<S> for Prefer {
     type Rejection = Infallible;
 
     async fn extract(inbound: &mut Inbound, _: &S) -> Result<Self, Infallible> {
-        Ok(Self { returns: returns(inbound.headers()) })
+        Ok(Self::of(inbound.headers()))
     }
 
     fn describe(operation: &mut OperationDoc<'_>) {
@@ -46,6 +46,14 @@ impl<S: Sync> Extract<S> for Prefer {
             "required": false,
             "schema": { "type": "string" },
         }));
+    }
+}
+
+impl Prefer {
+    /// Returns what a request with these header fields prefers.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
+        Self { returns: returns(headers) }
     }
 }
 

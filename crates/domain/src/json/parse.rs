@@ -177,6 +177,7 @@ impl Parser<'_> {
         let rest = &self.text[self.at..];
         let length = number::scan(rest).map_err(|fault| fault.shifted(self.at))?;
         self.at += length;
+        debug_assert!(serde_json::from_str::<Number>(&rest[..length]).is_ok(), "it is a number");
         // The one way to a number with its text as it was sent: `Number::from_str` would write an
         // exponent anew. `serde_json` keeps this function for its macro and its tests.
         Ok(Value::Number(Number::from_string_unchecked(rest[..length].to_owned())))

@@ -12,6 +12,7 @@ use super::error::{ErrorKind, Fault};
 /// noncharacter, or no closing quote.
 #[inline]
 pub(super) fn read(text: &str) -> Result<(String, usize), Box<Fault>> {
+    debug_assert!(text.starts_with('"'), "the caller has seen the opening quote");
     let end = special(text.as_bytes(), 1);
     if text.as_bytes().get(end) == Some(&b'"') {
         let content = &text[1..end];

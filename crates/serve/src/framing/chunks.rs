@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::head::is_field_content;
+use super::head::{FIELDS_MAX, is_field_content, is_token};
 
 /// Most hexadecimal digits of a chunk's size: 16 would be all of a `u64`, and nobody sends a
 /// petabyte in one chunk.
@@ -19,6 +19,7 @@ pub(super) struct Chunks {
     left: u64,
     digits: u8,
     extra: usize,
+    trailers: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,8 @@ enum Place {
     DataCr,
     DataLf,
     TrailerStart,
-    Trailer,
+    TrailerName,
+    TrailerValue,
     TrailerLf,
     EndLf,
     End,
@@ -38,7 +40,7 @@ enum Place {
 
 impl Chunks {
     pub(super) fn new() -> Self {
-        Self { place: Place::Size, left: 0, digits: 0, extra: 0 }
+        Self { place: Place::Size, left: 0, digits: 0, extra: 0, trailers: 0 }
     }
 
     /// Tells whether the body has ended.
@@ -54,6 +56,7 @@ impl Chunks {
         let mut at = 0;
         while at < bytes.len() && self.place != Place::End {
             if self.place == Place::Data {
+                debug_assert!(self.left > 0, "an empty chunk ends the body");
                 let data = self.left.min((bytes.len() - at) as u64);
                 self.left -= data;
                 at += data as usize;
@@ -91,11 +94,14 @@ impl Chunks {
             (Place::DataCr, b'\r') => Place::DataLf,
             (Place::DataLf, b'\n') => Place::Size,
             (Place::TrailerStart, b'\r') => Place::EndLf,
-            // A trailer that begins with white space is folded.
-            (Place::TrailerStart, b' ' | b'\t' | b':') => return None,
-            (Place::TrailerStart, byte) => self.extra(byte, Place::Trailer)?,
-            (Place::Trailer, b'\r') => Place::TrailerLf,
-            (Place::Trailer, byte) => self.extra(byte, Place::Trailer)?,
+            (Place::TrailerStart, byte) if is_token(byte) && self.trailers < FIELDS_MAX => {
+                self.trailers += 1;
+                self.extra(byte, Place::TrailerName)?
+            }
+            (Place::TrailerName, b':') => Place::TrailerValue,
+            (Place::TrailerName, byte) if is_token(byte) => self.extra(byte, Place::TrailerName)?,
+            (Place::TrailerValue, b'\r') => Place::TrailerLf,
+            (Place::TrailerValue, byte) => self.extra(byte, Place::TrailerValue)?,
             (Place::TrailerLf, b'\n') => Place::TrailerStart,
             (Place::EndLf, b'\n') => Place::End,
             _ => return None,
@@ -143,6 +149,7 @@ mod tests {
     #[test]
     fn bodies_with_a_second_reading_are_refused() {
         let long_size = format!("{}5\r\nhello\r\n0\r\n\r\n", "0".repeat(12));
+        let many_trailers = format!("5\r\nhello\r\n0\r\n{}\r\n", "x:\r\n".repeat(FIELDS_MAX + 1));
         let long_extension = format!("5;{}\r\nhello\r\n0\r\n\r\n", "x".repeat(5_000));
         for body in [
             "5\nhello\r\n0\r\n\r\n",
@@ -153,6 +160,10 @@ mod tests {
             "5\r\nhello\r\n0\r\n\n",
             "5\r\nhello\r\n0\r\nX: y\n\r\n",
             "5\r\nhello\r\n0\r\n folded\r\n\r\n",
+            "5\r\nhello\r\n0\r\n: y\r\n\r\n",
+            "5\r\nhello\r\n0\r\nX\r\n\r\n",
+            "5\r\nhello\r\n0\r\nX : y\r\n\r\n",
+            "5\r\nhello\r\n0\r\nX\u{e9}: y\r\n\r\n",
             "5 \r\nhello\r\n0\r\n\r\n",
             " 5\r\nhello\r\n0\r\n\r\n",
             "5\t\r\nhello\r\n0\r\n\r\n",
@@ -166,6 +177,7 @@ mod tests {
             "5;\0\r\nhello\r\n0\r\n\r\n",
             &long_size,
             &long_extension,
+            &many_trailers,
         ] {
             let error = pass(body.as_bytes(), 3).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{body:?}");

@@ -14,8 +14,8 @@ const NAME_BYTES_MAX: usize = u16::MAX as usize;
 /// Largest length of a body: far above any limit, and far below where sums of lengths overflow.
 const LENGTH_MAX: u64 = u64::MAX >> 1;
 
-/// Most header fields. hyper has room for a hundred.
-const FIELDS_MAX: usize = 100;
+/// Most header fields, and most trailers. hyper has room for a hundred.
+pub(super) const FIELDS_MAX: usize = 100;
 
 /// How the body after a head is framed (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ pub(super) fn find_end(bytes: &[u8], from: usize) -> Result<Option<usize>, Fault
 /// # Errors
 /// The first [`Fault`].
 pub(super) fn check(head: &[u8]) -> Result<Framing, Fault> {
-    // `find_end` saw to it that the head ends with an empty line.
+    debug_assert!(head.ends_with(b"\r\n\r\n"), "`find_end` found the empty line");
     let head = &head[..head.len() - 4];
     let mut lines = Lines(Some(head));
     let is_1_1 = request_line(lines.next().unwrap_or_default())?;
@@ -250,7 +250,7 @@ fn length(value: &[u8]) -> Result<u64, Fault> {
 }
 
 /// `tchar` of RFC 9110 §5.6.2.
-fn is_token(byte: u8) -> bool {
+pub(super) fn is_token(byte: u8) -> bool {
     const TOKEN: [bool; 256] = table(b"!#$%&'*+-.^_`|~");
     TOKEN[usize::from(byte)]
 }

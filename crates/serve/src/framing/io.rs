@@ -272,6 +272,7 @@ impl<T: AsyncRead + Unpin> Checked<T> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<bool>> {
+        debug_assert!(self.inbox.is_empty(), "what came earlier is handed on first");
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
         let fresh = &buffer.filled()[before..];

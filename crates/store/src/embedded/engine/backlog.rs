@@ -107,7 +107,11 @@ impl Backlog {
 
     /// Adds memtables that were sealed at the frame `frame`.
     pub(super) fn push(&self, frame: u64, bytes: u64) {
-        self.state.lock().sealed.push_back(Sealed { frame, bytes });
+        let mut state = self.state.lock();
+        let last = state.sealed.back().map_or(0, |last| last.frame);
+        debug_assert!(last <= frame, "a flush up to the last one is one of all");
+        state.sealed.push_back(Sealed { frame, bytes });
+        drop(state);
         self.changed.notify_all();
     }
 

@@ -53,7 +53,9 @@ impl Snapshots {
     /// Shows readers what is below `number`. Calls come one after the other, with numbers that
     /// never fall.
     pub(super) fn publish(&self, number: u64) {
-        if number > self.latest.load().number {
+        let latest = self.latest.load().number;
+        debug_assert!(number >= latest, "what readers have seen does not vanish");
+        if number > latest {
             self.used.lock().insert(number);
             self.latest.store(Arc::new(Snapshot { number, used: Arc::clone(&self.used) }));
         }

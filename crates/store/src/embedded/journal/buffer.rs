@@ -15,6 +15,7 @@ impl BlockBuffer {
     pub(super) fn new(blocks: usize) -> Self {
         let memory = vec![0; (blocks + 1) * BLOCK_BYTES];
         let start = memory.as_ptr().align_offset(BLOCK_BYTES);
+        debug_assert!(start < BLOCK_BYTES, "the padding is enough");
         Self { memory, start }
     }
 

@@ -235,6 +235,7 @@ impl Journal {
                 AppendError::Failed(error)
             })?;
         }
+        debug_assert!(self.next + blocks <= self.header.blocks, "a frame ends within its segment");
         let number = self.last + 1;
         let stamp = Stamp { salt: self.header.salt, number, place: self.next, part: 0 };
         let chain = frame.complete(stamp, NewHead { sequence, before: self.chain, checkpoint });
@@ -279,6 +280,7 @@ impl Journal {
     }
 
     fn write_header(&mut self, slot: Slot, checkpoint: u64) -> io::Result<()> {
+        debug_assert!(self.is_free(slot, &self.slots[&slot]), "a slot that is needed is kept");
         let header = Header {
             salt: salt(),
             segment: self.header.segment + 1,
