@@ -1,6 +1,7 @@
 //! The settings of each part of the gateway.
 
 use bytesize::ByteSize;
+use contract::guard::HeadLimit;
 use memory::Memory;
 use serve::cors::Cors;
 use serve::{BodyCost, Patience};
@@ -57,8 +58,10 @@ impl Settings {
     fn stack(&self) -> StackSettings {
         StackSettings {
             validate: Validate {
-                target_bytes_max: bytes(self.target_max),
-                headers_bytes_max: bytes(self.headers_max),
+                head_limit: HeadLimit {
+                    target_bytes_max: bytes(self.target_max),
+                    headers_bytes_max: bytes(self.headers_max),
+                },
             },
             trusted: self.trusted_proxy.clone().into(),
             cors: Cors::new(&self.common.cors_origin),
