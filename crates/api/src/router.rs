@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use contract::guard::{CatchPanic, OneHost};
-use contract::{Api, ContractError, Description, Dispatch, Document};
+use contract::{Api, ContractError, Description, Dispatch, Document, RequestId};
 use domain::{Collection, CollectionName};
 use http::Method;
 use memory::Memory;
@@ -15,7 +15,6 @@ use store::Store;
 use crate::documented::{
     INFO, Resource, SERVICE_TAG, item_operation, operation_ids, service_operation,
 };
-use crate::edge::RequestId;
 use crate::items::{
     ITEM, ITEM_SENT, MERGE_PATCH, PAGE, ServedCollection, count_items, create_item, delete_item,
     get_item, list_items, page_schemas, patch_item, put_item,

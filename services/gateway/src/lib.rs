@@ -17,7 +17,6 @@ mod file_watch;
 mod hash_key;
 mod headers;
 mod health_checks;
-mod hex;
 mod interim;
 mod metrics;
 mod overload;
