@@ -1,6 +1,5 @@
 //! The outermost layer: the request id and the log.
 
-use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,6 +9,7 @@ use axum::body::Body;
 use contract::{Fault, Header as _, RequestId, Response};
 use http::header::HeaderValue;
 use http::{Method, Request, Uri};
+use serve::logs::chain;
 use tower::Service;
 
 use crate::leaving::Leaving;
@@ -149,16 +149,4 @@ impl<F> Answering<F> {
             }
         }
     }
-}
-
-/// Writes an error and what caused it, the cause last.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

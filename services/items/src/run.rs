@@ -1,7 +1,6 @@
 //! The life of the service: open, listen, serve, drain, close.
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -40,61 +39,31 @@ const BODY_COST: usize = 4;
 type Web = WithCors<WithPrefix<Compress<Dispatch>>>;
 
 /// Why the service could not start or end well.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    Collections(InvalidFile),
-    Setup(InvalidSetup),
-    Store(OpenError),
-    Backup(BackupError),
-    Samples(store::Error),
-    Listen(SocketAddr, io::Error),
-    Runtime(io::Error),
-    Report(PathBuf, io::Error),
-    Handed(io::Error),
-}
-
-impl std::fmt::Display for Failure {
-    /// The whole chain of causes in one line.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let cause: &dyn Error = match self {
-            Self::Collections(error) => error,
-            Self::Setup(error) => error,
-            Self::Store(error) => error,
-            Self::Backup(error) => error,
-            Self::Samples(error) => {
-                f.write_str("the samples could not be written: ")?;
-                error
-            }
-            Self::Listen(address, error) => {
-                write!(f, "cannot listen on {address} (set another address with --listen): ")?;
-                error
-            }
-            Self::Runtime(error) => {
-                f.write_str("the system refuses a thread, a socket or a signal handler: ")?;
-                error
-            }
-            Self::Report(path, error) => {
-                write!(f, "the report could not be written to {}: ", path.display())?;
-                error
-            }
-            Self::Handed(error) => {
-                f.write_str("the sockets that were handed over cannot be used: ")?;
-                error
-            }
-        };
-        write!(f, "{cause}")?;
-        let mut source = cause.source();
-        while let Some(cause) = source {
-            write!(f, ": {cause}")?;
-            source = cause.source();
-        }
-        Ok(())
-    }
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    #[error(transparent)]
+    Collections(#[from] InvalidFile),
+    #[error(transparent)]
+    Setup(#[from] InvalidSetup),
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    #[error("the samples could not be written")]
+    Samples(#[source] store::Error),
+    #[error("cannot listen on {0} (set another address with --listen)")]
+    Listen(SocketAddr, #[source] io::Error),
+    #[error("the system refuses a thread, a socket or a signal handler")]
+    Runtime(#[source] io::Error),
+    #[error("the report could not be written to {}", .0.display())]
+    Report(PathBuf, #[source] io::Error),
+    #[error("the sockets that were handed over cannot be used")]
+    Handed(#[source] io::Error),
 }
 
 /// Copies the store to a directory.
-pub(crate) fn backup(store: &str, to: &Path) -> Result<ExitCode, Failure> {
-    store::backup(store, to).map_err(Failure::Backup)?;
+pub(crate) fn backup(store: &str, to: &Path) -> Result<ExitCode, RunError> {
+    store::backup(store, to)?;
     println!(
         "The backup is in {}. Start a service on it, or on a copy of it, to restore it.",
         to.display()
@@ -103,22 +72,21 @@ pub(crate) fn backup(store: &str, to: &Path) -> Result<ExitCode, Failure> {
 }
 
 /// Runs the service until SIGTERM or SIGINT.
-pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
-    let handed = Handed::take().map_err(Failure::Handed)?;
-    let collections =
-        collections::load(settings.collections.as_deref()).map_err(Failure::Collections)?;
+pub(crate) fn run(settings: Settings) -> Result<ExitCode, RunError> {
+    let handed = Handed::take().map_err(RunError::Handed)?;
+    let collections = collections::load(settings.collections.as_deref())?;
     if let Some(path) = &settings.check_contract {
         // Noticed now, not after a day of rehearsal.
-        std::fs::write(path, "").map_err(|error| Failure::Report(path.clone(), error))?;
+        std::fs::write(path, "").map_err(|error| RunError::Report(path.clone(), error))?;
     }
     let mut options = Options::default();
     options.cache_bytes = settings.cache.as_u64();
     options.allow_unsafe = settings.allow_unsafe_store;
-    let store = store::open(&settings.store, &options).map_err(Failure::Store)?;
+    let store = store::open(&settings.store, &options)?;
     let main =
-        runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+        runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
     if settings.samples {
-        main.block_on(samples::load(&*store, &collections[0])).map_err(Failure::Samples)?;
+        main.block_on(samples::load(&*store, &collections[0])).map_err(RunError::Samples)?;
     }
     holdings::warn_of_visible_password(&settings.store, std::env::args_os());
     main.block_on(holdings::announce(&*store, &settings.store, &collections));
@@ -133,7 +101,7 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
         memory: budget.memory.clone(),
         leaving: Leaving::default(),
     };
-    let (dispatch, document) = router(&setup).map_err(Failure::Setup)?;
+    let (dispatch, document) = router(&setup)?;
     let code = match &settings.check_contract {
         None => {
             drop(document);
@@ -144,7 +112,7 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
             let recorded = |edge, dispatch| Recorder::new(edge, dispatch, recording.clone());
             let code = serve(&main, &settings, handed, &setup, &budget, &dispatch, recorded)?;
             report(&recording, path)
-                .map_err(|error| Failure::Report(path.clone(), error))?
+                .map_err(|error| RunError::Report(path.clone(), error))?
                 .unwrap_or(code)
         }
     };
@@ -179,12 +147,12 @@ fn serve<S>(
     budget: &Budget,
     dispatch: &Dispatch,
     finish: impl Fn(Edge<Web>, Dispatch) -> S,
-) -> Result<ExitCode, Failure>
+) -> Result<ExitCode, RunError>
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: 'static,
 {
-    let refused = |error| Failure::Listen(settings.listen, error);
+    let refused = |error| RunError::Listen(settings.listen, error);
     let workers = worker_count(settings.common.workers);
     let sockets = Sockets::new(handed, settings.listen, workers).map_err(refused)?;
     let (workers, address) = (sockets.len(), sockets.address().map_err(refused)?);
@@ -200,7 +168,7 @@ where
         finish(edge, dispatch)
     });
     let services: Vec<S> = services.collect();
-    let mut signals = Signals::new(main).map_err(Failure::Runtime)?;
+    let mut signals = Signals::new(main).map_err(RunError::Runtime)?;
     let limits = serve::Limits {
         connections_max: budget.connections_max,
         silence_time_max: settings.idle_time_max,
@@ -219,7 +187,7 @@ where
         let (cost, trusted) = (cost.clone(), Arc::clone(&trusted));
         move |acceptor| worker::serve(acceptor, service, patience, cost, trusted)
     });
-    let threads = Workers::start(sockets, limits, work).map_err(Failure::Runtime)?;
+    let threads = Workers::start(sockets, limits, work).map_err(RunError::Runtime)?;
     tracing::info!(%address, workers, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}, try http://{address}/docs");
     serve::notify::ready();
     main.block_on(async {
