@@ -9,10 +9,9 @@ use axum::body::Body;
 use contract::{Fault, Header as _, RequestId, Response};
 use http::header::HeaderValue;
 use http::{Method, Request, Uri};
+use serve::Draining;
 use serve::logs::chain;
 use tower::Service;
-
-use crate::leaving::Leaving;
 
 /// Which requests are logged. Those that fail by the service's fault always are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,14 +29,14 @@ pub enum LogRequests {
 pub struct Edge<S> {
     inner: S,
     log: LogRequests,
-    leaving: Leaving,
+    draining: Draining,
 }
 
 impl<S> Edge<S> {
     /// Puts the edge in front of `inner`.
     #[must_use]
-    pub fn new(inner: S, log: LogRequests, leaving: Leaving) -> Self {
-        Self { inner, log, leaving }
+    pub fn new(inner: S, log: LogRequests, draining: Draining) -> Self {
+        Self { inner, log, draining }
     }
 }
 
@@ -59,14 +58,14 @@ where
         let sent = sent.filter(|sent| RequestId::is_legal(sent)).cloned();
         let id = sent.unwrap_or_else(|| RequestId::random().value());
         // Only there it is asked for; its references are counted by all workers.
-        let leaving = (request.uri().path() == "/readyz").then(|| self.leaving.clone());
+        let draining = (request.uri().path() == "/readyz").then(|| self.draining.clone());
         Answering {
             id: Some(id),
             method: request.method().clone(),
             uri: request.uri().clone(),
             started: Instant::now(),
             log: self.log,
-            leaving,
+            draining,
             inner: self.inner.call(request),
         }
     }
@@ -81,7 +80,7 @@ pub struct Answering<F> {
     started: Instant,
     log: LogRequests,
     /// That of a probe.
-    leaving: Option<Leaving>,
+    draining: Option<Draining>,
     inner: F,
 }
 
@@ -106,7 +105,7 @@ where
 impl<F> Answering<F> {
     /// Tells whether this answers a probe after the end was announced: then 503 is no failure.
     fn is_expected_refusal(&self) -> bool {
-        self.leaving.as_ref().is_some_and(Leaving::is_announced)
+        self.draining.as_ref().is_some_and(Draining::has_begun)
     }
 
     fn write_log(&self, response: &mut Response) {

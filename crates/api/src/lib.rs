@@ -7,7 +7,6 @@
 mod documented;
 mod edge;
 mod items;
-mod leaving;
 mod limits;
 mod metrics;
 mod pages;
@@ -17,7 +16,6 @@ mod schemas;
 mod turns;
 
 pub use edge::{Edge, LogRequests};
-pub use leaving::Leaving;
 pub use limits::Limits;
 pub use metrics::Metrics;
 pub use router::{InvalidSetup, RESERVED_NAMES, Setup, router};

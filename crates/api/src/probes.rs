@@ -6,9 +6,9 @@ use contract::about::{GetMetrics, GetOpenapi, Live, Ready, ServedDocument};
 use contract::extract::{IfNoneMatch, NoQuery, Prefix, State};
 use contract::guard::RetryAfter;
 use contract::{CacheControl, Problem, Responses};
+use serve::Draining;
 use store::Store;
 
-use crate::leaving::Leaving;
 use crate::metrics::Metrics;
 
 /// The state of the operations of this module.
@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 pub(crate) struct Service {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) metrics: Metrics,
-    pub(crate) leaving: Leaving,
+    pub(crate) draining: Draining,
     pub(crate) document: ServedDocument,
 }
 
@@ -56,7 +56,7 @@ pub(crate) async fn get_readyz(
     NoQuery: NoQuery,
 ) -> Result<Ready, NotReady> {
     let not_ready = |problem| NotReady::NotReady(problem, RetryAfter(5), CacheControl::NoStore);
-    if service.leaving.is_announced() {
+    if service.draining.has_begun() {
         return Err(not_ready(Problem::new("The service is about to stop.")));
     }
     match service.store.check().await {

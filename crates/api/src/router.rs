@@ -10,6 +10,7 @@ use domain::{Collection, CollectionName};
 use http::Method;
 use memory::Memory;
 use serde_json::Value;
+use serve::Draining;
 use store::Store;
 
 use crate::documented::{
@@ -19,7 +20,6 @@ use crate::items::{
     ITEM, ITEM_SENT, MERGE_PATCH, PAGE, ServedCollection, count_items, create_item, delete_item,
     get_item, list_items, page_schemas, patch_item, put_item,
 };
-use crate::leaving::Leaving;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::pages::{StartPage, docs, docs_asset, problems, redoc, redoc_asset, start};
@@ -48,7 +48,7 @@ pub struct Setup {
     /// The budget of memory for requests and answers.
     pub memory: Memory,
     /// Whether the service is about to stop.
-    pub leaving: Leaving,
+    pub draining: Draining,
 }
 
 /// Why the service cannot be made.
@@ -202,11 +202,11 @@ fn mount_items(api: &mut Api, setup: &Setup, collection: &Collection, names: &mu
 fn mount_service(api: &mut Api, setup: &Setup) {
     let limits = setup.limits;
     let (store, metrics) = (Arc::clone(&setup.store), setup.metrics.clone());
-    let leaving = setup.leaving.clone();
+    let draining = setup.draining.clone();
     let service = move |description: &Description| Service {
         store: Arc::clone(&store),
         metrics: metrics.clone(),
-        leaving: leaving.clone(),
+        draining: draining.clone(),
         document: description.document.clone(),
     };
     api.tag(SERVICE_TAG, "Probes, metrics and this document.");

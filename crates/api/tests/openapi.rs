@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use api::{InvalidSetup, Leaving, Limits, Metrics, Setup, Turns, router};
+use api::{InvalidSetup, Limits, Metrics, Setup, Turns, router};
 use contract::Document;
 use domain::{Collection, CollectionName};
 use memory::Memory;
 use serde_json::{Value, json};
+use serve::Draining;
 use store::Options;
 
 /// Makes the document of a service with these collections.
@@ -19,7 +20,7 @@ fn document(collections: Vec<Collection>) -> Result<Document, InvalidSetup> {
         metrics: Metrics::new(),
         turns: Turns::default(),
         memory: Memory::new(usize::MAX),
-        leaving: Leaving::default(),
+        draining: Draining::default(),
     };
     router(&setup).map(|(_, document)| document)
 }

@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
 use contract::ContractError;
-use serve::{Budget, Handed, Signals, Sockets, Workers, worker_count};
+use serve::{Budget, Draining, Handed, Signals, Sockets, Workers, worker_count};
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::Notify;
@@ -123,12 +122,12 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, StartError> {
     });
     let threads = Workers::start(sockets, limits, work).map_err(StartError::Runtime)?;
     let drain = Arc::new(Notify::new());
-    let leaving = Arc::<AtomicBool>::default();
+    let draining = Draining::default();
     let admin = Admin {
         replicas: Arc::clone(&shared.replicas),
         metrics: shared.metrics.clone(),
         overload: Arc::clone(&shared.overload),
-        leaving: Arc::clone(&leaving),
+        draining: draining.clone(),
         drain: Arc::clone(&drain),
     };
     let admin = admin::dispatch(admin).map_err(StartError::Contract)?;
@@ -160,10 +159,10 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, StartError> {
             () = drain.notified() => {}
             () = signals.next() => {}
         }
-        leaving.store(true, Relaxed);
+        draining.begin();
         tokio::select! {
             never = &mut beside => match never {},
-            () = threads.leave(settings.common.drain_delay, &mut signals) => {}
+            () = threads.drain(settings.common.drain_delay, &mut signals) => {}
         }
     });
     threads.end(&main, &mut signals);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use api::{Edge, InvalidSetup, Leaving, Limits, LogRequests, Metrics, Setup, Turns, router};
+use api::{Edge, InvalidSetup, Limits, LogRequests, Metrics, Setup, Turns, router};
 use axum::body::Body;
 use contract::coding::Compress;
 use contract::prefix::WithPrefix;
@@ -16,7 +16,9 @@ use contract::{Dispatch, Response};
 use http::Request;
 use serve::cors::{Cors, WithCors};
 use serve::settings::Trusted;
-use serve::{BodyCost, Budget, Handed, Patience, Signals, Sockets, Workers, worker_count};
+use serve::{
+    BodyCost, Budget, Draining, Handed, Patience, Signals, Sockets, Workers, worker_count,
+};
 use store::{BackupError, OpenError, Options, Store};
 use tokio::runtime;
 use tower::Service;
@@ -99,7 +101,7 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, RunError> {
         metrics: Metrics::new(),
         turns: Turns::default(),
         memory: budget.memory.clone(),
-        leaving: Leaving::default(),
+        draining: Draining::default(),
     };
     let (dispatch, document) = router(&setup)?;
     let code = match &settings.check_contract {
@@ -164,7 +166,7 @@ where
         let web = Compress::new(dispatch.clone());
         let web = WithPrefix::new(web, settings.public_prefix.clone(), !trusted.is_empty());
         let web = WithCors::new(web, cors.clone());
-        let edge = Edge::new(web, log, setup.leaving.clone());
+        let edge = Edge::new(web, log, setup.draining.clone());
         finish(edge, dispatch)
     });
     let services: Vec<S> = services.collect();
@@ -196,8 +198,8 @@ where
             never = tell_alive(&*setup.store) => match never {},
         }
     });
-    setup.leaving.announce();
-    main.block_on(threads.leave(settings.common.drain_delay, &mut signals));
+    setup.draining.begin();
+    main.block_on(threads.drain(settings.common.drain_delay, &mut signals));
     threads.end(main, &mut signals);
     Ok(ExitCode::SUCCESS)
 }

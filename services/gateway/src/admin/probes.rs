@@ -1,7 +1,5 @@
 //! Probes and metrics.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use contract::about::{GetMetrics, Live, Ready};
 use contract::extract::{NoQuery, State};
 use contract::guard::RetryAfter;
@@ -25,9 +23,8 @@ pub(super) enum NotReady {
 /// Tells whether requests should be sent here.
 pub(super) async fn get_readyz(State(admin): State<Admin>, _: NoQuery) -> Result<Ready, NotReady> {
     let now = clock::now();
-    let leaving = admin.leaving.load(Relaxed);
-    let ready =
-        !leaving && admin.replicas.load().iter().any(|replica| replica.health.is_available(now));
+    let ready = !admin.draining.has_begun()
+        && admin.replicas.load().iter().any(|replica| replica.health.is_available(now));
     if ready {
         Ok(Ready::READY)
     } else {
