@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use api::{Edge, InvalidSetup, Limits, LogRequests, Metrics, Setup, Turns, router
 use axum::body::Body;
 use contract::coding::Compress;
 use contract::prefix::WithPrefix;
-use contract::recorder::{Recorder, Recording, Violation};
+use contract::recorder::{Recorder, Recording, ReportError, ReportFile};
 use contract::{Dispatch, Response};
 use http::Request;
 use serve::cors::{Cors, WithCors};
@@ -28,9 +28,6 @@ use crate::holdings;
 use crate::samples;
 use crate::settings::Settings;
 use crate::worker;
-
-/// The exit code of `--check-contract` when an answer was undocumented.
-const EXIT_UNDOCUMENTED: u8 = 3;
 
 /// How often the bytes of a body are held until it is answered: as they came, as the item, as what the
 /// store writes, and as the answer.
@@ -57,8 +54,8 @@ pub(crate) enum RunError {
     Listen(SocketAddr, #[source] io::Error),
     #[error("the system refuses a thread, a socket or a signal handler")]
     Runtime(#[source] io::Error),
-    #[error("the report could not be written to {}", .0.display())]
-    Report(PathBuf, #[source] io::Error),
+    #[error(transparent)]
+    Report(#[from] ReportError),
     #[error("the sockets that were handed over cannot be used")]
     Handed(#[source] io::Error),
 }
@@ -77,10 +74,7 @@ pub(crate) fn backup(store: &str, to: &Path) -> Result<ExitCode, RunError> {
 pub(crate) fn run(settings: Settings) -> Result<ExitCode, RunError> {
     let handed = Handed::take().map_err(RunError::Handed)?;
     let collections = collections::load(settings.collections.as_deref())?;
-    if let Some(path) = &settings.check_contract {
-        // Noticed now, not after a day of rehearsal.
-        std::fs::write(path, "").map_err(|error| RunError::Report(path.clone(), error))?;
-    }
+    let report = settings.check_contract.as_deref().map(ReportFile::create).transpose()?;
     let mut options = Options::default();
     options.cache_bytes = settings.cache.as_u64();
     options.allow_unsafe = settings.allow_unsafe_store;
@@ -104,18 +98,17 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, RunError> {
         draining: Draining::default(),
     };
     let (dispatch, document) = router(&setup)?;
-    let code = match &settings.check_contract {
+    let code = match report {
         None => {
             drop(document);
-            serve(&main, &settings, handed, &setup, &budget, &dispatch, |edge, _| edge)?
+            serve(&main, &settings, handed, &setup, &budget, &dispatch, |edge, _| edge)?;
+            ExitCode::SUCCESS
         }
-        Some(path) => {
-            let recording = Recording::new(&document, alarm);
+        Some(file) => {
+            let recording = Recording::new(&document);
             let recorded = |edge, dispatch| Recorder::new(edge, dispatch, recording.clone());
-            let code = serve(&main, &settings, handed, &setup, &budget, &dispatch, recorded)?;
-            report(&recording, path)
-                .map_err(|error| RunError::Report(path.clone(), error))?
-                .unwrap_or(code)
+            serve(&main, &settings, handed, &setup, &budget, &dispatch, recorded)?;
+            file.write(&recording.report())?
         }
     };
     // The workers are gone, and with this the last references to the store: dropping it waits for
@@ -149,7 +142,7 @@ fn serve<S>(
     budget: &Budget,
     dispatch: &Dispatch,
     finish: impl Fn(Edge<Web>, Dispatch) -> S,
-) -> Result<ExitCode, RunError>
+) -> Result<(), RunError>
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: 'static,
@@ -201,7 +194,7 @@ where
     setup.draining.begin();
     main.block_on(threads.drain(settings.common.drain_delay, &mut signals));
     threads.end(main, &mut signals);
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Tells the manager of services again and again that the service is alive, as long as it is and the
@@ -216,23 +209,4 @@ async fn tell_alive(store: &dyn Store) -> Infallible {
             serve::notify::alive();
         }
     }
-}
-
-/// Logs an answer that the document does not promise.
-fn alarm(violation: &Violation) {
-    let Violation { method, path, status, fault } = violation;
-    tracing::error!(
-        method,
-        path,
-        status,
-        fault,
-        "{method} {path} was answered {status}, and {fault}"
-    );
-}
-
-/// Writes the recorder's report. Returns the exit code if an answer was undocumented.
-fn report(recording: &Recording, path: &PathBuf) -> io::Result<Option<ExitCode>> {
-    let report = recording.report();
-    std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
-    Ok((!report.undocumented.is_empty()).then(|| ExitCode::from(EXIT_UNDOCUMENTED)))
 }
