@@ -18,5 +18,5 @@ mod turns;
 pub use edge::{Edge, LogRequests};
 pub use limits::Limits;
 pub use metrics::Metrics;
-pub use router::{InvalidSetup, RESERVED_NAMES, Setup, router};
+pub use router::{InvalidSetup, Setup, is_reserved, router};
 pub use turns::Turns;

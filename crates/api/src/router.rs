@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use contract::about::{self, DOCUMENT_PATH, PROBLEMS_PATH};
 use contract::guard::{CatchPanic, OneHost};
 use contract::{Api, ContractError, Description, Dispatch, Document, RequestId};
 use domain::{Collection, CollectionName};
@@ -27,10 +28,12 @@ use crate::probes::{Service, get_livez, get_metrics, get_openapi, get_readyz};
 use crate::schemas::{ItemSchemas, Names};
 use crate::turns::Turns;
 
-/// Names that no collection can have, because the service has a page there, or an operation with an
+/// Tells whether no collection can have a name, because the service has a page there, or an operation with an
 /// id that the collection's would have, too.
-pub const RESERVED_NAMES: &[&str] =
-    &["docs", "livez", "metrics", "openapi", "problems", "readyz", "redoc"];
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    matches!(name, "metrics" | "openapi") || about::is_public(name)
+}
 
 /// The parts that the service is made of.
 #[derive(Clone, Debug)]
@@ -54,7 +57,7 @@ pub struct Setup {
 /// Why the service cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvalidSetup {
-    /// A collection has one of the [`RESERVED_NAMES`].
+    /// A collection has a name that [is reserved](is_reserved).
     ReservedName(CollectionName),
     /// Two collections have the same name.
     NameTaken(CollectionName),
@@ -113,7 +116,7 @@ fn check_names(collections: &[Collection]) -> Result<(), InvalidSetup> {
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(InvalidSetup::NameTaken(pair[0].clone()));
     }
-    match names.iter().find(|name| RESERVED_NAMES.contains(&name.as_str())) {
+    match names.iter().find(|name| is_reserved(name.as_str())) {
         Some(name) => Err(InvalidSetup::ReservedName(CollectionName::clone(name))),
         None => check_operation_ids(&names),
     }
@@ -246,7 +249,7 @@ fn mount_service(api: &mut Api, setup: &Setup) {
             get_metrics,
         )
         .get(
-            "/openapi.json",
+            DOCUMENT_PATH,
             service_operation(
                 "openapi",
                 "Returns this document",
@@ -266,6 +269,6 @@ fn mount_pages(api: &mut Api, start_page: StartPage) {
         .page("/redoc/{file}", redoc_asset);
     api.scope_with(|description| Arc::clone(&description.problems))
         .guard(OneHost)
-        .page("/problems", problems);
+        .page(PROBLEMS_PATH, problems);
     api.scope(start_page).guard(OneHost).hidden_page("/", start);
 }

@@ -18,6 +18,27 @@ use crate::prefix::PublicPrefix;
 use crate::schemas::Schemas;
 use crate::variant::Variant;
 
+/// Where the document is.
+pub const DOCUMENT_PATH: &str = "/openapi.json";
+
+/// Where the page is that the `type` of every problem links to.
+pub const PROBLEMS_PATH: &str = "/problems";
+
+/// Templates of the paths of pages for people, which no document lists.
+pub const PAGES: [&str; 6] =
+    ["/", "/docs", "/docs/{file}", "/redoc", "/redoc/{file}", PROBLEMS_PATH];
+
+/// Probes that everyone may ask.
+const PROBES: [&str; 2] = ["/livez", "/readyz"];
+
+/// Tells whether reads of all paths that begin with this segment are open to everyone: pages, the document, and
+/// probes have no data of clients.
+#[must_use]
+pub fn is_public(segment: &str) -> bool {
+    let paths = PAGES.iter().chain(&PROBES).chain([&DOCUMENT_PATH]);
+    paths.into_iter().any(|path| path.strip_prefix('/') == Some(segment))
+}
+
 /// The body of a probe.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Health {

@@ -15,7 +15,7 @@ use contract::recorder::{Recorder, Recording, ReportError, ReportFile};
 use contract::{Dispatch, Response};
 use http::Request;
 use serve::cors::{Cors, WithCors};
-use serve::settings::Trusted;
+use serve::settings::{Trusted, bytes};
 use serve::{
     BodyCost, Budget, Draining, Handed, Patience, Signals, Sockets, Workers, worker_count,
 };
@@ -119,12 +119,11 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, RunError> {
 }
 
 fn limits(settings: &Settings) -> Limits {
-    let bytes = |size: bytesize::ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
     Limits {
         body_bytes_max: bytes(settings.body_max),
         body_time_max: settings.body_time_max,
         request_time_max: settings.request_time_max,
-        target_bytes_max: bytes(settings.target_max),
+        target_bytes_max: bytes(settings.common.target_max),
         headers_bytes_max: bytes(settings.headers_max),
         remembered_for: settings.idempotency_time,
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
+use contract::about::PAGES;
 use contract::recorder::{Recording, Report};
 use http_body_util::BodyExt;
 use matchit::Router;
@@ -16,9 +17,6 @@ use tower::Service;
 use super::Documents;
 use crate::exchange::Exchange;
 use crate::reply::{Reply, ReplyBody};
-
-/// Pages for people, which no document lists.
-const PAGES: [&str; 6] = ["/", "/docs", "/docs/{file}", "/redoc", "/redoc/{file}", "/problems"];
 
 /// What was answered so far, judged by the document as it was at the start.
 #[derive(Clone)]

@@ -1,9 +1,9 @@
 //! The settings of each part of the gateway.
 
-use bytesize::ByteSize;
 use contract::guard::HeadLimit;
 use memory::Memory;
 use serve::cors::Cors;
+use serve::settings::bytes;
 use serve::{BodyCost, Patience};
 
 use super::Settings;
@@ -59,7 +59,7 @@ impl Settings {
         StackSettings {
             validate: Validate {
                 head_limit: HeadLimit {
-                    target_bytes_max: bytes(self.target_max),
+                    target_bytes_max: bytes(self.common.target_max),
                     headers_bytes_max: bytes(self.headers_max),
                 },
             },
@@ -81,8 +81,4 @@ impl Settings {
             },
         }
     }
-}
-
-fn bytes(size: ByteSize) -> usize {
-    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
 }
