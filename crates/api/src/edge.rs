@@ -1,42 +1,17 @@
 //! The outermost layer: the request id and the log.
 
-use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use axum::body::Body;
-use contract::{Fault, Header, Response};
-use http::header::{HeaderName, HeaderValue};
+use contract::{Fault, Header as _, RequestId, Response};
+use http::header::HeaderValue;
 use http::{Method, Request, Uri};
-use serde_json::{Value, json};
+use serve::Draining;
+use serve::logs::chain;
 use tower::Service;
-use uuid::Uuid;
-
-use crate::leaving::Leaving;
-
-/// Longest request id that is taken over: room for a W3C `traceparent` or two UUIDs.
-const REQUEST_ID_BYTES_MAX: usize = 128;
-
-/// `X-Request-ID`: names the request in the logs.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestId(HeaderValue);
-
-impl Header for RequestId {
-    const NAME: HeaderName = HeaderName::from_static("x-request-id");
-    const DESCRIPTION: &'static str = "Names the request in the service's logs: the request's own `X-Request-ID` if that is 1 to 128 visible ASCII characters, a new one otherwise.";
-
-    fn schema() -> Value {
-        json!({ "type": "string", "minLength": 1, "maxLength": REQUEST_ID_BYTES_MAX })
-    }
-
-    fn value(self) -> HeaderValue {
-        self.0
-    }
-}
 
 /// Which requests are logged. Those that fail by the service's fault always are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,50 +28,15 @@ pub enum LogRequests {
 #[derive(Clone, Debug)]
 pub struct Edge<S> {
     inner: S,
-    ids: Arc<Ids>,
     log: LogRequests,
-    leaving: Leaving,
-}
-
-/// Makes request ids: a random half that is the process's own, and a count.
-#[derive(Debug)]
-struct Ids {
-    process: u64,
-    next: AtomicU64,
-}
-
-impl Ids {
-    fn next(&self) -> HeaderValue {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut text = [0; 32];
-        hex(self.process, &mut text[..16]);
-        hex(number, &mut text[16..]);
-        HeaderValue::from_bytes(&text).expect("hex is visible ASCII")
-    }
-}
-
-fn hex(number: u64, text: &mut [u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for (at, digit) in text.iter_mut().rev().enumerate() {
-        *digit = DIGITS[(number >> (4 * at)) as usize & 15];
-    }
+    draining: Draining,
 }
 
 impl<S> Edge<S> {
     /// Puts the edge in front of `inner`.
     #[must_use]
-    pub fn new(inner: S, log: LogRequests, leaving: Leaving) -> Self {
-        let (process, _) = Uuid::new_v4().as_u64_pair();
-        Self { inner, ids: Arc::new(Ids { process, next: AtomicU64::new(0) }), log, leaving }
-    }
-
-    fn request_id(&self, request: &Request<Body>) -> HeaderValue {
-        let sent = request.headers().get(RequestId::NAME);
-        let legal = |value: &&HeaderValue| {
-            (1..=REQUEST_ID_BYTES_MAX).contains(&value.len())
-                && value.as_bytes().iter().all(u8::is_ascii_graphic)
-        };
-        sent.filter(legal).cloned().unwrap_or_else(|| self.ids.next())
+    pub fn new(inner: S, log: LogRequests, draining: Draining) -> Self {
+        Self { inner, log, draining }
     }
 }
 
@@ -114,15 +54,18 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let sent = request.headers().get(RequestId::NAME);
+        let sent = sent.filter(|sent| RequestId::is_legal(sent)).cloned();
+        let id = sent.unwrap_or_else(|| RequestId::random().value());
         // Only there it is asked for; its references are counted by all workers.
-        let leaving = (request.uri().path() == "/readyz").then(|| self.leaving.clone());
+        let draining = (request.uri().path() == "/readyz").then(|| self.draining.clone());
         Answering {
-            id: Some(self.request_id(&request)),
+            id: Some(id),
             method: request.method().clone(),
             uri: request.uri().clone(),
             started: Instant::now(),
             log: self.log,
-            leaving,
+            draining,
             inner: self.inner.call(request),
         }
     }
@@ -137,7 +80,7 @@ pub struct Answering<F> {
     started: Instant,
     log: LogRequests,
     /// That of a probe.
-    leaving: Option<Leaving>,
+    draining: Option<Draining>,
     inner: F,
 }
 
@@ -162,7 +105,7 @@ where
 impl<F> Answering<F> {
     /// Tells whether this answers a probe after the end was announced: then 503 is no failure.
     fn is_expected_refusal(&self) -> bool {
-        self.leaving.as_ref().is_some_and(Leaving::is_announced)
+        self.draining.as_ref().is_some_and(Draining::has_begun)
     }
 
     fn write_log(&self, response: &mut Response) {
@@ -205,16 +148,4 @@ impl<F> Answering<F> {
             }
         }
     }
-}
-
-/// Writes an error and what caused it, the cause last.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

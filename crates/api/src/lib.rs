@@ -7,7 +7,6 @@
 mod documented;
 mod edge;
 mod items;
-mod leaving;
 mod limits;
 mod metrics;
 mod pages;
@@ -17,8 +16,7 @@ mod schemas;
 mod turns;
 
 pub use edge::{Edge, LogRequests};
-pub use leaving::Leaving;
 pub use limits::Limits;
 pub use metrics::Metrics;
-pub use router::{InvalidSetup, RESERVED_NAMES, Setup, router};
+pub use router::{InvalidSetup, Setup, is_reserved, router};
 pub use turns::Turns;

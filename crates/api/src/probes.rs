@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use contract::about::{GetOpenapi, Health, MetricsText, ServedDocument};
+use contract::about::{GetMetrics, GetOpenapi, Live, Ready, ServedDocument};
 use contract::extract::{IfNoneMatch, NoQuery, Prefix, State};
 use contract::guard::RetryAfter;
-use contract::{CacheControl, Json, Problem, Responses};
+use contract::{CacheControl, Problem, Responses};
+use serve::Draining;
 use store::Store;
 
-use crate::leaving::Leaving;
 use crate::metrics::Metrics;
 
 /// The state of the operations of this module.
@@ -16,15 +16,8 @@ use crate::metrics::Metrics;
 pub(crate) struct Service {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) metrics: Metrics,
-    pub(crate) leaving: Leaving,
+    pub(crate) draining: Draining,
     pub(crate) document: ServedDocument,
-}
-
-#[derive(Debug, Responses)]
-pub(crate) enum Live {
-    /// The process is alive.
-    #[answer(200)]
-    Alive(Json<Health>, CacheControl),
 }
 
 #[derive(Debug, Responses)]
@@ -42,19 +35,12 @@ pub(crate) async fn get_livez(
     NoQuery: NoQuery,
 ) -> Result<Live, NotAlive> {
     match service.store.alive() {
-        Ok(()) => Ok(Live::Alive(Json(Health::OK), CacheControl::NoStore)),
+        Ok(()) => Ok(Live::ALIVE),
         Err(error) => {
             let problem = Problem::default().caused_by(error);
             Err(NotAlive::RestartNeeded(problem, CacheControl::NoStore))
         }
     }
-}
-
-#[derive(Debug, Responses)]
-pub(crate) enum Ready {
-    /// The service can do its work, writes included.
-    #[answer(200)]
-    Ready(Json<Health>, CacheControl),
 }
 
 #[derive(Debug, Responses)]
@@ -70,25 +56,18 @@ pub(crate) async fn get_readyz(
     NoQuery: NoQuery,
 ) -> Result<Ready, NotReady> {
     let not_ready = |problem| NotReady::NotReady(problem, RetryAfter(5), CacheControl::NoStore);
-    if service.leaving.is_announced() {
+    if service.draining.has_begun() {
         return Err(not_ready(Problem::new("The service is about to stop.")));
     }
     match service.store.check().await {
-        Ok(()) => Ok(Ready::Ready(Json(Health::OK), CacheControl::NoStore)),
+        Ok(()) => Ok(Ready::READY),
         Err(error) => Err(not_ready(Problem::default().caused_by(error))),
     }
 }
 
-#[derive(Debug, Responses)]
-pub(crate) enum GetMetrics {
-    /// Counters and histograms in the text format of Prometheus.
-    #[answer(200)]
-    Metrics(MetricsText, CacheControl),
-}
-
 /// Returns the metrics.
 pub(crate) async fn get_metrics(State(service): State<Service>, _: NoQuery) -> GetMetrics {
-    GetMetrics::Metrics(MetricsText(service.metrics.text()), CacheControl::NoStore)
+    GetMetrics::text(service.metrics.text())
 }
 
 /// Returns the document.

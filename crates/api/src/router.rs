@@ -4,23 +4,23 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use contract::about::{self, DOCUMENT_PATH, PROBLEMS_PATH};
 use contract::guard::{CatchPanic, OneHost};
-use contract::{Api, ContractError, Description, Dispatch, Document};
+use contract::{Api, ContractError, Description, Dispatch, Document, RequestId};
 use domain::{Collection, CollectionName};
 use http::Method;
 use memory::Memory;
 use serde_json::Value;
+use serve::Draining;
 use store::Store;
 
 use crate::documented::{
     INFO, Resource, SERVICE_TAG, item_operation, operation_ids, service_operation,
 };
-use crate::edge::RequestId;
 use crate::items::{
     ITEM, ITEM_SENT, MERGE_PATCH, PAGE, ServedCollection, count_items, create_item, delete_item,
     get_item, list_items, page_schemas, patch_item, put_item,
 };
-use crate::leaving::Leaving;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::pages::{StartPage, docs, docs_asset, problems, redoc, redoc_asset, start};
@@ -28,10 +28,12 @@ use crate::probes::{Service, get_livez, get_metrics, get_openapi, get_readyz};
 use crate::schemas::{ItemSchemas, Names};
 use crate::turns::Turns;
 
-/// Names that no collection can have, because the service has a page there, or an operation with an
+/// Tells whether no collection can have a name, because the service has a page there, or an operation with an
 /// id that the collection's would have, too.
-pub const RESERVED_NAMES: &[&str] =
-    &["docs", "livez", "metrics", "openapi", "problems", "readyz", "redoc"];
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    matches!(name, "metrics" | "openapi") || about::is_public(name)
+}
 
 /// The parts that the service is made of.
 #[derive(Clone, Debug)]
@@ -49,13 +51,13 @@ pub struct Setup {
     /// The budget of memory for requests and answers.
     pub memory: Memory,
     /// Whether the service is about to stop.
-    pub leaving: Leaving,
+    pub draining: Draining,
 }
 
 /// Why the service cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvalidSetup {
-    /// A collection has one of the [`RESERVED_NAMES`].
+    /// A collection has a name that [is reserved](is_reserved).
     ReservedName(CollectionName),
     /// Two collections have the same name.
     NameTaken(CollectionName),
@@ -114,7 +116,7 @@ fn check_names(collections: &[Collection]) -> Result<(), InvalidSetup> {
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(InvalidSetup::NameTaken(pair[0].clone()));
     }
-    match names.iter().find(|name| RESERVED_NAMES.contains(&name.as_str())) {
+    match names.iter().find(|name| is_reserved(name.as_str())) {
         Some(name) => Err(InvalidSetup::ReservedName(CollectionName::clone(name))),
         None => check_operation_ids(&names),
     }
@@ -203,11 +205,11 @@ fn mount_items(api: &mut Api, setup: &Setup, collection: &Collection, names: &mu
 fn mount_service(api: &mut Api, setup: &Setup) {
     let limits = setup.limits;
     let (store, metrics) = (Arc::clone(&setup.store), setup.metrics.clone());
-    let leaving = setup.leaving.clone();
+    let draining = setup.draining.clone();
     let service = move |description: &Description| Service {
         store: Arc::clone(&store),
         metrics: metrics.clone(),
-        leaving: leaving.clone(),
+        draining: draining.clone(),
         document: description.document.clone(),
     };
     api.tag(SERVICE_TAG, "Probes, metrics and this document.");
@@ -247,7 +249,7 @@ fn mount_service(api: &mut Api, setup: &Setup) {
             get_metrics,
         )
         .get(
-            "/openapi.json",
+            DOCUMENT_PATH,
             service_operation(
                 "openapi",
                 "Returns this document",
@@ -267,6 +269,6 @@ fn mount_pages(api: &mut Api, start_page: StartPage) {
         .page("/redoc/{file}", redoc_asset);
     api.scope_with(|description| Arc::clone(&description.problems))
         .guard(OneHost)
-        .page("/problems", problems);
+        .page(PROBLEMS_PATH, problems);
     api.scope(start_page).guard(OneHost).hidden_page("/", start);
 }

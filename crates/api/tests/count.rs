@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use api::{Leaving, Limits, Metrics, Setup, Turns, router};
+use api::{Limits, Metrics, Setup, Turns, router};
 use axum::body::{Body, to_bytes};
 use contract::Dispatch;
 use domain::{
@@ -12,6 +12,7 @@ use domain::{
 };
 use http::Request;
 use memory::Memory;
+use serve::Draining;
 use store::{Error, Options, Reply, Store};
 use tower::Service as _;
 
@@ -86,7 +87,7 @@ async fn service(stalls: bool) -> (Dispatch, Arc<Steps>) {
         metrics: Metrics::new(),
         turns: Turns::default(),
         memory: Memory::new(usize::MAX),
-        leaving: Leaving::default(),
+        draining: Draining::default(),
     };
     (router(&setup).expect("it is served").0, steps)
 }

@@ -2,26 +2,29 @@
 
 use std::path::Path;
 
-use api::{InvalidSetup, Leaving, Limits, Metrics, Setup, Turns, router};
+use api::{InvalidSetup, Limits, Metrics, Setup, Turns, router};
 use contract::Document;
 use domain::{Collection, CollectionName};
 use memory::Memory;
 use serde_json::{Value, json};
+use serve::Draining;
 use store::Options;
 
-/// Makes the document of a service with these collections.
-fn document(collections: Vec<Collection>) -> Result<Document, InvalidSetup> {
-    let store = store::open("memory:", &Options::default()).expect("memory needs nothing");
-    let setup = Setup {
-        store,
+fn setup(collections: Vec<Collection>) -> Setup {
+    Setup {
+        store: store::open("memory:", &Options::default()).expect("memory needs nothing"),
         collections,
         limits: Limits::default(),
         metrics: Metrics::new(),
         turns: Turns::default(),
         memory: Memory::new(usize::MAX),
-        leaving: Leaving::default(),
-    };
-    router(&setup).map(|(_, document)| document)
+        draining: Draining::default(),
+    }
+}
+
+/// Makes the document of a service with these collections.
+fn document(collections: Vec<Collection>) -> Result<Document, InvalidSetup> {
+    router(&setup(collections)).map(|(_, document)| document)
 }
 
 fn collection(name: &str, schema: Value) -> Collection {
@@ -143,14 +146,21 @@ fn a_name_that_the_service_needs_is_refused_with_that_reason() {
         let collections = names.iter().map(|name| collection(name, json!({}))).collect();
         document(collections).expect_err("the names are refused").to_string()
     };
-    for name in api::RESERVED_NAMES {
+    for name in ["docs", "livez", "metrics", "openapi", "problems", "readyz", "redoc"] {
         let why = format!("a collection cannot be called {name:?}: the service needs that name");
         assert_eq!(refused(&[name]), why);
     }
-    assert!(api::RESERVED_NAMES.contains(&"openapi"));
     assert_eq!(
         refused(&["books", "books-list"]),
         r#"collections cannot be called "books-list" and "books": both would have an operation "head_books_list""#
     );
     assert!(refused(&["item", "items"]).contains("both would have an operation"));
+}
+
+#[test]
+fn pages_are_where_they_are_said_to_be() {
+    let (dispatch, _) = router(&setup(vec![Collection::items()])).expect("it is served");
+    for page in contract::about::PAGES {
+        assert_eq!(dispatch.template(page), Some(page));
+    }
 }

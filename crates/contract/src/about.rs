@@ -13,10 +13,31 @@ use crate::answers::Answer;
 use crate::entity_tags::EntityTags;
 use crate::extract::IfNoneMatch;
 use crate::header::{CacheControl, Header};
-use crate::part::{APPLICATION_JSON, Part};
+use crate::part::{APPLICATION_JSON, Json, Part};
 use crate::prefix::PublicPrefix;
 use crate::schemas::Schemas;
 use crate::variant::Variant;
+
+/// Where the document is.
+pub const DOCUMENT_PATH: &str = "/openapi.json";
+
+/// Where the page is that the `type` of every problem links to.
+pub const PROBLEMS_PATH: &str = "/problems";
+
+/// Templates of the paths of pages for people, which no document lists.
+pub const PAGES: [&str; 6] =
+    ["/", "/docs", "/docs/{file}", "/redoc", "/redoc/{file}", PROBLEMS_PATH];
+
+/// Probes that everyone may ask.
+const PROBES: [&str; 2] = ["/livez", "/readyz"];
+
+/// Tells whether reads of all paths that begin with this segment are open to everyone: pages, the document, and
+/// probes have no data of clients.
+#[must_use]
+pub fn is_public(segment: &str) -> bool {
+    let paths = PAGES.iter().chain(&PROBES).chain([&DOCUMENT_PATH]);
+    paths.into_iter().any(|path| path.strip_prefix('/') == Some(segment))
+}
 
 /// The body of a probe.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -34,12 +55,12 @@ enum Status {
 
 impl Health {
     /// All is well.
-    pub const OK: Self = Self { status: Status::Ok };
+    const OK: Self = Self { status: Status::Ok };
 }
 
 /// The text format of Prometheus, version 0.0.4.
 #[derive(Debug)]
-pub struct MetricsText(pub String);
+pub struct MetricsText(String);
 
 impl MetricsText {
     const MEDIA_TYPE: &'static str = "text/plain; version=0.0.4";
@@ -54,6 +75,48 @@ impl Part for MetricsText {
 
     fn write(self, parts: &mut AnswerParts, _: &'static Variant) {
         parts.set_body(HeaderValue::from_static(Self::MEDIA_TYPE), self.0);
+    }
+}
+
+/// The answer to the probe of a process that runs.
+#[derive(Debug, contract::Responses)]
+pub enum Live {
+    /// The process is alive.
+    #[answer(200)]
+    Alive(Json<Health>, CacheControl),
+}
+
+impl Live {
+    /// The answer.
+    pub const ALIVE: Self = Self::Alive(Json(Health::OK), CacheControl::NoStore);
+}
+
+/// The answer to the probe of a service that requests should be sent to.
+#[derive(Debug, contract::Responses)]
+pub enum Ready {
+    /// The service can do its work, writes included.
+    #[answer(200)]
+    Ready(Json<Health>, CacheControl),
+}
+
+impl Ready {
+    /// The answer.
+    pub const READY: Self = Self::Ready(Json(Health::OK), CacheControl::NoStore);
+}
+
+/// The answer to a scraper of metrics.
+#[derive(Debug, contract::Responses)]
+pub enum GetMetrics {
+    /// Counters and histograms in the text format of Prometheus.
+    #[answer(200)]
+    Metrics(MetricsText, CacheControl),
+}
+
+impl GetMetrics {
+    /// Answers with the metrics as text.
+    #[must_use]
+    pub fn text(text: String) -> Self {
+        Self::Metrics(MetricsText(text), CacheControl::NoStore)
     }
 }
 

@@ -11,7 +11,8 @@ const HOST_BYTES_MAX: usize = 3 * 253;
 /// HTTP/1.1 names it once, by `Host` (RFC 9112 §3.2), and HTTP/2 by `:authority`, `Host`, or both
 /// (RFC 9113 §8.3.1); HTTP/1.0 may name none. Where a request names it twice, both have to be the
 /// same: what stands in front of the service could have read the other one.
-pub(crate) fn host_fault(version: Version, uri: &Uri, headers: &HeaderMap) -> Option<&'static str> {
+#[must_use]
+pub fn host_fault(version: Version, uri: &Uri, headers: &HeaderMap) -> Option<&'static str> {
     let mut hosts = headers.get_all(HOST).iter();
     let (host, another) = (hosts.next(), hosts.next());
     if another.is_some() {
@@ -36,8 +37,7 @@ pub(crate) fn host_fault(version: Version, uri: &Uri, headers: &HeaderMap) -> Op
 
 /// Tells whether a value is a host with an optional port, or empty (RFC 9110 §7.2, RFC 3986 §3.2).
 /// User information is not allowed.
-#[must_use]
-pub fn is_host(value: &[u8]) -> bool {
+fn is_host(value: &[u8]) -> bool {
     if value.len() > HOST_BYTES_MAX {
         return false;
     }

@@ -11,7 +11,7 @@ pub(crate) fn pascal_case(slug: &str) -> String {
 
 /// Writes a field name the way RFC 9110 does: `content-location` as `Content-Location`.
 #[must_use]
-pub fn title_case(name: &str) -> String {
+pub(crate) fn title_case(name: &str) -> String {
     let words = name.split('-').map(|word| match word {
         "etag" => "ETag".to_owned(),
         "id" => "ID".to_owned(),

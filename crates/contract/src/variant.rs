@@ -16,6 +16,17 @@ pub struct Variant {
 }
 
 impl Variant {
+    /// Returns the section of the page of problems that explains this one, in HTML.
+    #[must_use]
+    pub fn section(&self) -> String {
+        let Self { slug, status, .. } = self;
+        // All of it comes from doc comments in the source.
+        let description = html(self.description);
+        format!(
+            "<section id=\"{slug}\">\n<h2><a href=\"#{slug}\">{slug}</a> <small>{status}</small></h2>\n<p>{description}</p>\n</section>\n"
+        )
+    }
+
     /// Returns the status as a type of the `http` crate.
     ///
     /// # Panics
@@ -24,6 +35,17 @@ impl Variant {
     pub fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.status).expect("the derive macro admits 200 to 599")
     }
+}
+
+/// Writes the Markdown of doc comments, of which only `code` is in use, as HTML.
+fn html(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let parts = text.split('`').enumerate();
+    let parts = parts.map(|(at, part)| match at % 2 {
+        0 => part.to_owned(),
+        _ => format!("<code>{part}</code>"),
+    });
+    parts.collect()
 }
 
 /// Stops the build where a status that never has content is given a body, where an answer has two,

@@ -65,7 +65,7 @@ where
     S::Future: Send + 'static,
 {
     let (dispatch, document) = api();
-    let recording = Recording::new(&document, |_| ());
+    let recording = Recording::new(&document);
     let recorder = Recorder::new(inner, dispatch, recording.clone());
     recorder.oneshot(Request::put(path).body(Body::empty()).unwrap()).await.unwrap();
     recording.report()

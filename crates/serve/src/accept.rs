@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
-use crate::farewell::Leaving;
+use crate::draining::WorkerDraining;
 use crate::phase::Phase;
 use crate::protocol::{self, Protocol};
 use crate::queue;
@@ -42,7 +42,7 @@ pub struct Acceptor {
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) silence_time_max: Duration,
     pub(crate) drain_time_max: Duration,
-    pub(crate) leaving: Leaving,
+    pub(crate) draining: WorkerDraining,
 }
 
 /// A connection that was accepted.
@@ -71,10 +71,10 @@ impl Connection {
 }
 
 impl Acceptor {
-    /// Returns whether this worker is about to end, for [`Farewell`](crate::Farewell).
+    /// Returns whether this worker is about to end, for [`CloseOnDrain`](crate::CloseOnDrain).
     #[must_use]
-    pub fn leaving(&self) -> Leaving {
-        self.leaving.clone()
+    pub fn draining(&self) -> WorkerDraining {
+        self.draining.clone()
     }
 
     /// Accepts connections and serves each on a task of its own until it is told to stop, and then
@@ -91,12 +91,12 @@ impl Acceptor {
             count: Rc::new(()),
         };
         loop {
-            let next = if self.leaving.has_begun() { Phase::Draining } else { Phase::Leaving };
+            let next = if self.draining.has_begun() { Phase::Finishing } else { Phase::Draining };
             let accepted = tokio::select! {
                 biased;
                 reached = self.phase.wait_for(|phase| *phase >= next) => {
-                    self.leaving.begin();
-                    if reached.is_ok_and(|phase| *phase == Phase::Leaving) {
+                    self.draining.begin();
+                    if reached.is_ok_and(|phase| *phase == Phase::Draining) {
                         continue;
                     }
                     break;
@@ -111,10 +111,10 @@ impl Acceptor {
                 }
             }
         }
-        self.drain(open).await
+        self.finish(open).await
     }
 
-    async fn drain<F>(mut self, open: Open<impl Fn(Connection) -> F>) -> usize
+    async fn finish<F>(mut self, open: Open<impl Fn(Connection) -> F>) -> usize
     where
         F: Future<Output = ()> + 'static,
     {

@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use bytesize::ByteSize;
 use memory::{Memory, machine_bytes};
 
+use crate::settings::bytes;
+
 /// The part of the machine's memory that requests may use by default. The rest is for what the
 /// service keeps, and for the kernel's own buffers.
 const MACHINE_PART: usize = 4;
@@ -25,16 +27,13 @@ impl Budget {
     /// Shares out `memory_max`, or a part of the machine's memory.
     #[must_use]
     pub fn new(memory_max: Option<ByteSize>, connections_max: NonZeroUsize) -> Self {
-        let bytes = memory_max.map_or_else(
-            || machine_bytes() / MACHINE_PART,
-            |size| usize::try_from(size.as_u64()).unwrap_or(usize::MAX),
-        );
-        let half = bytes / 2;
+        let memory_max = memory_max.map_or_else(|| machine_bytes() / MACHINE_PART, bytes);
+        let half = memory_max / 2;
         let fit = NonZeroUsize::new(half / CONNECTION_BYTES).unwrap_or(NonZeroUsize::MIN);
         if fit < connections_max {
             tracing::info!(
                 connections_max = fit,
-                memory_max = bytes,
+                memory_max,
                 "there is memory for {fit} connections; --memory-max gives more"
             );
         }

@@ -18,8 +18,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::alarm::Alarm;
 use crate::date::Dated;
+use crate::draining::WorkerDraining;
 use crate::executor::OnThisThread;
-use crate::farewell::Leaving;
 use crate::head_answer::HeadAnswer;
 use crate::progress::Progressing;
 use crate::request_body::{BodyCost, RequestBody, TakeRest};
@@ -60,14 +60,14 @@ pub struct Patience {
 
 impl Http {
     /// `head_bytes_max` are the bytes of a head that hyper holds; a larger one it answers by itself,
-    /// without a body. `cost` is what bodies take from the budget of memory. Once the worker is `leaving`, a
+    /// without a body. `cost` is what bodies take from the budget of memory. Once the worker is `draining`, a
     /// client that takes nothing of an answer is given up after 2 s.
     #[must_use]
     pub fn new(
         patience: Patience,
         head_bytes_max: usize,
         cost: BodyCost,
-        leaving: Leaving,
+        draining: WorkerDraining,
     ) -> Self {
         let Patience { idle_time_max, stall_time_max } = patience;
         let mut http1 = http1::Builder::new();
@@ -84,7 +84,7 @@ impl Http {
             .max_concurrent_streams(STREAMS_MAX)
             .max_send_buf_size(SEND_BYTES_MAX)
             .max_header_list_size(u32::try_from(head_bytes_max).unwrap_or(u32::MAX));
-        Self { http1, http2, stall_time: StallTime::new(stall_time_max, leaving), cost }
+        Self { http1, http2, stall_time: StallTime::new(stall_time_max, draining), cost }
     }
 
     /// Serves HTTP/1.1 and HTTP/1.0 until the connection ends. An answer that is given before the body

@@ -11,7 +11,7 @@
 //! - [`Workers`] are the threads that serve, one socket each; they end in [phases](Phase), on
 //!   [`Signals`].
 //! - [`Acceptor`] takes a worker's connections, and when the worker is to end loses none of them;
-//!   [`Farewell`] tells their clients.
+//!   [`CloseOnDrain`] tells their clients. [`Draining`] is what the process knows of its end.
 //! - [`notify`] tells systemd when it is ready.
 //! - [`Connection::protocol`] tells what a client speaks, and [`Http`] serves that by hyper; [`Alarm`]
 //!   is a timer for a connection's many deadlines.
@@ -23,10 +23,11 @@
 mod accept;
 mod alarm;
 mod budget;
+mod close_on_drain;
 pub mod cors;
 mod date;
+mod draining;
 mod executor;
-mod farewell;
 pub mod framing;
 pub mod gather;
 mod handed;
@@ -50,7 +51,8 @@ mod workers;
 pub use accept::{Acceptor, Connection};
 pub use alarm::{Alarm, Alarms, Lent};
 pub use budget::Budget;
-pub use farewell::{Farewell, Leaving};
+pub use close_on_drain::CloseOnDrain;
+pub use draining::{Draining, WorkerDraining};
 pub use handed::Handed;
 pub use http::{Http, Patience, Served};
 pub use listen::Sockets;

@@ -6,9 +6,9 @@ pub enum Phase {
     /// Connections are accepted.
     Serving,
     /// Connections are accepted, and every answer ends its connection.
-    Leaving,
-    /// None are accepted; requests in progress are finished.
     Draining,
+    /// None are accepted; requests in progress are finished.
+    Finishing,
     /// What is not finished is cut.
     Cutting,
 }

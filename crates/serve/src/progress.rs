@@ -112,19 +112,19 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     use super::*;
-    use crate::farewell::Leaving;
+    use crate::draining::WorkerDraining;
 
     const STALL_TIME_MAX: Duration = Duration::from_secs(30);
 
-    fn stall_time(leaving: &Leaving) -> StallTime {
-        StallTime::new(STALL_TIME_MAX, leaving.clone())
+    fn stall_time(draining: &WorkerDraining) -> StallTime {
+        StallTime::new(STALL_TIME_MAX, draining.clone())
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_nothing_is_given_up() {
         let (_client, server) = duplex(16);
         let started = Instant::now();
-        let mut server = Progressing::new(server, stall_time(&Leaving::default()));
+        let mut server = Progressing::new(server, stall_time(&WorkerDraining::default()));
         let error = server.write_all(&[0; 100]).await.expect_err("the client does not read");
         assert_eq!((error.kind(), started.elapsed()), (io::ErrorKind::TimedOut, STALL_TIME_MAX));
     }
@@ -132,12 +132,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn at_the_end_a_client_is_given_up_soon() {
         let (_client, server) = duplex(16);
-        let leaving = Leaving::default();
-        let mut server = Progressing::new(server, stall_time(&leaving));
+        let draining = WorkerDraining::default();
+        let mut server = Progressing::new(server, stall_time(&draining));
         let writing = async { server.write_all(&[0; 100]).await.expect_err("it does not read") };
         let ending = async {
             sleep(Duration::from_secs(10)).await;
-            leaving.begin();
+            draining.begin();
             Instant::now()
         };
         let (_, began) = tokio::join!(writing, ending);
@@ -147,7 +147,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_little_is_served() {
         let (mut client, server) = duplex(16);
-        let mut server = Progressing::new(server, stall_time(&Leaving::default()));
+        let mut server = Progressing::new(server, stall_time(&WorkerDraining::default()));
         let writing = async { server.write_all(&[7; 100]).await.expect("the client reads") };
         let reading = async {
             let mut byte = [0];

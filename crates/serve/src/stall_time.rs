@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::farewell::Leaving;
+use crate::draining::WorkerDraining;
 
 /// Longest time while the worker ends: a client that reads at all takes something within it.
 const TIME_MAX_AT_END: Duration = Duration::from_secs(2);
@@ -15,17 +15,17 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(crate) struct StallTime {
     max: Duration,
-    leaving: Leaving,
+    draining: WorkerDraining,
 }
 
 impl StallTime {
-    pub(crate) fn new(max: Duration, leaving: Leaving) -> Self {
-        Self { max, leaving }
+    pub(crate) fn new(max: Duration, draining: WorkerDraining) -> Self {
+        Self { max, draining }
     }
 
     /// Returns how long it is now.
     pub(crate) fn max(&self) -> Duration {
-        if self.leaving.has_begun() { self.max.min(TIME_MAX_AT_END) } else { self.max }
+        if self.draining.has_begun() { self.max.min(TIME_MAX_AT_END) } else { self.max }
     }
 
     /// Returns after which time a client that takes nothing is to be looked at again.

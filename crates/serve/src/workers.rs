@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::LocalSet;
 
 use crate::accept::Acceptor;
-use crate::farewell::Leaving;
+use crate::draining::WorkerDraining;
 use crate::listen::Sockets;
 use crate::notify;
 use crate::phase::Phase;
@@ -73,7 +73,7 @@ impl Workers {
                         phase,
                         silence_time_max: limits.silence_time_max,
                         drain_time_max: limits.drain_time_max,
-                        leaving: Leaving::default(),
+                        draining: WorkerDraining::default(),
                     })
                 })
             });
@@ -83,12 +83,12 @@ impl Workers {
 
     /// Announces the end for as long as `time`, or until a further signal: the workers go on, and
     /// every answer ends its connection.
-    pub async fn leave(&self, time: Duration, signals: &mut Signals) {
+    pub async fn drain(&self, time: Duration, signals: &mut Signals) {
         if time.is_zero() {
             return;
         }
         tracing::info!(?time, "leaving: requests are taken for {time:?}, and /readyz says no");
-        self.phase.send_replace(Phase::Leaving);
+        self.phase.send_replace(Phase::Draining);
         tokio::select! {
             () = tokio::time::sleep(time) => {}
             () = signals.next() => {}
@@ -101,7 +101,7 @@ impl Workers {
         let Self { threads, phase } = self;
         tracing::info!("stopping: no new connections, requests in progress are finished");
         notify::stopping();
-        phase.send_replace(Phase::Draining);
+        phase.send_replace(Phase::Finishing);
         let cut = main.block_on(async {
             let mut joined = tokio::task::spawn_blocking(|| join(threads));
             tokio::select! {

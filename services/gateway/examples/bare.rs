@@ -66,7 +66,7 @@ async fn serve(acceptor: Acceptor, replica: SocketAddr) -> usize {
     let patience = Patience { idle_time_max: TIME_MAX, stall_time_max: TIME_MAX };
     let memory = Memory::new(usize::MAX);
     let cost = BodyCost { memory: memory.clone(), factor: 1, held_bytes_max: 0 };
-    let http = Rc::new(Http::new(patience, 2 * HEAD_BYTES_MAX, cost, acceptor.leaving()));
+    let http = Rc::new(Http::new(patience, 2 * HEAD_BYTES_MAX, cost, acceptor.draining()));
     let pool = Pool::default();
     let serve = |mut connection: Connection| {
         let (http, pool, memory) = (Rc::clone(&http), Rc::clone(&pool), memory.clone());

@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures_util::future::{BoxFuture, select_all};
 use reqwest::Client;
+use serve::logs::chain;
 use tokio::time::interval;
 
 use crate::access::{Access, InvalidKeys, Keys, Tokens, refresh};
@@ -14,7 +15,6 @@ use crate::balance;
 use crate::discover::{Discovery, Dns};
 use crate::document::{DocumentSource, Documents};
 use crate::edge::Tls;
-use crate::error::chain;
 use crate::file_watch::FileWatch;
 use crate::health_checks::check_replicas;
 use crate::rate::ClientLimits;

@@ -11,13 +11,11 @@ mod clock;
 mod discover;
 mod document;
 mod edge;
-mod error;
 mod exchange;
 mod file_watch;
 mod hash_key;
 mod headers;
 mod health_checks;
-mod hex;
 mod interim;
 mod metrics;
 mod overload;
@@ -56,7 +54,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // The log may be filtered or in JSON; this is for the terminal.
-            eprintln!("gateway: {}", error::chain(&error));
+            eprintln!("gateway: {}", serve::logs::chain(&error));
             ExitCode::FAILURE
         }
     }

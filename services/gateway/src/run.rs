@@ -3,15 +3,14 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
 use contract::ContractError;
-use serve::{Budget, Handed, Signals, Sockets, Workers, worker_count};
+use contract::recorder::{ReportError, ReportFile};
+use serve::{Budget, Draining, Handed, Signals, Sockets, Workers, worker_count};
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::Notify;
@@ -29,9 +28,6 @@ use crate::rate::ClientLimits;
 use crate::settings::{InsecureSettings, Settings, check_exposure};
 use crate::stack::Shared;
 use crate::worker;
-
-/// The exit code of `--check-contract` when an answer was undocumented.
-const EXIT_UNDOCUMENTED: u8 = 3;
 
 /// The name of a socket that is handed over for operators; all others are for clients.
 const ADMIN_SOCKET: &str = "admin";
@@ -55,8 +51,8 @@ pub(crate) enum StartError {
     Tls(#[from] InvalidTls),
     #[error("the keys cannot be used")]
     Keys(#[from] InvalidKeys),
-    #[error("the report could not be written to {}", .0.display())]
-    Report(PathBuf, #[source] io::Error),
+    #[error(transparent)]
+    Report(#[from] ReportError),
     #[error(transparent)]
     Replicas(#[from] InvalidReplicas),
     #[error("the names of replicas cannot be looked up")]
@@ -93,8 +89,7 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, StartError> {
     let record = match &settings.check_contract {
         None => None,
         Some(path) => {
-            // Noticed now, not after a day of rehearsal.
-            std::fs::write(path, "").map_err(|error| StartError::Report(path.clone(), error))?;
+            let file = ReportFile::create(path)?;
             let client = background::plain_client();
             main.block_on(async {
                 tokio::select! {
@@ -102,7 +97,7 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, StartError> {
                     never = follow(dns.as_ref(), &discovery) => match never {},
                 }
             });
-            Some(AnswerRecord::new(&shared.documents))
+            Some((AnswerRecord::new(&shared.documents), file))
         }
     };
     let refused = |error| StartError::Listen(settings.listen, error);
@@ -118,17 +113,17 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, StartError> {
     };
     let work = (0..workers).map(|_| {
         let (settings, shared) = (settings.worker(&budget.memory), shared.clone());
-        let (tls, record) = (tls.clone(), record.clone());
+        let (tls, record) = (tls.clone(), record.as_ref().map(|(record, _)| record.clone()));
         move |acceptor| worker::run(acceptor, settings, shared, tls, record)
     });
     let threads = Workers::start(sockets, limits, work).map_err(StartError::Runtime)?;
     let drain = Arc::new(Notify::new());
-    let leaving = Arc::<AtomicBool>::default();
+    let draining = Draining::default();
     let admin = Admin {
         replicas: Arc::clone(&shared.replicas),
         metrics: shared.metrics.clone(),
         overload: Arc::clone(&shared.overload),
-        leaving: Arc::clone(&leaving),
+        draining: draining.clone(),
         drain: Arc::clone(&drain),
     };
     let admin = admin::dispatch(admin).map_err(StartError::Contract)?;
@@ -160,21 +155,19 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, StartError> {
             () = drain.notified() => {}
             () = signals.next() => {}
         }
-        leaving.store(true, Relaxed);
+        draining.begin();
         tokio::select! {
             never = &mut beside => match never {},
-            () = threads.leave(settings.common.drain_delay, &mut signals) => {}
+            () = threads.drain(settings.common.drain_delay, &mut signals) => {}
         }
     });
     threads.end(&main, &mut signals);
-    let undocumented = match record.zip(settings.check_contract.as_ref()) {
-        Some((record, path)) => {
-            report(&record, path).map_err(|error| StartError::Report(path.clone(), error))?
-        }
-        None => false,
+    let code = match record {
+        Some((record, file)) => file.write(&record.report())?,
+        None => ExitCode::SUCCESS,
     };
     tracing::info!("stopped");
-    Ok(if undocumented { ExitCode::from(EXIT_UNDOCUMENTED) } else { ExitCode::SUCCESS })
+    Ok(code)
 }
 
 /// Follows the names that stand for replicas, if there are any.
@@ -183,13 +176,6 @@ async fn follow(dns: Option<&Dns>, discovery: &Discovery) -> Infallible {
         Some(dns) => dns.follow(discovery).await,
         None => std::future::pending().await,
     }
-}
-
-/// Writes the recorder's report. Returns whether an answer was undocumented.
-fn report(record: &AnswerRecord, path: &Path) -> io::Result<bool> {
-    let report = record.report();
-    std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
-    Ok(!report.undocumented.is_empty())
 }
 
 /// Reads the certificate, if there is one.

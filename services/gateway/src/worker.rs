@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use serve::{Acceptor, BodyCost, Connection, Farewell, Patience};
+use serve::{Acceptor, BodyCost, CloseOnDrain, Connection, Patience};
 use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -64,9 +64,9 @@ where
     S::Future: 'static,
 {
     let (trusted, time_max) = (&settings.stack.trusted, settings.head_time_max);
-    let leaving = acceptor.leaving();
-    let http = Http::new(settings.patience, time_max, settings.cost.clone(), leaving.clone());
-    let service = Farewell::new(service, leaving);
+    let draining = acceptor.draining();
+    let http = Http::new(settings.patience, time_max, settings.cost.clone(), draining.clone());
+    let service = CloseOnDrain::new(service, draining);
     let serve = |mut connection: Connection| {
         let address = connection.peer;
         let trusted = trusted.iter().any(|trusted| trusted.contains(address.ip()));

@@ -55,7 +55,7 @@ fn declare(path: &Path, declarations: Map<String, Value>) -> Result<Vec<Collecti
             Ok(collection) => collection,
             Err(source) => return Err(InvalidFile::Name { path, name, source }),
         };
-        if collection.as_str() == "items" || api::RESERVED_NAMES.contains(&collection.as_str()) {
+        if collection.as_str() == "items" || api::is_reserved(collection.as_str()) {
             return Err(InvalidFile::Taken { path, name });
         }
         let Declaration { schema, require_precondition } = match serde_json::from_value(declaration)

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // The log may be filtered or in JSON; this is for the operator who started the service.
-            eprintln!("items: {error:#}");
+            eprintln!("items: {}", serve::logs::chain(&error));
             ExitCode::FAILURE
         }
     }

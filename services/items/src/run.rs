@@ -1,23 +1,24 @@
 //! The life of the service: open, listen, serve, drain, close.
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use api::{Edge, InvalidSetup, Leaving, Limits, LogRequests, Metrics, Setup, Turns, router};
+use api::{Edge, InvalidSetup, Limits, LogRequests, Metrics, Setup, Turns, router};
 use axum::body::Body;
 use contract::coding::Compress;
 use contract::prefix::WithPrefix;
-use contract::recorder::{Recorder, Recording, Violation};
+use contract::recorder::{Recorder, Recording, ReportError, ReportFile};
 use contract::{Dispatch, Response};
 use http::Request;
 use serve::cors::{Cors, WithCors};
-use serve::settings::Trusted;
-use serve::{BodyCost, Budget, Handed, Patience, Signals, Sockets, Workers, worker_count};
+use serve::settings::{Trusted, bytes};
+use serve::{
+    BodyCost, Budget, Draining, Handed, Patience, Signals, Sockets, Workers, worker_count,
+};
 use store::{BackupError, OpenError, Options, Store};
 use tokio::runtime;
 use tower::Service;
@@ -28,9 +29,6 @@ use crate::samples;
 use crate::settings::Settings;
 use crate::worker;
 
-/// The exit code of `--check-contract` when an answer was undocumented.
-const EXIT_UNDOCUMENTED: u8 = 3;
-
 /// How often the bytes of a body are held until it is answered: as they came, as the item, as what the
 /// store writes, and as the answer.
 const BODY_COST: usize = 4;
@@ -40,61 +38,31 @@ const BODY_COST: usize = 4;
 type Web = WithCors<WithPrefix<Compress<Dispatch>>>;
 
 /// Why the service could not start or end well.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    Collections(InvalidFile),
-    Setup(InvalidSetup),
-    Store(OpenError),
-    Backup(BackupError),
-    Samples(store::Error),
-    Listen(SocketAddr, io::Error),
-    Runtime(io::Error),
-    Report(PathBuf, io::Error),
-    Handed(io::Error),
-}
-
-impl std::fmt::Display for Failure {
-    /// The whole chain of causes in one line.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let cause: &dyn Error = match self {
-            Self::Collections(error) => error,
-            Self::Setup(error) => error,
-            Self::Store(error) => error,
-            Self::Backup(error) => error,
-            Self::Samples(error) => {
-                f.write_str("the samples could not be written: ")?;
-                error
-            }
-            Self::Listen(address, error) => {
-                write!(f, "cannot listen on {address} (set another address with --listen): ")?;
-                error
-            }
-            Self::Runtime(error) => {
-                f.write_str("the system refuses a thread, a socket or a signal handler: ")?;
-                error
-            }
-            Self::Report(path, error) => {
-                write!(f, "the report could not be written to {}: ", path.display())?;
-                error
-            }
-            Self::Handed(error) => {
-                f.write_str("the sockets that were handed over cannot be used: ")?;
-                error
-            }
-        };
-        write!(f, "{cause}")?;
-        let mut source = cause.source();
-        while let Some(cause) = source {
-            write!(f, ": {cause}")?;
-            source = cause.source();
-        }
-        Ok(())
-    }
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    #[error(transparent)]
+    Collections(#[from] InvalidFile),
+    #[error(transparent)]
+    Setup(#[from] InvalidSetup),
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    #[error("the samples could not be written")]
+    Samples(#[source] store::Error),
+    #[error("cannot listen on {0} (set another address with --listen)")]
+    Listen(SocketAddr, #[source] io::Error),
+    #[error("the system refuses a thread, a socket or a signal handler")]
+    Runtime(#[source] io::Error),
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    #[error("the sockets that were handed over cannot be used")]
+    Handed(#[source] io::Error),
 }
 
 /// Copies the store to a directory.
-pub(crate) fn backup(store: &str, to: &Path) -> Result<ExitCode, Failure> {
-    store::backup(store, to).map_err(Failure::Backup)?;
+pub(crate) fn backup(store: &str, to: &Path) -> Result<ExitCode, RunError> {
+    store::backup(store, to)?;
     println!(
         "The backup is in {}. Start a service on it, or on a copy of it, to restore it.",
         to.display()
@@ -103,22 +71,18 @@ pub(crate) fn backup(store: &str, to: &Path) -> Result<ExitCode, Failure> {
 }
 
 /// Runs the service until SIGTERM or SIGINT.
-pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
-    let handed = Handed::take().map_err(Failure::Handed)?;
-    let collections =
-        collections::load(settings.collections.as_deref()).map_err(Failure::Collections)?;
-    if let Some(path) = &settings.check_contract {
-        // Noticed now, not after a day of rehearsal.
-        std::fs::write(path, "").map_err(|error| Failure::Report(path.clone(), error))?;
-    }
+pub(crate) fn run(settings: Settings) -> Result<ExitCode, RunError> {
+    let handed = Handed::take().map_err(RunError::Handed)?;
+    let collections = collections::load(settings.collections.as_deref())?;
+    let report = settings.check_contract.as_deref().map(ReportFile::create).transpose()?;
     let mut options = Options::default();
     options.cache_bytes = settings.cache.as_u64();
     options.allow_unsafe = settings.allow_unsafe_store;
-    let store = store::open(&settings.store, &options).map_err(Failure::Store)?;
+    let store = store::open(&settings.store, &options)?;
     let main =
-        runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+        runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
     if settings.samples {
-        main.block_on(samples::load(&*store, &collections[0])).map_err(Failure::Samples)?;
+        main.block_on(samples::load(&*store, &collections[0])).map_err(RunError::Samples)?;
     }
     holdings::warn_of_visible_password(&settings.store, std::env::args_os());
     main.block_on(holdings::announce(&*store, &settings.store, &collections));
@@ -131,21 +95,20 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
         metrics: Metrics::new(),
         turns: Turns::default(),
         memory: budget.memory.clone(),
-        leaving: Leaving::default(),
+        draining: Draining::default(),
     };
-    let (dispatch, document) = router(&setup).map_err(Failure::Setup)?;
-    let code = match &settings.check_contract {
+    let (dispatch, document) = router(&setup)?;
+    let code = match report {
         None => {
             drop(document);
-            serve(&main, &settings, handed, &setup, &budget, &dispatch, |edge, _| edge)?
+            serve(&main, &settings, handed, &setup, &budget, &dispatch, |edge, _| edge)?;
+            ExitCode::SUCCESS
         }
-        Some(path) => {
-            let recording = Recording::new(&document, alarm);
+        Some(file) => {
+            let recording = Recording::new(&document);
             let recorded = |edge, dispatch| Recorder::new(edge, dispatch, recording.clone());
-            let code = serve(&main, &settings, handed, &setup, &budget, &dispatch, recorded)?;
-            report(&recording, path)
-                .map_err(|error| Failure::Report(path.clone(), error))?
-                .unwrap_or(code)
+            serve(&main, &settings, handed, &setup, &budget, &dispatch, recorded)?;
+            file.write(&recording.report())?
         }
     };
     // The workers are gone, and with this the last references to the store: dropping it waits for
@@ -156,12 +119,11 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, Failure> {
 }
 
 fn limits(settings: &Settings) -> Limits {
-    let bytes = |size: bytesize::ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
     Limits {
         body_bytes_max: bytes(settings.body_max),
         body_time_max: settings.body_time_max,
         request_time_max: settings.request_time_max,
-        target_bytes_max: bytes(settings.target_max),
+        target_bytes_max: bytes(settings.common.target_max),
         headers_bytes_max: bytes(settings.headers_max),
         remembered_for: settings.idempotency_time,
     }
@@ -179,12 +141,12 @@ fn serve<S>(
     budget: &Budget,
     dispatch: &Dispatch,
     finish: impl Fn(Edge<Web>, Dispatch) -> S,
-) -> Result<ExitCode, Failure>
+) -> Result<(), RunError>
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: 'static,
 {
-    let refused = |error| Failure::Listen(settings.listen, error);
+    let refused = |error| RunError::Listen(settings.listen, error);
     let workers = worker_count(settings.common.workers);
     let sockets = Sockets::new(handed, settings.listen, workers).map_err(refused)?;
     let (workers, address) = (sockets.len(), sockets.address().map_err(refused)?);
@@ -196,11 +158,11 @@ where
         let web = Compress::new(dispatch.clone());
         let web = WithPrefix::new(web, settings.public_prefix.clone(), !trusted.is_empty());
         let web = WithCors::new(web, cors.clone());
-        let edge = Edge::new(web, log, setup.leaving.clone());
+        let edge = Edge::new(web, log, setup.draining.clone());
         finish(edge, dispatch)
     });
     let services: Vec<S> = services.collect();
-    let mut signals = Signals::new(main).map_err(Failure::Runtime)?;
+    let mut signals = Signals::new(main).map_err(RunError::Runtime)?;
     let limits = serve::Limits {
         connections_max: budget.connections_max,
         silence_time_max: settings.idle_time_max,
@@ -219,7 +181,7 @@ where
         let (cost, trusted) = (cost.clone(), Arc::clone(&trusted));
         move |acceptor| worker::serve(acceptor, service, patience, cost, trusted)
     });
-    let threads = Workers::start(sockets, limits, work).map_err(Failure::Runtime)?;
+    let threads = Workers::start(sockets, limits, work).map_err(RunError::Runtime)?;
     tracing::info!(%address, workers, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}, try http://{address}/docs");
     serve::notify::ready();
     main.block_on(async {
@@ -228,10 +190,10 @@ where
             never = tell_alive(&*setup.store) => match never {},
         }
     });
-    setup.leaving.announce();
-    main.block_on(threads.leave(settings.common.drain_delay, &mut signals));
+    setup.draining.begin();
+    main.block_on(threads.drain(settings.common.drain_delay, &mut signals));
     threads.end(main, &mut signals);
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Tells the manager of services again and again that the service is alive, as long as it is and the
@@ -246,23 +208,4 @@ async fn tell_alive(store: &dyn Store) -> Infallible {
             serve::notify::alive();
         }
     }
-}
-
-/// Logs an answer that the document does not promise.
-fn alarm(violation: &Violation) {
-    let Violation { method, path, status, fault } = violation;
-    tracing::error!(
-        method,
-        path,
-        status,
-        fault,
-        "{method} {path} was answered {status}, and {fault}"
-    );
-}
-
-/// Writes the recorder's report. Returns the exit code if an answer was undocumented.
-fn report(recording: &Recording, path: &PathBuf) -> io::Result<Option<ExitCode>> {
-    let report = recording.report();
-    std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
-    Ok((!report.undocumented.is_empty()).then(|| ExitCode::from(EXIT_UNDOCUMENTED)))
 }

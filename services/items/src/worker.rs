@@ -12,7 +12,7 @@ use hyper::body::Body as _;
 use hyper::service::service_fn;
 use serve::framing::{Checked, Fault};
 use serve::settings::Trusted;
-use serve::{Acceptor, BodyCost, Connection, Farewell, Http, Patience, Protocol, RequestBody};
+use serve::{Acceptor, BodyCost, CloseOnDrain, Connection, Http, Patience, Protocol, RequestBody};
 use tower::Service;
 
 /// Most bytes of a request's head, from the request line to the empty line. The limits that are
@@ -37,8 +37,8 @@ where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + 'static,
     S::Future: 'static,
 {
-    let service = Farewell::new(service, acceptor.leaving());
-    let http = Http::new(patience, PARSER_BYTES_MAX, cost.clone(), acceptor.leaving());
+    let service = CloseOnDrain::new(service, acceptor.draining());
+    let http = Http::new(patience, PARSER_BYTES_MAX, cost.clone(), acceptor.draining());
     // hyper's time runs from the end of the last request. This one runs from the first byte of a head,
     // and is the shorter one, so that a client that is too slow is told so.
     let head_time_max = patience.idle_time_max / 2;

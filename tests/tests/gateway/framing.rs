@@ -58,6 +58,7 @@ fn heads() -> Vec<(&'static str, String)> {
     ];
     let others = [
         ("no Host", "GET /items/a HTTP/1.1\r\n\r\n"),
+        ("no Host beside an absolute target", "GET http://x/items/a HTTP/1.1\r\n\r\n"),
         ("two Hosts", "GET /items/a HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n"),
         ("two equal Hosts", "GET /items/a HTTP/1.1\r\nHost: x\r\nhost: x\r\n\r\n"),
         ("a Host that is none", "GET /items/a HTTP/1.1\r\nHost: a b\r\n\r\n"),

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use axum::response::Response;
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 
 use super::Guard;
 use crate::inbound::Inbound;
@@ -41,7 +41,18 @@ impl Guard for HeadLimit {
         N: FnOnce(Inbound) -> F + Send,
         F: Future<Output = Response> + Send,
     {
-        let target_bytes = inbound.uri().path_and_query().map_or(0, |target| target.as_str().len());
+        self.check(inbound.uri(), inbound.headers())?;
+        Ok(next(inbound).await)
+    }
+}
+
+impl HeadLimit {
+    /// Judges the head of a request.
+    ///
+    /// # Errors
+    /// The answer to a head that is too large.
+    pub fn check(&self, target: &Uri, headers: &HeaderMap) -> Result<(), HeadTooLarge> {
+        let target_bytes = target.path_and_query().map_or(0, |target| target.as_str().len());
         if target_bytes > self.target_bytes_max {
             let detail = format!(
                 "The path and query have {target_bytes} bytes, {} are allowed.",
@@ -49,18 +60,13 @@ impl Guard for HeadLimit {
             );
             return Err(HeadTooLarge::TargetTooLong(Problem::new(detail)));
         }
-        let headers_bytes =
-            inbound.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-        if headers_bytes > self.headers_bytes_max {
-            return Err(HeadTooLarge::HeadersTooLarge(
-                self.headers_too_large(inbound.headers(), headers_bytes),
-            ));
+        let bytes = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if bytes > self.headers_bytes_max {
+            return Err(HeadTooLarge::HeadersTooLarge(self.headers_too_large(headers, bytes)));
         }
-        Ok(next(inbound).await)
+        Ok(())
     }
-}
 
-impl HeadLimit {
     fn headers_too_large(&self, headers: &HeaderMap, bytes: usize) -> Problem {
         let detail = format!(
             "The header fields have {bytes} bytes, {} are allowed.",

@@ -11,5 +11,5 @@ mod plan;
 mod report;
 mod service;
 
-pub use report::{Report, Violation};
+pub use report::{Report, ReportError, ReportFile, Violation};
 pub use service::{Recorder, Recording};

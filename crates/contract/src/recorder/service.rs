@@ -24,9 +24,6 @@ use crate::document::Document;
 /// Most violations that are kept: the first ones say enough.
 const VIOLATIONS_MAX: usize = 100;
 
-/// Is told of every answer that the document does not promise, when it happens.
-type Alarm = fn(&Violation);
-
 /// What was seen so far. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Recording(Arc<Inner>);
@@ -34,7 +31,6 @@ pub struct Recording(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     plan: Plan,
-    alarm: Alarm,
     seen: Mutex<Seen>,
 }
 
@@ -62,11 +58,11 @@ impl<S> Recorder<S> {
 }
 
 impl Recording {
-    /// Starts a recording that is judged by `document`. `alarm` is called for every answer that
-    /// the document does not promise.
+    /// Starts a recording that is judged by `document`. An answer that the document does not
+    /// promise is logged when it happens.
     #[must_use]
-    pub fn new(document: &Document, alarm: Alarm) -> Self {
-        Self::of(document.value(), alarm)
+    pub fn new(document: &Document) -> Self {
+        Self::of(document.value())
     }
 
     /// Starts a recording that is judged by a document that was read as JSON, such as one that
@@ -75,9 +71,9 @@ impl Recording {
     /// # Panics
     /// If it is no OpenAPI document of this crate's making.
     #[must_use]
-    pub fn of(document: &Value, alarm: Alarm) -> Self {
+    pub fn of(document: &Value) -> Self {
         let plan = Plan::of(document);
-        Self(Arc::new(Inner { plan, alarm, seen: Mutex::default() }))
+        Self(Arc::new(Inner { plan, seen: Mutex::default() }))
     }
 
     /// Returns both lists as they are now.
@@ -135,7 +131,7 @@ impl Recording {
             status,
             fault,
         });
-        let violations: Vec<_> = violations.inspect(self.0.alarm).collect();
+        let violations: Vec<_> = violations.inspect(Violation::log).collect();
 
         let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(operation) = operation {

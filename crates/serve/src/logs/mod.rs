@@ -3,6 +3,7 @@
 mod storm;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::error::Error;
 use std::fmt;
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
@@ -33,6 +34,18 @@ pub fn filter(text: &str) -> Result<String, String> {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// Writes an error and its causes in one line, the cause of all last.
+#[must_use]
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 /// The log while it is written. Dropping it tells what was counted and not logged yet.

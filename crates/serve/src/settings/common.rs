@@ -41,6 +41,10 @@ pub struct Common {
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     pub stall_time_max: Duration,
 
+    /// Largest path and query; a larger one is answered 414.
+    #[arg(long, value_name = "SIZE", default_value = "8000B")]
+    pub target_max: ByteSize,
+
     /// An origin whose pages may use the service, such as `https://app.example.org`, or `*` for every one
     /// [default: none]. Repeat it, or separate several by commas.
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]

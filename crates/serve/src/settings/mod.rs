@@ -13,7 +13,8 @@ mod variables;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgMatches, Command, Error};
+use bytesize::ByteSize;
+use clap::{ArgMatches, Command, CommandFactory, Error, FromArgMatches};
 
 pub use common::Common;
 pub use trusted::Trusted;
@@ -27,7 +28,20 @@ pub use trusted::Trusted;
 /// # Errors
 /// clap's error for a flag, and one of the same form for a variable or a line of the file: it names
 /// the variable, or the line and the column.
-pub fn read(command: Command, prefix: &str, arguments: &[OsString]) -> Result<ArgMatches, Error> {
+pub fn read<S: CommandFactory + FromArgMatches>(
+    prefix: &str,
+    arguments: &[OsString],
+) -> Result<S, Error> {
+    S::from_arg_matches(&matches(S::command(), prefix, arguments)?)
+}
+
+/// Returns a size as a number of bytes that memory can hold.
+#[must_use]
+pub fn bytes(size: ByteSize) -> usize {
+    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
+}
+
+fn matches(command: Command, prefix: &str, arguments: &[OsString]) -> Result<ArgMatches, Error> {
     let command = variables::declare(command, prefix);
     variables::check_all(&command, |name| std::env::var(name).ok())?;
     let matches = command.clone().try_get_matches_from(arguments)?;
@@ -54,11 +68,10 @@ mod tests {
     }
 
     fn read_file(text: &str) -> Result<ArgMatches, String> {
-        use clap::CommandFactory;
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let arguments = ["x".into(), "--config".into(), file.path().into()];
-        read(Settings::command(), "TEST_", &arguments).map_err(|error| error.to_string())
+        matches(Settings::command(), "TEST_", &arguments).map_err(|error| error.to_string())
     }
 
     #[test]

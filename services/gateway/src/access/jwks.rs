@@ -8,11 +8,11 @@ use std::time::Duration;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::Value;
+use serve::logs::chain;
 use tokio::time::{sleep, timeout};
 
 use super::Access;
 use super::fetch::{Url, fetch};
-use crate::error::chain;
 
 /// How often the set is fetched: providers announce a key well before they use it.
 const REFRESH_EVERY: Duration = Duration::from_secs(300);

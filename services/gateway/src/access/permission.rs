@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use contract::about::is_public;
 use http::Method;
 
 /// What a request does.
@@ -27,9 +28,6 @@ impl Verb {
     }
 }
 
-/// Paths without data of clients: pages, the document, and probes.
-const PUBLIC: [&str; 7] = ["", "docs", "livez", "openapi.json", "problems", "readyz", "redoc"];
-
 /// What a request needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RequiredPermission {
@@ -52,7 +50,7 @@ impl RequiredPermission {
             Method::DELETE => Verb::Delete,
             _ => return Self::Never,
         };
-        if verb == Verb::Read && PUBLIC.contains(&segment) {
+        if verb == Verb::Read && is_public(segment) {
             return Self::Nothing;
         }
         // An operation on the collection, such as `items:bulk`.

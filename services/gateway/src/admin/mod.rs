@@ -10,7 +10,6 @@ mod replicas;
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
@@ -18,6 +17,7 @@ use contract::Dispatch;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use serve::Draining;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
 use tower::Service;
@@ -41,7 +41,7 @@ pub(crate) struct Admin {
     pub(crate) metrics: Metrics,
     pub(crate) overload: Arc<Overload>,
     /// Set when the gateway is about to stop.
-    pub(crate) leaving: Arc<AtomicBool>,
+    pub(crate) draining: Draining,
     /// Notified when the gateway is to stop.
     pub(crate) drain: Arc<Notify>,
 }

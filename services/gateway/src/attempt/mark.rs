@@ -8,10 +8,9 @@ use std::cell::Cell;
 use std::io::Write as _;
 use std::time::Duration;
 
+use contract::hex;
 use http::{HeaderName, HeaderValue};
 use uuid::Uuid;
-
-use crate::hex;
 
 /// `Shelf-Attempt`. What clients send of it is dropped.
 pub(super) const SHELF_ATTEMPT: HeaderName = HeaderName::from_static("shelf-attempt");

@@ -6,12 +6,12 @@ use contract::Problem;
 use contract::guard::RetryAfter;
 use http::Response;
 use hyper::body::Incoming;
+use serve::logs::chain;
 
 use super::attempts::Attempts;
 use super::mark::Attempt;
 use crate::answers::{LostAnswer, NoAnswer, NotSent};
 use crate::balance::InFlight;
-use crate::error::{LoggedError, chain};
 use crate::headers::strip_answer;
 use crate::reply::{ReplicaBody, Reply, ReplyBody};
 use crate::reply_memory::ReplyMemory;
@@ -109,6 +109,11 @@ impl Attempts<'_> {
         }
     }
 }
+
+/// The last attempt's fault as it is logged: a line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct LoggedError(String);
 
 /// Answers that there was no time. `sent` tells whether a replica may have the request.
 pub(super) fn timed_out(sent: bool) -> NoAnswer {

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
+use serve::logs::chain;
 
 use super::attempts::Attempts;
 use super::mark::Attempt;
 use super::outcome::{FailedAttempt, ReplicaAnswer, RunningAttempt};
 use crate::balance::{Grade, InFlight, Replica};
 use crate::clock;
-use crate::error::chain;
 use crate::request_body::UpstreamBody;
 use crate::upstream::{Cause, Delivery, Lease, Reuse, SendError, send};
 

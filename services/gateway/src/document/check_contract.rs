@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
-use contract::recorder::{Recording, Report, Violation};
+use contract::about::PAGES;
+use contract::recorder::{Recording, Report};
 use http_body_util::BodyExt;
 use matchit::Router;
 use serde_json::Value;
@@ -16,9 +17,6 @@ use tower::Service;
 use super::Documents;
 use crate::exchange::Exchange;
 use crate::reply::{Reply, ReplyBody};
-
-/// Pages for people, which no document lists.
-const PAGES: [&str; 6] = ["/", "/docs", "/docs/{file}", "/redoc", "/redoc/{file}", "/problems"];
 
 /// What was answered so far, judged by the document as it was at the start.
 #[derive(Clone)]
@@ -44,25 +42,13 @@ impl AnswerRecord {
             // One that another one hides is matched by that.
             let _ = templates.insert(template, template.to_owned());
         }
-        Self(Arc::new(Inner { recording: Recording::of(&document, alarm), templates }))
+        Self(Arc::new(Inner { recording: Recording::of(&document), templates }))
     }
 
     /// Returns what was found.
     pub(crate) fn report(&self) -> Report {
         self.0.recording.report()
     }
-}
-
-/// Logs an answer that the document does not promise.
-fn alarm(violation: &Violation) {
-    let Violation { method, path, status, fault } = violation;
-    tracing::error!(
-        method,
-        path,
-        status,
-        fault,
-        "{method} {path} was answered {status}, and {fault}"
-    );
 }
 
 /// Records the answers of a service. It holds every body in memory.

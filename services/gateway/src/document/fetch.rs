@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use contract::about::ServedDocument;
+use contract::about::{DOCUMENT_PATH, ServedDocument};
 use futures_util::future::join_all;
 use reqwest::Client;
 use serde_json::Value;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Documents;
-use super::merge::{DOCUMENT_PATH, merge, unite};
+use super::merge::{merge, unite};
 use super::routes::Routes;
 use crate::access::Access;
 use crate::balance::{Replica, Replicas};

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use contract::about::DOCUMENT_PATH;
 use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::components::Components;
 use super::own::OwnAnswers;
 use crate::access::RequiredPermission;
-
-/// The path of the document itself, which the gateway answers alone.
-pub(super) const DOCUMENT_PATH: &str = "/openapi.json";
 
 /// The methods that a path of a document can have.
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];

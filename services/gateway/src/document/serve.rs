@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::IntoResponse as _;
+use contract::about::{DOCUMENT_PATH, PROBLEMS_PATH};
 use contract::coding::{Compress, accepted, encode};
 use contract::extract::{EntityTags, IfNoneMatch, NoQuery};
 use contract::guard::RetryAfter;
@@ -20,16 +21,12 @@ use tokio::time::timeout;
 use tower::{Service, service_fn};
 
 use super::Documents;
-use super::merge::DOCUMENT_PATH;
 use super::problems::add;
 use crate::answers::{NotSent, reply};
 use crate::exchange::Exchange;
 use crate::reply::{Reply, ReplyBody};
 
-/// The page that the `type` of every problem links to.
-const PROBLEMS_PATH: &str = "/problems";
-
-/// Most bytes of that page: it has some kilobytes.
+/// Most bytes of the page of problems: it has some kilobytes.
 const PAGE_BYTES_MAX: usize = 1 << 20;
 
 /// Longest wait for the first document.

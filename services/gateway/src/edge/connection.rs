@@ -10,7 +10,7 @@ use hyper::service::service_fn;
 use hyper_util::server::graceful::Watcher;
 use memory::Memory;
 use serve::framing::{Checked, Refusals};
-use serve::{BodyCost, Leaving, Patience, Protocol, RequestBody, Served};
+use serve::{BodyCost, Patience, Protocol, RequestBody, Served, WorkerDraining};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::Service;
 
@@ -41,12 +41,12 @@ impl Http {
         patience: Patience,
         head_time_max: Duration,
         cost: BodyCost,
-        leaving: Leaving,
+        draining: WorkerDraining,
     ) -> Self {
         let memory = cost.memory.clone();
         // The framing bounds the time of a head; hyper sees it whole, or nothing.
         Self {
-            http: Rc::new(serve::Http::new(patience, PARSER_BYTES_MAX, cost, leaving)),
+            http: Rc::new(serve::Http::new(patience, PARSER_BYTES_MAX, cost, draining)),
             head_time_max,
             memory,
         }

@@ -10,9 +10,9 @@ use std::time::Instant;
 use contract::Fault;
 use http::{HeaderValue, Method, Uri};
 use pin_project_lite::pin_project;
+use serve::logs::chain;
 use tower::Service;
 
-use crate::error::chain;
 use crate::exchange::Exchange;
 use crate::metrics::Metrics;
 use crate::reply::Reply;

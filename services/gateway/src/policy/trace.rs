@@ -6,25 +6,20 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use contract::{Header as _, RequestId, hex};
 use http::header::Entry;
 use http::{HeaderName, HeaderValue};
 use pin_project_lite::pin_project;
 use tower::Service;
 
 use crate::exchange::Exchange;
-use crate::hex;
 use crate::reply::Reply;
 
-/// `X-Request-ID`: the same name in the gateway's log, in the replica's and in the answer.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Fields that a request gets on its way, here and further in: room is made for all of them at once.
 const FIELDS_ADDED: usize = 9;
-
-/// Longest request id that is taken over, as the replicas have it.
-const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// Gives every request a name and a place in a trace, and every answer the name.
 ///
@@ -53,15 +48,12 @@ impl<S: Service<Box<Exchange>, Response = Reply, Error = Infallible>> Service<Bo
     fn call(&mut self, mut exchange: Box<Exchange>) -> Self::Future {
         let headers = &mut exchange.head.headers;
         headers.reserve(FIELDS_ADDED);
-        let legal = |value: &&HeaderValue| {
-            (1..=REQUEST_ID_BYTES_MAX).contains(&value.len())
-                && value.as_bytes().iter().all(u8::is_ascii_graphic)
-        };
         let (new_id, new_traceparent) = new_names();
-        let id = match headers.entry(REQUEST_ID) {
+        let id = match headers.entry(RequestId::NAME) {
             Entry::Vacant(entry) => entry.insert(new_id).clone(),
             Entry::Occupied(mut entry) => {
-                let id = Some(entry.get()).filter(legal).cloned().unwrap_or(new_id);
+                let id =
+                    if RequestId::is_legal(entry.get()) { entry.get().clone() } else { new_id };
                 // It also takes the place of a second one.
                 entry.insert(id.clone());
                 id
@@ -105,7 +97,7 @@ impl<F: Future<Output = Result<Reply, Infallible>>> Future for TraceFuture<F> {
         let this = self.project();
         let mut reply = ready!(this.inner.poll(context))?;
         if let Some(id) = this.id.take() {
-            reply.headers_mut().insert(REQUEST_ID, id);
+            reply.headers_mut().insert(RequestId::NAME, id);
         }
         Poll::Ready(Ok(reply))
     }
@@ -126,18 +118,11 @@ fn is_traceparent(value: &HeaderValue) -> bool {
 /// found by the other. Its flags ask for no sampling.
 fn new_names() -> (HeaderValue, HeaderValue) {
     let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
-    fill(&mut text[3..35]);
-    fill(&mut text[36..52]);
+    hex::fill_random(&mut text[3..35]);
+    hex::fill_random(&mut text[36..52]);
     let text = Bytes::copy_from_slice(&text);
     let value = |bytes| HeaderValue::from_maybe_shared(bytes).expect("hex is visible ASCII");
     (value(text.slice(3..35)), value(text))
-}
-
-/// Writes random digits. They are no secret: they only must not occur twice.
-fn fill(text: &mut [u8]) {
-    for part in text.chunks_mut(16) {
-        part.copy_from_slice(&hex::digits(fastrand::u64(..))[..part.len()]);
-    }
 }
 
 #[cfg(test)]

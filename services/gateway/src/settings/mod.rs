@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
+use clap::{Error, Parser, Subcommand};
 use contract::prefix::PublicPrefix;
 use serve::settings::{Common, Trusted};
 
@@ -188,10 +188,6 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = humantime::parse_duration)]
     pub(crate) body_time_max: Duration,
 
-    /// Largest path and query; a larger one is answered 414.
-    #[arg(long, value_name = "SIZE", default_value = "8000B")]
-    pub(crate) target_max: ByteSize,
-
     /// Largest header section; a larger one is answered 431. Replicas get about 512 bytes more.
     #[arg(long, value_name = "SIZE", default_value = "15KiB")]
     pub(crate) headers_max: ByteSize,
@@ -236,15 +232,13 @@ pub(crate) fn read() -> Result<Settings, Error> {
 }
 
 fn read_from(arguments: Vec<OsString>) -> Result<Settings, Error> {
-    Settings::from_arg_matches(&serve::settings::read(
-        Settings::command(),
-        "SHELF_GATEWAY_",
-        &arguments,
-    )?)
+    serve::settings::read("SHELF_GATEWAY_", &arguments)
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
 
     fn read(arguments: &[&str]) -> Result<Settings, String> {

@@ -1,8 +1,9 @@
 //! The settings of each part of the gateway.
 
-use bytesize::ByteSize;
+use contract::guard::HeadLimit;
 use memory::Memory;
 use serve::cors::Cors;
+use serve::settings::bytes;
 use serve::{BodyCost, Patience};
 
 use super::Settings;
@@ -57,8 +58,10 @@ impl Settings {
     fn stack(&self, memory: &Memory) -> StackSettings {
         StackSettings {
             validate: Validate {
-                target_bytes_max: bytes(self.target_max),
-                headers_bytes_max: bytes(self.headers_max),
+                head_limit: HeadLimit {
+                    target_bytes_max: bytes(self.common.target_max),
+                    headers_bytes_max: bytes(self.headers_max),
+                },
             },
             trusted: self.trusted_proxy.clone().into(),
             cors: Cors::new(&self.common.cors_origin),
@@ -79,8 +82,4 @@ impl Settings {
             },
         }
     }
-}
-
-fn bytes(size: ByteSize) -> usize {
-    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
+use clap::{Error, Parser, Subcommand};
 use contract::prefix::PublicPrefix;
 use serve::settings::{Common, Trusted};
 
@@ -60,10 +60,6 @@ pub(crate) struct Settings {
     /// Longest time for a whole request; a slower one is answered 503.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     pub(crate) request_time_max: Duration,
-
-    /// Largest path and query; a larger one is answered 414.
-    #[arg(long, value_name = "SIZE", default_value = "8000B")]
-    pub(crate) target_max: ByteSize,
 
     /// Largest header section; a larger one is answered 431.
     #[arg(long, value_name = "SIZE", default_value = "16KiB")]
@@ -123,11 +119,13 @@ pub(crate) fn read() -> Result<Settings, Error> {
 }
 
 fn read_from(arguments: Vec<OsString>) -> Result<Settings, Error> {
-    Settings::from_arg_matches(&serve::settings::read(Settings::command(), "SHELF_", &arguments)?)
+    serve::settings::read("SHELF_", &arguments)
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
 
     fn read(arguments: &[&str]) -> Result<Settings, String> {
@@ -156,7 +154,7 @@ mod tests {
         assert_eq!(settings.body_max, ByteSize::mib(2));
         assert_eq!(settings.common.workers, NonZeroUsize::new(3));
         assert!(settings.samples);
-        assert_eq!(settings.target_max, ByteSize::b(8_000));
+        assert_eq!(settings.common.target_max, ByteSize::b(8_000));
     }
 
     #[test]

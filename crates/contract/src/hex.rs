@@ -1,7 +1,29 @@
 //! Numbers as hexadecimal digits, which every request needs some of.
 
+use std::cell::RefCell;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+
+use fastrand::Rng;
+
+thread_local! {
+    // Seeded by the system: what fastrand takes by itself, the time and the thread's number, can be the same on
+    // two machines.
+    static RANDOM: RefCell<Rng> =
+        RefCell::new(Rng::with_seed(RandomState::new().build_hasher().finish()));
+}
+
+/// Writes random digits. They are no secret: they only must not occur twice.
+pub fn fill_random(text: &mut [u8]) {
+    RANDOM.with_borrow_mut(|random| {
+        for part in text.chunks_mut(16) {
+            part.copy_from_slice(&digits(random.u64(..))[..part.len()]);
+        }
+    });
+}
+
 /// Returns sixteen digits, the most significant one first.
-pub(crate) fn digits(number: u64) -> [u8; 16] {
+#[must_use]
+pub fn digits(number: u64) -> [u8; 16] {
     let mut text = [0; 16];
     text[..8].copy_from_slice(&half((number >> 32) as u32).to_be_bytes());
     text[8..].copy_from_slice(&half(number as u32).to_be_bytes());

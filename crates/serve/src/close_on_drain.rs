@@ -1,9 +1,7 @@
-//! How clients are told that their connection ends.
+//! Ends connections by an answer while a worker drains.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use http::Response;
@@ -11,40 +9,27 @@ use http::header::{CONNECTION, HeaderValue};
 use pin_project_lite::pin_project;
 use tower::Service;
 
-/// Whether a worker is about to end; shared by its connections.
-#[derive(Clone, Debug, Default)]
-pub struct Leaving(Rc<Cell<bool>>);
+use crate::draining::WorkerDraining;
 
-impl Leaving {
-    /// Says that it is.
-    pub(crate) fn begin(&self) {
-        self.0.set(true);
-    }
-
-    pub(crate) fn has_begun(&self) -> bool {
-        self.0.get()
-    }
-}
-
-/// A service whose answers carry `Connection: close` once the worker [is leaving](Leaving).
+/// A service whose answers carry `Connection: close` once the worker [is draining](WorkerDraining).
 ///
-/// A connection that is simply closed may have a request on its way, which then fails without
-/// anybody's fault. One that is closed by an answer has none: the client knows (RFC 9112 §9.6). On
+/// When a server closes a connection by itself, a request may be on its way, and is lost. After an answer that
+/// ends the connection the client sends none (RFC 9112 §9.6). On
 /// HTTP/2, which has GOAWAY for this, hyper takes the field away again.
 #[derive(Clone, Debug)]
-pub struct Farewell<S> {
+pub struct CloseOnDrain<S> {
     service: S,
-    leaving: Leaving,
+    draining: WorkerDraining,
 }
 
-impl<S> Farewell<S> {
+impl<S> CloseOnDrain<S> {
     /// Wraps the service of a worker.
-    pub fn new(service: S, leaving: Leaving) -> Self {
-        Self { service, leaving }
+    pub fn new(service: S, draining: WorkerDraining) -> Self {
+        Self { service, draining }
     }
 }
 
-impl<S, R, B> Service<R> for Farewell<S>
+impl<S, R, B> Service<R> for CloseOnDrain<S>
 where
     S: Service<R, Response = Response<B>>,
 {
@@ -57,7 +42,7 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        Answering { answer: self.service.call(request), leaving: self.leaving.clone() }
+        Answering { answer: self.service.call(request), draining: self.draining.clone() }
     }
 }
 
@@ -67,7 +52,7 @@ pin_project! {
     pub struct Answering<F> {
         #[pin]
         answer: F,
-        leaving: Leaving,
+        draining: WorkerDraining,
     }
 }
 
@@ -80,7 +65,7 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut answer = ready!(this.answer.poll(context))?;
-        if this.leaving.has_begun() {
+        if this.draining.has_begun() {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Poll::Ready(Ok(answer))
@@ -96,16 +81,16 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn only_a_leaving_worker_says_farewell() {
-        let leaving = Leaving::default();
+    async fn only_a_draining_worker_ends_connections() {
+        let draining = WorkerDraining::default();
         let service = service_fn(async |()| Ok::<_, Infallible>(Response::new(())));
-        let service = Farewell::new(service, leaving.clone());
+        let service = CloseOnDrain::new(service, draining.clone());
         let connection = async || {
             let answer = service.clone().oneshot(()).await.unwrap();
             answer.headers().get(CONNECTION).cloned()
         };
         assert_eq!(connection().await, None);
-        leaving.begin();
+        draining.begin();
         assert_eq!(connection().await.unwrap(), "close");
     }
 }
