@@ -177,10 +177,20 @@ async fn wait_for_in_flight(gateway: &Gateway, count: usize) {
     .await;
 }
 
+/// Waits until so many requests have reached the service.
+async fn wait_for_requests(relay: &Relay, count: usize) {
+    eventually("the requests to arrive", Duration::from_secs(5), async || {
+        (relay.carried() == count as u64).then_some(())
+    })
+    .await;
+}
+
 /// The service has the requests and answers none, and then the connections to it break: 502.
 async fn connections_break(gateway: &Gateway, relay: &Relay, listed: &[Operation]) {
+    // The gateway's own check, which is not answered either.
+    wait_for_requests(relay, 1).await;
     let waiting = under_way(gateway, listed, 502).await;
-    wait_for_in_flight(gateway, waiting.len()).await;
+    wait_for_requests(relay, 1 + waiting.len()).await;
     relay.refuse();
     relay.reset_connections();
     for (operation, connection) in waiting {

@@ -57,6 +57,7 @@ async fn carry_requests(
 ) -> io::Result<()> {
     let mut line = faults.line();
     let mut piece = vec![0; PIECE_BYTES];
+    let mut is_first = true;
     loop {
         let length = from.read(&mut piece).await?;
         if length == 0 {
@@ -67,6 +68,9 @@ async fn carry_requests(
         }
         pass(&mut line).await;
         to.write_all(&piece[..length]).await?;
+        if std::mem::take(&mut is_first) {
+            faults.count_request();
+        }
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) struct Faults {
     resets: watch::Sender<u64>,
     armed: Mutex<Option<Loss>>,
     lost: AtomicU64,
+    carried: AtomicU64,
 }
 
 impl Faults {
@@ -47,6 +48,7 @@ impl Faults {
             resets: watch::Sender::default(),
             armed: Mutex::default(),
             lost: AtomicU64::default(),
+            carried: AtomicU64::default(),
         }
     }
 
@@ -73,6 +75,14 @@ impl Faults {
 
     pub(super) fn reset(&self) {
         self.resets.send_modify(|resets| *resets += 1);
+    }
+
+    pub(super) fn count_request(&self) {
+        self.carried.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn carried(&self) -> u64 {
+        self.carried.load(Ordering::Relaxed)
     }
 
     pub(super) fn arm(&self, loss: Loss) {

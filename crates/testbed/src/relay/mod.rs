@@ -88,6 +88,12 @@ impl Relay {
         self.faults.lost()
     }
 
+    /// Returns over how many connections a request has reached the server so far.
+    #[must_use]
+    pub fn carried(&self) -> u64 {
+        self.faults.carried()
+    }
+
     /// Refuses new connections, as a port does on which nobody listens. Those that are open stay.
     pub fn refuse(&self) {
         self.command(Command::Refuse);
