@@ -1,18 +1,22 @@
 //! Clients that take memory: the service stays within its limit, lives, and answers the others.
 //!
-//! Behind a gateway the same holds for both of them. Each runs in a control group of 512 MiB where the
+//! Behind a gateway (`SHELF_E2E_FRONT=gateway`) the same holds for both of them. It is started here, without a
+//! recorder, which holds every answer whole. Each runs in a control group of 512 MiB where the
 //! machine allows it: above that the kernel kills it. The sizes of the attacks are those that took
 //! gigabytes before there was a budget; with `SHELF_ATTACK=10` they are ten times as large.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::env;
 use std::future::ready;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use e2e::gateway::Gateway;
 use e2e::{
-    Answer, Confined, Connection, Http2, Request, Shelf, eventually, memory_kib, raise_file_limit,
+    Answer, Confined, Connection, Http2, Problem, Request, Shelf, eventually, memory_kib,
+    raise_file_limit,
 };
 use futures_util::future::{join, join_all};
 use futures_util::{StreamExt as _, stream};
@@ -38,7 +42,7 @@ const PAGE: &str = "/items?limit=1000";
 
 /// How many times as large the attacks are.
 fn scale() -> usize {
-    std::env::var("SHELF_ATTACK").map_or(1, |scale| scale.parse().expect("a number"))
+    env::var("SHELF_ATTACK").map_or(1, |scale| scale.parse().expect("a number"))
 }
 
 fn large_item(number: usize) -> String {
@@ -48,6 +52,7 @@ fn large_item(number: usize) -> String {
 /// A service under attack.
 struct Victim {
     shelf: Shelf,
+    gateway: Option<Gateway>,
     _confined: Vec<Confined>,
 }
 
@@ -55,11 +60,20 @@ impl Victim {
     async fn start() -> Self {
         let files = raise_file_limit();
         println!("the system allows {files} files");
-        let start = Shelf::start().on_disk().expecting_faults().setting("--memory-max", MEMORY_MAX);
+        let start =
+            Shelf::start().bare().on_disk().expecting_faults().setting("--memory-max", MEMORY_MAX);
         // The last bytes of bodies come when the attack is complete.
         let shelf = start.setting("--body-time-max", "10m").spawn().await;
+        let gateway = match env::var("SHELF_E2E_FRONT").as_deref() {
+            Ok("gateway") => {
+                let start = Gateway::start().replica(shelf.address());
+                let start = start.setting("--memory-max", MEMORY_MAX);
+                Some(start.setting("--body-time-max", "10m").spawn().await)
+            }
+            _ => None,
+        };
         let mut confined = Vec::new();
-        for process in shelf.processes() {
+        for process in processes(&shelf, gateway.as_ref()) {
             match Confined::new(process, CONFINED_BYTES) {
                 Ok(group) => confined.push(group),
                 Err(why) => {
@@ -73,11 +87,19 @@ impl Victim {
             connection.send(&put).await.expect(201);
         }
         connection.send(&Request::put("/items/small", "{}")).await.expect(201);
-        Self { shelf, _confined: confined }
+        Self { shelf, gateway, _confined: confined }
     }
 
     fn address(&self) -> SocketAddr {
-        self.shelf.address()
+        self.gateway.as_ref().map_or(self.shelf.address(), Gateway::address)
+    }
+
+    async fn connect(&self) -> Connection {
+        Connection::open(self.address()).await
+    }
+
+    async fn send(&self, request: Request) -> Answer {
+        self.connect().await.send(&request).await
     }
 
     /// Another client is answered, on a connection that it has. A gateway whose places are all taken by
@@ -85,7 +107,7 @@ impl Victim {
     async fn serves(&self, other: &mut Connection) {
         for request in [Request::get("/items/small"), Request::put("/items/small", "{}")] {
             let answer = other.send(&request).await;
-            if self.shelf.is_behind_gateway() {
+            if self.gateway.is_some() {
                 expect_done_or_refused(&answer, &[200]);
             } else {
                 answer.expect(200);
@@ -96,24 +118,36 @@ impl Victim {
     /// Ends the service, which has never used more than it may, and answers again.
     async fn end(self, attack: &str) {
         eventually("an answer", Duration::from_secs(60), async || {
-            let answer = self.shelf.send(Request::get("/items/small")).await;
+            let answer = self.send(Request::get("/items/small")).await;
             (answer.status == 200).then_some(())
         })
         .await;
-        for process in self.shelf.processes() {
+        for process in processes(&self.shelf, self.gateway.as_ref()) {
             let peak = memory_kib(process, "VmHWM");
             println!("{attack}: {} MiB at the peak", peak >> 10);
             assert!(peak <= MEMORY_MAX_KIB, "{attack}: {peak} KiB");
+        }
+        if let Some(gateway) = self.gateway {
+            gateway.stop().await;
         }
         self.shelf.stop().await;
     }
 }
 
-/// Tells whether a request was carried out, or refused because there is too much to do.
+/// Returns the processes that a request passes.
+fn processes(shelf: &Shelf, gateway: Option<&Gateway>) -> Vec<u32> {
+    gateway.map(Gateway::process).into_iter().chain([shelf.process()]).collect()
+}
+
+/// Tells whether a request was carried out, or refused because there is too much to do: by the service, by
+/// the gateway, or after a wait for the service.
 fn expect_done_or_refused(answer: &Answer, statuses: &[u16]) -> bool {
     let done = statuses.contains(&answer.status);
     if !done {
         assert_eq!(answer.status, 503, "{}", answer.shown());
+        let slug = Problem::of(answer).slug;
+        let known = ["overloaded", "gateway-overloaded", "timed-out"].contains(&slug.as_str());
+        assert!(known, "{}", answer.shown());
         assert!(answer.header("retry-after").is_some(), "{}", answer.shown());
     }
     done
@@ -122,7 +156,7 @@ fn expect_done_or_refused(answer: &Answer, statuses: &[u16]) -> bool {
 #[tokio::test]
 async fn streams_with_closed_windows() {
     let victim = Victim::start().await;
-    let mut other = victim.shelf.connect().await;
+    let mut other = victim.connect().await;
     let mut attackers = Vec::new();
     for _ in 0..6 * scale() {
         let mut connection = Http2::with_closed_windows(victim.address()).await;
@@ -141,7 +175,7 @@ async fn streams_with_closed_windows() {
 #[tokio::test]
 async fn clients_that_do_not_read() {
     let victim = Victim::start().await;
-    let mut other = victim.shelf.connect().await;
+    let mut other = victim.connect().await;
     let mut attackers = Vec::new();
     for number in 0..300 * scale() {
         let mut connection = Connection::open(victim.address()).await;
@@ -159,7 +193,7 @@ async fn clients_that_do_not_read() {
 #[tokio::test]
 async fn large_bodies() {
     let victim = Victim::start().await;
-    let mut other = victim.shelf.connect().await;
+    let mut other = victim.connect().await;
     let item = large_item(0);
     let (most, last) = item.split_at(item.len() - 1);
     let head = |number| {
@@ -189,7 +223,7 @@ async fn large_bodies() {
     println!("{done} of {} bodies were taken", answers.len());
     assert!(done > 0, "some fit");
     // What they held was given back.
-    victim.shelf.send(Request::put("/items/after", large_item(1))).await.expect(201);
+    victim.send(Request::put("/items/after", large_item(1))).await.expect(201);
     victim.end("large bodies").await;
 }
 
@@ -199,7 +233,7 @@ async fn large_bodies_over_http2() {
     const STREAMS: usize = 100;
     let connections = 2 * scale();
     let victim = Victim::start().await;
-    let mut other = victim.shelf.connect().await;
+    let mut other = victim.connect().await;
     let item = Bytes::from(large_item(0));
     let (end, ended) = watch::channel(false);
     let mut attackers = Vec::new();
@@ -228,7 +262,7 @@ async fn large_bodies_over_http2() {
     assert!(statuses.keys().all(|status| [0, 201, 503].contains(status)), "{statuses:?}");
     assert!(statuses.contains_key(&201), "some fit: {statuses:?}");
     // What they held was given back.
-    victim.shelf.send(Request::put("/items/after", large_item(1))).await.expect(201);
+    victim.send(Request::put("/items/after", large_item(1))).await.expect(201);
     victim.end("large bodies over HTTP/2").await;
 }
 
@@ -250,7 +284,7 @@ fn held_back(
 #[tokio::test]
 async fn unfinished_heads() {
     let victim = Victim::start().await;
-    let mut other = victim.shelf.connect().await;
+    let mut other = victim.connect().await;
     let field = format!("x: {}\r\n", "x".repeat(1_000));
     let head = format!("GET /items/small HTTP/1.1\r\nHost: x\r\n{}", field.repeat(60));
     let mut attackers = Vec::new();
@@ -270,12 +304,12 @@ async fn unfinished_heads() {
 #[tokio::test]
 async fn patches_that_wait() {
     let victim = Victim::start().await;
-    let mut other = victim.shelf.connect().await;
+    let mut other = victim.connect().await;
     let numbers = format!("1{}", ",1".repeat(400_000));
     let attackers = join_all((0..20 * scale()).map(async |number| {
         // It is judged when its turn has come: the schema has no such member.
         let patch = format!("{{\"size\":{number},\"numbers\":[{numbers}]}}");
-        victim.shelf.send(Request::merge_patch("/items/small", patch)).await
+        victim.send(Request::merge_patch("/items/small", patch)).await
     }));
     let (answers, ()) = join(attackers, victim.serves(&mut other)).await;
     // On a slow machine a gateway may give up waiting.

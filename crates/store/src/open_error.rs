@@ -27,7 +27,7 @@ pub enum OpenError {
         /// What is wrong with it.
         why: String,
     },
-    /// Somebody else has the directory open.
+    /// Another store, of this process or another one, has the directory open.
     #[error(
         "{} is already open, in this process or another; stop that one first, or give this one its own directory",
         path.display()

@@ -23,7 +23,6 @@ mod peer;
 mod policy;
 mod rate;
 mod reply;
-mod reply_memory;
 mod request_body;
 mod run;
 mod settings;

@@ -12,7 +12,6 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::balance::InFlight;
-use crate::reply_memory::ReplyMemory;
 use crate::request_body::{BodyError, BodyGuard};
 use crate::upstream::Lease;
 
@@ -59,14 +58,14 @@ impl HttpBody for ReplyBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Own(body) => body.is_end_stream(),
-            Self::Replica(body) => body.is_end_stream(),
+            Self::Replica(body) => body.incoming.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Own(body) => body.size_hint(),
-            Self::Replica(body) => body.size_hint(),
+            Self::Replica(body) => body.incoming.size_hint(),
         }
     }
 }
@@ -79,7 +78,6 @@ pub(crate) struct ReplicaBody {
     held: Option<(Lease, InFlight)>,
     /// Keeps the body of the request, if that is a stream.
     request: Option<BodyGuard>,
-    memory: ReplyMemory,
     /// Longest pause between two pieces.
     pause_max: Duration,
     /// Set while a piece is waited for; most bodies are there at once and need no timer.
@@ -101,13 +99,12 @@ impl ReplicaBody {
         incoming: Incoming,
         lease: Lease,
         in_flight: InFlight,
-        memory: ReplyMemory,
         pause_max: Duration,
     ) -> Self {
         // A body that has ended will not be polled: there is nothing to wait for.
         let held = (!incoming.is_end_stream()).then_some((lease, in_flight));
         let (waited, bytes) = (Duration::ZERO, 0);
-        Self { incoming, held, request: None, memory, pause_max, pause: None, waited, bytes }
+        Self { incoming, held, request: None, pause_max, pause: None, waited, bytes }
     }
 
     /// Returns how long the next piece may take: [`BYTES_PER_SECOND_MIN`] for all that came, and
@@ -124,27 +121,10 @@ impl ReplicaBody {
         }
     }
 
-    fn is_end_stream(&self) -> bool {
-        !self.memory.is_waiting() && self.incoming.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let (waiting, incoming) = (self.memory.waiting_bytes(), self.incoming.size_hint());
-        let mut hint = SizeHint::new();
-        hint.set_lower(incoming.lower() + waiting);
-        if let Some(upper) = incoming.upper() {
-            hint.set_upper(upper + waiting);
-        }
-        hint
-    }
-
     fn poll_frame(
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if self.memory.is_waiting() {
-            return self.poll_memory(context);
-        }
         let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) else {
             let patience = self.patience();
             let pause = self.pause.get_or_insert_with(|| Pause {
@@ -166,24 +146,6 @@ impl ReplicaBody {
             // The last piece is handed on after the connection is free again.
             _ => self.held = None,
         }
-        match frame {
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(piece) => match self.memory.take(piece) {
-                    Some(piece) => Poll::Ready(Some(Ok(Frame::data(piece)))),
-                    None => self.poll_memory(context),
-                },
-                Err(trailers) => Poll::Ready(Some(Ok(trailers))),
-            },
-            frame => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
-        }
-    }
-
-    /// Waits for memory for the piece that has come.
-    fn poll_memory(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let piece = ready!(self.memory.poll_waiting(self.pause_max, context));
-        Poll::Ready(Some(piece.map(Frame::data).map_err(Into::into)))
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
 }

@@ -10,14 +10,13 @@ use crate::gateway::Gateway;
 use crate::process::Invocation;
 
 /// Settings of the service that a gateway in front of it shares.
-const SHARED: [&str; 7] = [
+const SHARED: [&str; 6] = [
     "--body-time-max",
     "--cors-origin",
     "--drain-time-max",
     "--idle-time-max",
     "--log-level",
     "--log-requests",
-    "--memory-max",
 ];
 
 /// Tells whether there is to be a gateway in front of services.

@@ -64,14 +64,6 @@ impl Shelf {
         self.process.number()
     }
 
-    /// Returns the numbers of all processes that a request passes: the service's, and the gateway's if it
-    /// is behind one.
-    #[must_use]
-    pub fn processes(&self) -> Vec<u32> {
-        let gateway = self.gateway.as_ref().map(Gateway::process);
-        gateway.into_iter().chain([self.process()]).collect()
-    }
-
     /// Returns where clients connect.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

@@ -44,7 +44,7 @@ async fn the_largest_body_is_taken() {
     shelf.stop().await;
 }
 
-/// Whoever sends ten times too much reads the refusal all the same, and not a broken pipe.
+/// A client that sends ten times too much reads the refusal all the same, and not a broken pipe.
 #[tokio::test]
 async fn a_body_that_is_far_too_large_is_refused_audibly() {
     leaves_no_trace(async |shelf| {

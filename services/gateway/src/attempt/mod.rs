@@ -36,7 +36,6 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use contract::prefix::PublicPrefix;
 use http::{Request, Version};
-use memory::Memory;
 use serve::Alarms;
 use tower::Service;
 use tower::retry::budget::TpsBudget;
@@ -80,8 +79,6 @@ pub(crate) struct ForwardSettings {
     pub(crate) connect_time_max: Duration,
     pub(crate) hedge_after: Option<HedgeAfter>,
     pub(crate) replica_requests_max: usize,
-    /// What answers take their memory from.
-    pub(crate) memory: Memory,
     /// Below which path clients find the service.
     pub(crate) public_prefix: Option<PublicPrefix>,
 }

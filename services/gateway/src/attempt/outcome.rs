@@ -14,7 +14,6 @@ use crate::answers::{LostAnswer, NoAnswer, NotSent};
 use crate::balance::InFlight;
 use crate::headers::strip_answer;
 use crate::reply::{ReplicaBody, Reply, ReplyBody};
-use crate::reply_memory::ReplyMemory;
 use crate::upstream::{Cause, Lease};
 
 /// A request that was answered.
@@ -85,12 +84,10 @@ impl Attempts<'_> {
         let ReplicaAnswer { answer, lease, in_flight } = answered;
         let (mut head, body) = answer.into_parts();
         strip_answer(&mut head.headers);
-        let settings = &self.forwarder.settings;
-        let (memory, pause_max) =
-            (ReplyMemory::new(settings.memory.clone()), settings.request_time_max);
+        let pause_max = self.forwarder.settings.request_time_max;
         Response::from_parts(
             head,
-            ReplyBody::Replica(ReplicaBody::new(body, lease, in_flight, memory, pause_max)),
+            ReplyBody::Replica(ReplicaBody::new(body, lease, in_flight, pause_max)),
         )
     }
 

@@ -51,11 +51,11 @@ impl Settings {
                 factor: 1,
                 held_bytes_max: HELD_BYTES_MAX as u64,
             },
-            stack: self.stack(memory),
+            stack: self.stack(),
         }
     }
 
-    fn stack(&self, memory: &Memory) -> StackSettings {
+    fn stack(&self) -> StackSettings {
         StackSettings {
             validate: Validate {
                 head_limit: HeadLimit {
@@ -77,7 +77,6 @@ impl Settings {
                 connect_time_max: self.connect_time_max,
                 hedge_after: self.hedge_after,
                 replica_requests_max: self.replica_requests_max.get(),
-                memory: memory.clone(),
                 public_prefix: self.public_prefix.clone(),
             },
         }
