@@ -48,7 +48,7 @@ impl fmt::Debug for Turns {
 
 #[cfg(test)]
 mod tests {
-    use domain::{CollectionName, ItemId};
+    use domain::{ItemId, Keyspace};
 
     use super::*;
 
@@ -56,7 +56,7 @@ mod tests {
     async fn those_who_patch_one_item_go_in_the_order_in_which_they_came() {
         let turns = Turns::default();
         let id = ItemId::new("foo").expect("a legal id");
-        let key = Key { collection: CollectionName::new("items").expect("a legal name"), id };
+        let key = Key { collection: Keyspace::new("items").expect("a legal name"), id };
         let first = turns.at(&key).await;
         let (mut second, mut third) = (Box::pin(turns.at(&key)), Box::pin(turns.at(&key)));
         // Each is polled once, and so has its place in the queue.

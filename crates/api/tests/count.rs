@@ -7,8 +7,8 @@ use api::{Limits, Metrics, Setup, Turns, router};
 use axum::body::{Body, to_bytes};
 use contract::Dispatch;
 use domain::{
-    COUNT_STEP_ITEMS_MAX, Change, Collection, CollectionName, Count, Item, ItemId, Key, Moment,
-    Page, PageQuery, Remembered, ReplayKey, Verdict, Write,
+    COUNT_STEP_ITEMS_MAX, Change, Collection, Count, Item, ItemId, Key, Keyspace, Moment, Page,
+    PageQuery, Remembered, ReplayKey, Verdict, Write,
 };
 use http::Request;
 use memory::Memory;
@@ -48,10 +48,7 @@ impl Store for Steps {
         self.inner.count(query)
     }
 
-    fn collection_after(
-        &self,
-        after: Option<&CollectionName>,
-    ) -> Reply<Result<Option<CollectionName>, Error>> {
+    fn collection_after(&self, after: Option<&Keyspace>) -> Reply<Result<Option<Keyspace>, Error>> {
         self.inner.collection_after(after)
     }
 
@@ -63,6 +60,10 @@ impl Store for Steps {
         self.inner.now()
     }
 
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
+
     fn alive(&self) -> Result<(), Error> {
         self.inner.alive()
     }
@@ -72,7 +73,7 @@ impl Store for Steps {
 async fn service(stalls: bool) -> (Dispatch, Arc<Steps>) {
     let inner = store::open("memory:", &Options::default()).expect("memory needs nothing");
     let item = Item::new(&serde_json::Map::new());
-    let collection = Collection::items().name().clone();
+    let collection = Keyspace::from(Collection::items().name());
     let writes = (0..2 * COUNT_STEP_ITEMS_MAX + 1).map(|number| {
         let id = ItemId::new(&format!("{number:07}")).expect("legal");
         let collection = collection.clone();

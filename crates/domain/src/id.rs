@@ -39,6 +39,71 @@ impl CollectionName {
     }
 }
 
+/// The length of an incarnation, in characters: 64 random bits, of which no two collections of one name
+/// have the same ones.
+const INCARNATION_CHARS: usize = 16;
+
+/// Longest keyspace, in bytes.
+pub const KEYSPACE_BYTES_MAX: usize = COLLECTION_NAME_BYTES_MAX + "@".len() + INCARNATION_CHARS;
+
+/// Where a store keeps the items of a collection. Cheap to clone.
+///
+/// The keyspace of a collection that is configured is its name. One that is declared at run time has a
+/// keyspace of its own each time that it is created, `NAME@INCARNATION`: what is left of an earlier
+/// collection, or is written to it by a replica that has not heard of its deletion, never shows up in a
+/// later one of the same name.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Keyspace(Arc<str>);
+
+impl Keyspace {
+    /// Takes a keyspace back from its text.
+    ///
+    /// # Errors
+    /// [`InvalidKeyspace`] when it is neither a collection's name nor one with an incarnation.
+    pub fn new(text: &str) -> Result<Self, InvalidKeyspace> {
+        let (name, incarnation) = text
+            .split_once('@')
+            .map_or((text, None), |(name, incarnation)| (name, Some(incarnation)));
+        let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let is_legal = incarnation.is_none_or(|incarnation| {
+            incarnation.len() == INCARNATION_CHARS && incarnation.bytes().all(hex)
+        });
+        CollectionName::new(name).map_err(|_| InvalidKeyspace)?;
+        if is_legal { Ok(Self(text.into())) } else { Err(InvalidKeyspace) }
+    }
+
+    /// Makes the keyspace of a collection that is created now. `random` tells it from all others of that
+    /// name.
+    #[must_use]
+    pub fn of_incarnation(name: &CollectionName, random: u64) -> Self {
+        Self(format!("{name}@{random:016x}").into())
+    }
+
+    /// Returns the keyspace as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the name of the collection.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.split_once('@').map_or(&*self.0, |(name, _)| name)
+    }
+
+    /// Tells whether it belongs to a collection that was declared at run time.
+    #[must_use]
+    pub fn has_incarnation(&self) -> bool {
+        self.0.contains('@')
+    }
+}
+
+impl From<&CollectionName> for Keyspace {
+    fn from(name: &CollectionName) -> Self {
+        Self(Arc::clone(&name.0))
+    }
+}
+
 /// The id of an item: 1 to 128 bytes of UTF-8 without control characters or `\`. Ids are compared byte
 /// for byte; nothing is normalised.
 ///
@@ -95,7 +160,7 @@ impl Borrow<str> for ItemId {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// The collection that holds the item.
-    pub collection: CollectionName,
+    pub collection: Keyspace,
     /// The item's id within the collection.
     pub id: ItemId,
 }
@@ -104,6 +169,13 @@ pub struct Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a collection name is a lower-case letter followed by at most 62 of a-z, 0-9 and '-'")]
 pub struct InvalidCollectionName;
+
+/// Text that is no keyspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a keyspace is the name of a collection, and `@` and 16 hexadecimal digits if that was declared at run time"
+)]
+pub struct InvalidKeyspace;
 
 /// An item id that breaks a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -146,6 +218,18 @@ impl fmt::Display for CollectionName {
     }
 }
 
+impl fmt::Debug for Keyspace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Keyspace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl fmt::Debug for ItemId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -169,6 +253,29 @@ mod tests {
         }
         for name in ["", "-a", "1a", "A", "a_b", "a.b", "é", &"x".repeat(64)] {
             assert!(CollectionName::new(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_keyspace_is_a_name_with_or_without_an_incarnation() {
+        let name = CollectionName::new("books").unwrap();
+        let plain = Keyspace::from(&name);
+        assert_eq!(
+            (plain.as_str(), plain.name(), plain.has_incarnation()),
+            ("books", "books", false)
+        );
+        let later = Keyspace::of_incarnation(&name, 0xab);
+        assert_eq!(later.as_str(), "books@00000000000000ab");
+        assert_eq!((later.name(), later.has_incarnation()), ("books", true));
+        for keyspace in [&plain, &later] {
+            assert_eq!(Keyspace::new(keyspace.as_str()).as_ref(), Ok(keyspace));
+        }
+        let longest = Keyspace::of_incarnation(&CollectionName::new(&"x".repeat(63)).unwrap(), 1);
+        assert_eq!(longest.as_str().len(), KEYSPACE_BYTES_MAX);
+        for text in
+            ["", "@00000000000000ab", "books@", "books@ab", "books@00000000000000AB", "Books"]
+        {
+            assert!(Keyspace::new(text).is_err(), "{text}");
         }
     }
 

@@ -8,7 +8,7 @@
 //! same request may be tried again under its key.
 
 use crate::etag::hash128_of;
-use crate::id::{CollectionName, Key};
+use crate::id::{Key, Keyspace};
 
 /// A moment in time: milliseconds since the beginning of 1970 in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,12 +30,12 @@ impl ReplayKey {
 
     /// Returns the place of a request that makes an item whose id the service chooses.
     #[must_use]
-    pub fn of_creation(collection: &CollectionName, principal: &str, text: &str) -> Self {
+    pub fn of_creation(collection: &Keyspace, principal: &str, text: &str) -> Self {
         // No item has an empty id.
         Self::new(collection, "", principal, text)
     }
 
-    fn new(collection: &CollectionName, id: &str, principal: &str, text: &str) -> Self {
+    fn new(collection: &Keyspace, id: &str, principal: &str, text: &str) -> Self {
         Self(hash128_of([collection.as_str(), id, principal, text].map(str::as_bytes)))
     }
 
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_scope_of_a_key_is_the_item_and_the_principal() {
-        let name = |text| CollectionName::new(text).unwrap();
+        let name = |text| Keyspace::new(text).unwrap();
         let key =
             |collection, id| Key { collection: name(collection), id: ItemId::new(id).unwrap() };
         let places = [

@@ -22,7 +22,7 @@ pub use decide::decide;
 pub use etag::{ETag, ForeignETag};
 pub use id::{
     COLLECTION_NAME_BYTES_MAX, CollectionName, ITEM_ID_BYTES_MAX, InvalidCollectionName,
-    InvalidItemId, ItemId, Key,
+    InvalidItemId, InvalidKeyspace, ItemId, KEYSPACE_BYTES_MAX, Key, Keyspace,
 };
 pub use idempotency::{Fingerprint, Idempotency, Moment, ReplayKey};
 pub use item::{Digest, Item};

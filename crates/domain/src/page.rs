@@ -7,7 +7,7 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::id::{CollectionName, ITEM_ID_BYTES_MAX, ItemId};
+use crate::id::{ITEM_ID_BYTES_MAX, ItemId, Keyspace};
 use crate::item::Item;
 use crate::prefix::IdPrefix;
 
@@ -38,7 +38,7 @@ const CURSOR_AT: u8 = 2;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageQuery {
     /// The collection.
-    pub collection: CollectionName,
+    pub collection: Keyspace,
     /// Where the page begins.
     pub start: PageStart,
     /// How the ids of all items begin, unless every id will do.
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn a_prefix_moves_the_beginning_forward() {
         let first = |start, prefix: Option<&str>| {
-            let collection = CollectionName::new("items").unwrap();
+            let collection = Keyspace::new("items").unwrap();
             let prefix = prefix.map(|prefix| IdPrefix::new(prefix).unwrap());
             let query = PageQuery { collection, start, prefix, items_max: 1 };
             query.first().map(str::to_owned)

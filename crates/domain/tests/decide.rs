@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use domain::{
-    Change, CollectionName, ETag, Fingerprint, Idempotency, Item, ItemId, Key, Moment, Outcome,
+    Change, ETag, Fingerprint, Idempotency, Item, ItemId, Key, Keyspace, Moment, Outcome,
     Precondition, Refusal, RememberWhen, ReplayKey, Tags, Verdict, Write, decide, json,
 };
 use proptest::prelude::*;
@@ -40,8 +40,7 @@ fn any_precondition() -> impl Strategy<Value = Precondition> {
 }
 
 fn write(precondition: Precondition, change: Change) -> Write {
-    let key =
-        Key { collection: CollectionName::new("items").unwrap(), id: ItemId::new("foo").unwrap() };
+    let key = Key { collection: Keyspace::new("items").unwrap(), id: ItemId::new("foo").unwrap() };
     Write { precondition, ..Write::new(key, change) }
 }
 

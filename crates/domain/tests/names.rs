@@ -20,6 +20,11 @@ proptest! {
     }
 
     #[test]
+    fn texts_like_keyspaces_are_read_or_refused(text in "[a-z][a-z0-9@-]{0,4}@[0-9a-fA-F]{15,17}") {
+        check(&text);
+    }
+
+    #[test]
     fn texts_like_cursors_and_tags_are_read_or_refused(text in "A[A-Za-z0-9_=-]{1,30}") {
         check(&text);
         check(&format!("\"{}\"", text.get(..22).unwrap_or(&text)));

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use domain::{Change, CollectionName, Item, ItemId, Key, Write};
+use domain::{Change, Item, ItemId, Key, Keyspace, Write};
 use futures_util::SinkExt as _;
 use store::{Options, Store};
 use tokio_postgres::{Client, NoTls};
@@ -52,7 +52,7 @@ async fn measure(store: &dyn Store, url: &str, rounds: usize) -> Result<(), Box<
 }
 
 fn writes(round: &str) -> Result<Vec<Write>, Box<dyn Error>> {
-    let collection = CollectionName::new("items")?;
+    let collection = Keyspace::new("items")?;
     let write = |n| {
         let id = ItemId::new(&format!("{round}-{n}"))?;
         let text = format!(r#"{{"name":"the item {n} of round {round}","size":{n}}}"#);

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::error::Error;
 use std::time::Instant;
 
-use domain::{Change, CollectionName, Item, ItemId, Key, Write};
+use domain::{Change, Item, ItemId, Key, Keyspace, Write};
 use store::{Options, Store};
 
 /// Batches on their way.
@@ -76,7 +76,7 @@ fn write(number: u64) -> Write {
     );
     let object = serde_json::from_str(&text).expect("it is JSON");
     let key = Key {
-        collection: CollectionName::new("items").expect("it is a name"),
+        collection: Keyspace::new("items").expect("it is a name"),
         id: ItemId::new(&id).expect("it is an id"),
     };
     Write::new(key, Change::Put(Item::new(&object)))

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use domain::{Change, CollectionName, Item, ItemId, Key, Outcome, Write};
+use domain::{Change, Item, ItemId, Key, Keyspace, Outcome, Write};
 use futures_util::future::join_all;
 use serde_json::json;
 use store::Store;
@@ -80,7 +80,7 @@ fn id(number: u64) -> String {
 async fn through_store(store: &Arc<dyn Store>, number: u64) {
     let json = format!(r#"{{"name":"{}","size":{number}}}"#, "x".repeat(60));
     let item = Item::new(&serde_json::from_str(&json).expect("it is an object"));
-    let collection = CollectionName::new("items").expect("it is a name");
+    let collection = Keyspace::new("items").expect("it is a name");
     let key = Key { collection, id: ItemId::new(&id(number)).expect("it is an id") };
     let results = store.apply(vec![Write::new(key, Change::Put(item))]).await;
     let outcome = results.into_iter().next().expect("there is one").expect("it works");

@@ -1,7 +1,7 @@
 //! The bytes in which back ends keep keys, items and remembered answers. A change here is a new
 //! store format.
 //!
-//! - key of an item: collection name, `0x00`, id. No collection name has a `0x00`, so collections
+//! - key of an item: keyspace, `0x00`, id. No keyspace has a `0x00`, so collections
 //!   do not mix, and within one the keys ascend by the bytes of the ids.
 //! - item: 16 bytes of `ETag`, 16 bytes of digest, the representation.
 //! - remembered answer: 8 bytes of the moment until which it is kept (little-endian), 16 bytes of
@@ -10,14 +10,14 @@
 
 use bytes::Bytes;
 use domain::{
-    COLLECTION_NAME_BYTES_MAX, CollectionName, Digest, ETag, Fingerprint, ITEM_ID_BYTES_MAX, Item,
-    ItemId, Key, Moment, Outcome, Remembered,
+    Digest, ETag, Fingerprint, ITEM_ID_BYTES_MAX, Item, ItemId, KEYSPACE_BYTES_MAX, Key, Keyspace,
+    Moment, Outcome, Remembered,
 };
 
 use crate::error::{Error, ErrorKind};
 
 /// Longest key.
-pub(crate) const KEY_BYTES_MAX: usize = COLLECTION_NAME_BYTES_MAX + 1 + ITEM_ID_BYTES_MAX;
+pub(crate) const KEY_BYTES_MAX: usize = KEYSPACE_BYTES_MAX + 1 + ITEM_ID_BYTES_MAX;
 
 /// Bytes before the representation.
 const HEADER_BYTES: usize = ETag::BYTES + Digest::BYTES;
@@ -44,9 +44,9 @@ impl KeyBytes {
         this
     }
 
-    /// A key that is followed by those of a whole collection: its name and `separator`. With
+    /// A key that is followed by those of a whole collection: its keyspace and `separator`. With
     /// `0x00` it comes before the first, with `0x01` after the last.
-    pub(crate) fn edge(collection: &CollectionName, separator: u8) -> Self {
+    pub(crate) fn edge(collection: &Keyspace, separator: u8) -> Self {
         let mut this = Self { bytes: [0; KEY_BYTES_MAX], len: 0 };
         this.push(collection.as_str().as_bytes());
         this.push(&[separator]);
@@ -67,13 +67,13 @@ impl AsRef<[u8]> for KeyBytes {
 }
 
 /// Takes the collection out of a key of any item.
-pub(crate) fn decode_collection(key: &[u8]) -> Result<CollectionName, Error> {
+pub(crate) fn decode_collection(key: &[u8]) -> Result<Keyspace, Error> {
     let name = key.split(|byte| *byte == 0).next().and_then(|name| str::from_utf8(name).ok());
-    name.and_then(|name| CollectionName::new(name).ok()).ok_or_else(foreign_key)
+    name.and_then(|name| Keyspace::new(name).ok()).ok_or_else(foreign_key)
 }
 
 /// Takes the id out of a key of `collection`.
-pub(crate) fn decode_id(key: &[u8], collection: &CollectionName) -> Result<ItemId, Error> {
+pub(crate) fn decode_id(key: &[u8], collection: &Keyspace) -> Result<ItemId, Error> {
     let id = key.get(collection.as_str().len() + 1..).and_then(|id| str::from_utf8(id).ok());
     id.and_then(|id| ItemId::new(id).ok()).ok_or_else(foreign_key)
 }
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_key_that_holds_no_id_is_corrupt() {
-        let collection = CollectionName::new("a").unwrap();
+        let collection = Keyspace::new("a").unwrap();
         for key in [&b"a"[..], b"a\0", b"a\0\xff", b"a\0/", b"a\0."] {
             assert_eq!(
                 decode_id(key, &collection).expect_err("it is refused").kind(),
@@ -213,13 +213,13 @@ mod tests {
 
     #[test]
     fn the_edges_of_a_collection_enclose_all_its_keys_and_no_others() {
-        let name = CollectionName::new("a").unwrap();
+        let name = Keyspace::new("a").unwrap();
         let (first, last) = (KeyBytes::edge(&name, 0), KeyBytes::edge(&name, 1));
         for (collection, id, inside) in
             [("a", " ", true), ("a", "\u{10ffff}", true), ("a-", "x", false), ("a0", "x", false)]
         {
             let key = Key {
-                collection: CollectionName::new(collection).unwrap(),
+                collection: Keyspace::new(collection).unwrap(),
                 id: ItemId::new(id).unwrap(),
             };
             let bytes = KeyBytes::of(&key);

@@ -9,13 +9,13 @@
 //! demand what that one rarely does. The features `etcd` and `postgres`, on by default, build these two. The suite in `conformance` runs against every one of them.
 //!
 //! ```
-//! use domain::{CollectionName, ItemId, Key};
+//! use domain::{Keyspace, ItemId, Key};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 //! # runtime.block_on(async {
 //! let store = store::open("memory:", &store::Options::default())?;
-//! let key = Key { collection: CollectionName::new("items")?, id: ItemId::new("foo")? };
+//! let key = Key { collection: Keyspace::new("items")?, id: ItemId::new("foo")? };
 //! assert_eq!(store.get(&key).await?, None);
 //! # Ok(())
 //! # })

@@ -3,8 +3,7 @@
 use std::fmt::Debug;
 
 use domain::{
-    CollectionName, Count, Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict,
-    Write,
+    Count, Item, Key, Keyspace, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write,
 };
 
 use crate::error::Error;
@@ -95,10 +94,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    fn collection_after(
-        &self,
-        after: Option<&CollectionName>,
-    ) -> Reply<Result<Option<CollectionName>, Error>>;
+    fn collection_after(&self, after: Option<&Keyspace>) -> Reply<Result<Option<Keyspace>, Error>>;
 
     /// Tells whether the store can do its work now, writes included. Cheap enough to be asked
     /// every second.
@@ -110,6 +106,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Returns what time it is by the store's clock, which [`Idempotency`](domain::Idempotency) is to be
     /// measured by. It goes on as time passes, whatever the time of day is set to.
     fn now(&self) -> Moment;
+
+    /// Tells whether other processes can write to the same store while this one has it open.
+    fn is_shared(&self) -> bool;
 
     /// Tells whether the store can do its work again without being opened anew. It costs next to nothing
     /// and looks at nothing outside of the process.

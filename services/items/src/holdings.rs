@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use domain::{COUNT_STEP_ITEMS_MAX, Collection, CollectionName, Count, PageQuery, PageStart};
+use domain::{COUNT_STEP_ITEMS_MAX, Collection, Count, Keyspace, PageQuery, PageStart};
 use store::{Error, Store};
 use tokio::time::timeout;
 
@@ -37,15 +37,15 @@ pub(crate) async fn announce(store: &dyn Store, url: &str, declared: &[Collectio
     let holds = if shown.is_empty() { "nothing yet".to_owned() } else { shown.join(", ") };
     tracing::info!(store = url, holds, "the store is {url}; it holds {holds}");
     for (collection, count) in found {
-        if !declared.iter().any(|declared| *declared.name() == collection) {
+        if !declared.iter().any(|declared| Keyspace::from(declared.name()) == collection) {
             tracing::warn!(%collection, "the store holds the collection {collection} ({count}), which is not declared and therefore not served; declare it with --collections");
         }
     }
 }
 
 /// Returns the collections that hold items, and how many; beyond one step it is not counted on.
-async fn holdings(store: &dyn Store) -> Result<Vec<(CollectionName, String)>, Error> {
-    let mut found: Vec<(CollectionName, String)> = Vec::new();
+async fn holdings(store: &dyn Store) -> Result<Vec<(Keyspace, String)>, Error> {
+    let mut found: Vec<(Keyspace, String)> = Vec::new();
     while found.len() < COLLECTIONS_MAX {
         let after = found.last().map(|(name, _)| name);
         let Some(collection) = store.collection_after(after).await? else { break };

@@ -12,7 +12,7 @@ pub(crate) async fn load(store: &dyn Store, items: &Collection) -> Result<(), Er
     ];
     let writes = samples.map(|(id, item)| {
         let id = ItemId::new(id).expect("the id is legal");
-        let key = Key { collection: items.name().clone(), id };
+        let key = Key { collection: items.name().into(), id };
         let precondition =
             Precondition { if_none_match: Some(Tags::Any), ..Precondition::default() };
         let change = Change::Put(Item::new(item.as_object().expect("samples are objects")));

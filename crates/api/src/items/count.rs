@@ -33,7 +33,7 @@ pub(crate) async fn count_items(
     Query(CountParams { prefix }): Query<CountParams>,
 ) -> Result<CountItems, StoreFailure> {
     let mut query = PageQuery {
-        collection: collection.name().clone(),
+        collection: collection.keyspace().clone(),
         start: PageStart::First,
         prefix: prefix.map(|Prefix(prefix)| prefix),
         items_max: COUNT_STEP_ITEMS_MAX,

@@ -104,8 +104,9 @@ impl RequestKey {
         collection: &ServedCollection,
         body: &[u8],
     ) -> Option<Idempotency> {
-        let name = collection.name();
-        let place = |scoped: &Scoped| ReplayKey::of_creation(name, &scoped.principal, &scoped.key);
+        let keyspace = collection.keyspace();
+        let place =
+            |scoped: &Scoped| ReplayKey::of_creation(keyspace, &scoped.principal, &scoped.key);
         self.request(body, collection, place)
     }
 

@@ -48,7 +48,7 @@ pub(crate) async fn list_items(
         (None, None) => PageStart::First,
     };
     let query = PageQuery {
-        collection: name.clone(),
+        collection: collection.keyspace().clone(),
         start: start.clone(),
         prefix: params.prefix.as_ref().map(|Prefix(prefix)| prefix.clone()),
         items_max: params.limit.0.get(),

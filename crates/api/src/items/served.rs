@@ -6,8 +6,8 @@ use std::time::Duration;
 use contract::Problem;
 use contract::extract::{BodyLimit, FromRef};
 use domain::{
-    Collection, CollectionName, Idempotency, Item, ItemId, Key, Outcome, Precondition, Refusal,
-    Verdict, Write, json,
+    Collection, CollectionName, Idempotency, Item, ItemId, Key, Keyspace, Outcome, Precondition,
+    Refusal, Verdict, Write, json,
 };
 use memory::Memory;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -46,13 +46,14 @@ pub(crate) struct ServedCollection(Arc<Handle>);
 #[derive(Debug)]
 struct Handle {
     /// Every key holds a clone.
-    name: CollectionName,
+    keyspace: Keyspace,
     shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
 struct Shared {
     collection: Collection,
+    keyspace: Keyspace,
     store: Arc<dyn Store>,
     body_limit: BodyLimit,
     /// How long answers under an idempotency key are remembered.
@@ -98,6 +99,7 @@ impl ServedCollection {
         memory: Memory,
     ) -> Self {
         Self::of(Arc::new(Shared {
+            keyspace: collection.name().into(),
             collection,
             store,
             body_limit: limits.body(memory.clone()),
@@ -114,13 +116,17 @@ impl ServedCollection {
     }
 
     fn of(shared: Arc<Shared>) -> Self {
-        let name = shared.collection.name().as_str();
-        let name = CollectionName::new(name).expect("it is a name already");
-        Self(Arc::new(Handle { name, shared }))
+        let keyspace = Keyspace::new(shared.keyspace.as_str()).expect("it is a keyspace already");
+        Self(Arc::new(Handle { keyspace, shared }))
     }
 
     pub(crate) fn name(&self) -> &CollectionName {
-        &self.0.name
+        self.0.shared.collection.name()
+    }
+
+    /// Returns where the store keeps the items.
+    pub(crate) fn keyspace(&self) -> &Keyspace {
+        &self.0.keyspace
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
@@ -141,12 +147,12 @@ impl ServedCollection {
     }
 
     pub(crate) fn key(&self, id: ItemId) -> Key {
-        Key { collection: self.0.name.clone(), id }
+        Key { collection: self.0.keyspace.clone(), id }
     }
 
     /// Returns the path of an item, percent-encoded.
     pub(crate) fn path(&self, id: &ItemId) -> String {
-        let (name, id) = (self.0.name.as_str(), id.as_str());
+        let (name, id) = (self.name().as_str(), id.as_str());
         let mut path = String::with_capacity("/".len() + name.len() + "/".len() + id.len());
         path.push('/');
         path.push_str(name);

@@ -2,7 +2,7 @@
 
 use domain::{
     COLLECTION_NAME_BYTES_MAX, CURSOR_BYTES_MAX, CollectionName, Cursor, ETag, ITEM_ID_BYTES_MAX,
-    IdPrefix, ItemId,
+    IdPrefix, ItemId, KEYSPACE_BYTES_MAX, Keyspace,
 };
 
 /// Reads `text` as each of them, and panics if what is accepted does not come back as it was.
@@ -34,13 +34,23 @@ pub(crate) fn check(text: &str) {
             assert!(format!("{text}\u{10ffff}") < end);
         }
     }
-    if let Ok(name) = CollectionName::new(text) {
+    let name = CollectionName::new(text);
+    if let Ok(name) = &name {
         assert_eq!(name.as_str(), text);
         assert!((1..=COLLECTION_NAME_BYTES_MAX).contains(&text.len()));
         assert!(
             text.bytes()
                 .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         );
+    }
+    match Keyspace::new(text) {
+        Ok(keyspace) => {
+            assert_eq!(keyspace.as_str(), text);
+            assert!(text.len() <= KEYSPACE_BYTES_MAX);
+            assert!(CollectionName::new(keyspace.name()).is_ok());
+            assert_eq!(keyspace.has_incarnation(), name.is_err());
+        }
+        Err(_) => assert!(name.is_err(), "every name is a keyspace"),
     }
 }
 

@@ -60,7 +60,9 @@ pub(crate) async fn ids_are_compared_byte_for_byte(store: Subject) {
 pub(crate) async fn collections_do_not_mix(store: Subject) {
     let ids = ["0", "-b", "b", " ", "\u{10ffff}"].map(id);
     let mut filled = Vec::new();
-    for name in ["a", "a-", "a-b", "a0", "ab", "b", "aa"] {
+    for name in
+        ["a", "a-", "a-b", "a0", "a@0123456789abcdef", "a@fedcba9876543210", "ab", "b", "aa"]
+    {
         filled.push((name, fill(&store, name, &ids).await));
         one(
             &store,
@@ -94,7 +96,7 @@ pub(crate) async fn slashes_part_no_ids(store: Subject) {
 }
 
 pub(crate) async fn the_longest_names_work(store: Subject) {
-    let name = "c".repeat(63);
+    let name = format!("{}@0123456789abcdef", "c".repeat(63));
     let ids = ["x".repeat(128), "\u{10ffff}".repeat(32), "x".repeat(127)].map(|text| id(&text));
     let expected = fill(&store, &name, &ids).await;
     assert_eq!(list_all(&store, &name, 1).await, expected);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::{
-    Change, CollectionName, ETag, Fingerprint, IdPrefix, Idempotency, Item, ItemId, Key, Moment,
-    Page, PageQuery, PageStart, Precondition, Remembered, ReplayKey, Tags, Verdict, Write,
+    Change, ETag, Fingerprint, IdPrefix, Idempotency, Item, ItemId, Key, Keyspace, Moment, Page,
+    PageQuery, PageStart, Precondition, Remembered, ReplayKey, Tags, Verdict, Write,
 };
 
 use crate::store::Store;
@@ -13,8 +13,8 @@ use crate::store::Store;
 /// The store under judgement.
 pub(super) type Subject = Arc<dyn Store>;
 
-pub(super) fn collection(name: &str) -> CollectionName {
-    CollectionName::new(name).unwrap()
+pub(super) fn collection(name: &str) -> Keyspace {
+    Keyspace::new(name).unwrap()
 }
 
 pub(super) fn id(text: &str) -> ItemId {

@@ -158,4 +158,9 @@ pub(crate) async fn collections_that_hold_items_are_found_in_order(store: Subjec
     assert_eq!(found(Some("b")).await.as_deref(), Some("item"));
     all(&store, vec![write(key_in("item", "a"), Change::Delete)]).await;
     assert_eq!(found(None).await.as_deref(), Some("items"), "an empty one is not found");
+    // Incarnations of one name are collections of their own.
+    let incarnation = "items@00000000000000ff";
+    all(&store, vec![write(key_in(incarnation, "a"), Change::Put(numbered(0)))]).await;
+    assert_eq!(found(Some("items0")).await.as_deref(), Some(incarnation));
+    assert_eq!(found(Some(incarnation)).await.as_deref(), Some("itemsz"));
 }

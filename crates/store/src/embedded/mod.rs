@@ -29,8 +29,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use domain::{
-    CollectionName, Count, Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict,
-    Write,
+    Count, Item, Key, Keyspace, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write,
 };
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -228,10 +227,7 @@ impl Store for Embedded {
         self.scan(move |engine| engine.count(&query))
     }
 
-    fn collection_after(
-        &self,
-        after: Option<&CollectionName>,
-    ) -> Reply<Result<Option<CollectionName>, Error>> {
+    fn collection_after(&self, after: Option<&Keyspace>) -> Reply<Result<Option<Keyspace>, Error>> {
         let after = after.cloned();
         self.scan(move |engine| engine.collection_after(after.as_ref()))
     }
@@ -249,6 +245,10 @@ impl Store for Embedded {
 
     fn now(&self) -> Moment {
         self.clock.now()
+    }
+
+    fn is_shared(&self) -> bool {
+        false
     }
 
     fn alive(&self) -> Result<(), Error> {

@@ -170,15 +170,14 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use domain::{Change, CollectionName, ItemId, Key};
+    use domain::{Change, ItemId, Key, Keyspace};
 
     use tokio::sync::oneshot;
 
     use super::*;
 
     fn job(writes: usize) -> Job {
-        let key =
-            Key { collection: CollectionName::new("a").unwrap(), id: ItemId::new("b").unwrap() };
+        let key = Key { collection: Keyspace::new("a").unwrap(), id: ItemId::new("b").unwrap() };
         let write = Write::new(key, Change::Delete);
         Job::Apply { writes: vec![write; writes], reply: oneshot::channel().0 }
     }

@@ -9,7 +9,7 @@
 //! | `PREFIX/marks/` and 16 bytes | the last transaction of [a lane](super::commit), on a lease |
 
 use bytes::Bytes;
-use domain::{CollectionName, Key, ReplayKey};
+use domain::{Key, Keyspace, ReplayKey};
 
 use crate::codec::KeyBytes;
 
@@ -47,12 +47,12 @@ impl Keys {
     }
 
     /// What comes before the first item of a collection (`0x00`), or after the last (`0x01`).
-    pub(super) fn edge(&self, collection: &CollectionName, separator: u8) -> Bytes {
+    pub(super) fn edge(&self, collection: &Keyspace, separator: u8) -> Bytes {
         join(&self.items, &[KeyBytes::edge(collection, separator).as_ref()])
     }
 
     /// Where an item with this id would be, or what only bounds ids.
-    pub(super) fn place(&self, collection: &CollectionName, id: &str) -> Bytes {
+    pub(super) fn place(&self, collection: &Keyspace, id: &str) -> Bytes {
         join(&self.items, &[KeyBytes::edge(collection, 0).as_ref(), id.as_bytes()])
     }
 

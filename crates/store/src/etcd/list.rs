@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use bytes::Bytes;
-use domain::{CollectionName, Count, IdPrefix, Item, ItemId, PAGE_BYTES_MAX, Page, PageQuery};
+use domain::{Count, IdPrefix, Item, ItemId, Keyspace, PAGE_BYTES_MAX, Page, PageQuery};
 
 use super::cluster::Cluster;
 use super::message::{KeyValue, RangeRequest};
@@ -68,8 +68,8 @@ pub(super) async fn count(cluster: &Cluster, query: &PageQuery) -> Result<Count,
 /// Returns the first collection behind `after` that holds an item.
 pub(super) async fn collection_after(
     cluster: &Cluster,
-    after: Option<&CollectionName>,
-) -> Result<Option<CollectionName>, Error> {
+    after: Option<&Keyspace>,
+) -> Result<Option<Keyspace>, Error> {
     let (first, range_end) = cluster.keys.all_items();
     let key = after.map_or(first, |name| cluster.keys.edge(name, 1));
     let range =

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use domain::{CollectionName, Count, Item, Moment, Outcome, Page, PageQuery, ReplayKey};
+use domain::{Count, Item, Keyspace, Moment, Outcome, Page, PageQuery, ReplayKey};
 
 use super::cluster::{Cluster, READ_KEYS_MAX, look};
 use super::commit::{Batch, Committed, Committer};
@@ -207,8 +207,8 @@ impl Session for EtcdSession {
 
     async fn collection_after(
         &mut self,
-        after: Option<&CollectionName>,
-    ) -> Result<Option<CollectionName>, Error> {
+        after: Option<&Keyspace>,
+    ) -> Result<Option<Keyspace>, Error> {
         list::collection_after(&self.cluster, after).await
     }
 

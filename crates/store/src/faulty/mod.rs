@@ -21,8 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use domain::{
-    CollectionName, Count, Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict,
-    Write,
+    Count, Item, Key, Keyspace, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write,
 };
 
 use self::fault::{Fault, Faults};
@@ -100,10 +99,7 @@ impl Store for Faulty {
         self.call(ErrorKind::Unavailable, |store| store.count(query), Err)
     }
 
-    fn collection_after(
-        &self,
-        after: Option<&CollectionName>,
-    ) -> Reply<Result<Option<CollectionName>, Error>> {
+    fn collection_after(&self, after: Option<&Keyspace>) -> Reply<Result<Option<Keyspace>, Error>> {
         self.call(ErrorKind::Unavailable, |store| store.collection_after(after), Err)
     }
 
@@ -113,6 +109,10 @@ impl Store for Faulty {
 
     fn now(&self) -> Moment {
         self.inner.now()
+    }
+
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
     }
 
     fn alive(&self) -> Result<(), Error> {

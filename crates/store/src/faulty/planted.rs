@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::{
-    Change, CollectionName, Count, Item, Key, Moment, Outcome, Page, PageQuery, Remembered,
-    ReplayKey, Verdict, Write, decide,
+    Change, Count, Item, Key, Keyspace, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey,
+    Verdict, Write, decide,
 };
 use parking_lot::Mutex;
 
@@ -184,10 +184,7 @@ impl Store for Planted {
         self.0.inner.count(query)
     }
 
-    fn collection_after(
-        &self,
-        after: Option<&CollectionName>,
-    ) -> Reply<Result<Option<CollectionName>, Error>> {
+    fn collection_after(&self, after: Option<&Keyspace>) -> Reply<Result<Option<Keyspace>, Error>> {
         self.0.inner.collection_after(after)
     }
 
@@ -197,6 +194,10 @@ impl Store for Planted {
 
     fn now(&self) -> Moment {
         self.0.inner.now()
+    }
+
+    fn is_shared(&self) -> bool {
+        self.0.inner.is_shared()
     }
 
     fn alive(&self) -> Result<(), Error> {

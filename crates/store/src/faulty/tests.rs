@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Change, CollectionName, Item, ItemId, Key, Outcome, Write};
+use domain::{Change, Item, ItemId, Key, Keyspace, Outcome, Write};
 use futures_util::future::join_all;
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -26,7 +26,7 @@ fn next(directory: &TempDir, fault: &str) {
 }
 
 fn key() -> Key {
-    Key { collection: CollectionName::new("items").unwrap(), id: ItemId::new("foo").unwrap() }
+    Key { collection: Keyspace::new("items").unwrap(), id: ItemId::new("foo").unwrap() }
 }
 
 fn put() -> Write {

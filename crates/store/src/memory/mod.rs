@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use domain::{
-    CollectionName, Count, Item, ItemId, Key, Moment, Outcome, Page, PageQuery, Remembered,
-    ReplayKey, Verdict, Write, decide,
+    Count, Item, ItemId, Key, Keyspace, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey,
+    Verdict, Write, decide,
 };
 use parking_lot::RwLock;
 
@@ -30,7 +30,7 @@ pub(crate) struct Memory {
 
 #[derive(Debug, Default)]
 struct State {
-    collections: BTreeMap<CollectionName, Items>,
+    collections: BTreeMap<Keyspace, Items>,
     answers: Answers,
 }
 
@@ -100,10 +100,7 @@ impl Store for Memory {
         Reply::Ready(Ok(Count { items, last }))
     }
 
-    fn collection_after(
-        &self,
-        after: Option<&CollectionName>,
-    ) -> Reply<Result<Option<CollectionName>, Error>> {
+    fn collection_after(&self, after: Option<&Keyspace>) -> Reply<Result<Option<Keyspace>, Error>> {
         let state = self.state.read();
         let first = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut collections = state.collections.range((first, Bound::Unbounded));
@@ -117,6 +114,10 @@ impl Store for Memory {
 
     fn now(&self) -> Moment {
         Clock::of_process().now()
+    }
+
+    fn is_shared(&self) -> bool {
+        false
     }
 
     fn alive(&self) -> Result<(), Error> {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use domain::{
-    CollectionName, Count, ITEM_ID_BYTES_MAX, IdPrefix, ItemId, Key, Moment, PAGE_BYTES_MAX, Page,
+    Count, ITEM_ID_BYTES_MAX, IdPrefix, ItemId, Key, Keyspace, Moment, PAGE_BYTES_MAX, Page,
     PageQuery, ReplayKey,
 };
 use tokio::time::{Instant, timeout};
@@ -386,14 +386,13 @@ impl Session for PostgresSession {
 
     async fn collection_after(
         &mut self,
-        after: Option<&CollectionName>,
-    ) -> Result<Option<CollectionName>, Error> {
-        let after = after.map_or("", CollectionName::as_str);
+        after: Option<&Keyspace>,
+    ) -> Result<Option<Keyspace>, Error> {
+        let after = after.map_or("", Keyspace::as_str);
         let parameters: &Parameters<'_> = &[&after];
         let rows =
             self.query(|connection| &connection.statements.collection_after, parameters).await?;
-        let name =
-            rows.first().map(|row| CollectionName::new(column(row, 0)?).map_err(|_| damaged()));
+        let name = rows.first().map(|row| Keyspace::new(column(row, 0)?).map_err(|_| damaged()));
         name.transpose()
     }
 

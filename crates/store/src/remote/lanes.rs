@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{CollectionName, Count, Item, Key, Page, PageQuery, Remembered, ReplayKey, Write};
+use domain::{Count, Item, Key, Keyspace, Page, PageQuery, Remembered, ReplayKey, Write};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -50,7 +50,7 @@ pub(super) enum Read {
 pub(super) enum LaneRead {
     List(PageQuery, oneshot::Sender<Result<Page, Error>>),
     Count(PageQuery, oneshot::Sender<Result<Count, Error>>),
-    Collection(Option<CollectionName>, oneshot::Sender<Result<Option<CollectionName>, Error>>),
+    Collection(Option<Keyspace>, oneshot::Sender<Result<Option<Keyspace>, Error>>),
     Check(oneshot::Sender<Result<(), Error>>),
 }
 

@@ -80,7 +80,7 @@ pub(super) fn plan<'a, V: Clone>(
 #[cfg(test)]
 mod tests {
     use domain::{
-        Change, CollectionName, Fingerprint, Idempotency, ItemId, Moment, Refusal, RememberWhen,
+        Change, Fingerprint, Idempotency, ItemId, Keyspace, Moment, Refusal, RememberWhen,
         ReplayKey,
     };
 
@@ -90,7 +90,7 @@ mod tests {
     const TOKEN: Token = Token([7; Token::BYTES]);
 
     fn key() -> Key {
-        Key { collection: CollectionName::new("items").unwrap(), id: ItemId::new("a").unwrap() }
+        Key { collection: Keyspace::new("items").unwrap(), id: ItemId::new("a").unwrap() }
     }
 
     fn item(number: u8) -> Item {

@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use domain::{
-    CollectionName, Count, Item, Key, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey,
-};
+use domain::{Count, Item, Key, Keyspace, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey};
 
 use super::token::Token;
 use crate::error::Error;
@@ -71,8 +69,8 @@ pub(crate) trait Session {
     /// Finds a collection, as [`Store::collection_after`](crate::Store::collection_after) says.
     async fn collection_after(
         &mut self,
-        after: Option<&CollectionName>,
-    ) -> Result<Option<CollectionName>, Error>;
+        after: Option<&Keyspace>,
+    ) -> Result<Option<Keyspace>, Error>;
 
     /// Tells whether a write would be accepted now.
     async fn check(&mut self) -> Result<(), Error>;

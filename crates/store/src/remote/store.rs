@@ -10,8 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use domain::{
-    CollectionName, Count, Item, Key, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict,
-    Write,
+    Count, Item, Key, Keyspace, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write,
 };
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
@@ -295,10 +294,7 @@ impl Store for Remote {
         self.look(|reply| LaneRead::Count(query, reply))
     }
 
-    fn collection_after(
-        &self,
-        after: Option<&CollectionName>,
-    ) -> Reply<Result<Option<CollectionName>, Error>> {
+    fn collection_after(&self, after: Option<&Keyspace>) -> Reply<Result<Option<Keyspace>, Error>> {
         self.look(|reply| LaneRead::Collection(after.cloned(), reply))
     }
 
@@ -315,6 +311,10 @@ impl Store for Remote {
 
     fn now(&self) -> Moment {
         self.clock.now()
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 
     fn alive(&self) -> Result<(), Error> {

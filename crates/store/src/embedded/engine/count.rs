@@ -2,7 +2,7 @@
 
 use std::ops::Bound::{Excluded, Included, Unbounded};
 
-use domain::{CollectionName, Count, PageQuery};
+use domain::{Count, Keyspace, PageQuery};
 use lsm_tree::{AbstractTree as _, Guard as _};
 
 use super::error::read_failed;
@@ -31,8 +31,8 @@ impl Engine {
     /// Returns the first collection behind `after` that holds an item.
     pub(in crate::embedded) fn collection_after(
         &self,
-        after: Option<&CollectionName>,
-    ) -> Result<Option<CollectionName>, Error> {
+        after: Option<&Keyspace>,
+    ) -> Result<Option<Keyspace>, Error> {
         let snapshot = self.snapshots.hold();
         let start = after.map(|name| KeyBytes::edge(name, 1));
         let start = start.as_ref().map_or(Unbounded, |start| Included(start.as_ref()));

@@ -7,7 +7,7 @@ use std::iter;
 use std::ops::Bound::{self, Excluded, Included};
 use std::sync::Arc;
 
-use domain::{CollectionName, IdPrefix, Item, ItemId, Page, PageQuery};
+use domain::{IdPrefix, Item, ItemId, Keyspace, Page, PageQuery};
 use lsm_tree::{AbstractTree as _, AnyTree, Guard as _, Slice};
 
 use super::damage::{self, LEAST_BYTE};
@@ -25,7 +25,7 @@ const PLACES_MAX: usize = 64;
 struct Listing<'a> {
     tree: &'a AnyTree,
     snapshot: Arc<Snapshot>,
-    collection: &'a CollectionName,
+    collection: &'a Keyspace,
     /// Behind the last key.
     end: Vec<u8>,
 }

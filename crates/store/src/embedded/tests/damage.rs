@@ -153,7 +153,7 @@ fn a_list_ends_at_a_damaged_last_block() {
 fn a_damaged_block_that_holds_items_of_two_collections_concerns_both() {
     let directory = directory();
     let store = open(&directory);
-    let other = CollectionName::new("j").unwrap();
+    let other = Keyspace::new("j").unwrap();
     let other_key =
         |number| Key { collection: other.clone(), id: ItemId::new(&id(number)).unwrap() };
     put_all(&store, 0..500);

@@ -71,7 +71,7 @@ async fn a_scan_in_flight_does_not_keep_the_directory_open() {
         let store = open(&directory);
         store.apply((0..1_000).map(|n| put(&n.to_string(), n)).collect()).await;
         let query = PageQuery {
-            collection: CollectionName::new("items").unwrap(),
+            collection: Keyspace::new("items").unwrap(),
             start: PageStart::First,
             prefix: None,
             items_max: 1_000,

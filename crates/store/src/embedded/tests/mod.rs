@@ -8,7 +8,7 @@ mod failures;
 mod lifetime;
 mod refusals;
 
-use domain::{Change, CollectionName, Item, ItemId, Key, Verdict, Write};
+use domain::{Change, Item, ItemId, Key, Keyspace, Verdict, Write};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -30,7 +30,7 @@ fn open(directory: &TempDir) -> Embedded {
 }
 
 fn key(id: &str) -> Key {
-    Key { collection: CollectionName::new("items").unwrap(), id: ItemId::new(id).unwrap() }
+    Key { collection: Keyspace::new("items").unwrap(), id: ItemId::new(id).unwrap() }
 }
 
 fn item(number: usize) -> Item {

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use domain::{
-    Change, CollectionName, Fingerprint, Idempotency, Item, ItemId, Key, Moment, Outcome,
-    ReplayKey, Write,
+    Change, Fingerprint, Idempotency, Item, ItemId, Key, Keyspace, Moment, Outcome, ReplayKey,
+    Write,
 };
 use testbed::Etcd;
 
@@ -86,7 +86,7 @@ pub(super) fn refusal(url: &str) -> String {
 }
 
 pub(super) fn key(id: &str) -> Key {
-    let collection = CollectionName::new("items").expect("it is a name");
+    let collection = Keyspace::new("items").expect("it is a name");
     Key { collection, id: ItemId::new(id).expect("it is an id") }
 }
 

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::sync::{Arc, OnceLock};
 
-use domain::{Change, CollectionName, Item, ItemId, Key, Precondition, Tags, Verdict, Write};
+use domain::{Change, Item, ItemId, Key, Keyspace, Precondition, Tags, Verdict, Write};
 use testbed::Postgres;
 
 use crate::error::Error;
@@ -38,7 +38,7 @@ pub(super) fn chain(error: &dyn StdError) -> String {
 }
 
 pub(super) fn key(id: &str) -> Key {
-    Key { collection: CollectionName::new("items").unwrap(), id: ItemId::new(id).unwrap() }
+    Key { collection: Keyspace::new("items").unwrap(), id: ItemId::new(id).unwrap() }
 }
 
 pub(super) fn item(name: &str) -> Item {

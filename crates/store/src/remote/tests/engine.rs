@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::{
-    CollectionName, Count, Item, Key, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey,
-    Verdict, Write,
+    Count, Item, Key, Keyspace, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey, Verdict,
+    Write,
 };
 
 use tokio::sync::Semaphore;
@@ -310,10 +310,7 @@ impl Session for Scripted {
         Ok(Count::default())
     }
 
-    async fn collection_after(
-        &mut self,
-        _: Option<&CollectionName>,
-    ) -> Result<Option<CollectionName>, Error> {
+    async fn collection_after(&mut self, _: Option<&Keyspace>) -> Result<Option<Keyspace>, Error> {
         Ok(None)
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{
-    Change, CollectionName, Fingerprint, Idempotency, Item, ItemId, Key, Moment, Outcome,
-    Precondition, ReplayKey, Tags, Verdict, Write,
+    Change, Fingerprint, Idempotency, Item, ItemId, Key, Keyspace, Moment, Outcome, Precondition,
+    ReplayKey, Tags, Verdict, Write,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -22,7 +22,7 @@ use crate::error::{Error, ErrorKind};
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn key(id: &str) -> Key {
-    Key { collection: CollectionName::new("items").unwrap(), id: ItemId::new(id).unwrap() }
+    Key { collection: Keyspace::new("items").unwrap(), id: ItemId::new(id).unwrap() }
 }
 
 pub(super) fn item(number: usize) -> Item {
