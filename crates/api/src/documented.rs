@@ -1,7 +1,9 @@
 //! What the document says beside the answers.
 
-use contract::{Contact, Doc, Info};
+use contract::{Contact, Doc, Info, placeholder};
 use domain::CollectionName;
+
+use crate::schemas::{COLLECTIONS, ItemSchemas};
 
 /// The head of the document.
 pub(crate) const INFO: Info = Info {
@@ -27,80 +29,83 @@ pub(crate) enum Resource {
     Count,
 }
 
-/// Returns the entry of an operation on items.
+/// The words in which what the document says of collections differs, beside the name (0): the nouns for all
+/// items and for one, how the ids of HEAD and OPTIONS of all items end, and the names of the schemas of
+/// items as they are returned, as they are sent, and of merge patches.
+const NAME: char = placeholder(0);
+const ALL: char = placeholder(1);
+const ONE: char = placeholder(2);
+const ALL_ENDING: char = placeholder(3);
+pub(crate) const RETURNED: char = placeholder(4);
+pub(crate) const SENT: char = placeholder(5);
+pub(crate) const PATCH: char = placeholder(6);
+
+/// Returns the words for a collection.
 ///
-/// Its id is the verb and the collection: `put_books`, `list_books`. The built-in collection has
-/// words for one item and for many: `put_item`, `list_items`.
+/// The ids of its operations are the verb and the collection: `put_books`, `list_books`. The built-in
+/// collection has nouns for one item and for many: `put_item`, `list_items`. The verbs have no `_`, so that
+/// no two collections have one id: HEAD of a list is `headlist_books`, because `list-books` is a name, too.
+pub(crate) fn words(collection: &CollectionName, schemas: &ItemSchemas) -> Vec<String> {
+    let all = collection.as_str().replace('-', "_");
+    let (one, all_ending) = match all.as_str() {
+        "items" => ("item".to_owned(), "_items".to_owned()),
+        _ => (all.clone(), format!("list_{all}")),
+    };
+    let ItemSchemas { returned, sent, patch, .. } = schemas;
+    let schemas = [returned, sent, patch].map(String::clone);
+    [collection.as_str().to_owned(), all, one, all_ending].into_iter().chain(schemas).collect()
+}
+
+/// Returns the entry of an operation on items.
 pub(crate) fn item_operation(
-    collection: &CollectionName,
     resource: Resource,
     verb: &str,
     summary: &str,
     description: &str,
 ) -> Doc {
-    let noun = collection.as_str().replace('-', "_");
-    let (noun, resource) = match (noun.as_str(), resource) {
+    let noun = match resource {
         // One item is created, through the path of all.
-        ("items", Resource::All) if verb == "create" => ("item".to_owned(), noun),
-        ("items", Resource::All) => (noun.clone(), noun),
-        ("items", Resource::One) => ("item".to_owned(), "item".to_owned()),
-        (_, Resource::Count) => (noun.clone(), format!("{noun}_count")),
-        (_, Resource::All) => (noun.clone(), format!("{noun}_list")),
-        (_, Resource::One) => (noun.clone(), noun),
+        Resource::One => ONE,
+        Resource::All if verb == "create" => ONE,
+        Resource::All | Resource::Count => ALL,
+    };
+    let resource = match resource {
+        Resource::All => ALL_ENDING.to_string(),
+        Resource::One => format!("_{ONE}"),
+        Resource::Count => format!("count_{ALL}"),
     };
     Doc {
         id: format!("{verb}_{noun}"),
         resource,
         summary: summary.into(),
         description: description.into(),
-        tag: collection.as_str().into(),
+        tag: NAME.into(),
     }
 }
 
-/// Returns the ids of all operations of a collection.
-pub(crate) fn operation_ids(collection: &CollectionName) -> impl Iterator<Item = String> {
-    let of = |resource, verbs: &'static [&'static str]| {
-        let doc = move |verb: &&str| item_operation(collection, resource, verb, "", "");
-        let own = verbs.iter().map(move |verb| doc(verb).id);
-        // What the contract calls those that it adds to a path.
-        own.chain(["head", "options"].map(|verb| format!("{verb}_{}", doc(&"").resource)))
-    };
-    let one = of(Resource::One, &["get", "put", "patch", "delete"]);
-    of(Resource::All, &["list", "create"]).chain(one).chain(of(Resource::Count, &["count"]))
+/// Returns the entry of an operation on definitions.
+pub(crate) fn collection_operation(
+    id: &str,
+    resource: &str,
+    summary: &str,
+    description: &str,
+) -> Doc {
+    Doc {
+        id: id.into(),
+        resource: resource.into(),
+        summary: summary.into(),
+        description: description.into(),
+        tag: COLLECTIONS.into(),
+    }
 }
 
 /// Returns the entry of an operation that is about the service itself.
 pub(crate) fn service_operation(resource: &str, summary: &str, description: &str) -> Doc {
     Doc {
         id: format!("get_{resource}"),
-        resource: resource.into(),
+        resource: format!("_{resource}"),
         summary: summary.into(),
         description: description.into(),
         tag: SERVICE_TAG.into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn operations_are_named_after_their_collection() {
-        let ids = |collection, resource, verb| {
-            let collection = CollectionName::new(collection).expect("legal");
-            let doc = item_operation(&collection, resource, verb, "", "");
-            (doc.id, doc.resource)
-        };
-        let pair = |id: &str, resource: &str| (id.to_owned(), resource.to_owned());
-        assert_eq!(ids("items", Resource::One, "put"), pair("put_item", "item"));
-        assert_eq!(ids("items", Resource::All, "list"), pair("list_items", "items"));
-        assert_eq!(ids("items", Resource::All, "create"), pair("create_item", "items"));
-        assert_eq!(ids("items", Resource::Count, "count"), pair("count_items", "items_count"));
-        assert_eq!(ids("books", Resource::Count, "count"), pair("count_books", "books_count"));
-        assert_eq!(ids("old-books", Resource::One, "put"), pair("put_old_books", "old_books"));
-        assert_eq!(
-            ids("old-books", Resource::All, "list"),
-            pair("list_old_books", "old_books_list")
-        );
     }
 }

@@ -1,6 +1,6 @@
 //! Counters for Prometheus.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use contract::Observe;
@@ -62,29 +62,29 @@ impl Metrics {
         Self { registry, answers, durations, writes }
     }
 
-    /// Returns the counters of one collection's writes.
-    pub(crate) fn writes(&self, collection: &CollectionName) -> WriteCounters {
-        let counter = |outcome| self.writes.with_label_values(&[collection.as_str(), outcome]);
-        WriteCounters {
-            created: counter("created"),
-            updated: counter("updated"),
-            unchanged: counter("unchanged"),
-            deleted: counter("deleted"),
-            replayed: counter("replayed"),
+    /// Returns the counters of one collection, whose operations have these ids and statuses.
+    pub(crate) fn collection(
+        &self,
+        name: &CollectionName,
+        operations: &[(String, Vec<u16>)],
+    ) -> CollectionCounters {
+        CollectionCounters {
+            name: name.clone(),
+            metrics: self.clone(),
+            written: OUTCOMES.map(|_| OnceLock::new()),
+            answers: self.observer(operations),
         }
     }
 
     /// Returns an observer that has every counter at hand, so that counting an answer looks
     /// nothing up and takes no lock.
     pub(crate) fn observer(&self, operations: &[(String, Vec<u16>)]) -> Observer {
-        let operations = operations.iter().map(|(id, statuses)| {
-            let answers = statuses.iter().map(|status| {
-                (*status, self.answers.with_label_values(&[id.as_str(), &status.to_string()]))
-            });
-            let duration = self.durations.with_label_values(&[id]);
-            OperationMetrics { answers: answers.collect(), duration }
+        let operations = operations.iter().map(|(id, statuses)| OperationMetrics {
+            id: id.clone(),
+            answers: statuses.iter().map(|status| (*status, OnceLock::new())).collect(),
+            duration: OnceLock::new(),
         });
-        Observer { operations: operations.collect() }
+        Observer { metrics: self.clone(), operations: operations.collect() }
     }
 
     /// Returns everything in the text format of Prometheus.
@@ -101,24 +101,63 @@ impl Default for Metrics {
     }
 }
 
-/// The counters of one collection's writes.
-#[derive(Clone, Debug)]
-pub(crate) struct WriteCounters {
-    created: IntCounter,
-    updated: IntCounter,
-    unchanged: IntCounter,
-    deleted: IntCounter,
-    replayed: IntCounter,
+/// What is counted of writes.
+const OUTCOMES: [&str; 5] = ["created", "updated", "unchanged", "deleted", "replayed"];
+
+/// The counters of one collection.
+#[derive(Debug)]
+pub(crate) struct CollectionCounters {
+    name: CollectionName,
+    metrics: Metrics,
+    /// In the order of [`OUTCOMES`].
+    written: [OnceLock<IntCounter>; OUTCOMES.len()],
+    answers: Observer,
 }
 
-impl WriteCounters {
-    pub(crate) fn count(&self, outcome: &Outcome) {
-        match outcome {
-            Outcome::Created(_) => self.created.inc(),
-            Outcome::Updated(_) => self.updated.inc(),
-            Outcome::Unchanged(_) => self.unchanged.inc(),
-            Outcome::Deleted => self.deleted.inc(),
-            Outcome::Replayed(_) => self.replayed.inc(),
+impl CollectionCounters {
+    /// Counts a write.
+    pub(crate) fn wrote(&self, outcome: &Outcome) {
+        self.written(match outcome {
+            Outcome::Created(_) => 0,
+            Outcome::Updated(_) => 1,
+            Outcome::Unchanged(_) => 2,
+            Outcome::Deleted => 3,
+            Outcome::Replayed(_) => 4,
+        })
+        .inc();
+    }
+
+    fn written(&self, outcome: usize) -> &IntCounter {
+        self.written[outcome].get_or_init(|| {
+            self.metrics.writes.with_label_values(&[self.name.as_str(), OUTCOMES[outcome]])
+        })
+    }
+
+    /// Counts an answer of one of its operations.
+    pub(crate) fn answered(&self, operation: usize, status: StatusCode, elapsed: Duration) {
+        self.answers.answered(operation, status, elapsed);
+    }
+
+    /// Starts all its counters at zero: a collection that is always there is to be seen from the beginning.
+    pub(crate) fn show(&self) {
+        for outcome in 0..OUTCOMES.len() {
+            self.written(outcome);
+        }
+        self.answers.show();
+    }
+
+    /// Removes its counters.
+    pub(crate) fn remove(&self) {
+        for outcome in OUTCOMES {
+            // Those that never counted are not there.
+            let _ = self.metrics.writes.remove_label_values(&[self.name.as_str(), outcome]);
+        }
+        for OperationMetrics { id, answers, .. } in &*self.answers.operations {
+            for (status, _) in answers {
+                let labels = [id.as_str(), &status.to_string()];
+                let _ = self.metrics.answers.remove_label_values(&labels);
+            }
+            let _ = self.metrics.durations.remove_label_values(&[id.as_str()]);
         }
     }
 }
@@ -126,24 +165,50 @@ impl WriteCounters {
 /// Counts answers.
 #[derive(Clone, Debug)]
 pub(crate) struct Observer {
+    metrics: Metrics,
     operations: Arc<[OperationMetrics]>,
 }
 
+/// The metrics of one operation. Each is made when it is needed: of a thousand collections most answers are
+/// never given.
 #[derive(Debug)]
 struct OperationMetrics {
-    answers: Vec<(u16, IntCounter)>,
-    duration: Histogram,
+    id: String,
+    answers: Vec<(u16, OnceLock<IntCounter>)>,
+    duration: OnceLock<Histogram>,
+}
+
+impl OperationMetrics {
+    fn count(&self, all: &Metrics, status: u16) -> Option<&IntCounter> {
+        let (_, counter) = self.answers.iter().find(|(known, _)| *known == status)?;
+        let labels = || [self.id.clone(), status.to_string()];
+        Some(counter.get_or_init(|| all.answers.with_label_values(&labels())))
+    }
+
+    fn duration(&self, all: &Metrics) -> &Histogram {
+        self.duration.get_or_init(|| all.durations.with_label_values(&[&self.id]))
+    }
+}
+
+impl Observer {
+    /// Starts all counters at zero.
+    pub(crate) fn show(&self) {
+        for operation in &*self.operations {
+            operation.duration(&self.metrics);
+            for (status, _) in &operation.answers {
+                operation.count(&self.metrics, *status);
+            }
+        }
+    }
 }
 
 impl Observe for Observer {
     fn answered(&self, operation: usize, status: StatusCode, elapsed: Duration) {
-        let metrics = &self.operations[operation];
+        let operation = &self.operations[operation];
         // A status that is not there is undocumented; the recorder reports it.
-        if let Some((_, counter)) =
-            metrics.answers.iter().find(|(known, _)| *known == status.as_u16())
-        {
+        if let Some(counter) = operation.count(&self.metrics, status.as_u16()) {
             counter.inc();
         }
-        metrics.duration.observe(elapsed.as_secs_f64());
+        operation.duration(&self.metrics).observe(elapsed.as_secs_f64());
     }
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use contract::about::{GetMetrics, GetOpenapi, Live, Ready, ServedDocument};
+use contract::about::{GetMetrics, GetOpenapi, Live, Ready};
 use contract::extract::{IfNoneMatch, NoQuery, Prefix, State};
 use contract::guard::RetryAfter;
 use contract::{CacheControl, Problem, Responses};
 use serve::Draining;
 use store::Store;
 
+use crate::catalog::Catalog;
 use crate::metrics::Metrics;
 
 /// The state of the operations of this module.
@@ -17,7 +18,7 @@ pub(crate) struct Service {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) metrics: Metrics,
     pub(crate) draining: Draining,
-    pub(crate) document: ServedDocument,
+    pub(crate) catalog: Catalog,
 }
 
 #[derive(Debug, Responses)]
@@ -78,7 +79,7 @@ pub(crate) async fn get_openapi(
     known: IfNoneMatch,
 ) -> GetOpenapi {
     match prefix {
-        None => service.document.answer(&known),
-        Some(prefix) => service.document.below(&prefix).answer(&known),
+        None => service.catalog.document().answer(&known),
+        Some(prefix) => service.catalog.document().below(&prefix).answer(&known),
     }
 }

@@ -90,7 +90,7 @@ async fn service(stalls: bool) -> (Dispatch, Arc<Steps>) {
         memory: Memory::new(usize::MAX),
         draining: Draining::default(),
     };
-    (router(&setup).expect("it is served").0, steps)
+    (router(&setup).expect("it is served").dispatch, steps)
 }
 
 fn request() -> Request<Body> {

@@ -159,6 +159,21 @@ impl ServedDocument {
         &self.text
     }
 
+    /// Reads the document as a JSON value.
+    ///
+    /// # Panics
+    /// If it was made of text that is no JSON.
+    #[must_use]
+    pub fn value(&self) -> Value {
+        serde_json::from_slice(&self.text).expect("a document is JSON")
+    }
+
+    /// Tells whether this is the very same document, without a look at its text.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.tag.0 == other.tag.0
+    }
+
     /// Returns the document for clients that find the service below a prefix.
     ///
     /// It is made anew: a copy and a hash, which take some 50 µs.

@@ -44,13 +44,16 @@ impl Answers {
         self.0.iter().map(|(status, answer)| (*status, answer))
     }
 
-    /// Returns the answers as the document lists them. Each carries the header fields `shared`.
+    /// Returns the answers as the document lists them, but for that of one status. Each carries the header
+    /// fields `shared`.
     pub(crate) fn to_value(
         &self,
+        without: Option<u16>,
         shared: &Map<String, Value>,
         components: &mut Components,
     ) -> Value {
         self.iter()
+            .filter(|(status, _)| Some(*status) != without)
             .map(|(status, answer)| {
                 (status.to_string(), answer.to_value(status, shared, components))
             })

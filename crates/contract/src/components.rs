@@ -13,10 +13,10 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 5] =
+    pub(crate) const ALL: [Self; 5] =
         [Self::Responses, Self::Parameters, Self::Examples, Self::RequestBodies, Self::Headers];
 
-    const fn section(self) -> &'static str {
+    pub(crate) const fn section(self) -> &'static str {
         match self {
             Self::Responses => "responses",
             Self::Parameters => "parameters",

@@ -31,47 +31,35 @@ pub struct Contact {
     pub name: &'static str,
 }
 
-/// A finished OpenAPI 3.1 document.
+/// A finished OpenAPI 3.1 document. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Document {
-    value: Value,
-    description: Description,
-}
-
-/// The description of an API for its clients. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Description {
-    /// The document as it is served: without white space, which would be two fifths of it.
-    pub document: ServedDocument,
-    /// Every problem that the API answers with, by slug: those of the operations, and those of requests
-    /// without an operation.
-    pub problems: Arc<[&'static Variant]>,
+    served: ServedDocument,
+    problems: Arc<[&'static Variant]>,
 }
 
 impl Document {
-    /// # Panics
-    /// Never: every JSON value has a text form.
-    pub(crate) fn new(value: Value, problems: Arc<[&'static Variant]>) -> Self {
-        let text = serde_json::to_vec(&value).expect("a JSON value has a text form");
-        let document = ServedDocument::new(text.into());
-        Self { value, description: Description { document, problems } }
+    /// Takes the document as it is served: without white space, which would be two fifths of it.
+    pub(crate) fn new(text: String, problems: Arc<[&'static Variant]>) -> Self {
+        Self { served: ServedDocument::new(text.into()), problems }
     }
 
-    /// Returns the document as a JSON value.
+    /// Returns the document as it is served.
     #[must_use]
-    pub fn value(&self) -> &Value {
-        &self.value
+    pub fn served(&self) -> &ServedDocument {
+        &self.served
     }
 
-    /// Returns the description for clients.
+    /// Reads the document as a JSON value.
     #[must_use]
-    pub fn description(&self) -> &Description {
-        &self.description
+    pub fn value(&self) -> Value {
+        self.served.value()
     }
 
-    /// Returns every problem that the API answers with; see [`Description::problems`].
+    /// Returns every problem that the API answers with: those of the operations, and those of requests
+    /// without an operation.
     pub fn problems(&self) -> impl Iterator<Item = &'static Variant> {
-        self.description.problems.iter().copied()
+        self.problems.iter().copied()
     }
 }
 

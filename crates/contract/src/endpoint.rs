@@ -1,5 +1,6 @@
 //! Operations without their types.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
@@ -11,10 +12,10 @@ use std::time::{Duration, Instant};
 use axum::response::Response;
 use http::StatusCode;
 
-use crate::document::Description;
 use crate::guard::Guards;
 use crate::inbound::Inbound;
 use crate::operation::Operation;
+use crate::resource::Resource;
 
 /// An answer that is on its way: the one allocation between the socket and the handler.
 pub(crate) type AnswerFuture = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
@@ -23,6 +24,7 @@ pub(crate) type AnswerFuture = Pin<Box<dyn Future<Output = Result<Response, Infa
 pub trait Observe: fmt::Debug + Send + Sync + 'static {
     /// `operation` is the position of its id in the list given to the closure of
     /// [`Api::build`](crate::Api::build); `elapsed` runs from the request's head to the answer's.
+    /// Operations on a [`Resource`] are not among them.
     fn answered(&self, operation: usize, status: StatusCode, elapsed: Duration);
 }
 
@@ -31,48 +33,63 @@ impl Observe for () {
     fn answered(&self, _: usize, _: StatusCode, _: Duration) {}
 }
 
-/// Makes the state of an operation.
-pub(crate) type MakeState<S> = Arc<dyn Fn(&Description) -> S + Send + Sync>;
-
-/// A mounted operation: makes its endpoint for each worker.
-pub(crate) trait Mount: fmt::Debug + Send + Sync {
-    fn endpoint(&self, description: &Description, observer: &Arc<dyn Observe>)
-    -> Arc<dyn Endpoint>;
+/// Where the state of an operation comes from.
+pub(crate) enum StateSource<C, S> {
+    /// It is made for each operation of each worker, from what the API is built with.
+    Made(Arc<dyn Fn(&C) -> S + Send + Sync>),
+    /// It is the resource that the path names.
+    Resource,
 }
 
-/// An operation with its guards and the function that makes its state.
-pub(crate) struct Mounted<O, A, S, G> {
+impl<C, S> Clone for StateSource<C, S> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Made(make) => Self::Made(Arc::clone(make)),
+            Self::Resource => Self::Resource,
+        }
+    }
+}
+
+/// A mounted operation, before the API is built.
+pub(crate) trait Mount<C>: fmt::Debug + Send + Sync {
+    /// Makes its endpoint for a worker.
+    fn endpoint(&self, context: &C, observer: &Arc<dyn Observe>) -> Arc<dyn Endpoint>;
+}
+
+/// An operation with its guards and where its state comes from.
+pub(crate) struct Mounted<C, O, A, S, G> {
     pub(crate) operation: O,
-    pub(crate) state: MakeState<S>,
+    pub(crate) state: StateSource<C, S>,
     pub(crate) guards: G,
-    /// The number by which the observer knows the operation.
+    /// The number by which the observer or the resource knows the operation.
     pub(crate) number: Option<usize>,
     pub(crate) arguments: PhantomData<fn(A)>,
 }
 
-impl<O, A, S, G> fmt::Debug for Mounted<O, A, S, G> {
+impl<C, O, A, S, G> fmt::Debug for Mounted<C, O, A, S, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mounted").field("number", &self.number).finish_non_exhaustive()
     }
 }
 
-impl<O, A, S, G> Mount for Mounted<O, A, S, G>
+impl<C, O, A, S, G> Mount<C> for Mounted<C, O, A, S, G>
 where
+    C: 'static,
     O: Operation<S, A>,
     A: 'static,
     S: Send + Sync + 'static,
     G: Guards,
 {
-    fn endpoint(
-        &self,
-        description: &Description,
-        observer: &Arc<dyn Observe>,
-    ) -> Arc<dyn Endpoint> {
+    fn endpoint(&self, context: &C, observer: &Arc<dyn Observe>) -> Arc<dyn Endpoint> {
         Arc::new(OperationEndpoint {
             operation: self.operation.clone(),
-            state: (self.state)(description),
+            state: match &self.state {
+                StateSource::Made(make) => Some(make(context)),
+                StateSource::Resource => None,
+            },
             guards: self.guards.clone(),
-            observer: self.number.map(|number| (number, Arc::clone(observer))),
+            number: self.number,
+            observer: Arc::clone(observer),
             arguments: self.arguments,
         })
     }
@@ -80,14 +97,18 @@ where
 
 /// Answers the requests of one operation on one worker.
 pub(crate) trait Endpoint: Send + Sync {
-    fn call(self: Arc<Self>, inbound: Inbound) -> AnswerFuture;
+    /// `resource` is that which the path names, if it names one.
+    fn call(self: Arc<Self>, inbound: Inbound, resource: Option<Arc<dyn Resource>>)
+    -> AnswerFuture;
 }
 
 struct OperationEndpoint<O, A, S, G> {
     operation: O,
-    state: S,
+    /// Nothing if the resource is the state.
+    state: Option<S>,
     guards: G,
-    observer: Option<(usize, Arc<dyn Observe>)>,
+    number: Option<usize>,
+    observer: Arc<dyn Observe>,
     arguments: PhantomData<fn(A)>,
 }
 
@@ -98,13 +119,29 @@ where
     S: Send + Sync + 'static,
     G: Guards,
 {
-    fn call(self: Arc<Self>, inbound: Inbound) -> AnswerFuture {
+    fn call(
+        self: Arc<Self>,
+        inbound: Inbound,
+        resource: Option<Arc<dyn Resource>>,
+    ) -> AnswerFuture {
         Box::pin(async move {
             let started = Instant::now();
-            let response =
-                self.guards.run(inbound, |inbound| self.operation.call(inbound, &self.state)).await;
-            if let Some((number, observer)) = &self.observer {
-                observer.answered(*number, response.status(), started.elapsed());
+            let of_resource = || {
+                let resource: &dyn Any = &**resource.as_ref()?;
+                resource.downcast_ref()
+            };
+            let state = self.state.as_ref().or_else(of_resource);
+            let state = state.expect("resources are of the type that their operations take");
+            let answering = self.guards.run(inbound, |inbound| self.operation.call(inbound, state));
+            let response = answering.await;
+            match (self.number, &resource) {
+                (None, _) => {}
+                (Some(number), None) => {
+                    self.observer.answered(number, response.status(), started.elapsed());
+                }
+                (Some(number), Some(resource)) => {
+                    resource.answered(number, response.status(), started.elapsed());
+                }
             }
             Ok(response)
         })

@@ -1,5 +1,6 @@
 //! The document's entry of an operation.
 
+use http::Method;
 use serde_json::{Map, Value, json};
 
 use crate::answers::Answers;
@@ -12,7 +13,8 @@ use crate::schemas::Schemas;
 pub struct Doc {
     /// The operation id, unique in the document. Generated clients name their methods after it.
     pub id: String,
-    /// A word for the path's resource: the ids of its HEAD and OPTIONS are made of it.
+    /// How the ids of the path's HEAD and OPTIONS end, such as `_items`: what they begin with is the name of
+    /// the method.
     pub resource: String,
     /// The summary, in a few words.
     pub summary: String,
@@ -20,6 +22,13 @@ pub struct Doc {
     pub description: String,
     /// The heading under which the operation is listed.
     pub tag: String,
+}
+
+impl Doc {
+    /// Returns the id of the operation that the contract adds to the path for HEAD or OPTIONS.
+    pub(crate) fn id_for(&self, method: &Method) -> String {
+        format!("{}{}", method.as_str().to_ascii_lowercase(), self.resource)
+    }
 }
 
 /// The document's entry of an operation while it is described.
@@ -75,10 +84,12 @@ pub(crate) struct Described {
 }
 
 impl Described {
-    /// Returns the operation as the document lists it. Its answers carry the header fields `shared`.
+    /// Returns the operation as the document lists it, without the answer of one status. Its answers carry
+    /// the header fields `shared`.
     pub(crate) fn to_value(
         &self,
         doc: &Doc,
+        without: Option<u16>,
         shared: &Map<String, Value>,
         components: &mut Components,
     ) -> Value {
@@ -104,7 +115,7 @@ impl Described {
             let body = components.refer(Kind::RequestBodies, &name, body.clone());
             value.insert("requestBody".into(), body);
         }
-        value.insert("responses".into(), self.answers.to_value(shared, components));
+        value.insert("responses".into(), self.answers.to_value(without, shared, components));
         value.into()
     }
 }

@@ -138,7 +138,7 @@ pub fn visit_schemas(
 }
 
 /// Writes the schemas `true` and `false` as objects: many generators of clients read no others.
-fn without_booleans(schema: &mut Value) {
+pub(crate) fn without_booleans(schema: &mut Value) {
     match schema {
         Value::Bool(true) => *schema = json!({}),
         Value::Bool(false) => *schema = json!({ "not": {} }),

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
+use axum::response::IntoResponse;
 use contract::extract::{BodyLimit, FromRef, IfMatch, Media, Path, PathParameter, Payload, State};
 use contract::guard::{CatchPanic, HeadLimit, TimeLimit};
 use contract::{
-    Api, ContractError, Description, Dispatch, Doc, Document, Fault, HeadFault, Info, Json,
-    Problem, Responses, Schemas,
+    Api, Blueprint, ContractError, Dispatch, Doc, Document, Fault, Found, HeadFault, Info, Json,
+    Problem, Resource, ResourceDoc, Resources, Responses, Schemas, placeholder,
 };
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST, HeaderName};
 use http::{Method, Request, Response};
@@ -91,7 +92,7 @@ async fn put(
 fn doc(id: &str) -> Doc {
     Doc {
         id: id.into(),
-        resource: id.into(),
+        resource: format!("_{id}"),
         summary: "Does it".into(),
         tag: "test".into(),
         ..Doc::default()
@@ -267,21 +268,23 @@ fn the_document_lists_handlers_extractors_and_guards() {
 
 #[tokio::test]
 async fn workers_share_the_document_and_no_state() {
-    let mut api = Api::new(INFO);
-    api.scope_with(|description| (Arc::new(()), description.clone())).on(
+    let mut api = Api::<u32>::new(INFO);
+    api.scope_with(|context| (Arc::new(()), *context)).on(
         Method::PUT,
         "/numbers",
         doc("put_number"),
-        |State((own, description)): State<(Arc<()>, Description)>| async move {
+        |State((own, number)): State<(Arc<()>, u32)>| async move {
             assert_eq!(Arc::strong_count(&own), 2, "that of this worker's state, and this one");
-            Done::Done(Json(description.problems.len() as u32))
+            Done::Done(Json(number))
         },
     );
-    let (dispatch, document) = api.build(|_| ()).expect("the contract is sound");
+    let resources = Arc::new(Shelves { known: vec![] });
+    let built = api.build_with(|_| (), |_| Ok::<_, ContractError>((7, resources as _)));
+    let (dispatch, context) = built.expect("the contract is sound");
+    assert_eq!(context, 7);
     for dispatch in [dispatch.for_worker(), dispatch] {
         let response = dispatch.oneshot(request("/numbers", "text/plain", "x")).await.unwrap();
-        let body = to_bytes(response.into_body(), 10).await.unwrap();
-        assert_eq!(body, document.problems().count().to_string());
+        assert_eq!(to_bytes(response.into_body(), 10).await.unwrap(), "7");
     }
 }
 
@@ -347,4 +350,101 @@ fn contradictions_are_found_at_start_up() {
         api.scope(()).definition("Item", json!({ "type": "null" }));
     };
     assert_eq!(build(&same_schema), Some(ContractError::SchemaNameTaken("Item".into())));
+}
+
+/// Resources that are called by their number of books.
+#[derive(Debug)]
+struct Shelves {
+    /// Those that are found at once. All others have to be looked up, and exist if they are numbers.
+    known: Vec<u32>,
+}
+
+#[derive(Clone, Debug)]
+struct ShelfOf(u32);
+
+impl Resource for ShelfOf {
+    fn answered(&self, operation: usize, status: http::StatusCode, _: Duration) {
+        assert_eq!((operation, status.as_u16()), (0, 200));
+    }
+}
+
+#[derive(Debug, Responses)]
+enum NoShelf {
+    /// There is no such shelf.
+    #[answer(404)]
+    NoSuchShelf(Problem),
+}
+
+impl Resources for Shelves {
+    fn find(&self, name: &str) -> Found {
+        let number = name.parse();
+        match number {
+            Ok(number) if self.known.contains(&number) => Found::Known(Arc::new(ShelfOf(number))),
+            _ => Found::Pending(Box::pin(async move {
+                tokio::task::yield_now().await;
+                let found = number.map(|number| Arc::new(ShelfOf(number)) as Arc<dyn Resource>);
+                found.map_err(|_| NoShelf::NoSuchShelf(Problem::default()).into_response())
+            })),
+        }
+    }
+
+    fn for_worker(&self) -> Arc<dyn Resources> {
+        Arc::new(Self { known: self.known.clone() })
+    }
+}
+
+async fn get_shelf(State(ShelfOf(number)): State<ShelfOf>) -> Done {
+    Done::Done(Json(number))
+}
+
+#[tokio::test]
+async fn a_path_names_a_resource_that_is_the_state_of_its_operations() {
+    let noun = placeholder(1);
+    let doc = Doc {
+        id: format!("get_{noun}"),
+        resource: format!("_{noun}"),
+        summary: "Gets it".into(),
+        tag: placeholder(0).into(),
+        ..Doc::default()
+    };
+    let mut api = Api::<Arc<Blueprint>>::new(INFO);
+    api.answers_without_operation::<NoShelf>();
+    api.resource_scope::<ShelfOf>().get("/{shelf}:books", doc, get_shelf);
+    api.scope(Limits).on(Method::PUT, "/numbers/{number}", crate::doc("put_number"), put);
+    let resources = Arc::new(Shelves { known: vec![5] });
+    let context = |blueprint| Ok::<_, ContractError>((Arc::new(blueprint), resources as _));
+    let (dispatch, blueprint) = api.build_with(|_| (), context).expect("the contract is sound");
+
+    for dispatch in [dispatch.for_worker(), dispatch] {
+        let ask = async |method: Method, path: &str| {
+            let request = Request::builder().method(method).uri(path).header(HOST, "h");
+            let request = request.body(Body::empty()).unwrap();
+            let response = dispatch.clone().oneshot(request).await.unwrap();
+            let (head, body) = response.into_parts();
+            let body = to_bytes(body, usize::MAX).await.unwrap();
+            (head.status.as_u16(), String::from_utf8(body.to_vec()).unwrap())
+        };
+        assert_eq!(ask(Method::GET, "/5:books").await, (200, "5".to_owned()));
+        assert_eq!(ask(Method::GET, "/6:books").await, (200, "6".to_owned()));
+        let (status, body) = ask(Method::GET, "/x:books").await;
+        assert_eq!(status, 404);
+        assert!(body.contains("no-such-shelf"), "{body}");
+        assert_eq!(ask(Method::PUT, "/6:books").await.0, 405);
+        assert_eq!(ask(Method::PUT, "/x:books").await.0, 404, "before the method is looked at");
+        assert_eq!(ask(Method::OPTIONS, "/x:books").await.0, 404);
+    }
+
+    let entry = |name: &str| {
+        let words = vec![name.to_owned(), format!("shelf_{name}")];
+        blueprint.entry(ResourceDoc { words, ..ResourceDoc::default() })
+    };
+    let entries = [entry("5"), entry("6")];
+    let ids: Vec<_> = entries[1].operations().iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, ["get_shelf_6", "head_shelf_6", "options_shelf_6"]);
+    let document = blueprint.document(&entries).unwrap().value();
+    let paths: Vec<_> = document["paths"].as_object().unwrap().keys().collect();
+    assert_eq!(paths, ["/5:books", "/6:books", "/numbers/{number}"]);
+    assert_eq!(document["paths"]["/6:books"]["get"]["tags"], json!(["6"]));
+    assert_eq!(document["tags"][1]["name"], "6");
+    assert!(blueprint.problems().iter().any(|problem| problem.slug == "no-such-shelf"));
 }

@@ -54,7 +54,7 @@ async fn get() -> Result<Get, Missing> {
 
 fn api() -> (Dispatch, Document) {
     let mut api = Api::new(INFO);
-    let doc = Doc { id: "put_it".into(), resource: "it".into(), ..Doc::default() };
+    let doc = Doc { id: "put_it".into(), resource: "_it".into(), ..Doc::default() };
     api.scope(()).on(Method::PUT, "/it", doc, get);
     api.build(|_| ()).unwrap()
 }
@@ -64,9 +64,9 @@ where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     S::Future: Send + 'static,
 {
-    let (dispatch, document) = api();
-    let recording = Recording::new(&document);
-    let recorder = Recorder::new(inner, dispatch, recording.clone());
+    let (_, document) = api();
+    let recording = Recording::new(move || Some(document.served().clone()));
+    let recorder = Recorder::new(inner, recording.clone());
     recorder.oneshot(Request::put(path).body(Body::empty()).unwrap()).await.unwrap();
     recording.report()
 }

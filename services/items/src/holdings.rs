@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use domain::{COUNT_STEP_ITEMS_MAX, Collection, Count, Keyspace, PageQuery, PageStart};
+use domain::{COUNT_STEP_ITEMS_MAX, CollectionName, Count, Keyspace, PageQuery, PageStart};
 use store::{Error, Store};
 use tokio::time::timeout;
 
@@ -16,7 +16,7 @@ const TIME_MAX: Duration = Duration::from_secs(5);
 /// Says which store is used and what it holds, and warns of collections that are not declared: their items are not
 /// served, and look lost to those who forgot `--collections`. A store that cannot be read now is no reason not to
 /// start.
-pub(crate) async fn announce(store: &dyn Store, url: &str, declared: &[Collection]) {
+pub(crate) async fn announce(store: &dyn Store, url: &str, declared: &[CollectionName]) {
     let url = without_credentials(url);
     let found = match timeout(TIME_MAX, holdings(store)).await {
         Ok(Ok(found)) => found,
@@ -33,11 +33,15 @@ pub(crate) async fn announce(store: &dyn Store, url: &str, declared: &[Collectio
             return;
         }
     };
-    let shown: Vec<_> = found.iter().map(|(name, count)| format!("{name} ({count})")).collect();
+    let shown = found.iter().map(|(keyspace, count)| format!("{} ({count})", keyspace.name()));
+    let shown: Vec<_> = shown.collect();
     let holds = if shown.is_empty() { "nothing yet".to_owned() } else { shown.join(", ") };
     tracing::info!(store = url, holds, "the store is {url}; it holds {holds}");
     for (collection, count) in found {
-        if !declared.iter().any(|declared| Keyspace::from(declared.name()) == collection) {
+        // Of what was declared at run time the service knows, and what is left of it is removed.
+        if !collection.has_incarnation()
+            && !declared.iter().any(|declared| Keyspace::from(declared) == collection)
+        {
             tracing::warn!(%collection, "the store holds the collection {collection} ({count}), which is not declared and therefore not served; declare it with --collections");
         }
     }
@@ -46,9 +50,14 @@ pub(crate) async fn announce(store: &dyn Store, url: &str, declared: &[Collectio
 /// Returns the collections that hold items, and how many; beyond one step it is not counted on.
 async fn holdings(store: &dyn Store) -> Result<Vec<(Keyspace, String)>, Error> {
     let mut found: Vec<(Keyspace, String)> = Vec::new();
+    let mut after: Option<Keyspace> = None;
     while found.len() < COLLECTIONS_MAX {
-        let after = found.last().map(|(name, _)| name);
-        let Some(collection) = store.collection_after(after).await? else { break };
+        let Some(collection) = store.collection_after(after.as_ref()).await? else { break };
+        after = Some(collection.clone());
+        if api::is_reserved(collection.as_str()) {
+            // Definitions are no items of a client.
+            continue;
+        }
         let query = PageQuery {
             collection: collection.clone(),
             start: PageStart::First,
@@ -84,7 +93,7 @@ fn has_password(url: &str) -> bool {
 }
 
 /// Returns the URL of a store without user, password and parameters.
-fn without_credentials(url: &str) -> String {
+pub(crate) fn without_credentials(url: &str) -> String {
     // A wrapper names another store behind a question mark.
     let is_of_server = |scheme: &str| scheme != "file" && !scheme.contains('?');
     let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| is_of_server(scheme))

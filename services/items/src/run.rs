@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-use api::{Edge, InvalidSetup, Limits, LogRequests, Metrics, Setup, Turns, router};
+use api::{Edge, InvalidSetup, Keeper, Limits, LogRequests, Metrics, Router, Setup, Turns, router};
 use axum::body::Body;
 use contract::coding::Compress;
 use contract::prefix::WithPrefix;
@@ -21,6 +22,7 @@ use serve::{
 };
 use store::{BackupError, OpenError, Options, Store};
 use tokio::runtime;
+use tokio::time::timeout;
 use tower::Service;
 
 use crate::collections::{self, InvalidFile};
@@ -28,6 +30,9 @@ use crate::holdings;
 use crate::samples;
 use crate::settings::Settings;
 use crate::worker;
+
+/// Longest time for the first look at the collections in the store.
+const LOAD_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// How often the bytes of a body are held until it is answered: as they came, as the item, as what the
 /// store writes, and as the answer.
@@ -85,7 +90,6 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, RunError> {
         main.block_on(samples::load(&*store, &collections[0])).map_err(RunError::Samples)?;
     }
     holdings::warn_of_visible_password(&settings.store, std::env::args_os());
-    main.block_on(holdings::announce(&*store, &settings.store, &collections));
     let limits = limits(&settings);
     let budget = Budget::new(settings.common.memory_max, settings.connections_max);
     let setup = Setup {
@@ -97,25 +101,47 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, RunError> {
         memory: budget.memory.clone(),
         draining: Draining::default(),
     };
-    let (dispatch, document) = router(&setup)?;
+    let Router { dispatch, catalog, mut keeper } = router(&setup)?;
+    main.block_on(load(&mut keeper, &settings));
+    main.block_on(holdings::announce(&*store, &settings.store, &catalog.names()));
+    let keeping = main.spawn(keeper.keep());
     let code = match report {
         None => {
-            drop(document);
-            serve(&main, &settings, handed, &setup, &budget, &dispatch, |edge, _| edge)?;
+            serve(&main, &settings, handed, &setup, &budget, &dispatch, |edge| edge)?;
             ExitCode::SUCCESS
         }
         Some(file) => {
-            let recording = Recording::new(&document);
-            let recorded = |edge, dispatch| Recorder::new(edge, dispatch, recording.clone());
+            let served = catalog.clone();
+            let recording = Recording::new(move || Some(served.document()));
+            let recorded = |edge| Recorder::new(edge, recording.clone());
             serve(&main, &settings, handed, &setup, &budget, &dispatch, recorded)?;
             file.write(&recording.report())?
         }
     };
+    keeping.abort();
+    let _ = main.block_on(keeping);
+    drop(main);
     // The workers are gone, and with this the last references to the store: dropping it waits for
     // its writes to be on the disk.
-    drop((dispatch, setup, store));
+    drop((dispatch, catalog, setup, store));
     tracing::info!("stopped");
     Ok(code)
+}
+
+/// Reads which collections there are. A store that cannot be read now is no reason not to start: they are
+/// read again when a request needs them.
+async fn load(keeper: &mut Keeper, settings: &Settings) {
+    let failed = match timeout(LOAD_TIME_MAX, keeper.load()).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("it took longer than {} s", LOAD_TIME_MAX.as_secs()),
+    };
+    let store = holdings::without_credentials(&settings.store);
+    tracing::warn!(
+        store,
+        error = failed,
+        "the store {store} cannot tell which collections there are"
+    );
 }
 
 fn limits(settings: &Settings) -> Limits {
@@ -140,7 +166,7 @@ fn serve<S>(
     setup: &Setup,
     budget: &Budget,
     dispatch: &Dispatch,
-    finish: impl Fn(Edge<Web>, Dispatch) -> S,
+    finish: impl Fn(Edge<Web>) -> S,
 ) -> Result<(), RunError>
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
@@ -155,11 +181,11 @@ where
     let trusted: Arc<[Trusted]> = settings.trusted_proxy.as_slice().into();
     let services = (0..workers).map(|_| {
         let dispatch = dispatch.for_worker();
-        let web = Compress::new(dispatch.clone());
+        let web = Compress::new(dispatch);
         let web = WithPrefix::new(web, settings.public_prefix.clone(), !trusted.is_empty());
         let web = WithCors::new(web, cors.clone());
         let edge = Edge::new(web, log, setup.draining.clone());
-        finish(edge, dispatch)
+        finish(edge)
     });
     let services: Vec<S> = services.collect();
     let mut signals = Signals::new(main).map_err(RunError::Runtime)?;

@@ -8,7 +8,7 @@ use super::failure::WriteFailure;
 use super::idempotency::{IdempotentReplayed, RequestKey};
 use super::params::{Conditions, Id};
 use super::parts::WriteOutcome;
-use super::served::ServedCollection;
+use super::served::{AppliedWrite, ServedCollection};
 
 /// The answers of a deletion that succeeds.
 #[derive(Debug, Responses)]
@@ -58,14 +58,16 @@ pub(crate) async fn delete_item(
         }
     };
     match verdict {
-        Ok(applied) => {
-            let applied = request_key.for_client(applied);
-            let replayed = applied.replayed.map(|_| IdempotentReplayed);
-            Ok(DeleteItem::Deleted(WriteOutcome::of(&applied.outcome), replayed))
-        }
+        Ok(applied) => Ok(DeleteItem::new(request_key.for_client(applied))),
         Err(refusal) => Err(match WriteFailure::refused(refusal) {
             Some(refused) => refused.into(),
             None => DeleteFailure::NoSuchItem(Problem::default()),
         }),
+    }
+}
+
+impl DeleteItem {
+    pub(crate) fn new(AppliedWrite { outcome, replayed }: AppliedWrite) -> Self {
+        Self::Deleted(WriteOutcome::of(&outcome), replayed.map(|_| IdempotentReplayed))
     }
 }

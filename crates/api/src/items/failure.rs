@@ -48,6 +48,10 @@ pub(crate) enum WriteFailure {
     #[answer(422)]
     IdempotencyKeyReused(Problem),
     Store(StoreFailure),
+    /// The collection is being changed or deleted, and this write does not fit what is to come. Nothing was
+    /// written. When the change is done, in seconds, the request is answered by what is in force then.
+    #[answer(503)]
+    CollectionChanging(Problem, RetryAfter),
     /// The write may have happened and may not. Repeat the request, which is safe for PUT and DELETE.
     #[answer(503)]
     OutcomeUnknown(Problem, RetryAfter),
@@ -117,6 +121,11 @@ impl From<store::Error> for WriteFailure {
 }
 
 impl WriteFailure {
+    /// Says that the collection is being changed.
+    pub(crate) fn changing() -> Self {
+        Self::CollectionChanging(Problem::default(), Busy::RETRY_AFTER)
+    }
+
     /// Returns the answer to a write that the store refuses; none if it found no item, which means
     /// something else for each operation.
     pub(crate) fn refused(refusal: Refusal) -> Option<Self> {

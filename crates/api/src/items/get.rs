@@ -1,10 +1,11 @@
 //! `GET` and `HEAD /{collection}/{id}`.
 
-use contract::extract::{NoQuery, Path, State};
+use contract::extract::{NoQuery, Path, PathParameter, State};
 use contract::{CacheControl, Problem, Responses};
+use domain::ItemId;
 
 use super::failure::{StoreFailure, precondition_failed};
-use super::params::{Conditions, Id};
+use super::params::Conditions;
 use super::parts::{Representation, Tag};
 use super::served::ServedCollection;
 
@@ -34,13 +35,13 @@ pub(crate) enum GetFailure {
 }
 
 /// Returns the item.
-pub(crate) async fn get_item(
+pub(crate) async fn get_item<P: PathParameter + Into<ItemId>>(
     State(collection): State<ServedCollection>,
-    Path(Id(id)): Path<Id>,
+    Path(id): Path<P>,
     NoQuery: NoQuery,
     Conditions(precondition): Conditions,
 ) -> Result<GetItem, GetFailure> {
-    let item = collection.get(&collection.key(id)).await?;
+    let item = collection.get(&collection.key(id.into())).await?;
     let item = item.ok_or_else(|| GetFailure::NoSuchItem(Problem::default()))?;
     let etag = item.etag();
     // The order is that of RFC 9110 §13.2.2.

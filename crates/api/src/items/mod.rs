@@ -6,6 +6,7 @@ mod count;
 mod create;
 mod delete;
 mod failure;
+mod gate;
 mod get;
 mod idempotency;
 mod json_patch;
@@ -16,12 +17,19 @@ mod patch;
 mod put;
 mod served;
 
+pub(crate) use body::{ItemBody, PatchBody};
 pub(crate) use count::count_items;
 pub(crate) use create::create_item;
-pub(crate) use delete::delete_item;
+pub(crate) use delete::{DeleteItem, delete_item};
+pub(crate) use failure::{BodyFailure, StoreFailure, WriteFailure, precondition_failed};
+pub(crate) use gate::{Fence, Gate};
 pub(crate) use get::get_item;
+pub(crate) use idempotency::RequestKey;
 pub(crate) use list::{list_items, page_schemas};
+pub(crate) use params::{Conditions, Id};
 pub(crate) use parts::{ITEM, ITEM_SENT, MERGE_PATCH, PAGE};
-pub(crate) use patch::patch_item;
-pub(crate) use put::put_item;
-pub(crate) use served::ServedCollection;
+pub(crate) use patch::{
+    PATCH_ATTEMPTS_MAX, PatchFailure, PatchItem, parse_patch, patch_item, patch_settled, patched,
+};
+pub(crate) use put::{PutItem, put_item};
+pub(crate) use served::{Means, ServedCollection, SharedCollection};

@@ -48,6 +48,12 @@ impl PathParameter for Id {
     }
 }
 
+impl From<Id> for ItemId {
+    fn from(Id(id): Id) -> Self {
+        id
+    }
+}
+
 /// `If-Match` and `If-None-Match` together.
 #[derive(Debug)]
 pub(crate) struct Conditions(pub(crate) Precondition);

@@ -15,7 +15,7 @@ use super::served::{AppliedWrite, ServedCollection};
 /// How often a patch is computed anew because the item changed meanwhile. Patches of one process
 /// take turns, so each time a put, a deletion or another replica was faster; that this happens so
 /// often in a row takes an item that is written without pause.
-const ATTEMPTS_MAX: usize = 64;
+pub(crate) const PATCH_ATTEMPTS_MAX: usize = 64;
 
 /// Largest body whose parsed patch is held while the item is waited for. Parsed it takes up to sixty times
 /// its size; a larger one is parsed again when it is applied, so that what waits is its bytes, which are
@@ -83,26 +83,26 @@ pub(crate) async fn patch_item(
     request_key: RequestKey,
     prefer: Prefer,
 ) -> Result<PatchItem, PatchFailure> {
-    let parsed = parse(&payload)?;
+    let parsed = parse_patch(&payload)?;
     let held = (payload.bytes.len() <= PARSED_BYTES_MAX).then_some(parsed);
     let path = collection.path(&id);
     let key = collection.key(id);
     let idempotency = request_key.item(&collection, &key, &payload.bytes);
     let _turn = collection.turns().at(&key).await;
-    for _ in 0..ATTEMPTS_MAX {
+    for _ in 0..PATCH_ATTEMPTS_MAX {
         let current = collection.get(&key).await.map_err(WriteFailure::from)?;
         // After the item is read: a request that sees the effect of an earlier attempt also sees
         // the answer that is remembered of it, and does not apply the patch twice.
         if let Some(own) = &idempotency
             && let Some(replayed) = collection.replay(own).await?
         {
-            return settled(&request_key, replayed, path, prefer);
+            return patch_settled(&request_key, replayed, path, prefer);
         }
         collection.demand(&precondition).map_err(PatchFailure::PreconditionRequired)?;
         let current = current.ok_or_else(|| PatchFailure::NoSuchItem(Problem::default()))?;
         let made = match &held {
             Some(patch) => patched(&collection, patch, &current),
-            None => patched(&collection, &parse(&payload)?, &current),
+            None => patched(&collection, &parse_patch(&payload)?, &current),
         };
         let item = match made {
             Ok(item) => item,
@@ -122,14 +122,14 @@ pub(crate) async fn patch_item(
         let write = Write { precondition, idempotency, remember_when, ..write };
         match collection.apply_item::<PatchFailure>(write).await? {
             Err(Refusal::Moved) => {}
-            verdict => return settled(&request_key, verdict, path, prefer),
+            verdict => return patch_settled(&request_key, verdict, path, prefer),
         }
     }
     Err(PatchFailure::Contended(Problem::default(), RetryAfter(1)))
 }
 
 /// Answers what the store said, other than that the item has moved.
-fn settled(
+pub(crate) fn patch_settled(
     request_key: &RequestKey,
     verdict: Result<AppliedWrite, Refusal>,
     path: String,
@@ -144,7 +144,7 @@ fn settled(
     }
 }
 
-fn parse(payload: &Payload<PatchBody>) -> Result<Patch, BodyFailure> {
+pub(crate) fn parse_patch(payload: &Payload<PatchBody>) -> Result<Patch, BodyFailure> {
     let value = json::parse(&payload.bytes)?;
     match payload.media_type {
         PatchBody::MERGE => Ok(Patch::merge(value)),
@@ -152,7 +152,7 @@ fn parse(payload: &Payload<PatchBody>) -> Result<Patch, BodyFailure> {
     }
 }
 
-fn patched(
+pub(crate) fn patched(
     collection: &ServedCollection,
     patch: &Patch,
     current: &Item,

@@ -97,7 +97,7 @@ fn admitted(
 }
 
 impl PutItem {
-    fn new(applied: AppliedWrite, path: String, prefer: Prefer) -> Self {
+    pub(crate) fn new(applied: AppliedWrite, path: String, prefer: Prefer) -> Self {
         let AppliedWrite { outcome, replayed } = applied;
         let (did, replayed) = (WriteOutcome::of(&outcome), replayed.map(|_| IdempotentReplayed));
         let applied = prefer.returns.map(PreferenceApplied);

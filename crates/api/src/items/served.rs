@@ -3,20 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::Problem;
 use contract::extract::{BodyLimit, FromRef};
+use contract::{Problem, Resource};
 use domain::{
     Collection, CollectionName, Idempotency, Item, ItemId, Key, Keyspace, Outcome, Precondition,
     Refusal, Verdict, Write, json,
 };
+use http::StatusCode;
 use memory::Memory;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 use store::{ErrorKind, Store};
 
 use super::failure::{BodyFailure, StoreFailure, WriteFailure};
-use crate::limits::Limits;
-use crate::metrics::WriteCounters;
+use super::gate::{Changing, Gate};
+use crate::metrics::CollectionCounters;
 use crate::turns::Turns;
 
 /// What is percent-encoded in the path segment that holds an id: all that is not a `pchar`
@@ -38,7 +39,7 @@ const SEGMENT: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// A collection in its store: the state of every operation on items. Cheap to clone.
+/// A collection in its store, for one worker: the state of every operation on items. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct ServedCollection(Arc<Handle>);
 
@@ -47,20 +48,60 @@ pub(crate) struct ServedCollection(Arc<Handle>);
 struct Handle {
     /// Every key holds a clone.
     keyspace: Keyspace,
-    shared: Arc<Shared>,
+    shared: Arc<SharedCollection>,
 }
 
+/// A collection in its store, for all workers.
 #[derive(Debug)]
-struct Shared {
-    collection: Collection,
-    keyspace: Keyspace,
-    store: Arc<dyn Store>,
-    body_limit: BodyLimit,
+pub(crate) struct SharedCollection {
+    pub(crate) collection: Collection,
+    /// Where the store keeps the items.
+    pub(crate) keyspace: Keyspace,
+    pub(crate) counters: CollectionCounters,
+    /// What writes have to pass, if the definition can change.
+    pub(crate) gate: Option<Gate>,
+    pub(crate) means: Arc<Means>,
+}
+
+/// What all collections are served with.
+#[derive(Debug)]
+pub(crate) struct Means {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) body_limit: BodyLimit,
     /// How long answers under an idempotency key are remembered.
-    remembered_for: Duration,
-    written: WriteCounters,
-    turns: Turns,
-    memory: Memory,
+    pub(crate) remembered_for: Duration,
+    pub(crate) turns: Turns,
+    pub(crate) memory: Memory,
+}
+
+/// A write that was not applied.
+#[derive(Debug)]
+pub(crate) enum NotApplied {
+    /// The collection's definition is being changed.
+    Changing,
+    /// The store did not take it.
+    Store(store::Error),
+}
+
+impl From<Changing> for NotApplied {
+    fn from(Changing: Changing) -> Self {
+        Self::Changing
+    }
+}
+
+impl From<store::Error> for NotApplied {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<NotApplied> for WriteFailure {
+    fn from(failed: NotApplied) -> Self {
+        match failed {
+            NotApplied::Changing => Self::changing(),
+            NotApplied::Store(error) => error.into(),
+        }
+    }
 }
 
 /// The result of a write.
@@ -85,39 +126,31 @@ impl From<Outcome> for AppliedWrite {
 
 impl FromRef<ServedCollection> for BodyLimit {
     fn from_ref(collection: &ServedCollection) -> Self {
-        collection.0.shared.body_limit.clone()
+        collection.0.shared.means.body_limit.clone()
+    }
+}
+
+impl Resource for ServedCollection {
+    fn answered(&self, operation: usize, status: StatusCode, elapsed: Duration) {
+        self.0.shared.counters.answered(operation, status, elapsed);
     }
 }
 
 impl ServedCollection {
-    pub(crate) fn new(
-        collection: Collection,
-        store: Arc<dyn Store>,
-        limits: Limits,
-        written: WriteCounters,
-        turns: Turns,
-        memory: Memory,
-    ) -> Self {
-        Self::of(Arc::new(Shared {
-            keyspace: collection.name().into(),
-            collection,
-            store,
-            body_limit: limits.body(memory.clone()),
-            remembered_for: limits.remembered_for,
-            written,
-            turns,
-            memory,
-        }))
-    }
-
-    /// Returns the same collection for another worker.
-    pub(crate) fn for_worker(&self) -> Self {
-        Self::of(Arc::clone(&self.0.shared))
-    }
-
-    fn of(shared: Arc<Shared>) -> Self {
+    /// Returns the collection for a worker.
+    pub(crate) fn new(shared: Arc<SharedCollection>) -> Self {
         let keyspace = Keyspace::new(shared.keyspace.as_str()).expect("it is a keyspace already");
         Self(Arc::new(Handle { keyspace, shared }))
+    }
+
+    /// Tells whether this is `shared` for a worker.
+    pub(crate) fn is(&self, shared: &Arc<SharedCollection>) -> bool {
+        Arc::ptr_eq(&self.0.shared, shared)
+    }
+
+    /// Tells whether the definition may be relied on. One that is configured always may.
+    pub(crate) fn is_in_force(&self) -> bool {
+        self.0.shared.gate.as_ref().is_none_or(Gate::is_in_force)
     }
 
     pub(crate) fn name(&self) -> &CollectionName {
@@ -129,21 +162,25 @@ impl ServedCollection {
         &self.0.keyspace
     }
 
+    fn means(&self) -> &Means {
+        &self.0.shared.means
+    }
+
     pub(crate) fn store(&self) -> &dyn Store {
-        &*self.0.shared.store
+        &*self.means().store
     }
 
     pub(crate) fn remembered_for(&self) -> Duration {
-        self.0.shared.remembered_for
+        self.means().remembered_for
     }
 
     pub(crate) fn turns(&self) -> &Turns {
-        &self.0.shared.turns
+        &self.means().turns
     }
 
     /// Returns what answers take their memory from.
     pub(crate) fn memory(&self) -> &Memory {
-        &self.0.shared.memory
+        &self.means().memory
     }
 
     pub(crate) fn key(&self, id: ItemId) -> Key {
@@ -216,7 +253,11 @@ impl ServedCollection {
     pub(crate) async fn apply(
         &self,
         write: Write,
-    ) -> Result<Result<AppliedWrite, Refusal>, store::Error> {
+    ) -> Result<Result<AppliedWrite, Refusal>, NotApplied> {
+        let _passed = match &self.0.shared.gate {
+            None => None,
+            Some(gate) => Some(gate.pass(&write.change).await??),
+        };
         let mut verdicts = self.store().apply(vec![write]).await;
         Ok(self.counted(verdicts.pop().expect("a store answers every write")?))
     }
@@ -227,16 +268,19 @@ impl ServedCollection {
         &self,
         write: Write,
     ) -> Result<Result<AppliedWrite, Refusal>, F> {
-        self.apply(write).await.map_err(|error| match error.kind() {
+        self.apply(write).await.map_err(|failed| match failed {
             // The request's own fault, so there is nothing for the operator in it.
-            ErrorKind::TooLarge => BodyFailure::ItemTooLarge(Problem::default()).into(),
-            _ => WriteFailure::from(error).into(),
+            NotApplied::Store(error) if error.kind() == ErrorKind::TooLarge => {
+                BodyFailure::ItemTooLarge(Problem::default()).into()
+            }
+            failed => WriteFailure::from(failed).into(),
         })
     }
 
-    fn counted(&self, verdict: Verdict) -> Result<AppliedWrite, Refusal> {
+    /// Counts what came of a write.
+    pub(crate) fn counted(&self, verdict: Verdict) -> Result<AppliedWrite, Refusal> {
         let outcome = verdict?;
-        self.0.shared.written.count(&outcome);
+        self.0.shared.counters.wrote(&outcome);
         Ok(outcome.into())
     }
 }

@@ -9,4 +9,4 @@ mod start;
 pub(crate) use docs::{docs, docs_asset};
 pub(crate) use problems::problems;
 pub(crate) use redoc::{redoc, redoc_asset};
-pub(crate) use start::{StartPage, start};
+pub(crate) use start::start;

@@ -3,27 +3,28 @@
 use std::convert::Infallible;
 use std::fmt::Write as _;
 
-use bytes::Bytes;
 use contract::extract::{Extract, State};
 use contract::{Header, Inbound, OperationDoc, Problem, Responses};
 use domain::CollectionName;
 use http::header::{ACCEPT, HeaderName, HeaderValue, VARY};
 
 use super::asset::Asset;
+use crate::catalog::Catalog;
 
-/// The page, with links to the collections. All links are relative: it may be found below a prefix.
-#[derive(Clone, Debug)]
-pub(crate) struct StartPage(Bytes);
+/// Most collections that the page lists.
+const COLLECTIONS_MAX: usize = 100;
 
-impl StartPage {
-    pub(crate) fn of<'a>(collections: impl Iterator<Item = &'a CollectionName>) -> Self {
-        let mut entries = String::new();
-        for name in collections {
-            // A name has neither markup nor what has to be percent-encoded.
-            let _ = writeln!(entries, "      <dt><a href=\"{name}\">{name}</a></dt>");
-        }
-        Self(include_str!("start.html").replace("<!-- collections -->", &entries).into())
+/// Makes the page, with links to the collections. All links are relative: it may be found below a prefix.
+fn page(collections: &[CollectionName]) -> String {
+    let mut entries = String::new();
+    for name in collections.iter().take(COLLECTIONS_MAX) {
+        // A name has neither markup nor what has to be percent-encoded.
+        let _ = writeln!(entries, "      <dt><a href=\"{name}\">{name}</a></dt>");
     }
+    if let Some(more @ 1..) = collections.len().checked_sub(COLLECTIONS_MAX) {
+        let _ = writeln!(entries, "      <dt><a href=\"collections\">{more} more</a></dt>");
+    }
+    include_str!("start.html").replace("<!-- collections -->", &entries)
 }
 
 /// `Vary: Accept`
@@ -87,11 +88,11 @@ fn is_html(range: &str) -> bool {
 
 /// Returns the page.
 pub(crate) async fn start(
-    State(page): State<StartPage>,
+    State(catalog): State<Catalog>,
     WantsHtml(wanted): WantsHtml,
 ) -> Result<GetStart, NoStart> {
     if wanted {
-        Ok(GetStart::Page(Asset::page(page.0), ByAccept))
+        Ok(GetStart::Page(Asset::page(page(&catalog.names())), ByAccept))
     } else {
         Err(NoStart::NoSuchPath(Problem::default(), ByAccept))
     }

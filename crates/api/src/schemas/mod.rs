@@ -13,10 +13,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contract::visit_schemas;
 use domain::Collection;
+
 use serde_json::{Map, Value, json};
 
+use crate::stored_items::StoredItems;
+
 use self::merge_patch::admits_objects;
-pub(crate) use self::names::{Names, schema_name};
+use self::names::schema_name;
+pub(crate) use self::names::{Names, plain};
+
+/// The name of the collection of definitions.
+pub(crate) const COLLECTIONS: &str = "collections";
 
 /// Keywords that have done their work when references are resolved, or say nothing to clients.
 const DROPPED: [&str; 8] = [
@@ -61,10 +68,10 @@ pub(crate) struct ItemSchemas {
 }
 
 impl ItemSchemas {
-    /// Makes the components of a collection.
-    pub(crate) fn of(collection: &Collection, names: &mut Names) -> Self {
+    /// Makes the components of a collection, of whose items this is known.
+    pub(crate) fn of(collection: &Collection, items: StoredItems, names: &mut Names) -> Self {
         let name = schema_name(collection.name());
-        let mut writer = Writer::new(collection, name, names);
+        let mut writer = Writer::new(collection, name, items, names);
         let [returned, sent, patch] = [Form::Returned, Form::Sent, Form::Patch]
             .map(|form| writer.component(String::new(), form));
         let mut components = Vec::new();
@@ -84,6 +91,7 @@ struct Writer<'a> {
     /// The targets.
     shared: BTreeSet<&'a str>,
     collection: &'a Collection,
+    items: StoredItems,
     names: &'a mut Names,
     /// The name of each shared place.
     named: BTreeMap<String, String>,
@@ -95,13 +103,19 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(collection: &'a Collection, name: String, names: &'a mut Names) -> Self {
+    fn new(
+        collection: &'a Collection,
+        name: String,
+        items: StoredItems,
+        names: &'a mut Names,
+    ) -> Self {
         let targets = collection.targets();
         Self {
             root: collection.schema(),
             targets,
             shared: targets.values().map(String::as_str).collect(),
             collection,
+            items,
             names,
             named: BTreeMap::from([(String::new(), name)]),
             filled: BTreeMap::new(),
@@ -145,6 +159,12 @@ impl<'a> Writer<'a> {
     }
 
     fn write_component(&mut self, pointer: &str, form: Form) -> Value {
+        if form == Form::Returned && self.items == StoredItems::Unchecked {
+            return json!({
+                "description": "An item. It satisfies the schema of items that are sent, unless it was written before the schema changed.",
+                "type": "object",
+            });
+        }
         let schema = self.root.pointer(pointer).unwrap_or(&Value::Bool(true));
         let mut written = match form {
             Form::Patch => self.patch(schema, pointer),
@@ -198,7 +218,7 @@ impl<'a> Writer<'a> {
             }
         });
         self.add_references(&mut written, members, pointer, form);
-        if form == Form::Returned {
+        if form == Form::Returned && self.items == StoredItems::Complete {
             self.require_defaults(&mut written, schema, pointer);
         }
         written.into()

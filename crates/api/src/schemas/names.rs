@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 
 use domain::CollectionName;
 
+use super::COLLECTIONS;
+
 /// What the forms of a schema and the pages of a collection add to its name.
 const ENDINGS: [&str; 5] = ["", "Input", "MergePatch", "Page", "PageEntry"];
 
 /// How the names of the service's own schemas begin.
-const OWN: [&str; 6] = ["health", "itemcount", "jsonpatch", "jsonpointer", "place", "problem"];
+const OWN: [&str; 7] =
+    ["collection", "health", "itemcount", "jsonpatch", "jsonpointer", "place", "problem"];
 
 /// The names that are taken. Generators of clients write them in other ways, so they are compared
 /// without regard to case and to what is no letter or digit.
@@ -26,6 +29,11 @@ impl Names {
         let taken =
             names.iter().flat_map(|name| ENDINGS.map(|ending| plain(&format!("{name}{ending}"))));
         Self { taken: taken.collect(), collections: names.iter().map(|name| plain(name)).collect() }
+    }
+
+    /// Takes names, in the form in which [`plain`] writes them.
+    pub(crate) fn take(&mut self, names: &BTreeSet<String>) {
+        self.taken.extend(names.iter().cloned());
     }
 
     /// Names a part of a collection's schema that is called `part` there, such as `BooksAddress`.
@@ -57,11 +65,13 @@ impl Names {
     }
 }
 
-/// Returns the name of a collection's schema: `Item` for the built-in collection, `BooksItem` for
-/// one that is called `books`.
+/// Returns the name of a collection's schema: `Item` for the built-in collection, `Collection` for the
+/// collection of definitions, `BooksItem` for one that is called `books`.
 pub(crate) fn schema_name(collection: &CollectionName) -> String {
-    if collection.as_str() == "items" {
-        return "Item".to_owned();
+    match collection.as_str() {
+        "items" => return "Item".to_owned(),
+        COLLECTIONS => return "Collection".to_owned(),
+        _ => {}
     }
     let mut name = String::new();
     for part in collection.as_str().split('-') {
@@ -80,7 +90,7 @@ pub(crate) fn schema_name(collection: &CollectionName) -> String {
 }
 
 /// Writes a name as its ASCII letters and digits, in lower case.
-fn plain(name: &str) -> String {
+pub(crate) fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 

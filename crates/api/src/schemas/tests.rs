@@ -7,7 +7,7 @@ fn components(schema: Value) -> BTreeMap<String, Value> {
     let name = CollectionName::new("books").expect("legal");
     let mut names = Names::of([&name]);
     let collection = Collection::new(name, schema, false).expect("a sound schema");
-    ItemSchemas::of(&collection, &mut names).components.into_iter().collect()
+    ItemSchemas::of(&collection, StoredItems::Complete, &mut names).components.into_iter().collect()
 }
 
 fn reference(name: &str) -> Value {

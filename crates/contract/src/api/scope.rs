@@ -2,34 +2,48 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use http::Method;
 use serde_json::Value;
 
 use super::{Api, ContractError};
-use crate::endpoint::{MakeState, Mounted};
+use crate::endpoint::{Mounted, StateSource};
 use crate::guard::{Guard, Guards};
 use crate::operation::Operation;
 use crate::operation_doc::{Doc, OperationDoc};
 
 /// Operations with one state, behind the same guards.
-pub struct Scope<'a, S, G> {
-    pub(super) api: &'a mut Api,
-    pub(super) state: MakeState<S>,
-    pub(super) guards: G,
-    pub(super) impossible: Vec<u16>,
+pub struct Scope<'a, C, S, G> {
+    api: &'a mut Api<C>,
+    state: StateSource<C, S>,
+    guards: G,
+    impossible: Vec<u16>,
+    /// Whether the first parameter of the paths names a resource.
+    pub(super) names_resource: bool,
 }
 
-impl<'a, S: Send + Sync + 'static, G: Guards> Scope<'a, S, G> {
+impl<'a, C, S> Scope<'a, C, S, ()> {
+    pub(super) fn new(api: &'a mut Api<C>, state: StateSource<C, S>) -> Self {
+        let names_resource = matches!(state, StateSource::Resource);
+        Self { api, state, guards: (), impossible: Vec::new(), names_resource }
+    }
+}
+
+impl<'a, C, S, G> Scope<'a, C, S, G>
+where
+    C: Clone + Send + Sync + 'static,
+    S: Send + Sync + 'static,
+    G: Guards,
+{
     /// Puts a guard in front of the operations that are mounted from now on, outside of those it
     /// already has.
-    pub fn guard<Outer: Guard>(self, guard: Outer) -> Scope<'a, S, (G, Outer)> {
+    pub fn guard<Outer: Guard>(self, guard: Outer) -> Scope<'a, C, S, (G, Outer)> {
         Scope {
             api: self.api,
             state: self.state,
             guards: (self.guards, guard),
             impossible: self.impossible,
+            names_resource: self.names_resource,
         }
     }
 
@@ -57,6 +71,13 @@ impl<'a, S: Send + Sync + 'static, G: Guards> Scope<'a, S, G> {
         self
     }
 
+    /// Says that only some resources give the answer with this status
+    /// ([`ResourceDoc::has_optional_answer`](crate::ResourceDoc::has_optional_answer)).
+    pub fn optional(&mut self, status: u16) -> &mut Self {
+        self.api.optional_status = Some(status);
+        self
+    }
+
     /// Mounts GET, and HEAD with it (RFC 9110 §9.3.2).
     pub fn get<A: 'static>(
         &mut self,
@@ -65,7 +86,7 @@ impl<'a, S: Send + Sync + 'static, G: Guards> Scope<'a, S, G> {
         operation: impl Operation<S, A>,
     ) -> &mut Self {
         let head = Doc {
-            id: format!("head_{}", doc.resource),
+            id: doc.id_for(&Method::HEAD),
             summary: format!("{}: header fields only", doc.summary),
             description: "The header fields of GET, without a body.".into(),
             ..doc.clone()
@@ -126,22 +147,24 @@ impl<'a, S: Send + Sync + 'static, G: Guards> Scope<'a, S, G> {
             }
             (method.clone(), doc, described)
         });
-        let number =
-            described.as_ref().map(|(_, doc, described)| self.api.number(&doc.id, described));
+        let number = described
+            .as_ref()
+            .map(|(_, doc, described)| self.api.number(&doc.id, described, self.names_resource));
         let mounted = Mounted {
             operation,
-            state: Arc::clone(&self.state),
+            state: self.state.clone(),
             guards: self.guards.clone(),
             number,
             arguments: PhantomData,
         };
         let path = self.api.path(template);
+        path.names_resource = self.names_resource;
         path.operations.push((method, Box::new(mounted)));
         path.documented.extend(described);
     }
 }
 
-impl<S, G> fmt::Debug for Scope<'_, S, G> {
+impl<C, S, G> fmt::Debug for Scope<'_, C, S, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scope").finish_non_exhaustive()
     }

@@ -12,4 +12,4 @@ mod report;
 mod service;
 
 pub use report::{Report, ReportError, ReportFile, Violation};
-pub use service::{Recorder, Recording};
+pub use service::{Promises, Recorder, Recording};

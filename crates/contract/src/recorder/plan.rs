@@ -11,6 +11,7 @@ use http::{HeaderMap, Method};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
+use crate::about::{PAGES, ServedDocument};
 use crate::answer_parts::NO_SNIFF;
 
 /// Header fields that belong to the message, not to the answer: no document lists them.
@@ -30,10 +31,13 @@ const OF_THE_MESSAGE: &[HeaderName] = &[
 /// belong to the message, too.
 const CROSS_ORIGIN: &str = "access-control-";
 
-/// The answers of all operations, by path template and method.
-#[derive(Debug)]
+/// The answers of all operations of one document.
 pub(crate) struct Plan {
-    operations: BTreeMap<(String, String), PlannedOperation>,
+    document: ServedDocument,
+    /// By path template, as [`router`](Self::router) numbers them, and method.
+    operations: BTreeMap<(usize, String), PlannedOperation>,
+    /// The paths of the document and of the pages for people.
+    router: matchit::Router<usize>,
 }
 
 #[derive(Debug)]
@@ -67,10 +71,16 @@ impl Plan {
     ///
     /// # Panics
     /// If it is no OpenAPI document of this crate's making.
-    pub(crate) fn of(document: &Value) -> Self {
-        let mut operations = BTreeMap::new();
+    pub(crate) fn of(served: ServedDocument) -> Self {
+        let document = &served.value();
+        let (mut operations, mut router) = (BTreeMap::new(), matchit::Router::new());
         let mut compiler = Compiler { document, compiled: HashMap::new() };
-        for (template, item) in members(&document["paths"]) {
+        let templates = members(&document["paths"]).map(|(template, _)| template.as_str());
+        for (at, template) in templates.chain(PAGES).enumerate() {
+            // One that another one hides is matched by that.
+            let _ = router.insert(template, at);
+        }
+        for (at, (_, item)) in members(&document["paths"]).enumerate() {
             for (method, operation) in members(item) {
                 let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
                 let answers = members(&operation["responses"]).map(|(status, answer)| {
@@ -78,14 +88,24 @@ impl Plan {
                     (status, PlannedAnswer::of(&mut compiler, resolve(document, answer)))
                 });
                 let operation = PlannedOperation { id, answers: answers.collect() };
-                operations.insert((template.clone(), method.to_ascii_uppercase()), operation);
+                operations.insert((at, method.to_ascii_uppercase()), operation);
             }
         }
-        Self { operations }
+        Self { document: served, operations, router }
     }
 
-    pub(crate) fn operation(&self, template: &str, method: &str) -> Option<&PlannedOperation> {
-        self.operations.get(&(template.to_owned(), method.to_owned()))
+    /// Tells whether it is the plan of this document.
+    pub(crate) fn is_of(&self, document: &ServedDocument) -> bool {
+        self.document.is(document)
+    }
+
+    /// Returns the number of the path that a request's path matches: of the document, or of a page.
+    pub(crate) fn path(&self, path: &str) -> Option<usize> {
+        self.router.at(path).ok().map(|found| *found.value)
+    }
+
+    pub(crate) fn operation(&self, path: usize, method: &Method) -> Option<&PlannedOperation> {
+        self.operations.get(&(path, method.as_str().to_owned()))
     }
 
     pub(crate) fn operations(&self) -> impl Iterator<Item = &PlannedOperation> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,25 +13,25 @@ use axum::response::Response;
 use futures_util::FutureExt as _;
 use http::header::{ACCESS_CONTROL_ALLOW_METHODS, CONTENT_ENCODING};
 use http::{HeaderMap, Method, Request, Uri};
-use serde_json::Value;
 use tower::Service;
 
 use super::plan::{Plan, PlannedOperation};
 use super::report::{Report, Violation};
+use crate::about::ServedDocument;
 use crate::coding::{Coding, decode};
-use crate::dispatch::Dispatch;
-use crate::document::Document;
 
 /// Most violations that are kept: the first ones say enough.
 const VIOLATIONS_MAX: usize = 100;
 
 /// What was seen so far. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Recording(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
-    plan: Plan,
+    /// Returns the document as it is now.
+    document: Box<dyn Fn() -> Option<ServedDocument> + Send + Sync>,
+    /// The plan of the document as it was last.
+    plan: Mutex<Option<Arc<Plan>>>,
     seen: Mutex<Seen>,
 }
 
@@ -40,45 +41,51 @@ struct Seen {
     undocumented: Vec<Violation>,
 }
 
+/// What the document promised when a request came.
+pub struct Promises(Option<Arc<Plan>>);
+
 /// A service whose answers are recorded.
 #[derive(Clone, Debug)]
 pub struct Recorder<S> {
     inner: S,
-    dispatch: Dispatch,
     recording: Recording,
 }
 
 impl<S> Recorder<S> {
-    /// Records the answers of `inner`: `dispatch`, and the services in front of it. Several
-    /// recorders can share a recording.
+    /// Records the answers of `inner`. Several recorders can share a recording.
     #[must_use]
-    pub fn new(inner: S, dispatch: Dispatch, recording: Recording) -> Self {
-        Self { inner, dispatch, recording }
+    pub fn new(inner: S, recording: Recording) -> Self {
+        Self { inner, recording }
     }
 }
 
 impl Recording {
-    /// Starts a recording that is judged by `document`. An answer that the document does not
-    /// promise is logged when it happens.
+    /// Starts a recording that is judged by what `document` returns: the document as it is served at the
+    /// moment, if there is one. An answer that it does not promise is logged when it happens.
     #[must_use]
-    pub fn new(document: &Document) -> Self {
-        Self::of(document.value())
+    pub fn new(document: impl Fn() -> Option<ServedDocument> + Send + Sync + 'static) -> Self {
+        let document = Box::new(document);
+        Self(Arc::new(Inner { document, plan: Mutex::default(), seen: Mutex::default() }))
     }
 
-    /// Starts a recording that is judged by a document that was read as JSON, such as one that
-    /// several services' documents were merged into.
+    /// Returns what the document promises now.
     ///
     /// # Panics
     /// If it is no OpenAPI document of this crate's making.
     #[must_use]
-    pub fn of(document: &Value) -> Self {
-        let plan = Plan::of(document);
-        Self(Arc::new(Inner { plan, seen: Mutex::default() }))
+    pub fn promises(&self) -> Promises {
+        let Some(document) = (self.0.document)() else { return Promises(None) };
+        let mut plan = self.0.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        if plan.as_ref().is_none_or(|plan| !plan.is_of(&document)) {
+            *plan = Some(Arc::new(Plan::of(document)));
+        }
+        Promises(plan.clone())
     }
 
     /// Returns both lists as they are now.
     #[must_use]
     pub fn report(&self) -> Report {
+        let Promises(plan) = self.promises();
         let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let never = |operation: &PlannedOperation| {
             let returned = seen.returned.get(&operation.id);
@@ -90,18 +97,21 @@ impl Recording {
         };
         Report {
             undocumented: seen.undocumented.clone(),
-            never_returned: self.0.plan.operations().flat_map(never).collect(),
+            never_returned: plan
+                .iter()
+                .flat_map(|plan| plan.operations())
+                .flat_map(never)
+                .collect(),
             returned: seen.returned.clone(),
         }
     }
 
-    /// Records one answer. `template` is the path of the document that the request's path matches,
-    /// or that of a page which the document does not list.
+    /// Records one answer: what was promised when the request came is to be kept, or what is promised now.
     pub fn record(
         &self,
+        promises: &Promises,
         method: &Method,
         uri: &Uri,
-        template: Option<&str>,
         response: &http::response::Parts,
         body: &[u8],
     ) {
@@ -109,22 +119,15 @@ impl Recording {
             // A preflight is about an operation, and is none.
             return;
         }
-        let status = response.status.as_u16();
         let body = &*decoded(&response.headers, body);
-        let operation =
-            template.and_then(|template| self.0.plan.operation(template, method.as_str()));
-        let faults = match operation.map(|operation| operation.answers.get(&status)) {
-            Some(Some(answer)) => answer.judge(method, &response.headers, body),
-            Some(None) => vec!["the status is undocumented".to_owned()],
-            // Outside of all operations there are refusals, `OPTIONS *`, and the pages for people.
-            None if matches!(status, 400 | 404 | 405 | 408 | 414 | 431 | 503)
-                || template.is_some() =>
-            {
-                Vec::new()
+        let (mut operation, mut faults) = promises.judge(method, uri, response, body);
+        if !faults.is_empty() {
+            let later = self.promises().judge(method, uri, response, body);
+            if later.1.is_empty() {
+                (operation, faults) = later;
             }
-            None if uri.path() == "*" && status == 204 => Vec::new(),
-            None => vec!["the path is undocumented".to_owned()],
-        };
+        }
+        let status = response.status.as_u16();
         let violations = faults.into_iter().map(|fault| Violation {
             method: method.to_string(),
             path: uri.path().to_owned(),
@@ -135,10 +138,57 @@ impl Recording {
 
         let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(operation) = operation {
-            *seen.returned.entry(operation.id.clone()).or_default().entry(status).or_default() += 1;
+            *seen.returned.entry(operation).or_default().entry(status).or_default() += 1;
         }
         let room = VIOLATIONS_MAX.saturating_sub(seen.undocumented.len());
         seen.undocumented.extend(violations.into_iter().take(room));
+    }
+}
+
+impl Promises {
+    /// Tells whether the document, or a page for people, has the path of a request.
+    #[must_use]
+    pub fn has_path(&self, path: &str) -> bool {
+        self.0.as_ref().is_some_and(|plan| plan.path(path).is_some())
+    }
+
+    /// Returns the id of the operation, if it is one, and everything about the answer that is not
+    /// promised.
+    fn judge(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        response: &http::response::Parts,
+        body: &[u8],
+    ) -> (Option<String>, Vec<String>) {
+        let status = response.status.as_u16();
+        let fault = |fault: &str| vec![fault.to_owned()];
+        let path = self.0.as_ref().and_then(|plan| plan.path(uri.path()));
+        let operation =
+            self.0.as_ref().zip(path).and_then(|(plan, path)| plan.operation(path, method));
+        let faults = match operation.map(|operation| operation.answers.get(&status)) {
+            Some(Some(answer)) => answer.judge(method, &response.headers, body),
+            Some(None) => fault("the status is undocumented"),
+            // Outside of all operations there are refusals, `OPTIONS *`, and the pages for people.
+            None if matches!(status, 400 | 404 | 405 | 408 | 414 | 431 | 503) || path.is_some() => {
+                Vec::new()
+            }
+            None if uri.path() == "*" && status == 204 => Vec::new(),
+            None => fault("the path is undocumented"),
+        };
+        (operation.map(|operation| operation.id.clone()), faults)
+    }
+}
+
+impl fmt::Debug for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recording").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Promises {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Promises").finish_non_exhaustive()
     }
 }
 
@@ -168,13 +218,13 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let recording = self.recording.clone();
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        let template = self.dispatch.template(uri.path()).map(str::to_owned);
+        let promises = recording.promises();
         let answering = self.inner.call(request);
         Box::pin(async move {
             let (head, body) = answering.await?.into_parts();
             // Answers are made in memory here: reading one cannot fail.
             let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-            recording.record(&method, &uri, template.as_deref(), &head, &body);
+            recording.record(&promises, &method, &uri, &head, &body);
             Ok(Response::from_parts(head, body.into()))
         })
     }

@@ -33,7 +33,7 @@ pub(crate) fn dispatch(admin: Admin) -> Result<Dispatch, ContractError> {
     api.tag("gateway", "The gateway itself.");
     let doc = |id: &str, resource: &str, summary: &str| Doc {
         id: id.into(),
-        resource: resource.into(),
+        resource: format!("_{resource}"),
         summary: summary.into(),
         tag: "gateway".into(),
         ..Doc::default()

@@ -7,47 +7,32 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
-use contract::about::PAGES;
 use contract::recorder::{Recording, Report};
 use http_body_util::BodyExt;
-use matchit::Router;
-use serde_json::Value;
 use tower::Service;
 
 use super::Documents;
 use crate::exchange::Exchange;
 use crate::reply::{Reply, ReplyBody};
 
-/// What was answered so far, judged by the document as it was at the start.
-#[derive(Clone)]
-pub(crate) struct AnswerRecord(Arc<Inner>);
-
-struct Inner {
+/// What was answered so far, judged by the document as it is at the moment.
+#[derive(Clone, Debug)]
+pub(crate) struct AnswerRecord {
     recording: Recording,
-    templates: Router<String>,
+    documents: Arc<Documents>,
 }
 
 impl AnswerRecord {
     /// Starts a record.
-    ///
-    /// # Panics
-    /// If there is no document yet.
-    pub(crate) fn new(documents: &Documents) -> Self {
-        let served = documents.served.load_full().expect("the first document was waited for");
-        let document: Value =
-            serde_json::from_slice(served.text()).expect("it was written as JSON");
-        let mut templates = Router::new();
-        let paths = document["paths"].as_object().into_iter().flat_map(|paths| paths.keys());
-        for template in paths.map(String::as_str).chain(PAGES) {
-            // One that another one hides is matched by that.
-            let _ = templates.insert(template, template.to_owned());
-        }
-        Self(Arc::new(Inner { recording: Recording::of(&document), templates }))
+    pub(crate) fn new(documents: &Arc<Documents>) -> Self {
+        let served = Arc::clone(documents);
+        let recording = Recording::new(move || served.served.load().as_deref().cloned());
+        Self { recording, documents: Arc::clone(documents) }
     }
 
     /// Returns what was found.
     pub(crate) fn report(&self) -> Report {
-        self.0.recording.report()
+        self.recording.report()
     }
 }
 
@@ -82,6 +67,7 @@ where
         let is_parsed = exchange.fault.is_none();
         let (method, uri) = (exchange.head.method.clone(), exchange.head.uri.clone());
         let record = self.record.clone();
+        let promises = record.recording.promises();
         let answering = self.inner.call(exchange);
         Box::pin(async move {
             let (head, body) = answering.await?.into_parts();
@@ -91,9 +77,11 @@ where
             };
             let body = body.to_bytes();
             if is_parsed {
-                let Inner { recording, templates } = &*record.0;
-                let template = templates.at(uri.path()).ok().map(|found| found.value.as_str());
-                recording.record(&method, &uri, template, &head, &body);
+                if head.status.is_success() && !promises.has_path(uri.path()) {
+                    // A collection that was declared a moment ago.
+                    record.documents.refreshed().await;
+                }
+                record.recording.record(&promises, &method, &uri, &head, &body);
             }
             Ok(Reply::from_parts(head, ReplyBody::Own(Body::from(body))))
         })

@@ -44,8 +44,12 @@ impl Documents {
         let mut rounds = interval(REFRESH_EVERY);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            rounds.tick().await;
+            tokio::select! {
+                _ = rounds.tick() => {}
+                () = self.wanted.notified() => {}
+            }
             self.update(source).await;
+            self.fetched.notify_waiters();
         }
     }
 

@@ -40,6 +40,10 @@ pub(crate) struct Documents {
     routes: ArcSwap<Routes>,
     /// Notified when there is something.
     first: Notify,
+    /// Notified when the documents are to be fetched now.
+    wanted: Notify,
+    /// Notified when they were.
+    fetched: Notify,
 }
 
 impl Documents {
@@ -51,6 +55,23 @@ impl Documents {
             served: ArcSwapOption::empty(),
             routes: ArcSwap::default(),
             first: Notify::new(),
+            wanted: Notify::new(),
+            fetched: Notify::new(),
+        }
+    }
+
+    /// Fetches the documents soon, and not when it is time.
+    pub(crate) fn refresh_soon(&self) {
+        self.wanted.notify_one();
+    }
+
+    /// Waits until the documents were fetched anew.
+    pub(crate) async fn refreshed(&self) {
+        // One that is being fetched may be older than the question.
+        for _ in 0..2 {
+            let fetched = self.fetched.notified();
+            self.refresh_soon();
+            fetched.await;
         }
     }
 

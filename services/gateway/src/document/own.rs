@@ -54,12 +54,12 @@ impl OwnAnswers {
         if !limits_rates {
             scope.impossible(429);
         }
-        let doc = Doc { id: "any".into(), resource: "any".into(), ..Doc::default() };
+        let doc = Doc { id: "any".into(), resource: "_any".into(), ..Doc::default() };
         scope.get("/", doc, any_operation);
         let (_, document) = api.build(|_| ()).expect("one operation contradicts no other");
         // Of paths and methods that do not exist the replicas tell.
         let problems = document.problems().filter(|problem| !matches!(problem.status, 404 | 405));
-        Self { problems: problems.collect(), document: document.value().clone(), authenticates }
+        Self { problems: problems.collect(), document: document.value(), authenticates }
     }
 }
 

@@ -26,13 +26,16 @@ use crate::answers::{NotSent, reply};
 use crate::exchange::Exchange;
 use crate::reply::{Reply, ReplyBody};
 
+/// What the paths of definitions begin with: a write to one changes the document.
+const DEFINITIONS: &str = "/collections/";
+
 /// Most bytes of the page of problems: it has some kilobytes.
 const PAGE_BYTES_MAX: usize = 1 << 20;
 
 /// Longest wait for the first document.
 const FIRST_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Answers reads of the document by itself, and adds the gateway's problems to the replicas' page of
+/// Answers reads of the document by itself, fetches it anew when a definition was written, and adds the gateway's problems to the replicas' page of
 /// problems. All other requests pass.
 #[derive(Clone, Debug)]
 pub(crate) struct ServeDocument<S> {
@@ -82,6 +85,17 @@ where
                 let documents = Arc::clone(&self.documents);
                 Either::Left(Box::pin(async move {
                     Ok(encoded(complete(&documents, page.await?).await, accepted).await)
+                }))
+            }
+            path if !is_read && path.starts_with(DEFINITIONS) => {
+                let answering = self.inner.call(exchange);
+                let documents = Arc::clone(&self.documents);
+                Either::Left(Box::pin(async move {
+                    let reply = answering.await?;
+                    if reply.status().is_success() {
+                        documents.refresh_soon();
+                    }
+                    Ok(reply)
                 }))
             }
             _ => Either::Right(self.inner.call(exchange)),

@@ -1,0 +1,331 @@
+//! The system collection `collections`: definitions as items.
+//!
+//! For clients a definition is an item like any other, with an `ETag`, preconditions and idempotency keys.
+//! The store keeps a [`Record`] of it, which says more. So a write is decided here by the definition, and
+//! made true by replacing the record only if it still is the one that was read.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use domain::{
+    Change, CollectionName, Count, IdPrefix, Item, ItemId, Key, Keyspace, Moment, Outcome, Page,
+    PageQuery, Precondition, Refusal, RememberWhen, Remembered, ReplayKey, Tags, Verdict, Write,
+    decide,
+};
+use serde_json::{Map, Value};
+use store::{Error, ErrorKind, Reply, Store};
+
+use super::record::{PendingChange, Record};
+use crate::schemas::COLLECTIONS;
+use crate::stored_items::StoredItems;
+
+/// How often a record is written anew because it changed meanwhile. Others change it as often only while a
+/// change is checked, once a second.
+const ATTEMPTS_MAX: usize = 64;
+
+/// The definitions of all collections: those that are configured, and those in the store. It is a store of
+/// its own, whose items are definitions. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Definitions {
+    store: Arc<dyn Store>,
+    configured: Arc<BTreeMap<ItemId, Item>>,
+}
+
+/// What comes of a write to a definition.
+#[derive(Debug)]
+pub(crate) enum Written {
+    /// It was decided.
+    Decided(Verdict),
+    /// Another change of the collection is being checked. Nothing was written.
+    Changing,
+}
+
+/// Returns the key of a collection's definition.
+pub(crate) fn definition_key(name: &CollectionName) -> Key {
+    let id = ItemId::new(name.as_str()).expect("a name is a legal id");
+    Key { collection: keyspace(), id }
+}
+
+/// Returns where the store keeps definitions.
+pub(crate) fn keyspace() -> Keyspace {
+    Keyspace::new(COLLECTIONS).expect("it is a name")
+}
+
+impl Definitions {
+    pub(crate) fn new(store: Arc<dyn Store>, configured: BTreeMap<ItemId, Item>) -> Self {
+        Self { store, configured: Arc::new(configured) }
+    }
+
+    /// Tells whether a collection is configured: its definition is read-only.
+    pub(crate) fn is_configured(&self, id: &ItemId) -> bool {
+        self.configured.contains_key(id)
+    }
+
+    /// Returns what the store keeps of a collection, with the tag of the record.
+    pub(crate) async fn read(&self, key: &Key) -> Result<Option<(Record, Item)>, Error> {
+        let stored = self.store.get(key).await?;
+        stored.map(|item| Ok((Record::read(&item)?, item))).transpose()
+    }
+
+    /// Returns a page of what the store keeps.
+    pub(crate) async fn page(&self, query: PageQuery) -> Result<Page, Error> {
+        self.store.list(query).await
+    }
+
+    /// Writes a definition. `own` is the id of the change that this write concludes, and `items` what it found
+    /// out of the items.
+    ///
+    /// # Errors
+    /// As [`Store::apply`].
+    pub(crate) async fn write(
+        &self,
+        write: &Write,
+        own: Option<&str>,
+        items: Option<StoredItems>,
+    ) -> Result<Written, Error> {
+        for _ in 0..ATTEMPTS_MAX {
+            let stored = self.read(&write.key).await?;
+            // After the record is read: a request that sees the effect of an earlier one also sees what is
+            // remembered of it.
+            if let Some(verdict) = self.replay(write).await? {
+                return Ok(Written::Decided(verdict));
+            }
+            let (record, basis) = stored.unzip();
+            let current = record.as_ref().map(Record::public);
+            let unkeyed = Write { idempotency: None, ..write.clone() };
+            let outcome = match decide(current.as_ref(), None, &unkeyed) {
+                Ok(outcome) => outcome,
+                refused => return Ok(Written::Decided(refused)),
+            };
+            let pending = record.as_ref().and_then(|record| record.change.as_ref());
+            let is_own = pending.map(|change| change.id.as_str()) == own;
+            let changes = !matches!(outcome, Outcome::Unchanged(_));
+            if changes && !is_own {
+                return Ok(Written::Changing);
+            }
+            let remembers =
+                write.idempotency.is_some() && write.remember_when == RememberWhen::Always;
+            if !changes && !remembers {
+                return Ok(Written::Decided(Ok(outcome)));
+            }
+            let change = match &outcome {
+                Outcome::Created(item) => Change::Put(new_record(&write.key, item)?.to_item()),
+                Outcome::Updated(item) => {
+                    let record = record.ok_or_else(lost_record)?;
+                    let items = items.unwrap_or(record.items);
+                    let definition = object(item)?;
+                    Change::Put(Record { definition, items, change: None, ..record }.to_item())
+                }
+                Outcome::Unchanged(_) => Change::Put(basis.clone().ok_or_else(lost_record)?),
+                Outcome::Deleted => Change::Delete,
+                Outcome::Replayed(_) => unreachable!("it was decided without its key"),
+            };
+            let precondition = match &basis {
+                Some(basis) => if_match(basis),
+                None => Precondition { if_none_match: Some(Tags::Any), if_match: None },
+            };
+            let Write { idempotency, remember_when, .. } = *write;
+            let inner = Write {
+                precondition,
+                idempotency,
+                remember_when,
+                ..Write::new(write.key.clone(), change)
+            };
+            match self.apply_one(inner).await? {
+                Ok(Outcome::Replayed(remembered)) => {
+                    let remembered = public_answer(*remembered)?;
+                    return Ok(Written::Decided(Ok(Outcome::Replayed(Box::new(remembered)))));
+                }
+                Ok(_) => return Ok(Written::Decided(Ok(outcome))),
+                Err(Refusal::KeyReused) => return Ok(Written::Decided(Err(Refusal::KeyReused))),
+                // Another write came in between.
+                Err(Refusal::PreconditionFailed { .. } | Refusal::NotFound | Refusal::Moved) => {}
+            }
+        }
+        Err(contended())
+    }
+
+    /// Replaces what the store keeps of a collection by what `replace` makes of it, and returns that: nothing
+    /// if there is no record, or `replace` makes nothing of it.
+    pub(crate) async fn update(
+        &self,
+        key: &Key,
+        replace: impl Fn(Record) -> Option<Record>,
+    ) -> Result<Option<Record>, Error> {
+        for _ in 0..ATTEMPTS_MAX {
+            let Some((record, basis)) = self.read(key).await? else { return Ok(None) };
+            let Some(record) = replace(record) else { return Ok(None) };
+            let change = Change::Put(record.to_item());
+            let write = Write { precondition: if_match(&basis), ..Write::new(key.clone(), change) };
+            if self.apply_one(write).await?.is_ok() {
+                return Ok(Some(record));
+            }
+        }
+        Err(contended())
+    }
+
+    /// Removes a pending change, if it is this one.
+    pub(crate) async fn abandon(&self, key: &Key, change: &str) -> Result<(), Error> {
+        let is_it = |pending: &PendingChange| pending.id == change;
+        let without = |record: Record| {
+            record.change.as_ref().is_some_and(is_it).then_some(Record { change: None, ..record })
+        };
+        self.update(key, without).await.map(|_| ())
+    }
+
+    async fn apply_one(&self, write: Write) -> Result<Verdict, Error> {
+        let mut verdicts = self.store.apply(vec![write]).await;
+        verdicts.pop().expect("a store answers every write")
+    }
+
+    async fn replay(&self, write: &Write) -> Result<Option<Verdict>, Error> {
+        let Some(idempotency) = &write.idempotency else { return Ok(None) };
+        let remembered = self.store.recall(&idempotency.key).await?;
+        let remembered = remembered.map(public_answer).transpose()?;
+        Ok(idempotency.replay(remembered.as_ref()))
+    }
+
+    /// Returns the configured definitions that a query is about.
+    fn configured(&self, query: &PageQuery) -> impl Iterator<Item = (&ItemId, &Item)> {
+        let end = query.prefix.as_ref().and_then(IdPrefix::end);
+        let first = query.first();
+        self.configured.iter().filter(move |(id, _)| {
+            let is_behind = match first {
+                Bound::Unbounded => true,
+                Bound::Included(first) => id.as_str() >= first,
+                Bound::Excluded(first) => id.as_str() > first,
+            };
+            is_behind && end.as_deref().is_none_or(|end| id.as_str() < end)
+        })
+    }
+
+    async fn list_page(&self, query: PageQuery) -> Result<Page, Error> {
+        let stored = self.store.list(query.clone()).await?;
+        let mut items: BTreeMap<ItemId, Item> = BTreeMap::new();
+        let last = stored.items.last().filter(|_| stored.more).map(|(id, _)| id.clone());
+        for (id, item) in stored.items {
+            items.insert(id, Record::read(&item)?.public());
+        }
+        let is_on_page = |id: &ItemId| last.as_ref().is_none_or(|last| id <= last);
+        let configured = self.configured(&query).filter(|(id, _)| is_on_page(id));
+        items.extend(configured.map(|(id, item)| (id.clone(), item.clone())));
+        let mut items: Vec<_> = items.into_iter().collect();
+        let more = stored.more || items.len() > query.items_max;
+        items.truncate(query.items_max);
+        Ok(Page { items, more })
+    }
+
+    async fn count_step(&self, query: PageQuery) -> Result<Count, Error> {
+        let mut count = self.store.count(query.clone()).await?;
+        let last = count.last.as_ref();
+        let configured = self.configured(&query).map(|(id, _)| id);
+        let configured: Vec<_> =
+            configured.filter(|id| last.is_none_or(|last| *id <= last)).collect();
+        for id in configured {
+            let key = Key { collection: keyspace(), id: id.clone() };
+            // One that the store has as well was counted.
+            count.items += usize::from(self.store.get(&key).await?.is_none());
+        }
+        Ok(count)
+    }
+}
+
+/// A definition is an object, so it is one again when it is read.
+fn object(item: &Item) -> Result<Map<String, Value>, Error> {
+    serde_json::from_slice(item.representation()).map_err(|error| {
+        Error::with_source(ErrorKind::Internal, "a definition is no JSON object", error)
+    })
+}
+
+fn new_record(key: &Key, item: &Item) -> Result<Record, Error> {
+    let name = CollectionName::new(key.id.as_str());
+    let name = name.map_err(|error| {
+        Error::with_source(ErrorKind::Internal, "the id of a definition is no name", error)
+    })?;
+    Ok(Record::new(&name, object(item)?))
+}
+
+/// Returns what is remembered of a write to a record as that of a write to the definition.
+fn public_answer(remembered: Remembered) -> Result<Remembered, Error> {
+    let public = |item: &Item| Record::read(item).map(|record| record.public());
+    let outcome = match &remembered.outcome {
+        Outcome::Created(item) => Outcome::Created(public(item)?),
+        Outcome::Updated(item) => Outcome::Updated(public(item)?),
+        Outcome::Unchanged(item) => Outcome::Unchanged(public(item)?),
+        other => other.clone(),
+    };
+    Ok(Remembered { outcome, ..remembered })
+}
+
+fn if_match(basis: &Item) -> Precondition {
+    Precondition { if_match: Some(Tags::Listed(vec![basis.etag()])), if_none_match: None }
+}
+
+fn lost_record() -> Error {
+    Error::new(ErrorKind::Internal, "a definition without a record was decided")
+}
+
+fn contended() -> Error {
+    Error::new(ErrorKind::Overloaded, "the definition changes faster than it can be written")
+}
+
+impl Store for Definitions {
+    fn get(&self, key: &Key) -> Reply<Result<Option<Item>, Error>> {
+        if let Some(item) = self.configured.get(&key.id) {
+            return Reply::Ready(Ok(Some(item.clone())));
+        }
+        let (this, key) = (self.clone(), key.clone());
+        Reply::later(async move { Ok(this.read(&key).await?.map(|(record, _)| record.public())) })
+    }
+
+    fn apply(&self, writes: Vec<Write>) -> Reply<Vec<Result<Verdict, Error>>> {
+        let this = self.clone();
+        Reply::later(async move {
+            let mut verdicts = Vec::with_capacity(writes.len());
+            for write in &writes {
+                let written = this.write(write, None, None).await;
+                verdicts.push(written.and_then(|written| match written {
+                    Written::Decided(verdict) => Ok(verdict),
+                    Written::Changing => Err(contended()),
+                }));
+            }
+            verdicts
+        })
+    }
+
+    fn recall(&self, key: &ReplayKey) -> Reply<Result<Option<Remembered>, Error>> {
+        let remembered = self.store.recall(key);
+        Reply::later(async move { remembered.await?.map(public_answer).transpose() })
+    }
+
+    fn list(&self, query: PageQuery) -> Reply<Result<Page, Error>> {
+        let this = self.clone();
+        Reply::later(async move { this.list_page(query).await })
+    }
+
+    fn count(&self, query: PageQuery) -> Reply<Result<Count, Error>> {
+        let this = self.clone();
+        Reply::later(async move { this.count_step(query).await })
+    }
+
+    fn collection_after(&self, after: Option<&Keyspace>) -> Reply<Result<Option<Keyspace>, Error>> {
+        self.store.collection_after(after)
+    }
+
+    fn check(&self) -> Reply<Result<(), Error>> {
+        self.store.check()
+    }
+
+    fn now(&self) -> Moment {
+        self.store.now()
+    }
+
+    fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+
+    fn alive(&self) -> Result<(), Error> {
+        self.store.alive()
+    }
+}
