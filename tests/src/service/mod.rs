@@ -140,11 +140,6 @@ impl Shelf {
         self.home().path("faults/next").exists()
     }
 
-    /// Takes back a fault that no call consumed.
-    pub fn call_off(&self) {
-        let _ = std::fs::remove_file(self.home().path("faults/next"));
-    }
-
     /// Sends SIGTERM to what clients speak to.
     pub fn terminate(&self) {
         match &self.gateway {

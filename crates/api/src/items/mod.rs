@@ -32,4 +32,4 @@ pub(crate) use patch::{
     PATCH_ATTEMPTS_MAX, PatchFailure, PatchItem, parse_patch, patch_item, patch_settled, patched,
 };
 pub(crate) use put::{PutItem, put_item};
-pub(crate) use served::{Means, ServedCollection, SharedCollection};
+pub(crate) use served::{Means, NotApplied, ServedCollection, SharedCollection};

@@ -83,6 +83,17 @@ pub(crate) enum NotApplied {
     Store(store::Error),
 }
 
+impl NotApplied {
+    /// Returns the problem of an item that is too large for the store, or what else failed.
+    pub(crate) fn too_large(self) -> Result<Problem, Self> {
+        match self {
+            // The request's own fault, so there is nothing for the operator in it.
+            Self::Store(error) if error.kind() == ErrorKind::TooLarge => Ok(Problem::default()),
+            failed => Err(failed),
+        }
+    }
+}
+
 impl From<Changing> for NotApplied {
     fn from(Changing: Changing) -> Self {
         Self::Changing
@@ -268,12 +279,9 @@ impl ServedCollection {
         &self,
         write: Write,
     ) -> Result<Result<AppliedWrite, Refusal>, F> {
-        self.apply(write).await.map_err(|failed| match failed {
-            // The request's own fault, so there is nothing for the operator in it.
-            NotApplied::Store(error) if error.kind() == ErrorKind::TooLarge => {
-                BodyFailure::ItemTooLarge(Problem::default()).into()
-            }
-            failed => WriteFailure::from(failed).into(),
+        self.apply(write).await.map_err(|failed| match failed.too_large() {
+            Ok(problem) => BodyFailure::ItemTooLarge(problem).into(),
+            Err(failed) => WriteFailure::from(failed).into(),
         })
     }
 

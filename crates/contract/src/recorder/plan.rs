@@ -1,7 +1,7 @@
 //! What the document promises, compiled.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::{
     ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName,
@@ -33,7 +33,8 @@ const CROSS_ORIGIN: &str = "access-control-";
 
 /// The answers of all operations of one document.
 pub(crate) struct Plan {
-    document: ServedDocument,
+    served: ServedDocument,
+    schemas: Schemas,
     /// By path template, as [`router`](Self::router) numbers them, and method.
     operations: BTreeMap<(usize, String), PlannedOperation>,
     /// The paths of the document and of the pages for people.
@@ -49,7 +50,8 @@ pub(crate) struct PlannedOperation {
 #[derive(Debug)]
 pub(crate) struct PlannedAnswer {
     headers: Vec<PlannedHeader>,
-    content: Option<(String, Arc<Validator>)>,
+    /// The media type and the schema.
+    content: Option<(String, Value)>,
 }
 
 #[derive(Debug)]
@@ -57,13 +59,14 @@ struct PlannedHeader {
     name: String,
     required: bool,
     integer: bool,
-    schema: Arc<Validator>,
+    schema: Value,
 }
 
-/// Compiles schemas of a document, each once: many answers have the same.
-struct Compiler<'a> {
-    document: &'a Value,
-    compiled: HashMap<String, Arc<Validator>>,
+/// The schemas of a document, compiled when an answer is judged by them, each once: many answers have the
+/// same, and a document that changes often has many that no answer needs.
+struct Schemas {
+    document: Value,
+    compiled: Mutex<HashMap<String, Arc<Validator>>>,
 }
 
 impl Plan {
@@ -72,9 +75,8 @@ impl Plan {
     /// # Panics
     /// If it is no OpenAPI document of this crate's making.
     pub(crate) fn of(served: ServedDocument) -> Self {
-        let document = &served.value();
+        let document = served.value();
         let (mut operations, mut router) = (BTreeMap::new(), matchit::Router::new());
-        let mut compiler = Compiler { document, compiled: HashMap::new() };
         let templates = members(&document["paths"]).map(|(template, _)| template.as_str());
         for (at, template) in templates.chain(PAGES).enumerate() {
             // One that another one hides is matched by that.
@@ -85,18 +87,19 @@ impl Plan {
                 let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
                 let answers = members(&operation["responses"]).map(|(status, answer)| {
                     let status = status.parse().expect("every answer is listed under its status");
-                    (status, PlannedAnswer::of(&mut compiler, resolve(document, answer)))
+                    (status, PlannedAnswer::of(&document, resolve(&document, answer)))
                 });
                 let operation = PlannedOperation { id, answers: answers.collect() };
                 operations.insert((at, method.to_ascii_uppercase()), operation);
             }
         }
-        Self { document: served, operations, router }
+        let schemas = Schemas { document, compiled: Mutex::default() };
+        Self { served, schemas, operations, router }
     }
 
     /// Tells whether it is the plan of this document.
     pub(crate) fn is_of(&self, document: &ServedDocument) -> bool {
-        self.document.is(document)
+        self.served.is(document)
     }
 
     /// Returns the number of the path that a request's path matches: of the document, or of a page.
@@ -108,42 +111,59 @@ impl Plan {
         self.operations.get(&(path, method.as_str().to_owned()))
     }
 
+    /// Returns everything about an answer that the document does not promise.
+    pub(crate) fn judge(
+        &self,
+        answer: &PlannedAnswer,
+        method: &Method,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Vec<String> {
+        answer.judge(&self.schemas, method, headers, body)
+    }
+
     pub(crate) fn operations(&self) -> impl Iterator<Item = &PlannedOperation> {
         self.operations.values()
     }
 }
 
 impl PlannedAnswer {
-    fn of(compiler: &mut Compiler<'_>, answer: &Value) -> Self {
+    fn of(document: &Value, answer: &Value) -> Self {
         let headers = members(&answer["headers"]).map(|(name, header)| {
-            let header = resolve(compiler.document, header);
+            let header = resolve(document, header);
             PlannedHeader {
                 name: name.to_ascii_lowercase(),
                 required: header["required"] == true,
                 integer: header["schema"]["type"] == "integer",
-                schema: compiler.compile(&header["schema"]),
+                schema: header["schema"].clone(),
             }
         });
         let headers = headers.collect();
         let content = members(&answer["content"]).next();
-        let content = content
-            .map(|(media_type, media)| (media_type.clone(), compiler.compile(&media["schema"])));
+        let content =
+            content.map(|(media_type, media)| (media_type.clone(), media["schema"].clone()));
         Self { headers, content }
     }
 
     /// Returns everything about the answer that the document does not promise.
     ///
     /// The body of an answer to HEAD is not judged: the HTTP layer leaves it out.
-    pub(crate) fn judge(&self, method: &Method, headers: &HeaderMap, body: &[u8]) -> Vec<String> {
+    fn judge(
+        &self,
+        schemas: &Schemas,
+        method: &Method,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Vec<String> {
         let mut faults = Vec::new();
-        self.judge_headers(headers, &mut faults);
+        self.judge_headers(schemas, headers, &mut faults);
         if method != Method::HEAD {
-            self.judge_body(headers, body, &mut faults);
+            self.judge_body(schemas, headers, body, &mut faults);
         }
         faults
     }
 
-    fn judge_headers(&self, headers: &HeaderMap, faults: &mut Vec<String>) {
+    fn judge_headers(&self, schemas: &Schemas, headers: &HeaderMap, faults: &mut Vec<String>) {
         for planned in &self.headers {
             let Some(value) = headers.get(&planned.name) else {
                 if planned.required {
@@ -157,7 +177,7 @@ impl PlannedAnswer {
             } else {
                 Some(json!(text))
             };
-            if !value.is_some_and(|value| planned.schema.is_valid(&value)) {
+            if !value.is_some_and(|value| schemas.compiled(&planned.schema).is_valid(&value)) {
                 faults.push(format!(
                     "the header field {} has an undocumented value: {text:?}",
                     planned.name
@@ -174,7 +194,13 @@ impl PlannedAnswer {
         }
     }
 
-    fn judge_body(&self, headers: &HeaderMap, body: &[u8], faults: &mut Vec<String>) {
+    fn judge_body(
+        &self,
+        schemas: &Schemas,
+        headers: &HeaderMap,
+        body: &[u8],
+        faults: &mut Vec<String>,
+    ) {
         let media_type = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
         match (&self.content, media_type) {
             (None, None) if body.is_empty() => {}
@@ -194,6 +220,7 @@ impl PlannedAnswer {
                 };
                 match value {
                     Ok(value) => {
+                        let schema = schemas.compiled(schema);
                         let errors = schema.iter_errors(&value);
                         faults.extend(errors.map(|error| {
                             format!("the body at {}: {error}", error.instance_path())
@@ -206,10 +233,11 @@ impl PlannedAnswer {
     }
 }
 
-impl Compiler<'_> {
-    /// Compiles a schema of the document; its references are into the document.
-    fn compile(&mut self, schema: &Value) -> Arc<Validator> {
-        let compiled = self.compiled.entry(schema.to_string()).or_insert_with(|| {
+impl Schemas {
+    /// Returns a schema of the document, compiled; its references are into the document.
+    fn compiled(&self, schema: &Value) -> Arc<Validator> {
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        let compiled = compiled.entry(schema.to_string()).or_insert_with(|| {
             let mut schema = schema.clone();
             if let Some(schema) = schema.as_object_mut() {
                 let schemas = &self.document["components"]["schemas"];

@@ -164,11 +164,13 @@ impl Promises {
         let status = response.status.as_u16();
         let fault = |fault: &str| vec![fault.to_owned()];
         let path = self.0.as_ref().and_then(|plan| plan.path(uri.path()));
+        let operation = self.0.as_ref().zip(path);
         let operation =
-            self.0.as_ref().zip(path).and_then(|(plan, path)| plan.operation(path, method));
-        let faults = match operation.map(|operation| operation.answers.get(&status)) {
-            Some(Some(answer)) => answer.judge(method, &response.headers, body),
-            Some(None) => fault("the status is undocumented"),
+            operation.and_then(|(plan, path)| Some((plan, plan.operation(path, method)?)));
+        let answer = operation.map(|(plan, operation)| (plan, operation.answers.get(&status)));
+        let faults = match answer {
+            Some((plan, Some(answer))) => plan.judge(answer, method, &response.headers, body),
+            Some((_, None)) => fault("the status is undocumented"),
             // Outside of all operations there are refusals, `OPTIONS *`, and the pages for people.
             None if matches!(status, 400 | 404 | 405 | 408 | 414 | 431 | 503) || path.is_some() => {
                 Vec::new()
@@ -176,7 +178,7 @@ impl Promises {
             None if uri.path() == "*" && status == 204 => Vec::new(),
             None => fault("the path is undocumented"),
         };
-        (operation.map(|operation| operation.id.clone()), faults)
+        (operation.map(|(_, operation)| operation.id.clone()), faults)
     }
 }
 

@@ -23,6 +23,9 @@ pub(super) enum Fault {
     Stall,
 }
 
+/// How the name of a fault ends that only writes meet.
+const OF_WRITES: &str = "-write";
+
 /// The fault of a store that only opening it anew can mend.
 const DEAD: &str = "dead";
 
@@ -31,7 +34,8 @@ impl FromStr for Fault {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let fail = |kind| Ok(Self::Fail(Error::new(kind, "a rehearsed fault")));
-        match text.trim() {
+        let text = text.trim();
+        match text.strip_suffix(OF_WRITES).unwrap_or(text) {
             "unavailable" => fail(ErrorKind::Unavailable),
             "overloaded" => fail(ErrorKind::Overloaded),
             "full" => fail(ErrorKind::Full),
@@ -51,7 +55,7 @@ impl FromStr for Fault {
                 ErrorKind::Internal,
                 format!(
                     "{other:?} is no fault; known are unavailable, overloaded, full, too-large, corrupt, damaged, \
-                     poisoned, dead, internal, unknown, panic and stall"
+                     poisoned, dead, internal, unknown, panic and stall, each with `-write` behind it for the next write"
                 ),
             )),
         }
@@ -82,17 +86,21 @@ impl Faults {
         if text.trim() != DEAD {
             return None;
         }
-        match self.take()? {
+        match self.take(true)? {
             Ok(Fault::Fail(error)) | Err(error) => Some(error),
             Ok(_) => None,
         }
     }
 
-    /// Takes the fault that is waiting, if there is one.
+    /// Takes the fault that is waiting, if there is one. One whose name ends with `-write` waits for a write.
     ///
     /// The file is first renamed to a name of this call's own: of several calls exactly one
     /// succeeds in that, here and in other processes.
-    pub(super) fn take(&self) -> Option<Result<Fault, Error>> {
+    pub(super) fn take(&self, is_write: bool) -> Option<Result<Fault, Error>> {
+        let waits_for_write = |text: String| text.trim().ends_with(OF_WRITES);
+        if !is_write && fs::read_to_string(self.directory.join("next")).is_ok_and(waits_for_write) {
+            return None;
+        }
         let number = self.taken.fetch_add(1, Ordering::Relaxed);
         let mine = self.directory.join(format!("taken-{}-{number}", process::id()));
         match fs::rename(self.directory.join("next"), &mine) {
