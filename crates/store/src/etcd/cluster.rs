@@ -4,10 +4,11 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 
-use super::failure::{Cause, Effect, Failure};
+use super::failure::{Cause, Failure};
 use super::keys::Keys;
 use super::message::{KeyValue, Op, OpResponse, RangeRequest, RangeResponse, Txn, TxnResponse};
 use super::transport::Transport;
+use crate::remote::http::{AttemptFailure, Effect};
 
 /// How many keys are read with one transaction. A transaction could hold twice as many, and their
 /// values hundreds of MiB; this many of the largest items still fit into one answer.

@@ -20,9 +20,10 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::cluster::{Cluster, look, ranges};
-use super::failure::{Cause, Effect, Failure};
+use super::failure::{Cause, Failure};
 use super::leases::{Leases, Term};
 use super::message::{Compare, Op, PutRequest, RangeResponse, Txn};
+use crate::remote::http::{AttemptFailure, Effect};
 
 /// How many comparisons and operations of each branch a [`Batch`] may have: the mark takes one more.
 pub(super) const BATCH_OPS_MAX: usize = super::message::TXN_OPS_MAX - 1;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 
 use crate::remote::Pool;
+use crate::remote::http::Tls;
 
 /// What a store's keys begin with, unless the URL says otherwise.
 const PREFIX_DEFAULT: &str = "shelf";
@@ -72,15 +73,6 @@ pub(crate) struct Credentials {
     pub(crate) user: String,
     /// The password, which is never shown.
     pub(crate) password: String,
-}
-
-/// Which certificates to trust and to show. All files are PEM.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tls {
-    /// The authorities that may have signed the members' certificates; the system's, when absent.
-    pub(crate) ca: Option<PathBuf>,
-    /// The certificate to show, and its key.
-    pub(crate) identity: Option<(PathBuf, PathBuf)>,
 }
 
 /// What is wrong with a URL. It names the place and shows no password.

@@ -20,11 +20,10 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use http::StatusCode;
-use http_body_util::LengthLimitError;
-use hyper_util::client::legacy;
 
 use super::message::{Refused, Status};
 use crate::error::{Error, ErrorKind};
+use crate::remote::http::{AttemptFailure, Effect, LossReason, LostRequest};
 
 /// Codes of gRPC, which the gateway passes on.
 mod code {
@@ -49,15 +48,6 @@ pub(crate) struct Failure {
     /// The member that was asked, as the URL names it.
     member: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
-}
-
-/// Whether a failed request may have changed something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effect {
-    /// Surely not.
-    Nothing,
-    /// Perhaps, now or in a moment.
-    Possible,
 }
 
 /// What went wrong.
@@ -106,33 +96,10 @@ impl Failure {
         self
     }
 
-    pub(super) fn at(mut self, member: &str) -> Self {
-        self.member.get_or_insert_with(|| member.to_owned());
-        self
-    }
-
     /// For a request that changes nothing, whatever becomes of it.
     pub(super) const fn without_effect(mut self) -> Self {
         self.effect = Effect::Nothing;
         self
-    }
-
-    /// Judges why there is no head of an answer.
-    pub(super) fn of_request(error: legacy::Error) -> Self {
-        let failure = if error.is_connect() {
-            Self::new(Cause::Unreachable, Effect::Nothing)
-        } else {
-            Self::new(Cause::Lost, Effect::Possible)
-        };
-        failure.with_source(error)
-    }
-
-    /// Judges why there is a head of an answer and not all of its body.
-    pub(super) fn of_body(error: Box<dyn StdError + Send + Sync>) -> Self {
-        // Every member would give the same.
-        let too_long = error.is::<LengthLimitError>();
-        let cause = if too_long { Cause::Unreadable } else { Cause::Lost };
-        Self::new(cause, Effect::Possible).with_source(error)
     }
 
     /// Judges an answer that is no success.
@@ -148,24 +115,9 @@ impl Failure {
         &self.cause
     }
 
-    /// Tells whether the request may have changed something.
-    pub(crate) const fn effect(&self) -> Effect {
-        self.effect
-    }
-
-    /// Tells whether another member may do better.
-    pub(super) const fn is_of_member(&self) -> bool {
-        matches!(self.cause, Cause::Unreachable | Cause::Lost | Cause::TimedOut | Cause::Ailing(_))
-    }
-
     /// Tells whether the request named a lease that etcd does not know, or knows no more.
     pub(super) fn is_lost_lease(&self) -> bool {
         matches!(&self.cause, Cause::Refused(words) if words.contains("lease not found"))
-    }
-
-    /// Tells whether the time was over before anything was sent.
-    pub(super) const fn is_cut_off(&self) -> bool {
-        matches!((&self.cause, self.effect), (Cause::TimedOut, Effect::Nothing))
     }
 
     /// Tells whether a new token may help.
@@ -184,6 +136,38 @@ impl Failure {
             // Wrong credentials too: once they are mended on etcd's side, the next call succeeds.
             _ => ErrorKind::Unavailable,
         }
+    }
+}
+
+impl AttemptFailure for Failure {
+    fn at(mut self, member: &str) -> Self {
+        self.member.get_or_insert_with(|| member.to_owned());
+        self
+    }
+
+    fn is_of_member(&self) -> bool {
+        matches!(self.cause, Cause::Unreachable | Cause::Lost | Cause::TimedOut | Cause::Ailing(_))
+    }
+
+    fn is_cut_off(&self) -> bool {
+        matches!((&self.cause, self.effect), (Cause::TimedOut, Effect::Nothing))
+    }
+
+    fn effect(&self) -> Effect {
+        self.effect
+    }
+}
+
+impl From<LostRequest> for Failure {
+    fn from(lost: LostRequest) -> Self {
+        let cause = match lost.reason {
+            LossReason::Unreachable => Cause::Unreachable,
+            LossReason::Disconnected => Cause::Lost,
+            LossReason::TimedOut => Cause::TimedOut,
+            // Every member would give the same.
+            LossReason::AnswerTooLarge => Cause::Unreadable,
+        };
+        Self { cause, effect: lost.effect, member: None, source: lost.source }
     }
 }
 

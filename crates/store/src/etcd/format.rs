@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use super::cluster::{Cluster, look, ranges};
-use super::failure::{Effect, Failure};
+use super::failure::Failure;
 use super::message::{Compare, Op, PutRequest, Txn};
 use crate::error::{Error, ErrorKind};
+use crate::remote::http::{AttemptFailure, Effect};
 
 /// The format of keys and values that this version reads and writes.
 const FORMAT: &[u8] = b"1";

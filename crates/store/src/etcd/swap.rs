@@ -12,13 +12,14 @@ use domain::{Moment, Remembered};
 
 use super::cluster::{Cluster, look};
 use super::commit::{BATCH_BYTES_MAX, BATCH_OPS_MAX, Batch, Committed, Committer};
-use super::failure::{Cause, Effect, Failure};
+use super::failure::{Cause, Failure};
 use super::keys::Keys;
 use super::leases::Term;
 use super::message::{Compare, DeleteRequest, Op, PutRequest, RangeRequest, RangeResponse, Txn};
 use super::value::{self, INLINE_BYTES_MAX};
 use crate::codec::encode_remembered;
 use crate::error::Error;
+use crate::remote::http::{AttemptFailure, Effect};
 use crate::remote::session::{self, Next, Swap, SwapResult};
 
 /// How many answers one swap may leave. More requests with a key of their own for the same item are

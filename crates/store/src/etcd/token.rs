@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use super::config::Credentials;
-use super::failure::{Cause, Effect, Failure};
+use super::failure::{Cause, Failure};
+use crate::remote::http::Effect;
 
 /// What a request carries: nothing, when authentication is switched off.
 pub(super) type Token = Option<HeaderValue>;

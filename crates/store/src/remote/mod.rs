@@ -9,6 +9,7 @@
 //! - A [group](group) of writes is put, or read, [decided](plan) and swapped, and tried again when
 //!   somebody else was faster. [`domain::decide`] is the rule here too.
 //! - An item that another client of the engine [holds](held) keeps no lane waiting.
+//! - Engines that speak [HTTP](http) have members, fail-over and deadlines in common.
 //! - A write whose answer was lost is found again by its [token](token), or stays
 //!   [in doubt](in_doubt) until it is reported as unknown.
 
@@ -16,6 +17,8 @@ mod call;
 mod chain;
 mod group;
 mod held;
+#[cfg(feature = "etcd")]
+pub(crate) mod http;
 mod in_doubt;
 mod lanes;
 mod pause;

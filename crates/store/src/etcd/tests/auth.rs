@@ -9,7 +9,8 @@ use testbed::Etcd;
 
 use super::kit::{connect_to, hosts, range, transport};
 use super::requests::create;
-use crate::etcd::failure::{Cause, Effect};
+use crate::etcd::failure::Cause;
+use crate::remote::http::{AttemptFailure, Effect};
 
 /// Calls what only an administrator calls.
 struct Admin {

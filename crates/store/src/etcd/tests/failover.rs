@@ -8,8 +8,9 @@ use testbed::Etcd;
 use super::kit::{connect, connect_to, hosts, others, range, shared};
 use super::requests::create;
 use crate::error::{Error, ErrorKind};
-use crate::etcd::failure::{Cause, Effect};
+use crate::etcd::failure::Cause;
 use crate::etcd::message::RangeRequest;
+use crate::remote::http::{AttemptFailure, Effect};
 
 /// A port on which nobody listens: "tcpmux", which only root could open.
 const NOBODY: &str = "127.0.0.1:1";

@@ -2,13 +2,12 @@
 
 use std::error::Error as _;
 
-use bytes::Bytes;
 use http::StatusCode;
-use http_body_util::{BodyExt as _, Full, Limited};
 
 use crate::error::{Error, ErrorKind};
-use crate::etcd::failure::{Cause, Effect, Failure};
+use crate::etcd::failure::{Cause, Failure};
 use crate::etcd::message::Status;
+use crate::remote::http::{AttemptFailure, Effect, LossReason, LostRequest};
 
 fn judged(status: u16, code: u32, message: &str) -> Failure {
     let body = format!(r#"{{"error":"{message}","message":"{message}","code":{code}}}"#);
@@ -81,15 +80,16 @@ fn strangers_are_understood() {
     assert_eq!(failure.effect(), Effect::Possible);
 }
 
-#[tokio::test]
-async fn an_answer_that_is_too_long_is_no_reason_to_ask_the_next_member() {
-    let body = Limited::new(Full::new(Bytes::from_static(b"12")), 1);
-    let error = body.collect().await.expect_err("it is too long");
-    let failure = Failure::of_body(error);
+#[test]
+fn an_answer_that_is_too_large_is_no_reason_to_ask_the_next_member() {
+    let lost =
+        |reason| Failure::from(LostRequest { reason, effect: Effect::Possible, source: None });
+    let failure = lost(LossReason::AnswerTooLarge);
     assert_eq!((failure.cause(), failure.effect()), (&Cause::Unreadable, Effect::Possible));
     assert!(!failure.is_of_member());
-    let failure = Failure::of_body("reset".into());
+    let failure = lost(LossReason::Disconnected);
     assert_eq!((failure.cause(), failure.effect()), (&Cause::Lost, Effect::Possible));
+    assert!(failure.is_of_member());
 }
 
 #[test]

@@ -8,8 +8,8 @@ use super::kit::{connect, hosts, range};
 use super::requests::create;
 use crate::error::{Error, ErrorKind};
 use crate::etcd::config::Config;
-use crate::etcd::failure::Effect;
-use crate::etcd::transport::{SetupError, Transport};
+use crate::etcd::transport::Transport;
+use crate::remote::http::{AttemptFailure, Effect, SetupError};
 
 /// What the URL says of a cluster's certificates: whom to trust, and what to show.
 fn files(cluster: &Etcd) -> (String, String) {

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 
-/// Nobody has asked for the body.
+/// The connection has not asked for the body yet.
 const WAITING: u8 = 0;
 /// Some of it may be on its way.
 const BEGUN: u8 = 1;
