@@ -124,16 +124,16 @@ impl Drop for RequestBody {
 
 /// Where the requests of a connection leave what they do not read; there is one request at a time.
 #[derive(Clone, Debug)]
-struct Unread(Arc<Shared>);
+struct Unread(Arc<UnreadShared>);
 
 #[derive(Debug)]
-struct Shared {
+struct UnreadShared {
     cost: BodyCost,
-    state: Mutex<State>,
+    state: Mutex<UnreadState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct UnreadState {
     rest: Rest,
     /// What the request holds.
     share: Share,
@@ -155,11 +155,11 @@ enum Rest {
 
 impl Unread {
     fn new(cost: &BodyCost) -> Self {
-        let state = State { rest: Rest::None, share: cost.memory.share() };
-        Self(Arc::new(Shared { cost: cost.clone(), state: Mutex::new(state) }))
+        let state = UnreadState { rest: Rest::None, share: cost.memory.share() };
+        Self(Arc::new(UnreadShared { cost: cost.clone(), state: Mutex::new(state) }))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, UnreadState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

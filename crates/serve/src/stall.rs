@@ -31,10 +31,10 @@ pub(crate) struct Answers(Arc<Mutex<Vec<Weak<Progress>>>>);
 
 /// How far an answer has got.
 #[derive(Debug)]
-struct Progress(Mutex<State>);
+struct Progress(Mutex<ProgressState>);
 
 #[derive(Debug)]
-struct State {
+struct ProgressState {
     /// When something of it last left, or came from where it is made.
     last: Instant,
     /// Pieces that have not left.
@@ -44,7 +44,7 @@ struct State {
 }
 
 impl Progress {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ProgressState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -58,7 +58,7 @@ impl Progress {
 impl Answers {
     /// Watches an answer from now on.
     fn begin(&self) -> Arc<Progress> {
-        let state = State { last: Instant::now(), pieces: 0, is_being_made: false };
+        let state = ProgressState { last: Instant::now(), pieces: 0, is_being_made: false };
         let progress = Arc::new(Progress(Mutex::new(state)));
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that have ended make room; a connection has as many as it may have streams.
@@ -141,9 +141,9 @@ pin_project! {
 }
 
 /// Notes that a piece has left when it is dropped.
-struct Left(Arc<Progress>);
+struct PieceGuard(Arc<Progress>);
 
-impl Drop for Left {
+impl Drop for PieceGuard {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.pieces -= 1;
@@ -176,7 +176,7 @@ impl<B: Body<Data = Bytes>> Body for Watched<B> {
         }
         let bytes = this.rest.split_to(this.rest.len().min(PIECE_BYTES_MAX));
         progress.state().pieces += 1;
-        let piece = owning(bytes, Left(Arc::clone(progress)));
+        let piece = owning(bytes, PieceGuard(Arc::clone(progress)));
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 

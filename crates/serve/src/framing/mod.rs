@@ -19,7 +19,7 @@
 mod chunks;
 mod head;
 mod io;
-mod linger;
+mod lingering_close;
 
-pub use head::Fault;
+pub use head::FramingFault;
 pub use io::{Checked, Refusals};

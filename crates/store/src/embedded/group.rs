@@ -29,14 +29,14 @@ pub(super) struct Group {
     remembered: HashMap<ReplayKey, Remembered>,
     writes: usize,
     bytes: usize,
-    answers: Vec<Answer>,
+    answers: Vec<DecidedJob>,
     /// An item in the form in which it is stored; used again for each.
     form: Vec<u8>,
 }
 
 /// A job whose writes were all decided.
 #[derive(Debug)]
-struct Answer {
+struct DecidedJob {
     reply: Sender<Vec<Result<Verdict, Error>>>,
     results: Vec<Result<Verdict, Error>>,
     /// The results before this one belong to earlier groups of the same job.
@@ -100,7 +100,7 @@ impl Group {
         results: Vec<Result<Verdict, Error>>,
         own: usize,
     ) {
-        self.answers.push(Answer { reply, results, own });
+        self.answers.push(DecidedJob { reply, results, own });
     }
 
     /// Takes what the group leaves to be made durable.
@@ -133,7 +133,7 @@ impl Group {
 
     /// Ends the group: tells everybody who waits how it went.
     pub(super) fn end(&mut self, committed: &Result<(), Error>) {
-        for Answer { reply, mut results, own } in self.answers.drain(..) {
+        for DecidedJob { reply, mut results, own } in self.answers.drain(..) {
             settle(&mut results[own..], committed);
             // A caller that went away misses the answer, and nothing else.
             drop(reply.send(results));

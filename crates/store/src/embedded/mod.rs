@@ -42,7 +42,7 @@ use self::disk::{Disk, RealDisk};
 use self::engine::{Engine, Recovery, guarded};
 use self::journal::{Journal, SlotSizes};
 use self::queue::{Job, Queue};
-use self::scans::Scans;
+use self::scans::RunningScans;
 use self::timekeeper::Timekeeper;
 use self::writer::Writer;
 use crate::clock::Clock;
@@ -61,7 +61,7 @@ pub(crate) struct Embedded {
     writer: Option<JoinHandle<Writer>>,
     /// The threads that write memtables out and merge files.
     background: Vec<JoinHandle<()>>,
-    scans: Arc<Scans>,
+    scans: Arc<RunningScans>,
     /// `None` only while it is dropped.
     engine: Option<Arc<Engine>>,
     clock: Clock,

@@ -17,7 +17,7 @@ use super::engine::{Blocked, Engine};
 use super::group::{Group, settle};
 use super::journal::{AppendError, Frame, Journal};
 use super::linger::Linger;
-use super::queue::{Job, Queue, Taken};
+use super::queue::{Job, Queue, TakeResult};
 use super::space::Space;
 use crate::error::{Error, ErrorKind};
 
@@ -78,14 +78,14 @@ impl Writer {
             }
             let wait = self.linger.wait();
             match self.queue.take(&mut jobs, wait, idle_max) {
-                Taken::Jobs => {
+                TakeResult::Jobs => {
                     if let Some(wait) = wait {
                         self.linger.waited(wait, jobs.len());
                     }
                     self.work(&mut jobs);
                 }
-                Taken::Nothing => self.prove_last(),
-                Taken::Closed => return self,
+                TakeResult::TimedOut => self.prove_last(),
+                TakeResult::Closed => return self,
             }
         }
     }

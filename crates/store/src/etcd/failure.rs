@@ -21,7 +21,7 @@ use std::fmt;
 
 use http::StatusCode;
 
-use super::message::{Refused, Status};
+use super::message::{ErrorAnswer, Status};
 use crate::error::{Error, ErrorKind};
 use crate::remote::http::{AttemptFailure, Effect, LossReason, LostRequest};
 
@@ -42,7 +42,7 @@ mod code {
 /// It becomes an [`Error`] with `?`. The causes that a back end treats in its own way can be asked
 /// for before.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct EtcdFailure {
     cause: Cause,
     effect: Effect,
     /// The member that was asked, as the URL names it.
@@ -83,7 +83,7 @@ pub(crate) enum Cause {
     Unreadable,
 }
 
-impl Failure {
+impl EtcdFailure {
     pub(super) const fn new(cause: Cause, effect: Effect) -> Self {
         Self { cause, effect, member: None, source: None }
     }
@@ -104,7 +104,7 @@ impl Failure {
 
     /// Judges an answer that is no success.
     pub(super) fn of_answer(status: StatusCode, body: &[u8]) -> Self {
-        let refused = serde_json::from_slice::<Refused>(body).ok();
+        let refused = serde_json::from_slice::<ErrorAnswer>(body).ok();
         let refused = refused.filter(|refused| !refused.message.is_empty());
         let (cause, effect) = refused.map_or_else(|| judge_stranger(status), judge);
         Self::new(cause, effect)
@@ -139,7 +139,7 @@ impl Failure {
     }
 }
 
-impl AttemptFailure for Failure {
+impl AttemptFailure for EtcdFailure {
     fn at(mut self, member: &str) -> Self {
         self.member.get_or_insert_with(|| member.to_owned());
         self
@@ -158,7 +158,7 @@ impl AttemptFailure for Failure {
     }
 }
 
-impl From<LostRequest> for Failure {
+impl From<LostRequest> for EtcdFailure {
     fn from(lost: LostRequest) -> Self {
         let cause = match lost.reason {
             LossReason::Unreachable => Cause::Unreachable,
@@ -172,7 +172,7 @@ impl From<LostRequest> for Failure {
 }
 
 /// Judges by etcd's words, and where they do not matter by the code.
-fn judge(refused: Refused) -> (Cause, Effect) {
+fn judge(refused: ErrorAnswer) -> (Cause, Effect) {
     let says = |words| refused.message.contains(words);
     if says("database space exceeded") {
         // Checked before the proposal, and again while it is applied; the second time it is
@@ -223,7 +223,7 @@ fn judge_stranger(status: StatusCode) -> (Cause, Effect) {
 
 impl Status {
     /// Returns what a write would fail with now, as far as this member knows.
-    pub(crate) fn trouble(&self) -> Option<Failure> {
+    pub(crate) fn trouble(&self) -> Option<EtcdFailure> {
         let ails = |word| self.errors.iter().any(|error| error.contains(word));
         let cause = if ails("CORRUPT") {
             Cause::Corrupt
@@ -234,11 +234,11 @@ impl Status {
         } else {
             return None;
         };
-        Some(Failure::new(cause, Effect::Nothing))
+        Some(EtcdFailure::new(cause, Effect::Nothing))
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for EtcdFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.member {
             Some(member) => write!(f, "etcd at {member} ")?,
@@ -275,14 +275,14 @@ impl fmt::Display for Failure {
     }
 }
 
-impl StdError for Failure {
+impl StdError for EtcdFailure {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 }
 
-impl From<Failure> for Error {
-    fn from(mut failure: Failure) -> Self {
+impl From<EtcdFailure> for Error {
+    fn from(mut failure: EtcdFailure) -> Self {
         let (kind, message) = (failure.kind(), failure.to_string());
         match failure.source.take() {
             Some(source) => Self::with_source(kind, message, Source(source)),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::cluster::{Cluster, look, ranges};
-use super::failure::Failure;
+use super::failure::EtcdFailure;
 use super::message::{Compare, Op, PutRequest, Txn};
 use crate::error::{Error, ErrorKind};
 use crate::remote::http::{AttemptFailure, Effect};
@@ -42,7 +42,7 @@ pub(super) async fn ensure(cluster: &Cluster) -> Result<(), Error> {
 }
 
 /// Returns the format that was there.
-async fn read_or_write(cluster: &Cluster) -> Result<Option<Bytes>, Failure> {
+async fn read_or_write(cluster: &Cluster) -> Result<Option<Bytes>, EtcdFailure> {
     let key = cluster.keys.format();
     // A user who may only read is told so by the write, and not before there is one to make.
     if let Some(found) = cluster.fetch(std::slice::from_ref(&key)).await?.pop().flatten() {

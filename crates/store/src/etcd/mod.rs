@@ -2,7 +2,7 @@
 //!
 //! - [`Config`](config) is made of the URL.
 //! - [`Transport`](transport) sends [requests](message) to the [members](crate::remote::http), with
-//!   deadlines and tokens. [`Failure`](failure) says what it means when there is no answer, and above
+//!   deadlines and tokens. [`EtcdFailure`](failure) says what it means when there is no answer, and above
 //!   all whether a write may have happened.
 //! - [`Keys`](keys) and [values](value) are what is stored; [`format`](mod@format) tells which form they have.
 //! - [`EtcdSession`](session) reads, creates and [swaps](swap) many items with one transaction, and

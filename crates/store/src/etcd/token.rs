@@ -13,23 +13,23 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use super::config::Credentials;
-use super::failure::{Cause, Failure};
+use super::failure::{Cause, EtcdFailure};
 use crate::remote::http::Effect;
 
 /// What a request carries: nothing, when authentication is switched off.
-pub(super) type Token = Option<HeaderValue>;
+pub(super) type AuthToken = Option<HeaderValue>;
 
 /// The token of a user, and how to get another.
-pub(super) struct Tokens {
+pub(super) struct AuthTokens {
     request: Bytes,
     /// `None` before the first.
-    current: ArcSwapOption<Token>,
+    current: ArcSwapOption<AuthToken>,
     /// Held by the call that fetches a token, so that etcd, which spends a tenth of a second on
     /// every password, is asked once.
     renewing: Mutex<()>,
 }
 
-impl Tokens {
+impl AuthTokens {
     pub(super) fn new(credentials: &Credentials) -> Self {
         #[derive(Serialize)]
         struct Request<'a> {
@@ -42,7 +42,7 @@ impl Tokens {
     }
 
     /// Returns the token that the last renewal brought.
-    pub(super) fn current(&self) -> Option<Arc<Token>> {
+    pub(super) fn current(&self) -> Option<Arc<AuthToken>> {
         self.current.load_full()
     }
 
@@ -53,11 +53,11 @@ impl Tokens {
     /// What `authenticate` says.
     pub(super) async fn renew<F>(
         &self,
-        refused: Option<&Arc<Token>>,
+        refused: Option<&Arc<AuthToken>>,
         authenticate: impl FnOnce(Bytes) -> F,
-    ) -> Result<Arc<Token>, Failure>
+    ) -> Result<Arc<AuthToken>, EtcdFailure>
     where
-        F: Future<Output = Result<Bytes, Failure>>,
+        F: Future<Output = Result<Bytes, EtcdFailure>>,
     {
         let _renewing = self.renewing.lock().await;
         if let Some(current) = self.current()
@@ -77,16 +77,16 @@ impl Tokens {
     }
 }
 
-fn is_switched_off(failure: &Failure) -> bool {
+fn is_switched_off(failure: &EtcdFailure) -> bool {
     matches!(failure.cause(), Cause::Refused(words) if words.contains("authentication is not enabled"))
 }
 
-fn read(answer: &[u8]) -> Result<HeaderValue, Failure> {
+fn read(answer: &[u8]) -> Result<HeaderValue, EtcdFailure> {
     #[derive(Deserialize)]
     struct Answer<'a> {
         token: &'a str,
     }
-    let unreadable = || Failure::new(Cause::Unreadable, Effect::Nothing);
+    let unreadable = || EtcdFailure::new(Cause::Unreadable, Effect::Nothing);
     let answer: Answer<'_> = serde_json::from_slice(answer)
         // The error of the parser could show a part of the token.
         .map_err(|_| unreadable())?;
@@ -95,8 +95,8 @@ fn read(answer: &[u8]) -> Result<HeaderValue, Failure> {
     Ok(token)
 }
 
-impl std::fmt::Debug for Tokens {
+impl std::fmt::Debug for AuthTokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tokens").finish_non_exhaustive()
+        f.debug_struct("AuthTokens").finish_non_exhaustive()
     }
 }

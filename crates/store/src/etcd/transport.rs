@@ -12,9 +12,9 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
 use super::config::Config;
-use super::failure::{Cause, Failure};
-use super::message::{Lease, RangeRequest, RangeResponse, Status, Txn, TxnResponse};
-use super::token::{Token, Tokens};
+use super::failure::{Cause, EtcdFailure};
+use super::message::{LeaseResponse, RangeRequest, RangeResponse, Status, Txn, TxnResponse};
+use super::token::{AuthToken, AuthTokens};
 use super::wire::int64;
 use crate::remote::http::{Effect, Endpoint, LostRequest, Members, Repeat, SetupError, TimeLimits};
 
@@ -72,7 +72,7 @@ impl Call {
 #[derive(Debug)]
 pub(crate) struct Transport {
     members: Members,
-    tokens: Option<Tokens>,
+    tokens: Option<AuthTokens>,
     timeout: Duration,
 }
 
@@ -85,7 +85,7 @@ impl Transport {
     pub(crate) fn new(config: &Config) -> Result<Self, SetupError> {
         Ok(Self {
             members: Members::new(&config.endpoints, config.tls.as_ref(), ANSWER_BYTES_MAX)?,
-            tokens: config.credentials.as_ref().map(Tokens::new),
+            tokens: config.credentials.as_ref().map(AuthTokens::new),
             timeout: config.timeout,
         })
     }
@@ -98,8 +98,8 @@ impl Transport {
     /// Reads keys; it sees every write that was answered before.
     ///
     /// # Errors
-    /// [`Failure`], without effect.
-    pub(crate) async fn range(&self, request: &RangeRequest) -> Result<RangeResponse, Failure> {
+    /// [`EtcdFailure`], without effect.
+    pub(crate) async fn range(&self, request: &RangeRequest) -> Result<RangeResponse, EtcdFailure> {
         self.call(Call::Range, request, Repeat::Freely).await
     }
 
@@ -107,8 +107,8 @@ impl Transport {
     /// which need not be there, linearizably.
     ///
     /// # Errors
-    /// [`Failure`], without effect, when there is none within the configured time.
-    pub(crate) async fn probe(&self, key: Bytes) -> Result<(), Failure> {
+    /// [`EtcdFailure`], without effect, when there is none within the configured time.
+    pub(crate) async fn probe(&self, key: Bytes) -> Result<(), EtcdFailure> {
         let request = RangeRequest { key, keys_only: true, ..RangeRequest::default() };
         let probe =
             self.call_within::<RangeResponse>(PROBE_TIMEOUT, Call::Range, &request, Repeat::Freely);
@@ -118,8 +118,8 @@ impl Transport {
     /// Carries a transaction out. One that cannot write is treated as a read.
     ///
     /// # Errors
-    /// [`Failure`]; its [`effect`](Failure::effect) says whether the transaction may have happened.
-    pub(crate) async fn txn(&self, txn: &Txn) -> Result<TxnResponse, Failure> {
+    /// [`EtcdFailure`]; its [`effect`](EtcdFailure::effect) says whether the transaction may have happened.
+    pub(crate) async fn txn(&self, txn: &Txn) -> Result<TxnResponse, EtcdFailure> {
         let repeat = if txn.can_write() { Repeat::IfWithoutEffect } else { Repeat::Freely };
         self.call(Call::Txn, txn, repeat).await
     }
@@ -128,8 +128,8 @@ impl Transport {
     /// grant less than one and a half election timeouts.
     ///
     /// # Errors
-    /// [`Failure`]. When the answer is lost there is a lease that nobody knows; it ends by itself.
-    pub(crate) async fn lease_grant(&self, ttl: Duration) -> Result<Lease, Failure> {
+    /// [`EtcdFailure`]. When the answer is lost there is a lease that nobody knows; it ends by itself.
+    pub(crate) async fn lease_grant(&self, ttl: Duration) -> Result<LeaseResponse, EtcdFailure> {
         #[derive(Serialize)]
         struct Request {
             #[serde(rename = "TTL", with = "int64")]
@@ -144,8 +144,8 @@ impl Transport {
     /// itself: one that is cut off answers too.
     ///
     /// # Errors
-    /// [`Failure`], without effect.
-    pub(crate) async fn status(&self) -> Result<Status, Failure> {
+    /// [`EtcdFailure`], without effect.
+    pub(crate) async fn status(&self) -> Result<Status, EtcdFailure> {
         #[derive(Serialize)]
         struct Request {}
         self.call(Call::Status, &Request {}, Repeat::Freely).await
@@ -156,7 +156,7 @@ impl Transport {
         call: Call,
         request: &impl Serialize,
         repeat: Repeat,
-    ) -> Result<A, Failure> {
+    ) -> Result<A, EtcdFailure> {
         self.call_within(ATTEMPT_TIMEOUT, call, request, repeat).await
     }
 
@@ -166,10 +166,10 @@ impl Transport {
         call: Call,
         request: &impl Serialize,
         repeat: Repeat,
-    ) -> Result<A, Failure> {
+    ) -> Result<A, EtcdFailure> {
         let request = serde_json::to_vec(request).map_err(|error| {
             let cause = Cause::Refused("it cannot be written as JSON".to_owned());
-            Failure::new(cause, Effect::Nothing).with_source(error)
+            EtcdFailure::new(cause, Effect::Nothing).with_source(error)
         })?;
         let request = Bytes::from(request);
         let limits = TimeLimits { deadline: Instant::now() + self.timeout, attempt_time };
@@ -178,11 +178,11 @@ impl Transport {
         });
         let answer = answer.await.and_then(|answer| {
             serde_json::from_slice(&answer).map_err(|error| {
-                Failure::new(Cause::Unreadable, Effect::Possible).with_source(error)
+                EtcdFailure::new(Cause::Unreadable, Effect::Possible).with_source(error)
             })
         });
         match repeat {
-            Repeat::Freely => answer.map_err(Failure::without_effect),
+            Repeat::Freely => answer.map_err(EtcdFailure::without_effect),
             Repeat::IfWithoutEffect => answer,
         }
     }
@@ -194,7 +194,7 @@ impl Transport {
         call: Call,
         request: &Bytes,
         limits: TimeLimits,
-    ) -> Result<Bytes, Failure> {
+    ) -> Result<Bytes, EtcdFailure> {
         let Some(tokens) = &self.tokens else {
             return self.exchange(endpoint, call, request.clone(), None, limits).await;
         };
@@ -219,11 +219,11 @@ impl Transport {
 
     async fn renew(
         &self,
-        tokens: &Tokens,
-        refused: Option<&Arc<Token>>,
+        tokens: &AuthTokens,
+        refused: Option<&Arc<AuthToken>>,
         endpoint: &Endpoint,
         limits: TimeLimits,
-    ) -> Result<Arc<Token>, Failure> {
+    ) -> Result<Arc<AuthToken>, EtcdFailure> {
         let until = limits.attempt_deadline();
         let renewal = tokens.renew(refused, |request| {
             self.exchange(endpoint, Call::Authenticate, request, None, limits)
@@ -241,7 +241,7 @@ impl Transport {
         body: Bytes,
         token: Option<&HeaderValue>,
         limits: TimeLimits,
-    ) -> Result<Bytes, Failure> {
+    ) -> Result<Bytes, EtcdFailure> {
         let until = limits.attempt_deadline();
         let path = PathAndQuery::from_static(call.path());
         let mut request = Request::post(endpoint.uri(path))
@@ -254,7 +254,7 @@ impl Transport {
         if answer.status == StatusCode::OK {
             return Ok(answer.body);
         }
-        let failure = Failure::of_answer(answer.status, &answer.body);
+        let failure = EtcdFailure::of_answer(answer.status, &answer.body);
         Err(match answer.effect {
             Effect::Nothing => failure.without_effect(),
             Effect::Possible => failure,

@@ -12,7 +12,7 @@ use crate::open_error::OpenError;
 
 /// What one call does in place of its work.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum InjectedFault {
     /// It fails with this error and does nothing.
     Fail(Error),
     /// It does its work and reports that the outcome is unknown.
@@ -26,7 +26,7 @@ pub(super) enum Fault {
 /// The fault of a store that only opening it anew can mend.
 const DEAD: &str = "dead";
 
-impl FromStr for Fault {
+impl FromStr for InjectedFault {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
@@ -83,7 +83,7 @@ impl Faults {
             return None;
         }
         match self.take()? {
-            Ok(Fault::Fail(error)) | Err(error) => Some(error),
+            Ok(InjectedFault::Fail(error)) | Err(error) => Some(error),
             Ok(_) => None,
         }
     }
@@ -92,7 +92,7 @@ impl Faults {
     ///
     /// The file is first renamed to a name of this call's own: of several calls exactly one
     /// succeeds in that, here and in other processes.
-    pub(super) fn take(&self) -> Option<Result<Fault, Error>> {
+    pub(super) fn take(&self) -> Option<Result<InjectedFault, Error>> {
         let number = self.taken.fetch_add(1, Ordering::Relaxed);
         let mine = self.directory.join(format!("taken-{}-{number}", process::id()));
         match fs::rename(self.directory.join("next"), &mine) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::{Change, Item, Key, ReplayKey, Verdict, Write};
 use tokio::time::Instant;
 
-use super::call::Slot;
+use super::call::ReplySlot;
 use super::in_doubt::{Finding, WritesInDoubt};
 use super::plan::{Plan, plan};
 use super::session::{CurrentState, Put};
@@ -18,7 +18,7 @@ use crate::size::write_bytes;
 pub(super) struct Chain<V> {
     pub(super) key: Key,
     /// The writes, and where their results go.
-    pub(super) writes: VecDeque<(Slot, Write)>,
+    pub(super) writes: VecDeque<(ReplySlot, Write)>,
     /// What is there, as far as is known.
     pub(super) state: Option<CurrentState<V>>,
     /// Whether the short way was tried.
@@ -66,7 +66,7 @@ impl<V: Clone + PartialEq> Chain<V> {
     /// Gives the error to the first writes, as far as they have waited for longer than patience
     /// lasts.
     pub(super) fn expire(&mut self, patience: Duration, error: &Error) {
-        let late = |(slot, _): &&(Slot, Write)| slot.since().elapsed() > patience;
+        let late = |(slot, _): &&(ReplySlot, Write)| slot.since().elapsed() > patience;
         let count = self.writes.iter().take_while(late).count();
         if count > 0 {
             // What is in doubt together is given up together.

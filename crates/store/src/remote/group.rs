@@ -25,7 +25,7 @@ use std::collections::{HashMap, HashSet};
 use domain::{Key, Write};
 use tokio::time::{Instant, sleep};
 
-use super::call::Slot;
+use super::call::ReplySlot;
 use super::chain::Chain;
 use super::in_doubt::InDoubt;
 use super::pause::Pause;
@@ -49,7 +49,7 @@ pub(super) struct Settled<V> {
 /// Sorts writes by item, and refuses those of items that the engine cannot hold.
 pub(super) fn admitted<S: Session>(
     session: &S,
-    writes: impl IntoIterator<Item = (Slot, Write)>,
+    writes: impl IntoIterator<Item = (ReplySlot, Write)>,
 ) -> Vec<Chain<S::Version>> {
     let mut chains: Vec<Chain<S::Version>> = Vec::new();
     let mut places: HashMap<Key, usize> = HashMap::new();

@@ -8,7 +8,7 @@ use domain::{Count, Item, Key, Keyspace, Page, PageQuery, Remembered, ReplayKey,
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::call::Slot;
+use super::call::ReplySlot;
 use super::group::{admitted, settle};
 use super::held::HeldItems;
 use super::pause::Pause;
@@ -97,14 +97,14 @@ async fn settle_all<S: Session>(
     session: &mut S,
     tokens: &Tokens,
     held: &HeldItems<S::Version>,
-    writes: Vec<(Slot, Write)>,
+    writes: Vec<(ReplySlot, Write)>,
     patience: Duration,
 ) {
     let mut writes = writes.into_iter().peekable();
     while writes.peek().is_some() {
         let (mut group, mut bytes) = (Vec::with_capacity(writes.len().min(GROUP_WRITES_MAX)), 0);
         while group.len() < GROUP_WRITES_MAX {
-            let fits = |(_, write): &(Slot, Write)| {
+            let fits = |(_, write): &(ReplySlot, Write)| {
                 bytes == 0 || bytes + write_bytes(write) <= GROUP_BYTES_MAX
             };
             let Some((slot, write)) = writes.next_if(fits) else { break };

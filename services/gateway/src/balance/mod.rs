@@ -152,7 +152,7 @@ impl<'a, 'b> Candidates<'a, 'b> {
 mod tests {
     use std::time::Instant;
 
-    use super::health::State;
+    use super::health::HealthState;
     use super::*;
 
     const NOW: Duration = Duration::from_secs(1);
@@ -228,7 +228,7 @@ mod tests {
         down(&old.0[1]);
         let origins = old.iter().map(|replica| replica.origin.clone());
         let new = old.next(origins.chain(["127.0.0.1:9".parse().unwrap()]), NOW);
-        assert_eq!(new.0[1].health.state(NOW), State::Down);
-        assert_eq!(new.0[2].health.state(NOW), State::Warming);
+        assert_eq!(new.0[1].health.state(NOW), HealthState::Down);
+        assert_eq!(new.0[2].health.state(NOW), HealthState::Warming);
     }
 }

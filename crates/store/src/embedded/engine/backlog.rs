@@ -30,14 +30,14 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 /// Memtables that were sealed and not written out yet, and files that were not merged yet.
 #[derive(Debug, Default)]
 pub(in crate::embedded) struct Backlog {
-    state: Mutex<State>,
+    state: Mutex<BacklogState>,
     changed: Condvar,
     /// How full the memtable is that grows, as the bits of an `f32`.
     fill: AtomicU32,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct BacklogState {
     sealed: VecDeque<Sealed>,
     runs: usize,
     /// The files have changed since the last merge.
@@ -93,7 +93,7 @@ impl Backlog {
     }
 
     /// Returns how near a limit is: 0 below [`SLOW_FROM`] of it, 1 at it.
-    fn pressure(&self, state: &State) -> f32 {
+    fn pressure(&self, state: &BacklogState) -> f32 {
         let fill = f32::from_bits(self.fill.load(Ordering::Relaxed));
         let sealed = (state.sealed.len() as f32 + fill) / SEALED_MAX as f32;
         let runs = state.runs as f32 / RUNS_MAX as f32;
@@ -198,7 +198,7 @@ impl Backlog {
     }
 }
 
-impl State {
+impl BacklogState {
     fn is_full(&self) -> bool {
         self.sealed.len() >= SEALED_MAX || self.runs >= RUNS_MAX
     }

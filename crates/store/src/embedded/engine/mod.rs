@@ -22,8 +22,8 @@ mod count;
 mod damage;
 mod entry;
 mod error;
+mod expiry;
 mod flush;
-mod forget;
 mod list;
 mod manifest;
 mod pin;
@@ -68,7 +68,7 @@ pub(super) struct Engine {
     /// Gives each group of writes its number, and each flush and merge.
     numbers: SequenceNumberCounter,
     snapshots: Snapshots,
-    written: Mutex<Written>,
+    written: Mutex<UnsealedWrites>,
     backlog: Backlog,
     /// The last frame of the journal of which every effect is in the trees' files.
     checkpoint: AtomicU64,
@@ -83,7 +83,7 @@ pub(super) struct Engine {
 
 /// What was written since the memtables were sealed.
 #[derive(Debug, Default)]
-struct Written {
+struct UnsealedWrites {
     /// The journal's last frame that is in the trees.
     frame: u64,
     /// The number of a group that is on its way into the journal: no reader may have a snapshot
@@ -211,7 +211,7 @@ impl Engine {
     }
 
     /// Seals the memtables of all trees at the same frame, so that they stay together.
-    fn seal_written(&self, written: &mut Written) {
+    fn seal_written(&self, written: &mut UnsealedWrites) {
         if written.memtable_bytes > 0 && !written.holds_seals {
             for tree in &self.trees {
                 tree.rotate_memtable();

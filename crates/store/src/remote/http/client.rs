@@ -24,7 +24,7 @@ pub(crate) enum Effect {
 
 /// An answer, of any status.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpAnswer {
     /// Its status.
     pub(crate) status: StatusCode,
     /// Its body.
@@ -84,7 +84,7 @@ impl Client {
         &self,
         request: Request<Bytes>,
         until: Instant,
-    ) -> Result<Answer, LostRequest> {
+    ) -> Result<HttpAnswer, LostRequest> {
         let (head, body) = request.into_parts();
         let (body, tracker) = Tracked::new(body);
         let exchange = async {
@@ -101,7 +101,7 @@ impl Client {
         match answer {
             Ok((status, body)) => {
                 let effect = if begun { Effect::Possible } else { Effect::Nothing };
-                Ok(Answer { status, body, effect })
+                Ok(HttpAnswer { status, body, effect })
             }
             Err(lost) if begun => Err(lost),
             Err(lost) => Err(LostRequest { effect: Effect::Nothing, ..lost }),

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::Request;
 use tokio::time::{Instant, sleep};
 
-use super::client::{Answer, Client, Effect, LostRequest};
+use super::client::{Client, Effect, HttpAnswer, LostRequest};
 use super::endpoint::Endpoint;
 use super::rotation::Rotation;
 use super::tls::{SetupError, Tls};
@@ -106,7 +106,7 @@ impl Members {
         &self,
         request: Request<Bytes>,
         until: Instant,
-    ) -> Result<Answer, LostRequest> {
+    ) -> Result<HttpAnswer, LostRequest> {
         self.client.send(request, until).await
     }
 

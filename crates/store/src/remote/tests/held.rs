@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::super::held::{self, HeldItems};
 use super::super::lanes;
-use super::super::pending_writes::{PendingWrites, Share, bytes};
+use super::super::pending_writes::{PendingShare, PendingWrites, bytes};
 use super::super::token::Tokens;
 use super::engine::Engine;
 use super::kit::*;
@@ -44,7 +44,7 @@ impl Lane {
     fn send(&self, writes: impl IntoIterator<Item = Write>) -> Answer {
         let writes = Vec::from_iter(writes);
         let bytes = bytes(&writes);
-        let share = Share::take(&self.waiting, bytes, usize::MAX).expect("there is room");
+        let share = PendingShare::take(&self.waiting, bytes, usize::MAX).expect("there is room");
         let (reply, answer) = oneshot::channel();
         let (share, since) = (Arc::new(share), Instant::now());
         self.sender

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::super::held::{self, HeldItems};
 use super::super::lanes::{self, Read};
-use super::super::pending_writes::{PendingWrites, Share, bytes};
+use super::super::pending_writes::{PendingShare, PendingWrites, bytes};
 use super::super::token::Tokens;
 use super::engine::Engine;
 use super::kit::*;
@@ -41,7 +41,7 @@ impl Lane {
     fn send(&self, writes: impl IntoIterator<Item = Write>) -> Answer {
         let writes = Vec::from_iter(writes);
         let bytes = bytes(&writes);
-        let share = Share::take(&self.waiting, bytes, usize::MAX).expect("there is room");
+        let share = PendingShare::take(&self.waiting, bytes, usize::MAX).expect("there is room");
         let (reply, answer) = oneshot::channel();
         let share = Arc::new(share);
         let pending = PendingWrites { writes, bytes, share, since: Instant::now(), reply };

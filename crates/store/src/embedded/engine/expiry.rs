@@ -11,23 +11,23 @@ use crate::codec::remembered_until;
 
 /// Makes a filter for each merge, by the clock of the store.
 #[derive(Debug)]
-pub(super) struct Forget(pub(super) Clock);
+pub(super) struct ExpiryFilterFactory(pub(super) Clock);
 
-impl Factory for Forget {
+impl Factory for ExpiryFilterFactory {
     fn name(&self) -> &str {
         "forget"
     }
 
     fn make_filter(&self, _: &Context) -> Box<dyn CompactionFilter> {
-        Box::new(Filter { now: self.0.now() })
+        Box::new(ExpiryFilter { now: self.0.now() })
     }
 }
 
-struct Filter {
+struct ExpiryFilter {
     now: Moment,
 }
 
-impl CompactionFilter for Filter {
+impl CompactionFilter for ExpiryFilter {
     fn filter_item(&mut self, answer: ItemAccessor<'_>, _: &Context) -> lsm_tree::Result<Verdict> {
         // What cannot be read is left to whoever asks for it.
         let over = remembered_until(&answer.value()?).is_some_and(|until| until <= self.now);
