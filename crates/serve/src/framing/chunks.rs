@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::head::{FIELDS_MAX, is_field_content, is_token};
+use super::characters::{is_field_content, is_token};
+use super::head::FIELDS_MAX;
 
 /// Most hexadecimal digits of a chunk's size: 16 would be all of a `u64`, and nobody sends a
 /// petabyte in one chunk.

@@ -1,9 +1,10 @@
 //! The head of a request: is there exactly one way to read it?
 
-use std::fmt;
-
 use http::Uri;
 use memchr::memchr;
+
+use super::characters::{is_field_content, is_target, is_token, is_usual_in_target};
+use super::fault::FramingFault;
 
 /// Most bytes of a target: what the `http` crate's `Uri` holds.
 const TARGET_BYTES_MAX: usize = u16::MAX as usize - 1;
@@ -24,62 +25,6 @@ pub(super) enum Framing {
     Length(u64),
     /// Chunks follow.
     Chunked,
-}
-
-/// Why a request is refused before it is parsed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FramingFault {
-    /// A line ends with LF alone, or a CR stands alone (RFC 9112 §2.2).
-    BareLineEnd,
-    /// The request line is not `method SP target SP HTTP/1.x` (RFC 9112 §3).
-    RequestLine,
-    /// A field line begins with white space: obsolete folding (RFC 9112 §5.2).
-    FoldedLine,
-    /// A field line is no `name: value` of legal characters (RFC 9112 §5.1, RFC 9110 §5.5).
-    FieldLine,
-    /// The target is in none of the forms of RFC 9112 §3.2, or has a character that no URI has.
-    Target,
-    /// `Content-Length` is no plain number below 2^63, or stands there more than once (RFC 9112
-    /// §6.3).
-    ContentLength,
-    /// `Transfer-Encoding` is something else than `chunked`, once, in HTTP/1.1 (RFC 9112 §6.1).
-    TransferEncoding,
-    /// A length and a transfer coding are both given (RFC 9112 §6.1).
-    TwoLengths,
-    /// The connection ended in the middle of a head.
-    CutShort,
-    /// The head took too long to arrive.
-    Slow,
-    /// The request line alone is larger than what is held of a head.
-    LongLine,
-    /// The head is larger than what is held of one, or has too many fields.
-    TooLarge,
-    /// There is no memory left to hold it.
-    OutOfMemory,
-}
-
-impl fmt::Display for FramingFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::BareLineEnd => "a line does not end with CR LF",
-            Self::RequestLine => "the request line is not `method target HTTP/1.1`",
-            Self::Target => "the target of the request is no URI; percent-encode what is not ASCII, and leave out the fragment",
-            Self::FoldedLine => "a header field begins with white space (obsolete line folding)",
-            Self::FieldLine => {
-                "a header field is not `name: value`, or has a character that no field has"
-            }
-            Self::ContentLength => "`Content-Length` has to be one plain number below 2^63, given once",
-            Self::TransferEncoding => {
-                "the only transfer coding is `chunked`, given once, in HTTP/1.1"
-            }
-            Self::TwoLengths => "`Content-Length` and `Transfer-Encoding` exclude each other",
-            Self::Slow => "the head took too long to arrive",
-            Self::CutShort => "the connection ended in the middle of the head",
-            Self::LongLine => "the path and query are too long",
-            Self::TooLarge => "the header section is too large",
-            Self::OutOfMemory => "there is no memory left to hold the head",
-        })
-    }
 }
 
 /// Returns the length of the head at the start of `bytes`, its empty line included, or `None` as
@@ -247,45 +192,6 @@ fn length(value: &[u8]) -> Result<u64, FramingFault> {
     }
     let length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
     length.filter(|length| *length <= LENGTH_MAX).ok_or(FramingFault::ContentLength)
-}
-
-/// `tchar` of RFC 9110 §5.6.2.
-pub(super) fn is_token(byte: u8) -> bool {
-    const TOKEN: [bool; 256] = table(b"!#$%&'*+-.^_`|~");
-    TOKEN[usize::from(byte)]
-}
-
-/// What most targets consist of: all that RFC 3986 §3 has in a path and a query.
-fn is_usual_in_target(byte: u8) -> bool {
-    const USUAL: [bool; 256] = table(b"-._~%!$&'()*+,;=:@/?");
-    USUAL[usize::from(byte)]
-}
-
-/// What a target may consist of. A fragment is never sent (RFC 9112 §3.2): a parser that drops it
-/// would read another target.
-fn is_target(byte: u8) -> bool {
-    byte.is_ascii_graphic() && byte != b'#'
-}
-
-/// Letters, digits, and what else is legal.
-const fn table(others: &[u8]) -> [bool; 256] {
-    let mut legal = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        legal[byte] = (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let mut at = 0;
-    while at < others.len() {
-        legal[others[at] as usize] = true;
-        at += 1;
-    }
-    legal
-}
-
-/// `field-content` of RFC 9110 §5.5, white space between included.
-pub(super) fn is_field_content(byte: u8) -> bool {
-    byte == b'\t' || byte >= b' ' && byte != 0x7f
 }
 
 #[cfg(test)]

@@ -1,11 +1,8 @@
 //! A connection whose bytes are checked on their way to the parser.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,8 +12,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::chunks::Chunks;
-use super::head::{Framing, FramingFault, check, find_end};
+use super::fault::FramingFault;
+use super::head::{Framing, check, find_end};
 use super::lingering_close::LingeringClose;
+use super::refusals::Refusals;
 use crate::gather;
 
 /// Bytes read at a time of a head that did not arrive whole.
@@ -28,32 +27,6 @@ const EMPTY_LINES_MAX: u8 = 1;
 
 /// What the parser is given in place of a head that is refused.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
-
-/// Which requests of a connection were refused: shared by the connection and its service.
-#[derive(Clone, Debug, Default)]
-pub struct Refusals(Rc<RefusalsInner>);
-
-#[derive(Debug, Default)]
-struct RefusalsInner {
-    /// Heads that were let pass or replaced, in the order in which the service sees the requests.
-    verdicts: RefCell<VecDeque<Option<FramingFault>>>,
-    /// Whether a body that was being read turned out to be malformed.
-    body: Cell<bool>,
-}
-
-impl Refusals {
-    /// Returns the verdict on the next request of the connection. Over HTTP/2 there is none.
-    #[must_use]
-    pub fn next(&self) -> Option<FramingFault> {
-        self.0.verdicts.borrow_mut().pop_front().flatten()
-    }
-
-    /// Tells whether the body that is being read breaks the chunked coding.
-    #[must_use]
-    pub fn body_is_malformed(&self) -> bool {
-        self.0.body.get()
-    }
-}
 
 /// A connection that lets only well-framed requests through; see the [module](super).
 #[derive(Debug)]
@@ -175,7 +148,7 @@ impl<T> Checked<T> {
                     }
                     Err(_) => {
                         self.state = FramingState::Malformed;
-                        self.refusals.0.body.set(true);
+                        self.refusals.refuse_body();
                         return passed;
                     }
                 },
@@ -185,7 +158,7 @@ impl<T> Checked<T> {
     }
 
     fn accept(&mut self, framing: Framing) {
-        self.refusals.0.verdicts.borrow_mut().push_back(None);
+        self.refusals.push(None);
         self.empty_lines = 0;
         self.head_time = None;
         self.state = match framing {
@@ -197,7 +170,7 @@ impl<T> Checked<T> {
 
     /// Refuses the head that follows so many bytes that pass.
     fn refuse(&mut self, fault: FramingFault, passed: usize) -> usize {
-        self.refusals.0.verdicts.borrow_mut().push_back(Some(fault));
+        self.refusals.push(Some(fault));
         self.state = FramingState::Refused;
         passed
     }

@@ -1,14 +1,10 @@
 //! One connection to the database, as the lanes use it.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Bound;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use domain::{
-    Count, ITEM_ID_BYTES_MAX, IdPrefix, ItemId, Key, Keyspace, Moment, PAGE_BYTES_MAX, Page,
-    PageQuery, ReplayKey,
-};
+use domain::{Count, ItemId, Key, Keyspace, Moment, PAGE_BYTES_MAX, Page, PageQuery, ReplayKey};
 use tokio::time::{Instant, timeout};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error as DriverError, Row, Statement};
@@ -16,9 +12,9 @@ use tokio_postgres::{Error as DriverError, Row, Statement};
 use super::connect::{Connection, Connector};
 use super::error::{StatementFailure, is_over, judge};
 use super::locked::{RowParts, held};
+use super::range::range;
 use super::rows::{
-    ItemColumns, ReplacedAnswers, SwapsByKind, column, column_bytes16, creation_result,
-    damaged_row, item, put_result, stored_in,
+    ItemColumns, column, column_bytes16, creation_result, damaged_row, item, put_result, stored_in,
 };
 use super::statements::Statements;
 use crate::codec::decode_remembered;
@@ -46,7 +42,7 @@ pub(super) struct PostgresSession {
 }
 
 /// The parameters of a statement.
-type Parameters<'a> = [&'a (dyn ToSql + Sync)];
+pub(super) type Parameters<'a> = [&'a (dyn ToSql + Sync)];
 
 impl PostgresSession {
     pub(super) fn new(connector: Rc<Connector>, waits: LockWait) -> Self {
@@ -76,7 +72,7 @@ impl PostgresSession {
     }
 
     /// Makes calls on the connection, within the time of a statement.
-    async fn call<T>(
+    pub(super) async fn call<T>(
         &mut self,
         call: impl AsyncFnOnce(&Connection) -> Result<T, DriverError>,
     ) -> Result<T, StatementFailure> {
@@ -100,7 +96,7 @@ impl PostgresSession {
     }
 
     /// Judges a failure, and gives the connection up if another one may do better.
-    fn judge(&mut self, error: DriverError) -> StatementFailure {
+    pub(super) fn judge(&mut self, error: DriverError) -> StatementFailure {
         if is_over(&error) {
             self.connection = None;
         }
@@ -117,6 +113,7 @@ impl PostgresSession {
         });
         rows.await.map_err(StatementFailure::into_read_error)
     }
+
     /// Puts with one statement: all of them, or none.
     async fn put_together(
         &mut self,
@@ -150,63 +147,6 @@ impl PostgresSession {
         Ok(puts.iter().map(|put| told.remove(&put.token).unwrap_or(PutResult::Raced)).collect())
     }
 
-    /// Swaps with one statement for each kind, which are sent together. Returns nothing for those
-    /// whose statement met a lock, and did nothing.
-    async fn swap_together(&mut self, swaps: &[&Swap<Token>]) -> Vec<Option<SwapResult>> {
-        let all = |swapped: Option<SwapResult>| vec![swapped; swaps.len()];
-        let kinds = match SwapsByKind::of(swaps) {
-            Ok(kinds) => kinds,
-            Err(error) => return all(Some(SwapResult::Failed(Failure::Refused(error)))),
-        };
-        // What counts no more may go by itself: whether the swaps happen is a question of their own.
-        let replaced = ReplacedAnswers::of(swaps);
-        if !replaced.keys.is_empty() {
-            let removed = self.call(async |connection| {
-                let parameters: &Parameters<'_> = &[&replaced.keys, &replaced.ends];
-                connection
-                    .client()
-                    .execute(&connection.statements.replace_answers, parameters)
-                    .await
-            });
-            match removed.await {
-                Ok(_) => {}
-                Err(StatementFailure::Conflict) => return all(Some(SwapResult::Moved)),
-                Err(StatementFailure::Locked(_)) => return all(None),
-                Err(failed) => {
-                    return all(Some(SwapResult::Failed(Failure::Refused(
-                        failed.into_read_error(),
-                    ))));
-                }
-            }
-        }
-        let done = self.call(async |connection| {
-            let (client, statements) = (connection.client(), &connection.statements);
-            Ok(tokio::join!(
-                kinds.insert.insert(client, &statements.insert),
-                kinds.update.update(client, &statements.update),
-                kinds.remove.touch(client, &statements.remove),
-                kinds.keep.touch(client, &statements.keep),
-            ))
-        });
-        let verdicts = match done.await {
-            Ok((insert, update, remove, keep)) => {
-                [insert, update, remove, keep].map(|done| done.map_err(|error| self.judge(error)))
-            }
-            Err(StatementFailure::Conflict) => return all(Some(SwapResult::Moved)),
-            Err(StatementFailure::Locked(_)) => return all(None),
-            Err(StatementFailure::Failed(failure)) => {
-                return all(Some(SwapResult::Failed(failure)));
-            }
-        };
-        let swapped = swaps.iter().map(|swap| match &verdicts[SwapsByKind::place(swap)] {
-            Ok(tokens) if tokens.contains(&swap.token) => Some(SwapResult::Done),
-            Ok(_) | Err(StatementFailure::Conflict) => Some(SwapResult::Moved),
-            Err(StatementFailure::Locked(_)) => None,
-            Err(StatementFailure::Failed(failure)) => Some(SwapResult::Failed(failure.clone())),
-        });
-        swapped.collect()
-    }
-
     /// Tells for each item whether another session holds its row; none where the database cannot tell.
     ///
     /// # Errors
@@ -218,27 +158,6 @@ impl PostgresSession {
             held => Ok(held.unwrap_or_else(|_| vec![false; keys.len()])),
         }
     }
-}
-
-/// Returns the least id of a range or nothing, an id to leave out or nothing, and a text that no id of it
-/// reaches. There always is one: a condition that need not be there would keep a plan that is used again from
-/// ending the scan of the index.
-fn range(query: &PageQuery) -> (&str, &str, String) {
-    // No id is empty.
-    let (from, without) = match query.first() {
-        Bound::Unbounded => ("", ""),
-        Bound::Excluded(id) => (id, id),
-        Bound::Included(id) => (id, ""),
-    };
-    let end = query.prefix.as_ref().and_then(IdPrefix::end);
-    (from, without, end.unwrap_or_else(behind_all_ids))
-}
-
-/// Returns a text that is greater than every id: the last character of Unicode, once more often than an id
-/// can hold it.
-fn behind_all_ids() -> String {
-    const LAST: &str = "\u{10ffff}";
-    LAST.repeat(ITEM_ID_BYTES_MAX / LAST.len() + 1)
 }
 
 impl Session for PostgresSession {

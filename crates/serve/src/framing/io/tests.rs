@@ -40,7 +40,7 @@ async fn pass(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<Option<FramingFault>>
         (arrived, end.is_err())
     };
     let ((), (arrived, failed)) = tokio::join!(writing, reading);
-    let verdicts = refusals.0.verdicts.take().into_iter().collect();
+    let verdicts = refusals.take();
     assert_eq!(failed, refusals.body_is_malformed());
     (arrived, verdicts, failed)
 }
