@@ -15,7 +15,7 @@ use pin_project_lite::pin_project;
 const PRECISION: Duration = Duration::from_secs(1);
 
 /// A service whose answers say when they were made (RFC 9110 §6.6.1) where hyper's `Date` would be
-/// wrong: that one stands still when the time of day is set back, until it has caught up.
+/// wrong: it stands still when the time of day is set back, until it has caught up.
 #[derive(Clone, Debug)]
 pub(crate) struct Dated<S>(pub(crate) S);
 

@@ -1,10 +1,10 @@
 //! Bodies of requests, and what becomes of those that are not read to their end.
 //!
 //! A service that refuses a request answers before it has read the body. The rest of that body is on
-//! its way all the same, and hyper closes the connection when it meets it, without a word: the client
-//! loses whatever request it sends next. So a small rest is read and dropped, after which the
-//! connection goes on; and where the rest is large, or of unknown length, the answer says
-//! `Connection: close`, so that the client sends its next request elsewhere (RFC 9112 §9.6).
+//! its way all the same, and hyper closes the connection when it meets it, without notice: the client
+//! loses its next request. So a small rest is read and dropped, after which the connection goes on;
+//! and where the rest is large, or of unknown length, the answer says `Connection: close`, so that the
+//! client sends its next request elsewhere (RFC 9112 §9.6).
 //!
 //! Over HTTP/2 only the stream ends. But some clients that are still sending when it is reset do not look
 //! at the answer any more, though it came before (RFC 9113 §8.1), so there a larger rest is read, too.

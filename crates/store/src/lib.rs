@@ -6,7 +6,7 @@
 //!
 //! A back end is one folder: `memory`, `embedded`, `postgres`, `etcd`; `remote` is what those
 //! on other machines have in common. `faulty` wraps another store and answers on
-//! demand what that one rarely does. The features `etcd` and `postgres`, on by default, build these two. The suite in `conformance` runs against every one of them.
+//! demand what the other store rarely does. The features `etcd` and `postgres`, on by default, build these two. The suite in `conformance` runs against every one of them.
 //!
 //! ```
 //! use domain::{Keyspace, ItemId, Key};

@@ -26,7 +26,7 @@ pub(crate) struct Exchange {
     pub(crate) fault: Option<FramingFault>,
     /// Tells whether the body that is being read is malformed.
     pub(crate) refusals: Refusals,
-    /// Who asks, once that is known.
+    /// The principal, once it is known.
     pub(crate) principal: Option<Arc<Principal>>,
     /// Where interim answers go, if the client can take any.
     pub(crate) interims: Option<Interims>,

@@ -5,11 +5,11 @@ use std::io;
 use super::characters::{is_field_content, is_token};
 use super::head::FIELDS_MAX;
 
-/// Most hexadecimal digits of a chunk's size: 16 would be all of a `u64`, and nobody sends a
-/// petabyte in one chunk.
+/// Most hexadecimal digits of a chunk's size: 16 would be all of a `u64`, and no client
+/// sends a petabyte in one chunk.
 const SIZE_DIGITS_MAX: u8 = 12;
-/// Most bytes of the extensions and trailers of one body, which nobody here reads. hyper allows
-/// 16 KiB.
+/// Most bytes of the extensions and trailers of one body, which the services do not read.
+/// hyper allows 16 KiB.
 const EXTRA_BYTES_MAX: usize = 4 << 10;
 
 /// Where in a chunked body the next byte stands.

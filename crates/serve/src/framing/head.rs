@@ -154,7 +154,7 @@ impl FramingFields {
         if name.len() > NAME_BYTES_MAX {
             return Err(FramingFault::TooLarge);
         }
-        // All of it is looked at whatever comes: that is many bytes at a time.
+        // Without an early exit the compiler checks many bytes at a time.
         if !value.iter().fold(true, |legal, byte| legal & is_field_content(*byte)) {
             let bare = value.contains(&b'\r');
             return Err(if bare { FramingFault::BareLineEnd } else { FramingFault::FieldLine });

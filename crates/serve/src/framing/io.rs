@@ -306,7 +306,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Checked<T> {
                 return Poll::Ready(Ok(()));
             }
             match this.state {
-                // Not the end: hyper would take that for a client who has gone. It closes the
+                // Not the end: hyper would take that for a client that has gone. It closes the
                 // connection when the answer is written.
                 FramingState::Refused => return Poll::Pending,
                 FramingState::Malformed => {

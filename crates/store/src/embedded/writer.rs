@@ -101,9 +101,8 @@ impl Writer {
 
     fn work(&mut self, jobs: &mut Vec<Job>) {
         let came = jobs.len();
-        // A panic comes from the trees or the disk, whose state is then unknown. Those whose jobs
-        // unwind away learn that the outcome is unknown; those who come later, that the store is
-        // poisoned.
+        // A panic comes from the trees or the disk, whose state is then unknown. Callers whose
+        // jobs unwind away learn that the outcome is unknown; later callers, that the store is poisoned.
         if catch_unwind(AssertUnwindSafe(|| self.decide_all(jobs))).is_err() {
             jobs.clear();
             self.group.abandon();
@@ -115,7 +114,7 @@ impl Writer {
     fn decide_all(&mut self, jobs: &mut Vec<Job>) {
         for job in jobs.drain(..) {
             match job {
-                // Whoever asked may have gone away, here as below.
+                // The caller may have gone away, here as below.
                 Job::Check { reply } => drop(reply.send(self.check())),
                 Job::Apply { writes, reply } => {
                     let mut results = Vec::with_capacity(writes.len());

@@ -1,17 +1,17 @@
 //! Transactions whose outcome is always found out.
 //!
-//! When an answer is lost, the transaction may have happened, and may still happen while somebody
-//! looks: a member can hold it back for seconds. So each lane has a **mark**, a key that nobody else
-//! writes. Every transaction of the lane demands that the mark is as the lane left it, and writes its
+//! When an answer is lost, the transaction may have happened, and may still happen during a
+//! look at its keys: a member can hold it back for seconds. So each lane has a **mark**, a key that no
+//! other lane writes. Every transaction of the lane demands that the mark is as the lane left it, and writes its
 //! own number there. When an answer is lost, the lane moves the mark itself, under the same demand:
 //!
 //! - If that succeeds the transaction has not happened, and never will: it demands a mark that is
 //!   gone. So it can be sent again.
-//! - If it does not, somebody was faster, and the number says who: the transaction, or an earlier
-//!   attempt to move the mark.
+//! - If it does not, the mark was moved before, and its number says by what: the transaction, or an
+//!   earlier attempt to move it.
 //!
 //! It costs a comparison and a small put beside those of the transaction. The mark ends with a lease,
-//! because nobody removes it when the process dies.
+//! because it is not removed when the process dies.
 
 use std::rc::Rc;
 
@@ -164,7 +164,7 @@ impl Committer {
                         TxnOutcome::Averted => return Err(failure.without_effect()),
                     }
                 }
-                // Where the mark is, nobody knows; the next transaction has a new one.
+                // The state of the mark is unknown; the next transaction makes a new one.
                 Err(_) => return Err(failure),
             }
         }

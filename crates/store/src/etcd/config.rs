@@ -25,7 +25,7 @@ const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 /// Below this a healthy cluster that syncs to a slow disk would often look broken.
 const TIMEOUT_MIN: Duration = Duration::from_millis(100);
 
-/// etcd itself gives a request up after seven seconds; nobody waits for minutes.
+/// etcd itself gives a request up after seven seconds; a longer wait is of no use.
 const TIMEOUT_MAX: Duration = Duration::from_mins(1);
 
 /// Sessions that write, unless the URL says otherwise. Each has one transaction under way, into which
@@ -54,7 +54,7 @@ const PATIENCE_DEFAULT: Duration = Duration::from_secs(10);
 pub(crate) struct Config {
     /// `host:port` of every member, at least one, in the URL's order.
     pub(crate) endpoints: Vec<String>,
-    /// Who speaks, on a cluster with authentication.
+    /// The user, on a cluster with authentication.
     pub(crate) credentials: Option<Credentials>,
     /// What every key begins with; no `/` at its ends.
     pub(crate) prefix: String,

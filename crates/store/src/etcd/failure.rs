@@ -96,7 +96,7 @@ impl EtcdFailure {
         self
     }
 
-    /// For a request that changes nothing, whatever becomes of it.
+    /// For a request that changes nothing.
     pub(super) const fn without_effect(mut self) -> Self {
         self.effect = Effect::Nothing;
         self
@@ -258,7 +258,7 @@ impl fmt::Display for EtcdFailure {
             }
             Cause::StaleToken => "does not accept the token that it gave out just before",
             Cause::NoCredentials => {
-                "wants to know who speaks; put USER:PASSWORD@ into the store's URL"
+                "requires authentication; put USER:PASSWORD@ into the store's URL"
             }
             Cause::WrongCredentials => {
                 "does not accept the user and the password in the store's URL; see `etcdctl user get` and `etcdctl user passwd`"

@@ -270,7 +270,7 @@ pub(crate) struct LeaseResponse {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Status {
-    /// Who answered.
+    /// The member that answered.
     pub(crate) header: ResponseHeader,
     /// etcd's version.
     pub(crate) version: String,

@@ -270,7 +270,7 @@ async fn commit(
                 let (key, value) = (cluster.keys.body(digest, *lease), form.clone());
                 Op::Put(PutRequest { key, value, lease: *lease })
             });
-            // Whatever becomes of it, it says nothing before an answer refers to it.
+            // A body means nothing before an answer refers to it: a lost write has no effect.
             let txn = Txn { success: puts.collect(), ..Txn::default() };
             cluster.write(&txn).await.map_err(EtcdFailure::without_effect)?;
         }

@@ -1,4 +1,4 @@
-//! The token that says who speaks.
+//! The token that authenticates requests.
 //!
 //! etcd's simple tokens live for five minutes after their last use on a member (`--auth-token-ttl`)
 //! and are forgotten when it restarts. There is no clock here: a token is used until it is refused,
@@ -46,11 +46,11 @@ impl AuthTokens {
         self.current.load_full()
     }
 
-    /// Returns another token than `refused`: the one that somebody else has fetched meanwhile, or
-    /// what `authenticate` gets for the request it is given.
+    /// Returns another token than `refused`: the one that another call has fetched meanwhile, or
+    /// the one that `authenticate` gets for its request.
     ///
     /// # Errors
-    /// What `authenticate` says.
+    /// That of `authenticate`.
     pub(super) async fn renew<F>(
         &self,
         refused: Option<&Arc<AuthToken>>,

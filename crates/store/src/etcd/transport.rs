@@ -18,15 +18,15 @@ use super::token::{AuthToken, AuthTokens};
 use super::wire::int64;
 use crate::remote::http::{Effect, Endpoint, LostRequest, Members, Repeat, SetupError, TimeLimits};
 
-/// How long one member may take. An election takes one to two seconds; who is silent for longer is
-/// stopped or cut off. A write has no longer than a read: a follower sends it on to the leader that
+/// How long one member may take. An election takes one to two seconds; a member that is silent for
+/// longer is stopped or cut off. A write has no longer than a read: a follower sends it on to the leader that
 /// has just died, which it notices only after a second, and the write is lost; etcd says so only
 /// after seven seconds, when a caller that asks for its outcome has long been done.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long one member may take to say that it can serve. It reads next to nothing and its answer
 /// is of no other use, so a healthy member that is slow for once costs no more than a repetition;
-/// and after an election nobody waits for longer than this on a member that has not noticed.
+/// and after an election a call waits no longer than this for a member that has not noticed.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// How often one call fetches a new token. The second time is for a token that was fetched while
@@ -34,7 +34,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_millis(300);
 const RENEWALS_MAX: u32 = 2;
 
 /// The largest answer: a thousand items of the largest size that etcd stores are six times as much,
-/// so whoever reads pages of large items asks for fewer at a time.
+/// so pages of large items are read with fewer items at a time.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 
 /// What can be called.
@@ -103,7 +103,7 @@ impl Transport {
         self.call(Call::Range, request, Repeat::Freely).await
     }
 
-    /// Waits until a member can read and write, and asks that one first from now on: it reads `key`,
+    /// Waits until a member can read and write, and asks it first from now on: it reads `key`,
     /// which need not be there, linearizably.
     ///
     /// # Errors
@@ -128,7 +128,7 @@ impl Transport {
     /// grant less than one and a half election timeouts.
     ///
     /// # Errors
-    /// [`EtcdFailure`]. When the answer is lost there is a lease that nobody knows; it ends by itself.
+    /// [`EtcdFailure`]. When the answer is lost, the lease exists, is never used, and ends by itself.
     pub(crate) async fn lease_grant(&self, ttl: Duration) -> Result<LeaseResponse, EtcdFailure> {
         #[derive(Serialize)]
         struct Request {

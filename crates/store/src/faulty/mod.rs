@@ -1,7 +1,7 @@
 //! A store that fails on demand, for rehearsals.
 //!
-//! Tests of what stands above a store, and authors of clients who want to see every answer that
-//! the contract lists, cannot wait for a disk to fill up. They write a [`InjectedFault`] into `DIR/next`
+//! Tests of what stands above a store, and authors of clients that have to handle every
+//! answer of the contract, cannot wait for a disk to fill up. They write an [`InjectedFault`] into `DIR/next`
 //! (into another file first, then rename it) and make one call.
 //!
 //! The fault `dead` is for [`alive`](Store::alive), which meets no other one.

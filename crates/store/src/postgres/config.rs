@@ -33,7 +33,7 @@ const LOCK_TIMEOUT_DEFAULT: Duration = Duration::from_millis(50);
 /// How much longer the session waits that is there for rows that others hold.
 const LOCK_TIMEOUT_LONGER: u32 = 5;
 
-/// Longest time of anything: whoever sets more wants something else.
+/// Longest time of anything: a larger value is a mistake.
 const TIME_MAX: Duration = Duration::from_secs(3_600);
 
 /// Longest time to open a connection, unless the URL says otherwise.

@@ -84,7 +84,7 @@ impl PostgresSession {
         match timeout(time_max, call(connection)).await {
             Ok(done) => done.map_err(|error| self.judge(error)),
             Err(_) => {
-                // What the server still does on it is nobody's business any more.
+                // The result of what the server still does on it is of no use.
                 self.connection = None;
                 let message = "the database did not answer in time";
                 Err(StatementFailure::Failed(Failure::Lost(Error::new(
@@ -180,8 +180,8 @@ impl Session for PostgresSession {
         }
         let keys: HashSet<_> = wanted.iter().flat_map(|one| one.answers).collect();
         let keys: Vec<_> = keys.into_iter().map(|key| &key.as_bytes()[..]).collect();
-        // The answers are read after the items: whoever sees what a write did also sees what is
-        // remembered of it.
+        // The answers are read after the items: a reader that sees what a write did also sees what
+        // is remembered of it.
         let read = self.call(async |connection| {
             let (client, statements) = (connection.client(), &connection.statements);
             let items = async {

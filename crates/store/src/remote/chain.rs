@@ -150,13 +150,12 @@ impl<V: Clone + PartialEq> Chain<V> {
         places.map(|idempotency| idempotency.key).collect()
     }
 
-    /// Gives all writes the error, or those that may have happened the news that nobody knows.
+    /// Answers all writes with the error, or with `unknown` if they may have happened.
     pub(super) fn give_up(&mut self, error: &Error) {
         self.refuse(self.writes.len(), error);
     }
 
-    /// Gives the first writes the error, or those that may have happened the news that nobody
-    /// knows.
+    /// Answers the first writes with the error, or with `unknown` if they may have happened.
     pub(super) fn refuse(&mut self, count: usize, error: &Error) {
         let doubtful = self.doubts.writes().min(count);
         let unknown = unknown(self.doubts.cause());

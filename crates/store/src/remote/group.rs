@@ -1,14 +1,14 @@
 //! Settling the writes of a group over one session.
 //!
 //! An attempt puts what has no precondition, reads what has to be decided, and swaps what was
-//! decided. What somebody else was faster with is tried again, and so is what the engine refused
+//! decided. A write that lost a race is tried again, and so is what the engine refused
 //! for the moment. What it refuses for good is looked for in halves of the group, so that one
 //! damaged item does not take the others with it.
 //!
 //! What is held by another client of the engine is left to [`HeldItems`](super::held::HeldItems), so
 //! that the others do not wait for it.
 //!
-//! When an answer is lost, the write may have happened, and may still happen while somebody waits:
+//! When an answer is lost, the write may have happened, and may still happen later:
 //! the engine may be carrying it out. It is only repeated where it cannot happen twice:
 //!
 //! - A swap of a version that is still there is repeated as it is, under the same token. Whichever
@@ -149,7 +149,7 @@ impl<V: Clone + PartialEq> Group<V> {
                 Some(trouble) if trouble.retry() == Retry::Never => {
                     return AttemptEnd::Refused(trouble);
                 }
-                // Nobody is in the way: the next of the writes to an item are due.
+                // No other client is in the way: the next of the writes to an item are due.
                 None if self.open() < before => pause = Pause::default(),
                 trouble => {
                     let time = pause.next();
@@ -325,7 +325,7 @@ impl<V: Clone + PartialEq> Group<V> {
         trouble
     }
 
-    /// Gives everybody the error, or the news that nobody knows.
+    /// Answers all writes with the error, or with `unknown` if they may have happened.
     fn give_up(&mut self, error: &Error) {
         for chain in &mut self.chains {
             chain.give_up(error);

@@ -13,7 +13,7 @@ pub(super) enum InDoubt<V> {
     Swap(Plan<V>),
 }
 
-/// All that may have happened to one item, oldest first, and why nobody knows.
+/// All that may have happened to one item, oldest first, and why it is unknown.
 pub(super) struct WritesInDoubt<V>(Vec<(InDoubt<V>, Error)>);
 
 /// What a look at the item says about the doubts.
@@ -67,7 +67,7 @@ impl<V: Clone + PartialEq> WritesInDoubt<V> {
         for doubt in doubts() {
             match doubt {
                 InDoubt::Put(_) => return Finding::Unknown(self.writes()),
-                // It can be there once, with its answers, whatever is decided anew.
+                // Its answers let it happen once at most, even if the write is decided anew.
                 InDoubt::Swap(Plan { swap: Some(swap), .. }) if !swap.answers.is_empty() => {}
                 InDoubt::Swap(plan) if plan.is_untouched(state) => {
                     finding = Finding::Repeat(plan.clone());
@@ -107,7 +107,7 @@ impl<V: Clone + PartialEq> WritesInDoubt<V> {
 
     /// Returns how many writes, from the first, may still happen after `plan` was carried out that
     /// was decided on `state`: those of a creation that was lost, where the plan leaves none of
-    /// its answers. Whoever removes the item then makes room for it again.
+    /// its answers. A removal of the item then makes room for it again.
     ///
     /// What replaces or removes an item needs no such care. The version that it takes away does not
     /// come back.

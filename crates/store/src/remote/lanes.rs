@@ -54,8 +54,8 @@ pub(super) enum LaneRead {
     Check(oneshot::Sender<Result<(), Error>>),
 }
 
-/// Settles writes until nobody is left to send any. Those to items that others hold are left to
-/// `held`.
+/// Settles writes until all senders are gone. Those to items that other clients of the engine hold are
+/// left to `held`.
 pub(super) async fn write<S: Session>(
     mut session: S,
     tokens: Arc<Tokens>,
@@ -121,7 +121,7 @@ async fn settle_all<S: Session>(
     }
 }
 
-/// Answers reads until nobody is left to ask.
+/// Answers reads until all senders are gone.
 pub(super) async fn read<S: Session>(
     mut session: S,
     mut reads: mpsc::Receiver<Read>,
@@ -165,7 +165,7 @@ async fn read_all<S: Session>(
     patiently(patience, async || session.read(&wanted).await).await
 }
 
-/// Reads pages, counts, checks, and forgets, until nobody is left to ask.
+/// Reads pages, counts, checks, and forgets, until all senders are gone.
 pub(super) async fn look<S: Session>(
     mut session: S,
     clock: Clock,

@@ -7,7 +7,7 @@
 //! - A [lane](lanes) owns one session. All writes to an item go through the same lane, in order;
 //!   what waits for a lane is settled together, so that a round trip is shared by many.
 //! - A [group](group) of writes is put, or read, [decided](plan) and swapped, and tried again when
-//!   somebody else was faster. [`domain::decide`] is the rule here too.
+//!   another client was faster. [`domain::decide`] is the rule here too.
 //! - An item that another client of the engine [holds](held) keeps no lane waiting.
 //! - Engines that speak [HTTP](http) have members, fail-over and deadlines in common.
 //! - A write whose answer was lost is found again by its [token](token), or stays

@@ -51,7 +51,7 @@ impl Drop for PendingShare {
 
 impl PendingWrites {
     /// Returns the writes, unless they have waited for longer than patience lasts: then it is told so,
-    /// and nothing happens. Whatever held it up does not hold up what comes behind it as well.
+    /// and nothing happens. So one delay does not hold up the calls behind it as well.
     pub(super) fn unless_late(self, patience: Duration) -> Option<Self> {
         if self.since.elapsed() <= patience {
             return Some(self);

@@ -24,7 +24,7 @@ pub(crate) use share::Share;
 pub(crate) enum Balance {
     /// The cheaper one of two that are drawn: by latency, failures and requests in flight.
     LeastLatency,
-    /// The same one for all requests of an item, unless that one has too much to do.
+    /// The same one for all requests of an item, unless it has too much to do.
     ById,
 }
 
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_gets_more_than_the_cap() {
+    fn no_replica_gets_more_than_the_cap() {
         let replicas = replicas(2);
         let held: Vec<_> = (0..6).map(|_| choose(&replicas, &[], 3).unwrap()).collect();
         assert!(replicas.iter().all(|replica| replica.in_flight() == 3));

@@ -13,8 +13,8 @@ const SEALED_MAX: usize = 2;
 /// into for every key that is not there; usually four are merged together.
 const RUNS_MAX: usize = 24;
 
-/// From this part of a limit on writers are slowed down: those who wait until the limit is
-/// reached are all stopped at once, and for long.
+/// From this part of a limit on writers are slowed down. Otherwise all of them would stop at once when
+/// the limit is reached, and for long.
 const SLOW_FROM: f32 = 0.5;
 
 /// The delay of a full group just before the limit.
@@ -69,7 +69,7 @@ pub(in crate::embedded) enum Blocked {
 }
 
 impl Backlog {
-    /// Delays the caller, who is about to write `bytes`, by as much as the background threads are
+    /// Delays the caller, which is about to write `bytes`, by as much as the background threads are
     /// behind. Waits where they are far behind.
     pub(in crate::embedded) fn admit(&self, bytes: u64) -> Result<(), Blocked> {
         let mut state = self.state.lock();

@@ -1,7 +1,8 @@
 //! Forgetting remembered answers, as a by-product of merging.
 //!
 //! The engine rewrites files now and then to merge them. Answers whose time is over are left out
-//! then: nobody sweeps, and no write pays for it. One that is still there is known by its moment.
+//! then: there is no sweep, and no write pays for it. Readers recognise an answer that is over and still
+//! there by its moment.
 
 use domain::Moment;
 use lsm_tree::compaction::filter::{CompactionFilter, Context, Factory, ItemAccessor, Verdict};
@@ -29,7 +30,7 @@ struct ExpiryFilter {
 
 impl CompactionFilter for ExpiryFilter {
     fn filter_item(&mut self, answer: ItemAccessor<'_>, _: &Context) -> lsm_tree::Result<Verdict> {
-        // What cannot be read is left to whoever asks for it.
+        // An unreadable answer is kept: the read that asks for it reports the damage.
         let over = remembered_until(&answer.value()?).is_some_and(|until| until <= self.now);
         Ok(if over { Verdict::Remove } else { Verdict::Keep })
     }

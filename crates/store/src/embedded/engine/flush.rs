@@ -44,7 +44,7 @@ impl Engine {
         self.flush_with_files(sealed)
     }
 
-    /// Writes out all memtables that are sealed, for a caller who holds the files.
+    /// Writes out all memtables that are sealed, for a caller that holds the files.
     pub(super) fn flush_with_files(&self, sealed: Sealed) -> Result<(), Error> {
         let needed = sealed.bytes + FLUSH_EXTRA_BYTES;
         if self.disk.free_bytes().is_ok_and(|free| free < needed) {

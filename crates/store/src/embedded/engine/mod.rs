@@ -289,7 +289,7 @@ impl Engine {
         let _ = self.reopening.set(why);
     }
 
-    /// Notes that a background thread gives up, and wakes those who wait for it.
+    /// Notes that a background thread gives up, and wakes the threads that wait for it.
     fn fail(&self, what: &'static str, error: Error) {
         let damaged = error.kind() == ErrorKind::Corrupt;
         let error = Error::with_source(ErrorKind::Poisoned, what, error);

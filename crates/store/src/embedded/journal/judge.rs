@@ -12,8 +12,8 @@
 //!
 //! # What follows
 //! Let *C* be the highest checkpoint that any sound block or header states, and *N* the last frame
-//! such that all from *C* + 1 to *N* are whole. Frames up to *C* are not needed, whatever became of
-//! them.
+//! such that all from *C* + 1 to *N* are whole. Frames up to *C* are not needed, even if they
+//! are damaged.
 //! - A block of a frame above *N* + 1, or a header that names a frame above *N* as the one before
 //!   it, proves that frame *N* + 1 was durable: it is **damaged**, and opening is refused.
 //! - A block of a frame above *N* whose segment's header cannot be read proves that this header

@@ -46,7 +46,7 @@ impl Tracked {
 
 impl Tracker {
     /// Ends the matter: returns whether the body was begun to be sent; if not, it never will be,
-    /// whatever the task that drives the connection is about to do.
+    /// even if the task that drives the connection is about to ask for it.
     pub(super) fn abandon(self) -> bool {
         self.0.compare_exchange(WAITING, ABANDONED, Ordering::AcqRel, Ordering::Acquire)
             == Err(BEGUN)

@@ -47,7 +47,7 @@ fn limits() -> TimeLimits {
     TimeLimits { deadline, attempt_time: Duration::from_secs(2) }
 }
 
-/// Makes a call in which every member gives an answer or a failure, and returns who was asked.
+/// Makes a call in which every member gives an answer or a failure, and returns the members that were asked.
 async fn asked(
     members: &Members,
     repeat: Repeat,
