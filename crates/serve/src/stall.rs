@@ -27,7 +27,7 @@ const PIECE_BYTES_MAX: usize = 16 << 10;
 
 /// The answers of one connection that are under way.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Answers(Arc<Mutex<Vec<Weak<Progress>>>>);
+pub(crate) struct WatchedAnswers(Arc<Mutex<Vec<Weak<Progress>>>>);
 
 /// How far an answer has got.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Progress {
     }
 }
 
-impl Answers {
+impl WatchedAnswers {
     /// Watches an answer from now on.
     fn begin(&self) -> Arc<Progress> {
         let state = ProgressState { last: Instant::now(), pieces: 0, is_being_made: false };
@@ -86,7 +86,7 @@ impl Answers {
 #[derive(Clone, Debug)]
 pub(crate) struct WatchAnswers<S> {
     pub(crate) service: S,
-    pub(crate) answers: Answers,
+    pub(crate) answers: WatchedAnswers,
 }
 
 impl<S, R, B> Service<Request<R>> for WatchAnswers<S>
@@ -94,7 +94,7 @@ where
     S: Service<Request<R>, Response = Response<B>>,
     B: Body<Data = Bytes>,
 {
-    type Response = Response<Watched<B>>;
+    type Response = Response<WatchedBody<B>>;
     type Error = S::Error;
     type Future = Answering<S::Future>;
 
@@ -109,7 +109,7 @@ pin_project! {
     pub(crate) struct Answering<F> {
         #[pin]
         answer: F,
-        answers: Answers,
+        answers: WatchedAnswers,
     }
 }
 
@@ -118,20 +118,20 @@ where
     F: Future<Output = Result<Response<B>, E>>,
     B: Body<Data = Bytes>,
 {
-    type Output = Result<Response<Watched<B>>, E>;
+    type Output = Result<Response<WatchedBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let answer = ready!(this.answer.poll(context))?;
         let progress = (!answer.body().is_end_stream()).then(|| this.answers.begin());
-        Poll::Ready(Ok(answer.map(|body| Watched { body, rest: Bytes::new(), progress })))
+        Poll::Ready(Ok(answer.map(|body| WatchedBody { body, rest: Bytes::new(), progress })))
     }
 }
 
 pin_project! {
     /// A body whose pieces are watched.
     #[derive(Debug)]
-    pub(crate) struct Watched<B> {
+    pub(crate) struct WatchedBody<B> {
         #[pin]
         body: B,
         // What is left of the last piece of the body.
@@ -151,7 +151,7 @@ impl Drop for PieceGuard {
     }
 }
 
-impl<B: Body<Data = Bytes>> Body for Watched<B> {
+impl<B: Body<Data = Bytes>> Body for WatchedBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 

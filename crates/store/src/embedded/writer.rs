@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::disk::Disk;
-use super::engine::{Blocked, Engine};
+use super::engine::{Backpressure, Engine};
 use super::group::{Group, settle};
 use super::journal::{AppendError, Frame, Journal};
 use super::linger::Linger;
@@ -157,8 +157,8 @@ impl Writer {
         self.engine.check()?;
         self.engine.backlog().admit(self.group.bytes() as u64).map_err(
             |blocked| match blocked {
-                Blocked::LacksRoom => no_room(),
-                Blocked::Behind => {
+                Backpressure::LacksRoom => no_room(),
+                Backpressure::Behind => {
                     Error::new(ErrorKind::Overloaded, "the disk is too slow for so many writes")
                 }
             },

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
-use crate::remote::Pool;
+use crate::remote::PoolSettings;
 use crate::remote::http::Tls;
 
 /// What a store's keys begin with, unless the URL says otherwise.
@@ -63,7 +63,7 @@ pub(crate) struct Config {
     /// How long a call may take, fail-over included.
     pub(crate) timeout: Duration,
     /// How many sessions there are, and how long they try.
-    pub(crate) pool: Pool,
+    pub(crate) pool: PoolSettings,
 }
 
 /// A user and its password.
@@ -154,7 +154,7 @@ impl Config {
             prefix: parse_prefix(prefix)?,
             tls: secure.then(Tls::default),
             timeout: TIMEOUT_DEFAULT,
-            pool: Pool {
+            pool: PoolSettings {
                 writers: WRITERS_DEFAULT,
                 readers: READERS_DEFAULT,
                 patience: PATIENCE_DEFAULT,

@@ -86,7 +86,7 @@ pub(crate) fn open(url: &str) -> Result<Remote, OpenError> {
     })?;
     let at = config.to_string();
     let unusable = |source: Error| OpenError::Engine { at: at.clone(), source };
-    let transport = Transport::new(&config).map_err(|error| unusable(unset(error)))?;
+    let transport = Transport::new(&config).map_err(|error| unusable(setup_failed(error)))?;
     let cluster = Cluster::new(transport, Keys::new(&config.prefix));
     let name = at.clone();
     let prepare = async move || {
@@ -101,6 +101,6 @@ pub(crate) fn open(url: &str) -> Result<Remote, OpenError> {
     Remote::start("etcd", config.pool, prepare, |error| OpenError::thread(at, error))
 }
 
-fn unset(error: SetupError) -> Error {
+fn setup_failed(error: SetupError) -> Error {
     Error::with_source(ErrorKind::Internal, "the connections to it cannot be set up", error)
 }

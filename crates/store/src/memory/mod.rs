@@ -11,7 +11,7 @@ use domain::{
 };
 use parking_lot::RwLock;
 
-use self::answers::Answers;
+use self::answers::RememberedAnswers;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -31,7 +31,7 @@ pub(crate) struct Memory {
 #[derive(Debug, Default)]
 struct MemoryState {
     collections: BTreeMap<Keyspace, Items>,
-    answers: Answers,
+    answers: RememberedAnswers,
 }
 
 impl MemoryState {

@@ -32,7 +32,7 @@ const THERE: &str = "
 ///
 /// # Errors
 /// Those of the driver: the whole table is locked, or the database cannot tell.
-pub(super) async fn held(client: &Client, keys: &[&Key]) -> Result<Vec<bool>, Error> {
+pub(super) async fn find_held(client: &Client, keys: &[&Key]) -> Result<Vec<bool>, Error> {
     let collections: Vec<_> = keys.iter().map(|key| key.collection.as_str()).collect();
     let ids: Vec<_> = keys.iter().map(|key| key.id.as_str()).collect();
     let mut found = [HashSet::new(), HashSet::new()];

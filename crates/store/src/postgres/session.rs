@@ -11,7 +11,7 @@ use tokio_postgres::{Error as DriverError, Row, Statement};
 
 use super::connect::{Connection, Connector};
 use super::error::{StatementFailure, is_over, judge};
-use super::locked::{RowParts, held};
+use super::locked::{RowParts, find_held};
 use super::range::range;
 use super::rows::{
     ItemColumns, column, column_bytes16, creation_result, damaged_row, item, put_result, stored_in,
@@ -152,7 +152,7 @@ impl PostgresSession {
     /// # Errors
     /// Another session holds the whole table.
     async fn held_among(&mut self, keys: &[&Key]) -> Result<Vec<bool>, Error> {
-        let held = self.call(async |connection| held(connection.client(), keys).await).await;
+        let held = self.call(async |connection| find_held(connection.client(), keys).await).await;
         match held {
             Err(StatementFailure::Locked(error)) => Err(error),
             held => Ok(held.unwrap_or_else(|_| vec![false; keys.len()])),

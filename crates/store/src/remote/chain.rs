@@ -7,7 +7,7 @@ use domain::{Change, Item, Key, ReplayKey, Verdict, Write};
 use tokio::time::Instant;
 
 use super::call::ReplySlot;
-use super::in_doubt::{Finding, WritesInDoubt};
+use super::in_doubt::{DoubtFinding, WritesInDoubt};
 use super::plan::{Plan, plan};
 use super::session::{CurrentState, Put};
 use super::token::{Token, Tokens};
@@ -79,12 +79,12 @@ impl<V: Clone + PartialEq> Chain<V> {
         let unknown = unknown(self.doubts.cause());
         self.again = None;
         let settled: Vec<_> = match self.doubts.judge(state) {
-            Finding::Nothing => return,
-            Finding::Repeat(plan) => return self.again = Some(plan),
-            Finding::Happened(verdicts) => {
+            DoubtFinding::Nothing => return,
+            DoubtFinding::Repeat(plan) => return self.again = Some(plan),
+            DoubtFinding::Happened(verdicts) => {
                 verdicts.into_iter().map(|verdict| verdict.ok_or_else(|| unknown.clone())).collect()
             }
-            Finding::Unknown(count) => vec![Err(unknown); count],
+            DoubtFinding::Unknown(count) => vec![Err(unknown); count],
         };
         self.settle(settled);
         self.doubts.clear();

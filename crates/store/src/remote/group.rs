@@ -39,7 +39,7 @@ use crate::error::{Error, ErrorKind, Retry};
 const HALVINGS_MAX: usize = 20;
 
 /// What is left of writes that were settled.
-pub(super) struct Settled<V> {
+pub(super) struct SettledGroup<V> {
     /// The writes without a result: those to items that another client of the engine holds.
     pub(super) held: Vec<Chain<V>>,
     /// What the engine was still failing with when the time was over.
@@ -75,9 +75,9 @@ pub(super) async fn settle<S: Session>(
     tokens: &Tokens,
     chains: Vec<Chain<S::Version>>,
     until: Instant,
-) -> Settled<S::Version> {
+) -> SettledGroup<S::Version> {
     let mut groups = vec![Group { chains }];
-    let mut settled = Settled { held: Vec::new(), trouble: None };
+    let mut settled = SettledGroup { held: Vec::new(), trouble: None };
     let mut halvings = 0;
     while let Some(mut group) = groups.pop() {
         match group.run(session, tokens, until, &mut settled.held).await {

@@ -17,7 +17,7 @@ pub(super) enum InDoubt<V> {
 pub(super) struct WritesInDoubt<V>(Vec<(InDoubt<V>, Error)>);
 
 /// What a look at the item says about the doubts.
-pub(super) enum Finding<V> {
+pub(super) enum DoubtFinding<V> {
     /// One of them happened; these are the verdicts. `None` stands for a write whose verdict cannot
     /// be told.
     Happened(Vec<Option<Verdict>>),
@@ -55,24 +55,24 @@ impl<V: Clone + PartialEq> WritesInDoubt<V> {
     }
 
     /// Finds out what became of them, from what there is now.
-    pub(super) fn judge(&self, state: &CurrentState<V>) -> Finding<V> {
+    pub(super) fn judge(&self, state: &CurrentState<V>) -> DoubtFinding<V> {
         let doubts = || self.0.iter().map(|(doubt, _)| doubt);
         if let Some(verdicts) = doubts().find_map(|doubt| doubt.marked(state)) {
-            return Finding::Happened(verdicts.into_iter().map(Some).collect());
+            return DoubtFinding::Happened(verdicts.into_iter().map(Some).collect());
         }
         if let Some(verdicts) = self.remembered(state) {
-            return Finding::Happened(verdicts);
+            return DoubtFinding::Happened(verdicts);
         }
-        let mut finding = Finding::Nothing;
+        let mut finding = DoubtFinding::Nothing;
         for doubt in doubts() {
             match doubt {
-                InDoubt::Put(_) => return Finding::Unknown(self.writes()),
+                InDoubt::Put(_) => return DoubtFinding::Unknown(self.writes()),
                 // Its answers let it happen once at most, even if the write is decided anew.
                 InDoubt::Swap(Plan { swap: Some(swap), .. }) if !swap.answers.is_empty() => {}
                 InDoubt::Swap(plan) if plan.is_untouched(state) => {
-                    finding = Finding::Repeat(plan.clone());
+                    finding = DoubtFinding::Repeat(plan.clone());
                 }
-                InDoubt::Swap(_) => return Finding::Unknown(self.writes()),
+                InDoubt::Swap(_) => return DoubtFinding::Unknown(self.writes()),
             }
         }
         finding

@@ -31,4 +31,4 @@ mod tests;
 pub(crate) mod tls;
 pub(crate) mod token;
 
-pub(crate) use self::store::{Pool, Remote};
+pub(crate) use self::store::{PoolSettings, Remote};

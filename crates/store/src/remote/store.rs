@@ -38,7 +38,7 @@ const BYTES_MAX: usize = 64 << 20;
 
 /// How many sessions there are, and how long they try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pool {
+pub(crate) struct PoolSettings {
     /// Sessions that write.
     pub(crate) writers: usize,
     /// Sessions that read items.
@@ -83,7 +83,7 @@ impl Remote {
     /// What `prepare` returns, or that there is no thread to be had.
     pub(crate) fn start<S, M, E>(
         name: &'static str,
-        pool: Pool,
+        pool: PoolSettings,
         prepare: impl AsyncFnOnce() -> Result<(M, Clock), E> + Send + 'static,
         failed: impl FnOnce(std::io::Error) -> E,
     ) -> Result<Self, E>

@@ -38,7 +38,7 @@ pub(in crate::embedded) struct Backlog {
 
 #[derive(Debug, Default)]
 struct BacklogState {
-    sealed: VecDeque<Sealed>,
+    sealed: VecDeque<SealedMemtables>,
     runs: usize,
     /// The files have changed since the last merge.
     unmerged: bool,
@@ -53,7 +53,7 @@ struct BacklogState {
 
 /// The memtables that were sealed at one frame.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sealed {
+pub(super) struct SealedMemtables {
     /// The journal's last frame in them.
     pub(super) frame: u64,
     pub(super) bytes: u64,
@@ -61,7 +61,7 @@ pub(super) struct Sealed {
 
 /// Why no write is accepted for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::embedded) enum Blocked {
+pub(in crate::embedded) enum Backpressure {
     /// The disk has no room for what waits.
     LacksRoom,
     /// The background threads are far behind.
@@ -71,15 +71,15 @@ pub(in crate::embedded) enum Blocked {
 impl Backlog {
     /// Delays the caller, which is about to write `bytes`, by as much as the background threads are
     /// behind. Waits where they are far behind.
-    pub(in crate::embedded) fn admit(&self, bytes: u64) -> Result<(), Blocked> {
+    pub(in crate::embedded) fn admit(&self, bytes: u64) -> Result<(), Backpressure> {
         let mut state = self.state.lock();
         let until = Instant::now() + WAIT_MAX;
         while state.is_full() && !state.failed {
             if state.lacks_room || state.merges_lack_room {
-                return Err(Blocked::LacksRoom);
+                return Err(Backpressure::LacksRoom);
             }
             if self.changed.wait_until(&mut state, until).timed_out() {
-                return Err(Blocked::Behind);
+                return Err(Backpressure::Behind);
             }
         }
         let pressure = self.pressure(&state);
@@ -110,14 +110,14 @@ impl Backlog {
         let mut state = self.state.lock();
         let last = state.sealed.back().map_or(0, |last| last.frame);
         debug_assert!(last <= frame, "a flush up to the last one is one of all");
-        state.sealed.push_back(Sealed { frame, bytes });
+        state.sealed.push_back(SealedMemtables { frame, bytes });
         drop(state);
         self.changed.notify_all();
     }
 
     /// Waits for sealed memtables. Returns the last frame and the bytes of all of them; `None` when
     /// there are none and will be none.
-    pub(super) fn wait_for_sealed(&self) -> Option<Sealed> {
+    pub(super) fn wait_for_sealed(&self) -> Option<SealedMemtables> {
         let mut state = self.state.lock();
         loop {
             if state.failed {
@@ -125,7 +125,7 @@ impl Backlog {
             }
             if let Some(last) = state.sealed.back() {
                 let bytes = state.sealed.iter().map(|sealed| sealed.bytes).sum();
-                return Some(Sealed { frame: last.frame, bytes });
+                return Some(SealedMemtables { frame: last.frame, bytes });
             }
             if state.closed {
                 return None;
@@ -232,7 +232,7 @@ mod tests {
             Some((2, 200))
         );
         assert!(backlog.wait_for_room(Duration::ZERO));
-        assert_eq!(backlog.admit(1), Err(Blocked::LacksRoom));
+        assert_eq!(backlog.admit(1), Err(Backpressure::LacksRoom));
         backlog.flushed(2);
         assert_eq!(backlog.admit(1), Ok(()));
     }

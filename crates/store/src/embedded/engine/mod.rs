@@ -40,7 +40,7 @@ use lsm_tree::{AbstractTree as _, AnyTree, Cache, Memtable, SequenceNumberCounte
 use parking_lot::Mutex;
 
 use self::backlog::Backlog;
-pub(super) use self::backlog::Blocked;
+pub(super) use self::backlog::Backpressure;
 pub(super) use self::entry::{Entry, TreeName};
 pub(super) use self::error::guarded;
 use self::error::read_failed;

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper_util::client::legacy;
 use tokio::time::{Instant, timeout_at};
 
-use super::body::Tracked;
+use super::body::TrackedBody;
 use super::connect::{self, Connections};
 use super::tls::{SetupError, Tls};
 
@@ -86,7 +86,7 @@ impl Client {
         until: Instant,
     ) -> Result<HttpAnswer, LostRequest> {
         let (head, body) = request.into_parts();
-        let (body, tracker) = Tracked::new(body);
+        let (body, tracker) = TrackedBody::new(body);
         let exchange = async {
             let request = Request::from_parts(head, body);
             let response =

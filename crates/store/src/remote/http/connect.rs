@@ -12,7 +12,7 @@ use tower::timeout::Timeout;
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceExt as _};
 
-use super::body::Tracked;
+use super::body::TrackedBody;
 use super::tls::{SetupError, Tls};
 
 /// How long a connection may take to come about: a handshake of TCP and one of TLS take
@@ -27,7 +27,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// A pool of connections, over which requests are sent with HTTP/1.1: one at a time on each.
-pub(super) type Connections = legacy::Client<Connector, Tracked>;
+pub(super) type Connections = legacy::Client<Connector, TrackedBody>;
 
 type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
 
