@@ -28,6 +28,6 @@ pub(crate) fn stopping() {
 
 fn say(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "the manager of services could not be told: {error}");
+        tracing::warn!(%error, "the service manager could not be notified: {error}");
     }
 }

@@ -39,7 +39,7 @@ impl fmt::Display for FramingFault {
         f.write_str(match self {
             Self::BareLineEnd => "a line does not end with CR LF",
             Self::RequestLine => "the request line is not `method target HTTP/1.1`",
-            Self::Target => "the target of the request is no URI; percent-encode what is not ASCII, and leave out the fragment",
+            Self::Target => "the target of the request is not a URI; percent-encode what is not ASCII, and leave out the fragment",
             Self::FoldedLine => "a header field begins with white space (obsolete line folding)",
             Self::FieldLine => {
                 "a header field is not `name: value`, or has a character that no field has"

@@ -74,7 +74,7 @@ impl Storm {
             }
         };
         if let Err(error) = thread::Builder::new().name("logs".to_owned()).spawn(tell) {
-            tracing::warn!(%error, "repeated faults are told at the end only: {error}");
+            tracing::warn!(%error, "repeated faults are reported only at the end: {error}");
         }
     }
 

@@ -187,7 +187,7 @@ impl Embedded {
                 found
             });
             let failed = |error| {
-                let message = "the scan did not come to its end";
+                let message = "the scan ended early";
                 Error::with_source(ErrorKind::Unavailable, message, error)
             };
             scan.await.unwrap_or_else(|error| Err(failed(error)))

@@ -262,7 +262,11 @@ fn endpoint(text: &str) -> Result<String, &'static str> {
         return Err("a host's name has letters, digits, `-`, `.` and `_`");
     }
     let port = match port.strip_prefix(':') {
-        Some(port) => port.parse().ok().filter(|port| *port > 0).ok_or("the port is no port")?,
+        Some(port) => port
+            .parse()
+            .ok()
+            .filter(|port| *port > 0)
+            .ok_or("the port is not a number from 1 to 65535")?,
         None if port.is_empty() => PORT_DEFAULT,
         None => return Err("after the `]` only `:PORT` may follow"),
     };

@@ -269,7 +269,7 @@ impl fmt::Display for EtcdFailure {
             Cause::Corrupt => "found its own data damaged; see `etcdctl alarm list`",
             Cause::Refused(words) => return write!(f, "refused the request: {words}"),
             Cause::Unreadable => {
-                "gave an answer that is none of etcd's; is that the client port of etcd 3.4 or later, and is --enable-grpc-gateway on?"
+                "did not answer as etcd does; is that the client port of etcd 3.4 or later, and is --enable-grpc-gateway on?"
             }
         })
     }

@@ -213,7 +213,11 @@ fn end(milliseconds: u64) -> i64 {
 /// Takes a column out of a row.
 pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, at: usize) -> Result<T, Error> {
     row.try_get(at).map_err(|error| {
-        Error::with_source(ErrorKind::Corrupt, "a row is not one that Shelf writes", error)
+        Error::with_source(
+            ErrorKind::Corrupt,
+            "a row does not have the form that Shelf writes",
+            error,
+        )
     })
 }
 
@@ -256,7 +260,7 @@ pub(super) fn creation_result(row: &Row, sent: &Item) -> Result<PutResult<Token>
 }
 
 pub(super) fn damaged_row() -> Error {
-    Error::new(ErrorKind::Corrupt, "a row is not one that Shelf writes")
+    Error::new(ErrorKind::Corrupt, "a row does not have the form that Shelf writes")
 }
 
 /// A token that this store sent and got back.

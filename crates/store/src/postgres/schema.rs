@@ -72,7 +72,7 @@ async fn make(client: &Client) -> Result<(), Error> {
         }
         tokio::time::sleep(PAUSE).await;
     }
-    Err(Error::new(ErrorKind::Unavailable, "others kept the tables from being made"))
+    Err(Error::new(ErrorKind::Unavailable, "other sessions kept the tables from being made"))
 }
 
 /// Returns the format of the tables, if they are there. A look at what is missing would be an error in the server's

@@ -166,7 +166,7 @@ impl<V: Clone + PartialEq> Chain<V> {
 }
 
 fn unknown(cause: Option<&Error>) -> Error {
-    let message = "the answer was lost, and whether the write happened cannot be told any more";
+    let message = "the answer was lost, and it is unknown whether the write happened";
     match cause {
         Some(cause) => Error::with_source(ErrorKind::Unknown, message, cause.clone()),
         None => Error::new(ErrorKind::Unknown, message),

@@ -107,7 +107,10 @@ enum AttemptEnd {
 }
 
 fn outrun() -> Error {
-    Error::new(ErrorKind::Overloaded, "others change the item faster than the write can be settled")
+    Error::new(
+        ErrorKind::Overloaded,
+        "other clients change the item faster than the write can be decided",
+    )
 }
 
 /// Tells whether a failure says nothing about the writes to other items, and is no better in a

@@ -57,7 +57,7 @@ impl PendingWrites {
             return Some(self);
         }
         let error =
-            Error::new(ErrorKind::Overloaded, "the store was busy with others for too long");
+            Error::new(ErrorKind::Overloaded, "the store was busy with other calls for too long");
         drop(self.reply.send(vec![Err(error); self.writes.len()]));
         None
     }
