@@ -1,4 +1,4 @@
-//! What the manager of services is told (sd_notify(3)). Without one nothing happens.
+//! Notifications to the service manager (sd_notify(3)). Without a manager nothing happens.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Which protocol a client speaks: its first bytes tell.
+//! Detects the protocol of a client by its first bytes.
 
 use std::io;
 use std::time::Duration;

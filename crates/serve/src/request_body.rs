@@ -1,4 +1,4 @@
-//! Bodies of requests, and what becomes of those that are not read to their end.
+//! Bodies of requests, also of those that are not read to their end.
 //!
 //! A service that refuses a request answers before it has read the body. The rest of that body is on
 //! its way all the same, and hyper closes the connection when it meets it, without notice: the client

@@ -1,4 +1,4 @@
-//! Whether the writer waits for company, and for how long.
+//! Whether the writer waits for more writes, and for how long.
 //!
 //! A sync costs the same for one write as for a hundred. When a group has been answered, its
 //! writers come back within moments with their next write; a writer thread that syncs at once

@@ -1,6 +1,6 @@
 //! The store in a directory: a journal, trees, one writer thread, group commit.
 //!
-//! - [`Directory`](directory) says whose the directory is and keeps others out.
+//! - [`Directory`](directory) marks the directory as a store and locks it.
 //! - [`Engine`](engine) holds the items in trees. Readers look at what is durable, from any thread,
 //!   inline.
 //! - [`Journal`](journal) makes each group of writes durable before it is answered.

@@ -18,7 +18,7 @@ const WRITES_MAX: usize = 1 << 16;
 /// Most bytes of items that wait: 64 of the largest. The writer holds as much again.
 const BYTES_MAX: usize = 64 << 20;
 
-/// What a caller wants, and where the answer goes.
+/// The request of a caller, and where its answer goes.
 #[derive(Debug)]
 pub(super) enum Job {
     /// To write.
@@ -125,7 +125,7 @@ impl Queue {
         self.wake_writer.notify_one();
     }
 
-    /// Takes everything that waits into `jobs`, which is empty. Waits for company as `wait` says,
+    /// Takes everything that waits into `jobs`, which is empty. Waits for more jobs as `wait` says,
     /// and then for as long as there is nothing, or until `idle_max` has passed.
     pub(super) fn take(
         &self,

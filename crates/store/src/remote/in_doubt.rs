@@ -1,4 +1,4 @@
-//! What may have happened, and what a look at the item says about it.
+//! Writes that may have happened, and how a read of the item resolves them.
 
 use domain::{Outcome, Verdict};
 

@@ -1,4 +1,4 @@
-//! What a remote engine has to be able to do.
+//! The operations that a remote engine supplies.
 
 use std::collections::HashMap;
 use std::fmt::Debug;

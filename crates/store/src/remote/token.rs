@@ -1,4 +1,4 @@
-//! What tells one write from all others.
+//! Tokens: each tells one write from all others.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,4 +1,4 @@
-//! What engines that speak HTTP have in common: a cluster of members, of which any can answer.
+//! The client side of engines that speak HTTP: a cluster of members, of which any can answer.
 //!
 //! - [`Members`] passes a request from member to member until one answers or the time is over.
 //!   A request that may have changed something is passed on only if it surely had no effect.
