@@ -25,7 +25,7 @@ impl Home {
         self.0.path().join(name)
     }
 
-    /// Writes a file, and returns its path. Whoever looks meanwhile sees it whole or not at all.
+    /// Writes a file, and returns its path. A concurrent reader sees it whole or not at all.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let (path, draft) = (self.path(name), self.path(&format!("{name}.draft")));
         fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).expect("it can be made");

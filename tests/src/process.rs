@@ -218,7 +218,7 @@ impl Drop for Process {
             let end = end.unwrap_or_default();
             eprintln!("--- log of the {name}{end}\n{}\n---", self.log.text());
         } else {
-            // Without its end nobody would have looked at what it has to say.
+            // Without its end the log and the report would not have been checked.
             assert!(was_ended, "a test ends its {name} with `stop` or `kill`");
         }
     }

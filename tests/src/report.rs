@@ -10,7 +10,7 @@ use serde_json::Value;
 pub struct Report {
     /// Answers that the document does not promise, as the service describes them.
     pub undocumented: Vec<String>,
-    /// What the document lists and nobody saw.
+    /// What the document lists and no test caused.
     pub never_returned: BTreeSet<(String, u16)>,
     /// How often each operation answered with each status.
     pub returned: BTreeMap<(String, u16), u64>,

@@ -10,8 +10,8 @@ use crate::home::Home;
 use crate::service::Shelf;
 use crate::service::Start;
 
-/// One or more replicas of a service, each behind a relay. Clients keep the relays' addresses,
-/// whatever happens to the services.
+/// One or more replicas of a service, each behind a relay. Clients keep the relays' addresses
+/// when services end and start again.
 pub struct Stage {
     backing: Backing,
     dress: Box<dyn Fn(Start) -> Start>,

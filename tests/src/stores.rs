@@ -84,7 +84,7 @@ pub(crate) fn postgres() -> &'static Postgres {
     SERVER.get_or_init(|| Postgres::builder().setting("max_connections", CONNECTIONS_MAX).start())
 }
 
-/// Returns the URL of a prefix that nobody else has, in the cluster that the tests of this process
+/// Returns the URL of a prefix that no other store has, in the cluster that the tests of this process
 /// share.
 fn etcd_prefix() -> String {
     static CLUSTER: OnceLock<Etcd> = OnceLock::new();

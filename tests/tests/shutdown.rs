@@ -105,7 +105,7 @@ async fn an_announced_end_is_told_and_everybody_is_served_meanwhile() {
     open.send(&Request::get("/readyz")).await.expect(200);
     shelf.terminate();
     eventually("the service to say that it leaves", Duration::from_secs(10), async || {
-        shelf.log().text().contains("leaving").then_some(())
+        shelf.log().text().contains("draining:").then_some(())
     })
     .await;
     let answer = open.send(&Request::put("/items/late", "{}")).await;

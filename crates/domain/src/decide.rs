@@ -13,10 +13,10 @@ use crate::write::{Change, Write};
 /// [`Write::remember`] says.
 ///
 /// The order of checks:
-/// 1. A request that was answered before is [`Replayed`](Outcome::Replayed), whatever has become of
-///    the item since.
-/// 2. A deletion or replacement of an absent item is [`NotFound`](Refusal::NotFound), whatever
-///    the precondition: without it the answer would not be a success (RFC 9110 §13.2.1).
+/// 1. A request that was answered before is [`Replayed`](Outcome::Replayed), even if the item has
+///    changed since.
+/// 2. A deletion or replacement of an absent item is [`NotFound`](Refusal::NotFound), also with
+///    a precondition: without it the answer would not be a success (RFC 9110 §13.2.1).
 /// 3. `If-None-Match`. Its failure is final, so it comes before the indulgence of the next check.
 /// 4. `If-Match`. When it fails although the item already is what the change would make of it, the
 ///    write is [`Unchanged`](Outcome::Unchanged): the client repeats a request whose answer it

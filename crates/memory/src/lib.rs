@@ -1,8 +1,8 @@
 //! A budget of memory that the requests of a process share.
 //!
 //! What a request holds of bodies, heads and answers is taken from a [`Memory`] as a [`Share`], which is
-//! given back when it is dropped. What does not fit is refused, so that the process lives and serves those
-//! who need little. [`owning`] ties a share to bytes that are on their way to a client. [`machine_bytes`] tells
+//! given back when it is dropped. What does not fit is refused, so that the process lives and serves requests
+//! that need little. [`owning`] ties a share to bytes that are on their way to a client. [`machine_bytes`] tells
 //! how much memory the process may use at all.
 
 mod machine;

@@ -50,12 +50,12 @@ pub struct Acceptor {
 pub struct Connection {
     /// The socket. It sends at once what is written.
     pub stream: TcpStream,
-    /// Who is at the other end.
+    /// The address of the client.
     pub peer: SocketAddr,
     /// Watches hyper's connection, so that it ends after its request when the worker is to end.
     pub watcher: Watcher,
     silence_time_max: Duration,
-    /// Closed when those who have not said anything are not waited for any longer.
+    /// Closed when the worker no longer waits for connections that have sent nothing.
     patience: watch::Receiver<()>,
 }
 
@@ -138,8 +138,8 @@ async fn accept(
     Ok((stream, peer, permit))
 }
 
-/// Closes the socket, and waits until all connections have ended. Who waits in a queue that is closed
-/// with it is served first.
+/// Closes the socket, and waits until all connections have ended. If its queue is closed with it, the
+/// connections in the queue are served first.
 async fn end<F>(listener: TcpListener, is_shared: bool, open: Open<impl Fn(Connection) -> F>)
 where
     F: Future<Output = ()> + 'static,
@@ -147,8 +147,8 @@ where
     match listener.into_std() {
         Ok(socket) if is_shared => drop(socket),
         Ok(socket) => {
-            if let Err(error) = queue::close_the_door(&socket) {
-                tracing::debug!(%error, "who connects just now may be lost: {error}");
+            if let Err(error) = queue::ignore_new_handshakes(&socket) {
+                tracing::debug!(%error, "connections that arrive now may be lost: {error}");
             }
             open.serve_queue(&socket);
             sleep(HANDSHAKE_TIME_MAX).await;
@@ -202,8 +202,8 @@ where
         });
     }
 
-    /// Serves who waits, without regard to how many connections there may be: the queue is bounded,
-    /// and so is what each of them gets.
+    /// Serves the connections in the queue, without regard to the limit of connections: the queue is
+    /// bounded, and so is what each of them gets.
     fn serve_queue(&self, socket: &std::net::TcpListener) {
         for (stream, peer) in queue::take_all(socket) {
             let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));

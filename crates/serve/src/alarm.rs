@@ -67,8 +67,7 @@ impl Future for Waiting {
     }
 }
 
-/// Alarms of one thread for what waits for a while only: whoever has waited leaves the timer to the
-/// next one, running.
+/// Alarms of one thread for short waits: each wait leaves its timer, still running, to the next one.
 #[derive(Debug, Default)]
 pub struct Alarms(RefCell<Vec<Alarm>>);
 

@@ -1,4 +1,4 @@
-//! How the memory of a service is shared out.
+//! The division of the memory of a service between connections and requests.
 
 use std::num::NonZeroUsize;
 

@@ -15,11 +15,11 @@ use pin_project_lite::pin_project;
 const PRECISION: Duration = Duration::from_secs(1);
 
 /// A service whose answers say when they were made (RFC 9110 §6.6.1) where hyper's `Date` would be
-/// wrong: that one stands still when the time of day is set back, until it has caught up.
+/// wrong: it stands still when the time of day is set back, until it has caught up.
 #[derive(Clone, Debug)]
-pub(crate) struct Dated<S>(pub(crate) S);
+pub(crate) struct WithDate<S>(pub(crate) S);
 
-impl<S, R, B> Service<Request<R>> for Dated<S>
+impl<S, R, B> Service<Request<R>> for WithDate<S>
 where
     S: Service<Request<R>, Response = Response<B>>,
 {

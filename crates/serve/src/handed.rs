@@ -1,5 +1,5 @@
 //! Listening sockets that another process opened and hands over, such as systemd's socket activation
-//! (sd_listen_fds(3)): they stay open while the service is replaced, so that nobody is refused.
+//! (sd_listen_fds(3)): they stay open while the service is replaced, so that no client is refused.
 
 use std::env;
 use std::io;
@@ -39,7 +39,7 @@ impl Handed {
         Some(self.0.remove(at).1)
     }
 
-    /// Returns the sockets, whatever their names.
+    /// Returns all sockets, regardless of their names.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &TcpListener> {
         self.0.iter().map(|(_, socket)| socket)
     }

@@ -17,13 +17,13 @@ use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::alarm::Alarm;
-use crate::date::Dated;
+use crate::date::WithDate;
 use crate::draining::WorkerDraining;
 use crate::executor::OnThisThread;
 use crate::head_answer::HeadAnswer;
-use crate::progress::Progressing;
+use crate::progress::ProgressTimeout;
 use crate::request_body::{BodyCost, RequestBody, TakeRest};
-use crate::stall::{Answers, WatchAnswers};
+use crate::stall::{WatchAnswers, WatchedAnswers};
 use crate::stall_time::StallTime;
 
 /// Most requests at a time on one HTTP/2 connection: what RFC 9113 §6.5.2 recommends at least.
@@ -99,8 +99,8 @@ impl Http {
     {
         // Each connection has an alarm of its own.
         let mut http1 = self.http1.clone();
-        let service = Dated(TakeRest::of_connection(service, self.cost.clone()));
-        let stream = TokioIo::new(Progressing::new(stream, self.stall_time.clone()));
+        let service = WithDate(TakeRest::of_connection(service, self.cost.clone()));
+        let stream = TokioIo::new(ProgressTimeout::new(stream, self.stall_time.clone()));
         let connection = http1.timer(Alarm::default()).serve_connection(stream, service);
         Box::pin(watcher.watch(connection).map(ended))
     }
@@ -123,11 +123,11 @@ impl Http {
             tracing::debug!("a connection was closed at once: there is no memory for it");
             return Box::pin(ready(()));
         };
-        let answers = Answers::default();
-        let service = Dated(HeadAnswer(TakeRest::of_streams(service, self.cost.clone())));
+        let answers = WatchedAnswers::default();
+        let service = WithDate(HeadAnswer(TakeRest::of_streams(service, self.cost.clone())));
         let service = WatchAnswers { service, answers: answers.clone() };
         let stall_time = self.stall_time.clone();
-        let stream = TokioIo::new(Progressing::new(stream, stall_time.clone()));
+        let stream = TokioIo::new(ProgressTimeout::new(stream, stall_time.clone()));
         let connection = watcher.watch(self.http2.serve_connection(stream, service));
         Box::pin(async move {
             let _share = share;

@@ -1,24 +1,24 @@
-//! What every service needs around its requests.
+//! The parts that both services need around their requests.
 //!
-//! Before the first one:
+//! Before the first request:
 //! - [`settings`] reads flags, variables and a TOML file as one, and refuses bad values with their
 //!   place.
 //! - [`logs`] writes the log to standard error.
 //! - [`Budget`] shares the memory out between connections and requests.
-//! - [`Sockets`] are where it listens, one for each worker: opened on one address, or [`Handed`] over.
+//! - [`Sockets`] are the listening sockets, one for each worker: opened on one address, or [`Handed`] over.
 //!
-//! From the first to the last:
+//! From the first request to the last:
 //! - [`Workers`] are the threads that serve, one socket each; they end in [phases](Phase), on
 //!   [`Signals`].
-//! - [`Acceptor`] takes a worker's connections, and when the worker is to end loses none of them;
-//!   [`CloseOnDrain`] tells their clients. [`Draining`] is what the process knows of its end.
+//! - [`Acceptor`] takes a worker's connections, and loses none of them when the worker ends;
+//!   [`CloseOnDrain`] tells their clients. [`Draining`] says whether the process is about to stop.
 //! - [`notify`] tells systemd when it is ready.
-//! - [`Connection::protocol`] tells what a client speaks, and [`Http`] serves that by hyper; [`Alarm`]
-//!   is a timer for a connection's many deadlines.
+//! - [`Connection::protocol`] detects the protocol of a client, and [`Http`] serves it by hyper;
+//!   [`Alarm`] is a timer for a connection's many deadlines.
 //! - [`framing`] checks HTTP/1.1 before hyper parses it, and closes connections in stages.
 //! - [`cors`] lets pages of other origins use the service, if that is wanted.
-//! - [`RequestBody`] is the body of a request. What a service leaves of it unread does not lose the
-//!   next request, and what it holds is taken from a budget of memory.
+//! - [`RequestBody`] is the body of a request. An unread rest does not lose the next request, and the
+//!   bytes it holds are taken from a budget of memory.
 
 mod accept;
 mod alarm;

@@ -1,4 +1,4 @@
-//! What the manager of services is told (sd_notify(3)). Without one nothing happens.
+//! Notifications to the service manager (sd_notify(3)). Without a manager nothing happens.
 
 use std::time::Duration;
 
@@ -28,6 +28,6 @@ pub(crate) fn stopping() {
 
 fn say(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "the manager of services could not be told: {error}");
+        tracing::warn!(%error, "the service manager could not be notified: {error}");
     }
 }

@@ -16,7 +16,7 @@ use crate::stall_time::StallTime;
 
 /// A stream whose writes fail when none of them gets on for a time.
 #[derive(Debug)]
-pub(crate) struct Progressing<T> {
+pub(crate) struct ProgressTimeout<T> {
     inner: T,
     stall_time: StallTime,
     /// Set while a write waits; mostly none does.
@@ -30,7 +30,7 @@ struct Waiting {
     look: Pin<Box<Sleep>>,
 }
 
-impl<T> Progressing<T> {
+impl<T> ProgressTimeout<T> {
     pub(crate) fn new(inner: T, stall_time: StallTime) -> Self {
         Self { inner, stall_time, waiting: None }
     }
@@ -62,7 +62,7 @@ impl<T> Progressing<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Progressing<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for ProgressTimeout<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -72,7 +72,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Progressing<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Progressing<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for ProgressTimeout<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -124,7 +124,7 @@ mod tests {
     async fn a_client_that_takes_nothing_is_given_up() {
         let (_client, server) = duplex(16);
         let started = Instant::now();
-        let mut server = Progressing::new(server, stall_time(&WorkerDraining::default()));
+        let mut server = ProgressTimeout::new(server, stall_time(&WorkerDraining::default()));
         let error = server.write_all(&[0; 100]).await.expect_err("the client does not read");
         assert_eq!((error.kind(), started.elapsed()), (io::ErrorKind::TimedOut, STALL_TIME_MAX));
     }
@@ -133,7 +133,7 @@ mod tests {
     async fn at_the_end_a_client_is_given_up_soon() {
         let (_client, server) = duplex(16);
         let draining = WorkerDraining::default();
-        let mut server = Progressing::new(server, stall_time(&draining));
+        let mut server = ProgressTimeout::new(server, stall_time(&draining));
         let writing = async { server.write_all(&[0; 100]).await.expect_err("it does not read") };
         let ending = async {
             sleep(Duration::from_secs(10)).await;
@@ -147,7 +147,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_little_is_served() {
         let (mut client, server) = duplex(16);
-        let mut server = Progressing::new(server, stall_time(&WorkerDraining::default()));
+        let mut server = ProgressTimeout::new(server, stall_time(&WorkerDraining::default()));
         let writing = async { server.write_all(&[7; 100]).await.expect("the client reads") };
         let reading = async {
             let mut byte = [0];

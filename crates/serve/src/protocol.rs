@@ -1,4 +1,4 @@
-//! Which protocol a client speaks: its first bytes tell.
+//! Detects the protocol of a client by its first bytes.
 
 use std::io;
 use std::time::Duration;
@@ -42,8 +42,8 @@ pub(crate) async fn told(stream: &TcpStream) -> io::Result<Option<Protocol>> {
         if length == PREFACE.len() {
             return Ok(Some(Protocol::Http2));
         }
-        // What was looked at does not tell when more comes. Nobody sends three bytes in two parts
-        // but to try what happens.
+        // A peek leaves the bytes in the socket, so readiness does not tell when more come. Only a test
+        // sends the first three bytes in two parts.
         sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }

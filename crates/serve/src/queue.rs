@@ -1,16 +1,16 @@
-//! The queue of a listening socket, which is lost with the socket: whoever waits in it has been told
-//! by the kernel that the connection stands, and may have sent a request.
+//! The queue of a listening socket. It is lost with the socket, although the kernel has told its
+//! clients that the connections stand, and they may have sent requests.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-/// Lets nobody in any more: who asks for a connection is not answered, and tries again a second
-/// later. Connections that are being made come about.
+/// Stops the kernel from answering new connections: a client tries again a second later.
+/// Handshakes that have begun complete.
 ///
 /// # Errors
 /// When the system has no such filters.
 #[cfg(target_os = "linux")]
-pub(crate) fn close_the_door(socket: &TcpListener) -> io::Result<()> {
+pub(crate) fn ignore_new_handshakes(socket: &TcpListener) -> io::Result<()> {
     use socket2::{SockFilter, SockRef};
 
     /// Where the flags are in a segment, and two of them (RFC 9293 §3.1).
@@ -37,17 +37,17 @@ pub(crate) fn close_the_door(socket: &TcpListener) -> io::Result<()> {
 /// # Errors
 /// Always.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn close_the_door(_: &TcpListener) -> io::Result<()> {
+pub(crate) fn ignore_new_handshakes(_: &TcpListener) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Takes everybody who waits, without waiting for others. The socket does not block.
+/// Takes all connections in the queue, without waiting for more. The socket does not block.
 pub(crate) fn take_all(socket: &TcpListener) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
     std::iter::from_fn(|| {
         loop {
             match socket.accept() {
                 Ok(accepted) => return Some(accepted),
-                // Who gave up while waiting does not end the queue.
+                // A client that gave up while it waited does not end the queue.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
                 Err(error) => {
@@ -68,12 +68,12 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn behind_a_closed_door_nobody_queues_and_who_did_is_served() {
+    fn new_handshakes_are_ignored_and_queued_connections_are_served() {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
         let address = socket.local_addr().unwrap();
         let mut clients: Vec<_> = (0..5).map(|_| TcpStream::connect(address).unwrap()).collect();
-        close_the_door(&socket).unwrap();
+        ignore_new_handshakes(&socket).unwrap();
         let soon = Duration::from_millis(200);
         let late = TcpStream::connect_timeout(&address, soon).unwrap_err();
         assert_eq!(late.kind(), io::ErrorKind::TimedOut);

@@ -1,10 +1,10 @@
-//! Bodies of requests, and what becomes of those that are not read to their end.
+//! Bodies of requests, also of those that are not read to their end.
 //!
 //! A service that refuses a request answers before it has read the body. The rest of that body is on
-//! its way all the same, and hyper closes the connection when it meets it, without a word: the client
-//! loses whatever request it sends next. So a small rest is read and dropped, after which the
-//! connection goes on; and where the rest is large, or of unknown length, the answer says
-//! `Connection: close`, so that the client sends its next request elsewhere (RFC 9112 §9.6).
+//! its way all the same, and hyper closes the connection when it meets it, without notice: the client
+//! loses its next request. So a small rest is read and dropped, after which the connection goes on;
+//! and where the rest is large, or of unknown length, the answer says `Connection: close`, so that the
+//! client sends its next request elsewhere (RFC 9112 §9.6).
 //!
 //! Over HTTP/2 only the stream ends. But some clients that are still sending when it is reset do not look
 //! at the answer any more, though it came before (RFC 9113 §8.1), so there a larger rest is read, too.
@@ -71,7 +71,7 @@ pub struct RequestBody {
     /// Taken out when the body is dropped.
     incoming: Option<Incoming>,
     /// Where the rest is left; nothing when there is no rest, or it is not needed.
-    unread: Option<Unread>,
+    unread: Option<UnreadBody>,
     /// How many bytes of it were read.
     read: u64,
 }
@@ -98,7 +98,7 @@ impl Body for RequestBody {
             Some(Ok(_)) | None => this.unread = None,
             Some(Err(_)) => {
                 if let Some(unread) = this.unread.take() {
-                    unread.set(Rest::Broken);
+                    unread.set(BodyRest::Broken);
                 }
             }
         }
@@ -124,24 +124,24 @@ impl Drop for RequestBody {
 
 /// Where the requests of a connection leave what they do not read; there is one request at a time.
 #[derive(Clone, Debug)]
-struct Unread(Arc<Shared>);
+struct UnreadBody(Arc<UnreadBodyShared>);
 
 #[derive(Debug)]
-struct Shared {
+struct UnreadBodyShared {
     cost: BodyCost,
-    state: Mutex<State>,
+    state: Mutex<UnreadBodyState>,
 }
 
 #[derive(Debug)]
-struct State {
-    rest: Rest,
+struct UnreadBodyState {
+    rest: BodyRest,
     /// What the request holds.
     share: Share,
 }
 
 /// What is left of the body of a request.
 #[derive(Debug, Default)]
-enum Rest {
+enum BodyRest {
     /// Nothing, as far as is known.
     #[default]
     None,
@@ -153,25 +153,25 @@ enum Rest {
     Answered,
 }
 
-impl Unread {
+impl UnreadBody {
     fn new(cost: &BodyCost) -> Self {
-        let state = State { rest: Rest::None, share: cost.memory.share() };
-        Self(Arc::new(Shared { cost: cost.clone(), state: Mutex::new(state) }))
+        let state = UnreadBodyState { rest: BodyRest::None, share: cost.memory.share() };
+        Self(Arc::new(UnreadBodyShared { cost: cost.clone(), state: Mutex::new(state) }))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, UnreadBodyState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, rest: Rest) -> Rest {
+    fn set(&self, rest: BodyRest) -> BodyRest {
         std::mem::replace(&mut self.state().rest, rest)
     }
 
     /// Leaves a rest, if the answer has not begun; after that hyper closes the connection.
     fn leave(&self, incoming: Incoming) {
         let mut state = self.state();
-        if matches!(state.rest, Rest::None) {
-            state.rest = Rest::Left(incoming);
+        if matches!(state.rest, BodyRest::None) {
+            state.rest = BodyRest::Left(incoming);
         }
     }
 
@@ -198,13 +198,13 @@ pub(crate) struct TakeRest<S> {
     service: S,
     cost: BodyCost,
     /// That of the connection over HTTP/1.1; over HTTP/2 each request has one of its own.
-    unread: Option<Unread>,
+    unread: Option<UnreadBody>,
 }
 
 impl<S> TakeRest<S> {
     /// Wraps the service of a connection of HTTP/1.1.
     pub(crate) fn of_connection(service: S, cost: BodyCost) -> Self {
-        Self { service, unread: Some(Unread::new(&cost)), cost }
+        Self { service, unread: Some(UnreadBody::new(&cost)), cost }
     }
 
     /// Wraps the service of a connection of HTTP/2.
@@ -234,8 +234,8 @@ where
         let ends_connection = self.unread.is_some();
         let limit = if ends_connection { OF_CONNECTION } else { OF_STREAM };
         let limit = (!expects_continue).then_some(limit);
-        let unread = self.unread.clone().unwrap_or_else(|| Unread::new(&self.cost));
-        unread.set(Rest::None);
+        let unread = self.unread.clone().unwrap_or_else(|| UnreadBody::new(&self.cost));
+        unread.set(BodyRest::None);
         let request = request.map(|incoming| RequestBody {
             incoming: Some(incoming),
             unread: Some(unread.clone()),
@@ -252,7 +252,7 @@ pin_project! {
     pub(crate) struct Answering<F> {
         #[pin]
         answer: F,
-        unread: Option<Unread>,
+        unread: Option<UnreadBody>,
         // How much of a rest is read; nothing of it if there is no limit.
         limit: Option<RestLimit>,
         // Whether a rest that is not read ends the connection.
@@ -269,13 +269,13 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let answer = ready!(this.answer.poll(context))?;
-        let share = this.unread.as_ref().and_then(Unread::take_share).map(Arc::new);
+        let share = this.unread.as_ref().and_then(UnreadBody::take_share).map(Arc::new);
         let mut answer = answer.map(|body| Holding { body, share });
         let Some(unread) = this.unread.take() else { return Poll::Ready(Ok(answer)) };
-        let incoming = match unread.set(Rest::Answered) {
-            Rest::None | Rest::Answered => return Poll::Ready(Ok(answer)),
-            Rest::Left(incoming) => Some(incoming),
-            Rest::Broken => None,
+        let incoming = match unread.set(BodyRest::Answered) {
+            BodyRest::None | BodyRest::Answered => return Poll::Ready(Ok(answer)),
+            BodyRest::Left(incoming) => Some(incoming),
+            BodyRest::Broken => None,
         };
         let ends_connection = *this.ends_connection;
         let limit = this.limit.filter(|_| !answer.headers().contains_key(CONNECTION));

@@ -27,14 +27,14 @@ const PIECE_BYTES_MAX: usize = 16 << 10;
 
 /// The answers of one connection that are under way.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Answers(Arc<Mutex<Vec<Weak<Progress>>>>);
+pub(crate) struct WatchedAnswers(Arc<Mutex<Vec<Weak<Progress>>>>);
 
 /// How far an answer has got.
 #[derive(Debug)]
-struct Progress(Mutex<State>);
+struct Progress(Mutex<ProgressState>);
 
 #[derive(Debug)]
-struct State {
+struct ProgressState {
     /// When something of it last left, or came from where it is made.
     last: Instant,
     /// Pieces that have not left.
@@ -44,7 +44,7 @@ struct State {
 }
 
 impl Progress {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ProgressState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -55,10 +55,10 @@ impl Progress {
     }
 }
 
-impl Answers {
+impl WatchedAnswers {
     /// Watches an answer from now on.
     fn begin(&self) -> Arc<Progress> {
-        let state = State { last: Instant::now(), pieces: 0, is_being_made: false };
+        let state = ProgressState { last: Instant::now(), pieces: 0, is_being_made: false };
         let progress = Arc::new(Progress(Mutex::new(state)));
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that have ended make room; a connection has as many as it may have streams.
@@ -86,7 +86,7 @@ impl Answers {
 #[derive(Clone, Debug)]
 pub(crate) struct WatchAnswers<S> {
     pub(crate) service: S,
-    pub(crate) answers: Answers,
+    pub(crate) answers: WatchedAnswers,
 }
 
 impl<S, R, B> Service<Request<R>> for WatchAnswers<S>
@@ -94,7 +94,7 @@ where
     S: Service<Request<R>, Response = Response<B>>,
     B: Body<Data = Bytes>,
 {
-    type Response = Response<Watched<B>>;
+    type Response = Response<WatchedBody<B>>;
     type Error = S::Error;
     type Future = Answering<S::Future>;
 
@@ -109,7 +109,7 @@ pin_project! {
     pub(crate) struct Answering<F> {
         #[pin]
         answer: F,
-        answers: Answers,
+        answers: WatchedAnswers,
     }
 }
 
@@ -118,20 +118,20 @@ where
     F: Future<Output = Result<Response<B>, E>>,
     B: Body<Data = Bytes>,
 {
-    type Output = Result<Response<Watched<B>>, E>;
+    type Output = Result<Response<WatchedBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let answer = ready!(this.answer.poll(context))?;
         let progress = (!answer.body().is_end_stream()).then(|| this.answers.begin());
-        Poll::Ready(Ok(answer.map(|body| Watched { body, rest: Bytes::new(), progress })))
+        Poll::Ready(Ok(answer.map(|body| WatchedBody { body, rest: Bytes::new(), progress })))
     }
 }
 
 pin_project! {
     /// A body whose pieces are watched.
     #[derive(Debug)]
-    pub(crate) struct Watched<B> {
+    pub(crate) struct WatchedBody<B> {
         #[pin]
         body: B,
         // What is left of the last piece of the body.
@@ -141,9 +141,9 @@ pin_project! {
 }
 
 /// Notes that a piece has left when it is dropped.
-struct Left(Arc<Progress>);
+struct PieceGuard(Arc<Progress>);
 
-impl Drop for Left {
+impl Drop for PieceGuard {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.pieces -= 1;
@@ -151,7 +151,7 @@ impl Drop for Left {
     }
 }
 
-impl<B: Body<Data = Bytes>> Body for Watched<B> {
+impl<B: Body<Data = Bytes>> Body for WatchedBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 
@@ -176,7 +176,7 @@ impl<B: Body<Data = Bytes>> Body for Watched<B> {
         }
         let bytes = this.rest.split_to(this.rest.len().min(PIECE_BYTES_MAX));
         progress.state().pieces += 1;
-        let piece = owning(bytes, Left(Arc::clone(progress)));
+        let piece = owning(bytes, PieceGuard(Arc::clone(progress)));
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 

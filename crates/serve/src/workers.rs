@@ -87,7 +87,10 @@ impl Workers {
         if time.is_zero() {
             return;
         }
-        tracing::info!(?time, "leaving: requests are taken for {time:?}, and /readyz says no");
+        tracing::info!(
+            ?time,
+            "draining: requests are accepted for another {time:?}, and /readyz answers 503"
+        );
         self.phase.send_replace(Phase::Draining);
         tokio::select! {
             () = tokio::time::sleep(time) => {}

@@ -58,7 +58,7 @@ pub enum Retry {
     /// Yes, when the caller can bear that it happens twice: the first call may have succeeded. A
     /// repeated put is harmless; its answer says `unchanged` then instead of `created`.
     Ambiguous,
-    /// No: somebody has to repair something first, or to send something else.
+    /// No: an operator has to repair something first, or the client has to send something else.
     Never,
 }
 

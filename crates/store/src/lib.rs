@@ -4,9 +4,10 @@
 //! - [`open()`] chooses a back end by URL.
 //! - [`Error`] says what kind of trouble there was and whether to try again.
 //!
-//! A back end is one folder: `memory`, `embedded`, `postgres`, `etcd`; `remote` is what those
-//! on other machines have in common. `faulty` wraps another store and answers on
-//! demand what that one rarely does. The features `etcd` and `postgres`, on by default, build these two. The suite in `conformance` runs against every one of them.
+//! A back end is one folder: `memory`, `embedded`, `postgres`, `etcd`. The last two are engines on
+//! other machines, and `remote` has the code that they share. `faulty` wraps another store and fails
+//! on demand. The features `etcd` and `postgres`, on by default, build these two. The suite in
+//! `conformance` runs against every back end.
 //!
 //! ```
 //! use domain::{Keyspace, ItemId, Key};

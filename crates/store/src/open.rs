@@ -62,7 +62,7 @@ const SCHEMES: &[Scheme] = &[
 /// - `faulty:DIR?store=URL` wraps another store for rehearsals: when there is a file `DIR/next`,
 ///   the next call consumes it and fails as its text says: `unavailable`, `overloaded`, `full`,
 ///   `too-large`, `corrupt`, `unknown` (does the work and hides the outcome), `panic`, or `stall` (never
-///   answers). It is for tests, and for authors of clients who want to see every answer.
+///   answers). It is for tests, and for authors of clients that have to handle every answer.
 ///
 /// It blocks while it reads the disk; recovery after a crash replays about 100 MiB at most.
 ///

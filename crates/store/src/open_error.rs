@@ -29,7 +29,7 @@ pub enum OpenError {
     },
     /// Another store, of this process or another one, has the directory open.
     #[error(
-        "{} is already open, in this process or another; stop that one first, or give this one its own directory",
+        "{} is already open, in this process or another; stop the other one first, or give this one its own directory",
         path.display()
     )]
     Locked {

@@ -13,10 +13,10 @@ use crate::reply::Reply;
 ///
 /// # What every back end promises
 /// - **Durable when acknowledged.** A write that was answered survives the death of the process
-///   and, except in a store that says it keeps nothing, of the machine. Nobody reads a write that
+///   and, except in a store that says it keeps nothing, of the machine. No reader sees a write that
 ///   could still be lost.
 /// - **Linearizable by id.** [`get`](Self::get) sees every write that was answered before it was
-///   called, whoever made it; of any number of writes that race to create one id exactly one is
+///   called, also one of another process; of any number of writes that race to create one id exactly one is
 ///   told [`Created`](domain::Outcome::Created).
 /// - **One rule.** What a write does is what [`domain::decide`] says, and nothing else.
 /// - **At most once.** A write that carries an idempotency key is remembered in the same atomic
@@ -104,7 +104,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     fn check(&self) -> Reply<Result<(), Error>>;
 
     /// Returns what time it is by the store's clock, which [`Idempotency`](domain::Idempotency) is to be
-    /// measured by. It goes on as time passes, whatever the time of day is set to.
+    /// measured by. It goes on as time passes, even if the time of day is set.
     fn now(&self) -> Moment;
 
     /// Tells whether other processes can write to the same store while this one has it open.

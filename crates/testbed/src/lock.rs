@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, process};
 
-/// A number that nobody else has while this lives. The lock goes with the process, however it ends.
+/// A number that no other process has while this lives. The lock goes with the process, however it ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
     number: u16,

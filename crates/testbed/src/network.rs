@@ -59,7 +59,7 @@ impl Network {
             return Err(NotPossible(why.to_owned()));
         }
         let network = Self { number: Lock::take("network", 1, 254, |_| true), nodes };
-        // What has this number was left by somebody who is gone: the lock was free.
+        // A network with this number is left from a process that is gone: the lock was free.
         network.remove();
         network.build()?;
         Ok(network)

@@ -15,7 +15,7 @@ const PORTS: (u16, u16) = (20_000, 31_999);
 pub struct Port(Lock);
 
 impl Port {
-    /// Takes one on which nobody listens.
+    /// Takes one without a listener.
     ///
     /// # Panics
     /// If there is none.

@@ -53,7 +53,7 @@ fn still(state: char) -> bool {
     state == 'T' || dead(state)
 }
 
-/// A dead process stays until somebody asks how it ended.
+/// A dead process stays until its parent asks how it ended.
 fn dead(state: char) -> bool {
     matches!(state, 'Z' | 'X')
 }

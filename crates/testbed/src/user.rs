@@ -17,8 +17,8 @@ pub(crate) struct User {
 }
 
 impl User {
-    /// Returns the user that a server runs as which refuses to be run by root; nobody else when
-    /// this process is not root's.
+    /// Returns the user for a server that refuses to be run by root; none when this process is not
+    /// root's.
     ///
     /// # Panics
     /// If the machine knows no such user.

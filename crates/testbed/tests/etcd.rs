@@ -11,7 +11,7 @@ fn a_killed_leader_is_replaced_and_comes_back() {
     cluster.etcdctl(&["put", "a", "1"]);
     let first = cluster.leader();
     cluster.kill9(first);
-    assert!(TcpStream::connect(cluster.addresses()[first]).is_err(), "nobody listens");
+    assert!(TcpStream::connect(cluster.addresses()[first]).is_err(), "there is no listener");
     let second = cluster.leader();
     assert_ne!(first, second);
     cluster.etcdctl(&["put", "b", "2"]);

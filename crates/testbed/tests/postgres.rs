@@ -13,13 +13,13 @@ fn a_killed_server_comes_back_with_its_data() {
     let url = server.create_database();
     server.sql(&url, "CREATE TABLE t (a int); INSERT INTO t VALUES (1)");
     server.kill9();
-    assert!(TcpStream::connect(server.address()).is_err(), "nobody listens");
+    assert!(TcpStream::connect(server.address()).is_err(), "there is no listener");
     server.restart();
     assert_eq!(server.sql(&url, "INSERT INTO t VALUES (2) RETURNING a"), "2");
     // One that runs is stopped first.
     server.restart();
     server.stop();
-    assert!(TcpStream::connect(server.address()).is_err(), "nobody listens");
+    assert!(TcpStream::connect(server.address()).is_err(), "there is no listener");
     server.restart();
     assert_eq!(server.sql(&url, "SELECT a FROM t ORDER BY a"), "1\n2");
     assert!(server.log().contains("automatic recovery in progress"), "{}", server.log());

@@ -163,8 +163,8 @@ fn a_delay_comes_twice_on_the_way_there_and_back() {
 #[test]
 fn both_sides_may_say_that_they_are_done_and_the_server_may_move() {
     let (server, _got) = echo();
-    let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-    let relay = Relay::start(nobody);
+    let unused = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+    let relay = Relay::start(unused);
     was_reset(read(&mut connect(&relay), 1).1);
     relay.lead_to(server);
     let mut stream = connect(&relay);

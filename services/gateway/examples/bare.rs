@@ -28,7 +28,7 @@ use tokio::net::TcpStream;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Longest time for whatever takes time.
+/// Longest time of any step.
 const TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Most bytes of a head, as in the gateway.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use http::HeaderValue;
 use http::request::Parts;
 use serve::RequestBody;
-use serve::framing::{Fault, Refusals};
+use serve::framing::{FramingFault, Refusals};
 
 use crate::access::Principal;
 use crate::interim::Interims;
@@ -23,10 +23,10 @@ pub(crate) struct Exchange {
     /// The name of the request, once it has one.
     pub(crate) request_id: Option<HeaderValue>,
     /// Why the head was refused before it was parsed. Then `head` is not the client's.
-    pub(crate) fault: Option<Fault>,
+    pub(crate) fault: Option<FramingFault>,
     /// Tells whether the body that is being read is malformed.
     pub(crate) refusals: Refusals,
-    /// Who asks, once that is known.
+    /// The principal, once it is known.
     pub(crate) principal: Option<Arc<Principal>>,
     /// Where interim answers go, if the client can take any.
     pub(crate) interims: Option<Interims>,

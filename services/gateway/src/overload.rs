@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn below_its_capacity_nobody_is_refused() {
+    fn below_its_capacity_no_request_is_refused() {
         let overload = overload();
         let (latencies, refused) = play(&overload, 1_000.0, 900.0, 20.0);
         assert_eq!(refused, 0);

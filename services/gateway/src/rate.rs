@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_is_counted_alone() {
+    fn each_client_is_counted_alone() {
         let limits = ClientLimits::new("2/h".parse().unwrap());
         let (one, other) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
         for _ in 0..2 {

@@ -47,7 +47,7 @@ pub(crate) enum StartError {
     Contract(#[source] ContractError),
     #[error(transparent)]
     Insecure(#[from] InsecureSettings),
-    #[error("there is no TLS to speak")]
+    #[error("TLS cannot be set up")]
     Tls(#[from] InvalidTls),
     #[error("the keys cannot be used")]
     Keys(#[from] InvalidKeys),
@@ -136,7 +136,7 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, StartError> {
     });
     let admin_listener = admin_listener.map_err(admin_refused)?;
     let admin_address = admin_listener.local_addr().map_err(admin_refused)?;
-    tracing::info!(%admin_address, "operators look at http://{admin_address}");
+    tracing::info!(%admin_address, "listening on http://{admin_address} for operators");
     let count = shared.replicas.load().iter().count();
     let scheme = if tls.is_some() { "https" } else { "http" };
     tracing::info!(%address, workers, replicas = count, version = env!("CARGO_PKG_VERSION"), "listening on {scheme}://{address}, in front of {}", counted(count));

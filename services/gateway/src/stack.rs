@@ -54,13 +54,13 @@ pub(crate) struct Shared {
 ///
 /// The order is the order of the checks, and it matters:
 ///
-/// 1. **Trace** is outermost: whatever happens further in, the answer names the request.
+/// 1. **Trace** is outermost: every answer names the request, also one that a later step makes.
 /// 2. **Observe** counts and logs every answer, refusals included, with that name.
 /// 3. **Validate** refuses what can be read in two ways before another step reads it.
 /// 4. **CrossOrigin** answers preflights, which have no credentials, and marks every answer from further in,
 ///    refusals included, for the pages that may read it.
 /// 5. **LastHop** answers OPTIONS and TRACE that end at the gateway.
-/// 6. **Authenticate** finds out who asks and whether they may, before they cost anything more.
+/// 6. **Authenticate** finds out which client asks and whether it may, before it costs anything more.
 /// 7. **RateLimit** counts requests by client, so it has to know that. Refused ones are not counted: a
 ///    client without a key cannot use up the rate of another one.
 /// 8. **Deadline** says when the answer has to be there, for everything further in.

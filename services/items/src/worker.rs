@@ -10,7 +10,7 @@ use contract::{HeadFault, Response};
 use http::Request;
 use hyper::body::Body as _;
 use hyper::service::service_fn;
-use serve::framing::{Checked, Fault};
+use serve::framing::{Checked, FramingFault};
 use serve::settings::Trusted;
 use serve::{Acceptor, BodyCost, CloseOnDrain, Connection, Http, Patience, Protocol, RequestBody};
 use tower::Service;
@@ -86,12 +86,12 @@ fn body(body: RequestBody) -> Body {
 }
 
 /// Says why a head was refused, as the contract answers it.
-fn head_fault(fault: Fault) -> HeadFault {
+fn head_fault(fault: FramingFault) -> HeadFault {
     match fault {
-        Fault::Slow => HeadFault::Slow,
-        Fault::LongLine => HeadFault::TargetTooLong,
-        Fault::TooLarge => HeadFault::TooLarge,
-        Fault::OutOfMemory => HeadFault::OutOfMemory,
+        FramingFault::Slow => HeadFault::Slow,
+        FramingFault::LongLine => HeadFault::TargetTooLong,
+        FramingFault::TooLarge => HeadFault::TooLarge,
+        FramingFault::OutOfMemory => HeadFault::OutOfMemory,
         fault => HeadFault::Malformed(fault.to_string().into()),
     }
 }

@@ -23,7 +23,7 @@ impl Page {
         for domain in ["Page.enable", "Network.enable", "Runtime.enable", "Log.enable"] {
             page.call(domain, json!({})).await;
         }
-        // Fields notice when they are left, as in a window that somebody looks at.
+        // Fields notice when they are left, as in a window that has the focus.
         page.call("Emulation.setFocusEmulationEnabled", json!({ "enabled": true })).await;
         // Workers make requests too.
         let attach = json!({ "autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true });

@@ -83,7 +83,7 @@ impl History {
         let (sender, verdict) = mpsc::channel();
         thread::spawn(move || {
             let history = history::History::from_actions(events);
-            // Nobody listens any more when it took too long.
+            // The receiver is gone when it took too long.
             let _ = sender.send(WGLChecker::<Register>::is_linearizable(history));
         });
         verdict.recv_timeout(CHECK_TIME_MAX).unwrap_or_else(|_| {

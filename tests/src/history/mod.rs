@@ -6,7 +6,7 @@
 //! - [`History::lost_writes`] and [`History::double_creates`] count the two worst faults by rules of
 //!   their own, so that not all depends on one checker.
 //!
-//! An operation whose outcome nobody told is *open*: it may happen at any later moment, or never.
+//! An operation whose outcome is unknown is *open*: it may happen at any later moment, or never.
 //! Here it returns after everything else, with an outcome that is always right. That says exactly
 //! this: an operation that happens last of all is one that never happened.
 

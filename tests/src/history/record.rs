@@ -12,7 +12,7 @@ pub(super) const NEVER: Moment = Moment::MAX;
 /// An operation that a client made.
 #[derive(Clone, Copy, Debug)]
 pub struct Recorded {
-    /// Who made it.
+    /// The client that made it.
     pub client: usize,
     /// Taken before its first byte was sent.
     pub called: Moment,

@@ -69,7 +69,7 @@ impl Call<'_> {
         self.record(returned, outcome);
     }
 
-    /// Records that the outcome is not known. A read that nobody answered says nothing, and is
+    /// Records that the outcome is not known. A read without an answer says nothing, and is
     /// forgotten.
     pub fn open(self) {
         if self.action != Action::Get {

@@ -46,7 +46,7 @@ pub enum Outcome {
     PreconditionFailed,
     /// The item is this.
     Found(Value),
-    /// Nothing: the answer was lost, or says that nobody knows.
+    /// Nothing: the answer was lost, or says that the outcome is unknown.
     Open,
 }
 

@@ -126,7 +126,7 @@ fn a_double_create_is_rejected_and_counted() {
     let twice = [(0, 3, put(1), Created), (1, 2, put(2), Created)];
     rejected(&twice);
     assert_eq!(history(&twice).double_creates(), 1);
-    // Somebody may have deleted it in between.
+    // Another client may have deleted it in between.
     accepted(&[twice[0], twice[1], (0, NEVER, DELETE, Open)]);
 }
 

@@ -28,12 +28,12 @@ impl Connection {
     /// Connects.
     ///
     /// # Panics
-    /// If nobody listens.
+    /// If there is no listener.
     pub async fn open(address: SocketAddr) -> Self {
         Self::try_open(address).await.expect("the service accepts connections")
     }
 
-    /// Connects, if somebody listens.
+    /// Connects, if there is a listener.
     pub async fn try_open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
@@ -43,7 +43,7 @@ impl Connection {
     /// Connects from an address of this machine.
     ///
     /// # Panics
-    /// If nobody listens.
+    /// If there is no listener.
     pub async fn from(local: SocketAddr, address: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket can be made");
         socket.bind(local).expect("the address is this machine's");
@@ -105,7 +105,7 @@ impl Connection {
 
     /// Writes bytes as they are.
     pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
-        // Whoever is refused early may find the connection closed; the answer shows it.
+        // A request that is refused early may find the connection closed; the answer shows it.
         let _ = self.stream.write_all(bytes.as_ref()).await;
     }
 

@@ -55,7 +55,7 @@ impl Http2 {
     /// Connects.
     ///
     /// # Panics
-    /// If nobody listens.
+    /// If there is no listener.
     pub async fn open(address: SocketAddr) -> Self {
         let mut connection = Self::with_windows(address, WINDOW_BYTES).await;
         connection.write(WINDOW_UPDATE, 0, 0, &WINDOW_BYTES.to_be_bytes()).await;
@@ -65,7 +65,7 @@ impl Http2 {
     /// Connects, and lets nothing of any answer pass but its head.
     ///
     /// # Panics
-    /// If nobody listens.
+    /// If there is no listener.
     pub async fn with_closed_windows(address: SocketAddr) -> Self {
         Self::with_windows(address, 0).await
     }

@@ -136,7 +136,7 @@ impl Client {
             }
         };
         *self.errors.entry(error).or_default() += 1;
-        // This is no wait for something: whoever was refused comes again, and not at once.
+        // This waits for nothing: a client that was refused comes again, but not at once.
         tokio::time::sleep(PAUSE).await;
     }
 
@@ -197,7 +197,7 @@ impl Client {
         }
     }
 
-    /// Leaves an item alone of which nobody knows what it is.
+    /// Leaves an item alone whose state is unknown.
     fn give_up(&mut self, action: Action) {
         let (id, after) = match action {
             Action::Get(_) => return,

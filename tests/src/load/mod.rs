@@ -1,7 +1,7 @@
 //! Requests without a pause, of clients that know what they have to be answered.
 //!
 //! Every client has items of its own, so each of its answers is determined to the byte by what it was
-//! answered before. What it does not know is what a write did that nobody answered: such an item is
+//! answered before. It does not know what a write without an answer did: such an item is
 //! left alone, and at the end it may be what it was or what it should have become.
 
 mod client;

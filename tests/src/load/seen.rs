@@ -18,7 +18,7 @@ pub struct Seen {
     pub errors: BTreeMap<String, usize>,
     /// How long each good answer took, in ascending order.
     pub latencies: Vec<Duration>,
-    /// The longest time in which nobody got a good answer.
+    /// The longest time in which no client got a good answer.
     pub unavailable: Duration,
     /// From the first request to the last answer.
     pub lasted: Duration,
@@ -71,14 +71,14 @@ impl Seen {
     }
 
     /// Compares all items of the service with what the clients were answered: no acknowledged write
-    /// is lost, nothing was created twice, and nothing is there that nobody sent.
+    /// is lost, nothing was created twice, and nothing is there that no client sent.
     ///
     /// # Panics
     /// If something is wrong.
     pub async fn verify(&self, service: SocketAddr) {
         let mut found = read_all(service, &self.name).await;
         self.ledgers.iter().for_each(|ledger| ledger.verify(&mut found));
-        assert!(found.is_empty(), "nobody was told of {found:#?}");
+        assert!(found.is_empty(), "no client was told of {found:#?}");
     }
 }
 

@@ -13,7 +13,7 @@ use super::{Nemesis, millis};
 use crate::backing::Backing;
 use crate::stage::Stage;
 
-/// Something that is done to a server. It is healed by taking back whatever was done.
+/// Something that is done to a server. It is healed by undoing it.
 #[derive(Clone, Debug)]
 pub struct ServerFault {
     name: &'static str,

@@ -168,7 +168,7 @@ impl Shelf {
     }
 
     /// Waits for the end after [`terminate`](Self::terminate): exit code 0, no fault in the log, and
-    /// no answer that the document does not promise. A gateway ends first, so that nobody is cut
+    /// no answer that the document does not promise. A gateway ends first, so that no request is cut
     /// off. Returns the service's report and how long all took.
     ///
     /// # Panics

@@ -116,7 +116,7 @@ impl Start {
         self
     }
 
-    /// Puts no gateway in front of it, whatever `SHELF_E2E_FRONT` says: the test is about the service
+    /// Puts no gateway in front of it, regardless of `SHELF_E2E_FRONT`: the test is about the service
     /// as such, or brings a gateway of its own.
     #[must_use]
     pub fn bare(mut self) -> Self {
@@ -124,7 +124,7 @@ impl Start {
         self
     }
 
-    /// Puts a gateway in front of it, whatever `SHELF_E2E_FRONT` says.
+    /// Puts a gateway in front of it, regardless of `SHELF_E2E_FRONT`.
     #[must_use]
     pub fn behind_gateway(mut self) -> Self {
         self.has_gateway = true;

@@ -197,7 +197,8 @@ fn outcome(action: Action, answer: &Answer) -> Told {
     Told::Outcome(match (action, answer.status) {
         (Action::Get, 200) => {
             let value = answer.json()["size"].as_u64().and_then(|size| size.try_into().ok());
-            let value = value.unwrap_or_else(|| panic!("an item of nobody: {}", answer.shown()));
+            let value =
+                value.unwrap_or_else(|| panic!("an item that no client put: {}", answer.shown()));
             assert_eq!(answer.text(), body(value), "an item as it was put");
             Outcome::Found(value)
         }

@@ -13,7 +13,7 @@ pub struct Figures {
     pub histories: usize,
     /// Operations on all of them.
     pub operations: usize,
-    /// Writes whose outcome nobody told.
+    /// Writes whose outcome is unknown.
     pub open: usize,
     /// How often something was disturbed.
     pub disturbed: usize,

@@ -3,8 +3,8 @@
 use super::error::{ErrorKind, Fault};
 
 /// Longest number, in bytes. The exact decimal expansion of any double has at most 1,077
-/// characters, so every double can be sent in full, and nobody can make arithmetic on millions of
-/// digits happen.
+/// characters, so every double can be sent in full, and no client can cause arithmetic on
+/// millions of digits.
 pub const NUMBER_BYTES_MAX: usize = 1_100;
 
 /// Integers up to this many digits are within the range of a double, the largest of which has 309.

@@ -13,7 +13,7 @@ pub const DEPTH_MAX: usize = 64;
 /// Parses one I-JSON value (RFC 8259 within RFC 7493).
 ///
 /// Member order and the text of numbers are kept. The time is linear in the length of `text`
-/// whatever it contains, and the recursion is at most [`DEPTH_MAX`] deep. The value may be of any
+/// for every content, and the recursion is at most [`DEPTH_MAX`] deep. The value may be of any
 /// type.
 ///
 /// # Errors

@@ -79,7 +79,7 @@ impl Cors {
         }
         let listed: Option<Vec<HeaderValue>> = origins.iter().map(CorsOrigin::value).collect();
         let origins = listed.map_or_else(AllowOrigin::any, AllowOrigin::list);
-        // Whatever fields a request has, its operation judges them.
+        // The operation judges the fields of a request.
         let rules = cors::Cors::new(Empty)
             .allow_origin(origins)
             .allow_methods(METHODS)
@@ -89,8 +89,8 @@ impl Cors {
         Some(Self(rules))
     }
 
-    /// Returns the fields of the answer to a preflight, if the request is one. It is answered 204, and
-    /// not asked who sent it: browsers send no credentials with it.
+    /// Returns the fields of the answer to a preflight, if the request is one. It is answered 204
+    /// without authentication: browsers send no credentials with it.
     #[must_use]
     pub fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<HeaderMap> {
         let is_preflight = *method == Method::OPTIONS
@@ -133,7 +133,7 @@ impl CorsFields {
     /// sees two.
     ///
     /// Every answer says that it depends on `Origin`, also where the request has none: a cache must not
-    /// give that one to a page (RFC 9110 §12.5.5).
+    /// give such an answer to a page (RFC 9110 §12.5.5).
     pub fn write(self, headers: &mut HeaderMap) {
         let names: Vec<HeaderName> = headers
             .keys()
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_says_that_it_depends_on_the_origin_whoever_asks() {
+    fn every_answer_says_that_it_depends_on_the_origin() {
         for (asking, allowed) in [
             (request(&[]), None),
             (request(&[("origin", "https://other.test")]), None),

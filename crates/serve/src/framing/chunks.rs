@@ -2,19 +2,20 @@
 
 use std::io;
 
-use super::head::{FIELDS_MAX, is_field_content, is_token};
+use super::characters::{is_field_content, is_token};
+use super::head::FIELDS_MAX;
 
-/// Most hexadecimal digits of a chunk's size: 16 would be all of a `u64`, and nobody sends a
-/// petabyte in one chunk.
+/// Most hexadecimal digits of a chunk's size: 16 would be all of a `u64`, and no client
+/// sends a petabyte in one chunk.
 const SIZE_DIGITS_MAX: u8 = 12;
-/// Most bytes of the extensions and trailers of one body, which nobody here reads. hyper allows
-/// 16 KiB.
+/// Most bytes of the extensions and trailers of one body, which the services do not read.
+/// hyper allows 16 KiB.
 const EXTRA_BYTES_MAX: usize = 4 << 10;
 
 /// Where in a chunked body the next byte stands.
 #[derive(Debug)]
 pub(super) struct Chunks {
-    place: Place,
+    place: ChunkPart,
     /// Data that is left of the chunk, or its size as far as it was read.
     left: u64,
     digits: u8,
@@ -23,7 +24,7 @@ pub(super) struct Chunks {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum ChunkPart {
     Size,
     Extension,
     SizeLf,
@@ -40,12 +41,12 @@ enum Place {
 
 impl Chunks {
     pub(super) fn new() -> Self {
-        Self { place: Place::Size, left: 0, digits: 0, extra: 0, trailers: 0 }
+        Self { place: ChunkPart::Size, left: 0, digits: 0, extra: 0, trailers: 0 }
     }
 
     /// Tells whether the body has ended.
     pub(super) fn ended(&self) -> bool {
-        self.place == Place::End
+        self.place == ChunkPart::End
     }
 
     /// Passes over as much of `bytes` as belongs to the body, and returns how much that is.
@@ -54,14 +55,14 @@ impl Chunks {
     /// `InvalidData` at the first byte that no body has there.
     pub(super) fn pass(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut at = 0;
-        while at < bytes.len() && self.place != Place::End {
-            if self.place == Place::Data {
+        while at < bytes.len() && self.place != ChunkPart::End {
+            if self.place == ChunkPart::Data {
                 debug_assert!(self.left > 0, "an empty chunk ends the body");
                 let data = self.left.min((bytes.len() - at) as u64);
                 self.left -= data;
                 at += data as usize;
                 if self.left == 0 {
-                    self.place = Place::DataCr;
+                    self.place = ChunkPart::DataCr;
                 }
                 continue;
             }
@@ -74,42 +75,44 @@ impl Chunks {
     /// Passes over one byte that is no data.
     fn step(&mut self, byte: u8) -> Option<()> {
         self.place = match (self.place, byte) {
-            (Place::Size, b'\r') if self.digits > 0 => Place::SizeLf,
-            (Place::Size, b';') if self.digits > 0 => Place::Extension,
-            (Place::Size, digit) => {
+            (ChunkPart::Size, b'\r') if self.digits > 0 => ChunkPart::SizeLf,
+            (ChunkPart::Size, b';') if self.digits > 0 => ChunkPart::Extension,
+            (ChunkPart::Size, digit) => {
                 let digit = char::from(digit).to_digit(16)?;
                 self.digits += 1;
                 if self.digits > SIZE_DIGITS_MAX {
                     return None;
                 }
                 self.left = self.left << 4 | u64::from(digit);
-                Place::Size
+                ChunkPart::Size
             }
-            (Place::Extension, b'\r') => Place::SizeLf,
-            (Place::Extension, byte) => self.extra(byte, Place::Extension)?,
-            (Place::SizeLf, b'\n') => {
+            (ChunkPart::Extension, b'\r') => ChunkPart::SizeLf,
+            (ChunkPart::Extension, byte) => self.extra(byte, ChunkPart::Extension)?,
+            (ChunkPart::SizeLf, b'\n') => {
                 self.digits = 0;
-                if self.left == 0 { Place::TrailerStart } else { Place::Data }
+                if self.left == 0 { ChunkPart::TrailerStart } else { ChunkPart::Data }
             }
-            (Place::DataCr, b'\r') => Place::DataLf,
-            (Place::DataLf, b'\n') => Place::Size,
-            (Place::TrailerStart, b'\r') => Place::EndLf,
-            (Place::TrailerStart, byte) if is_token(byte) && self.trailers < FIELDS_MAX => {
+            (ChunkPart::DataCr, b'\r') => ChunkPart::DataLf,
+            (ChunkPart::DataLf, b'\n') => ChunkPart::Size,
+            (ChunkPart::TrailerStart, b'\r') => ChunkPart::EndLf,
+            (ChunkPart::TrailerStart, byte) if is_token(byte) && self.trailers < FIELDS_MAX => {
                 self.trailers += 1;
-                self.extra(byte, Place::TrailerName)?
+                self.extra(byte, ChunkPart::TrailerName)?
             }
-            (Place::TrailerName, b':') => Place::TrailerValue,
-            (Place::TrailerName, byte) if is_token(byte) => self.extra(byte, Place::TrailerName)?,
-            (Place::TrailerValue, b'\r') => Place::TrailerLf,
-            (Place::TrailerValue, byte) => self.extra(byte, Place::TrailerValue)?,
-            (Place::TrailerLf, b'\n') => Place::TrailerStart,
-            (Place::EndLf, b'\n') => Place::End,
+            (ChunkPart::TrailerName, b':') => ChunkPart::TrailerValue,
+            (ChunkPart::TrailerName, byte) if is_token(byte) => {
+                self.extra(byte, ChunkPart::TrailerName)?
+            }
+            (ChunkPart::TrailerValue, b'\r') => ChunkPart::TrailerLf,
+            (ChunkPart::TrailerValue, byte) => self.extra(byte, ChunkPart::TrailerValue)?,
+            (ChunkPart::TrailerLf, b'\n') => ChunkPart::TrailerStart,
+            (ChunkPart::EndLf, b'\n') => ChunkPart::End,
             _ => return None,
         };
         Some(())
     }
 
-    fn extra(&mut self, byte: u8, next: Place) -> Option<Place> {
+    fn extra(&mut self, byte: u8, next: ChunkPart) -> Option<ChunkPart> {
         self.extra += 1;
         (is_field_content(byte) && self.extra <= EXTRA_BYTES_MAX).then_some(next)
     }

@@ -1,9 +1,10 @@
 //! The head of a request: is there exactly one way to read it?
 
-use std::fmt;
-
 use http::Uri;
 use memchr::memchr;
+
+use super::characters::{is_field_content, is_target, is_token, is_usual_in_target};
+use super::fault::FramingFault;
 
 /// Most bytes of a target: what the `http` crate's `Uri` holds.
 const TARGET_BYTES_MAX: usize = u16::MAX as usize - 1;
@@ -26,73 +27,17 @@ pub(super) enum Framing {
     Chunked,
 }
 
-/// Why a request is refused before it is parsed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// A line ends with LF alone, or a CR stands alone (RFC 9112 §2.2).
-    BareLineEnd,
-    /// The request line is not `method SP target SP HTTP/1.x` (RFC 9112 §3).
-    RequestLine,
-    /// A field line begins with white space: obsolete folding (RFC 9112 §5.2).
-    FoldedLine,
-    /// A field line is no `name: value` of legal characters (RFC 9112 §5.1, RFC 9110 §5.5).
-    FieldLine,
-    /// The target is in none of the forms of RFC 9112 §3.2, or has a character that no URI has.
-    Target,
-    /// `Content-Length` is no plain number below 2^63, or stands there more than once (RFC 9112
-    /// §6.3).
-    ContentLength,
-    /// `Transfer-Encoding` is something else than `chunked`, once, in HTTP/1.1 (RFC 9112 §6.1).
-    TransferEncoding,
-    /// A length and a transfer coding are both given (RFC 9112 §6.1).
-    TwoLengths,
-    /// The connection ended in the middle of a head.
-    CutShort,
-    /// The head took too long to arrive.
-    Slow,
-    /// The request line alone is larger than what is held of a head.
-    LongLine,
-    /// The head is larger than what is held of one, or has too many fields.
-    TooLarge,
-    /// There is no memory left to hold it.
-    OutOfMemory,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::BareLineEnd => "a line does not end with CR LF",
-            Self::RequestLine => "the request line is not `method target HTTP/1.1`",
-            Self::Target => "the target of the request is no URI; percent-encode what is not ASCII, and leave out the fragment",
-            Self::FoldedLine => "a header field begins with white space (obsolete line folding)",
-            Self::FieldLine => {
-                "a header field is not `name: value`, or has a character that no field has"
-            }
-            Self::ContentLength => "`Content-Length` has to be one plain number below 2^63, given once",
-            Self::TransferEncoding => {
-                "the only transfer coding is `chunked`, given once, in HTTP/1.1"
-            }
-            Self::TwoLengths => "`Content-Length` and `Transfer-Encoding` exclude each other",
-            Self::Slow => "the head took too long to arrive",
-            Self::CutShort => "the connection ended in the middle of the head",
-            Self::LongLine => "the path and query are too long",
-            Self::TooLarge => "the header section is too large",
-            Self::OutOfMemory => "there is no memory left to hold the head",
-        })
-    }
-}
-
 /// Returns the length of the head at the start of `bytes`, its empty line included, or `None` as
 /// long as it is not complete. `from` is where an earlier look at the same head ended.
 ///
 /// # Errors
-/// [`Fault::BareLineEnd`] as soon as a line ends otherwise than with CR LF.
-pub(super) fn find_end(bytes: &[u8], from: usize) -> Result<Option<usize>, Fault> {
+/// [`FramingFault::BareLineEnd`] as soon as a line ends otherwise than with CR LF.
+pub(super) fn find_end(bytes: &[u8], from: usize) -> Result<Option<usize>, FramingFault> {
     let mut at = from;
     while let Some(found) = memchr(b'\n', &bytes[at..]) {
         let end = at + found;
         if end == 0 || bytes[end - 1] != b'\r' {
-            return Err(Fault::BareLineEnd);
+            return Err(FramingFault::BareLineEnd);
         }
         // The line is empty: what precedes it ends with CR LF too, or there is nothing.
         if end == 1 || bytes[..end - 1].ends_with(b"\r\n") {
@@ -106,13 +51,13 @@ pub(super) fn find_end(bytes: &[u8], from: usize) -> Result<Option<usize>, Fault
 /// Checks a complete head, and says how its body is framed.
 ///
 /// # Errors
-/// The first [`Fault`].
-pub(super) fn check(head: &[u8]) -> Result<Framing, Fault> {
+/// The first [`FramingFault`].
+pub(super) fn check(head: &[u8]) -> Result<Framing, FramingFault> {
     debug_assert!(head.ends_with(b"\r\n\r\n"), "`find_end` found the empty line");
     let head = &head[..head.len() - 4];
-    let mut lines = Lines(Some(head));
+    let mut lines = HeadLines(Some(head));
     let is_1_1 = request_line(lines.next().unwrap_or_default())?;
-    let mut fields = Fields::default();
+    let mut fields = FramingFields::default();
     for line in lines {
         fields.add(line)?;
     }
@@ -120,9 +65,9 @@ pub(super) fn check(head: &[u8]) -> Result<Framing, Fault> {
 }
 
 /// The lines of a head whose every LF follows a CR, without their ends.
-struct Lines<'a>(Option<&'a [u8]>);
+struct HeadLines<'a>(Option<&'a [u8]>);
 
-impl<'a> Iterator for Lines<'a> {
+impl<'a> Iterator for HeadLines<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
@@ -138,7 +83,7 @@ impl<'a> Iterator for Lines<'a> {
 }
 
 /// Checks the request line, and tells whether the version is 1.1.
-fn request_line(line: &[u8]) -> Result<bool, Fault> {
+fn request_line(line: &[u8]) -> Result<bool, FramingFault> {
     // A word that ends elsewhere than at a space has a character that is not legal there.
     let (method, rest) = split(line, is_token);
     let rest = rest.strip_prefix(b" ").unwrap_or_default();
@@ -150,18 +95,18 @@ fn request_line(line: &[u8]) -> Result<bool, Fault> {
     let is_1_1 = match version {
         b" HTTP/1.1" => true,
         b" HTTP/1.0" => false,
-        _ if line.contains(&b'\r') => return Err(Fault::BareLineEnd),
-        [b'#' | 0x80.., ..] if !target.is_empty() => return Err(Fault::Target),
-        _ => return Err(Fault::RequestLine),
+        _ if line.contains(&b'\r') => return Err(FramingFault::BareLineEnd),
+        [b'#' | 0x80.., ..] if !target.is_empty() => return Err(FramingFault::Target),
+        _ => return Err(FramingFault::RequestLine),
     };
     if method.is_empty() || target.is_empty() {
-        return Err(Fault::RequestLine);
+        return Err(FramingFault::RequestLine);
     }
     if target.len() > TARGET_BYTES_MAX {
-        return Err(Fault::LongLine);
+        return Err(FramingFault::LongLine);
     }
     if !is_usual && !is_sound_target(method, target) {
-        return Err(Fault::Target);
+        return Err(FramingFault::Target);
     }
     Ok(is_1_1)
 }
@@ -186,54 +131,54 @@ fn split(bytes: &[u8], is_legal: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
 
 /// What the fields say about framing.
 #[derive(Debug, Default)]
-struct Fields {
+struct FramingFields {
     count: usize,
     length: Option<u64>,
     chunked: bool,
 }
 
-impl Fields {
-    fn add(&mut self, line: &[u8]) -> Result<(), Fault> {
+impl FramingFields {
+    fn add(&mut self, line: &[u8]) -> Result<(), FramingFault> {
         self.count += 1;
         if self.count > FIELDS_MAX {
-            return Err(Fault::TooLarge);
+            return Err(FramingFault::TooLarge);
         }
         if matches!(line.first(), Some(b' ' | b'\t')) {
-            return Err(Fault::FoldedLine);
+            return Err(FramingFault::FoldedLine);
         }
         let (name, rest) = split(line, is_token);
-        let value = rest.strip_prefix(b":").ok_or(Fault::FieldLine)?;
+        let value = rest.strip_prefix(b":").ok_or(FramingFault::FieldLine)?;
         if name.is_empty() {
-            return Err(Fault::FieldLine);
+            return Err(FramingFault::FieldLine);
         }
         if name.len() > NAME_BYTES_MAX {
-            return Err(Fault::TooLarge);
+            return Err(FramingFault::TooLarge);
         }
-        // All of it is looked at whatever comes: that is many bytes at a time.
+        // Without an early exit the compiler checks many bytes at a time.
         if !value.iter().fold(true, |legal, byte| legal & is_field_content(*byte)) {
             let bare = value.contains(&b'\r');
-            return Err(if bare { Fault::BareLineEnd } else { Fault::FieldLine });
+            return Err(if bare { FramingFault::BareLineEnd } else { FramingFault::FieldLine });
         }
         let value = value.trim_ascii();
         if name.eq_ignore_ascii_case(b"content-length") {
             if self.length.is_some() {
-                return Err(Fault::ContentLength);
+                return Err(FramingFault::ContentLength);
             }
             self.length = Some(length(value)?);
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
-                return Err(Fault::TransferEncoding);
+                return Err(FramingFault::TransferEncoding);
             }
             self.chunked = true;
         }
         Ok(())
     }
 
-    fn framing(&self, is_1_1: bool) -> Result<Framing, Fault> {
+    fn framing(&self, is_1_1: bool) -> Result<Framing, FramingFault> {
         match (self.chunked, self.length) {
-            (true, Some(_)) => Err(Fault::TwoLengths),
+            (true, Some(_)) => Err(FramingFault::TwoLengths),
             // RFC 9112 §6.1: treat the framing of such a message as faulty.
-            (true, None) if !is_1_1 => Err(Fault::TransferEncoding),
+            (true, None) if !is_1_1 => Err(FramingFault::TransferEncoding),
             (true, None) => Ok(Framing::Chunked),
             (false, length) => Ok(Framing::Length(length.unwrap_or(0))),
         }
@@ -241,59 +186,20 @@ impl Fields {
 }
 
 /// Reads digits: no sign, no list, no white space.
-fn length(value: &[u8]) -> Result<u64, Fault> {
+fn length(value: &[u8]) -> Result<u64, FramingFault> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return Err(Fault::ContentLength);
+        return Err(FramingFault::ContentLength);
     }
     let length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-    length.filter(|length| *length <= LENGTH_MAX).ok_or(Fault::ContentLength)
-}
-
-/// `tchar` of RFC 9110 §5.6.2.
-pub(super) fn is_token(byte: u8) -> bool {
-    const TOKEN: [bool; 256] = table(b"!#$%&'*+-.^_`|~");
-    TOKEN[usize::from(byte)]
-}
-
-/// What most targets consist of: all that RFC 3986 §3 has in a path and a query.
-fn is_usual_in_target(byte: u8) -> bool {
-    const USUAL: [bool; 256] = table(b"-._~%!$&'()*+,;=:@/?");
-    USUAL[usize::from(byte)]
-}
-
-/// What a target may consist of. A fragment is never sent (RFC 9112 §3.2): a parser that drops it
-/// would read another target.
-fn is_target(byte: u8) -> bool {
-    byte.is_ascii_graphic() && byte != b'#'
-}
-
-/// Letters, digits, and what else is legal.
-const fn table(others: &[u8]) -> [bool; 256] {
-    let mut legal = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        legal[byte] = (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let mut at = 0;
-    while at < others.len() {
-        legal[others[at] as usize] = true;
-        at += 1;
-    }
-    legal
-}
-
-/// `field-content` of RFC 9110 §5.5, white space between included.
-pub(super) fn is_field_content(byte: u8) -> bool {
-    byte == b'\t' || byte >= b' ' && byte != 0x7f
+    length.filter(|length| *length <= LENGTH_MAX).ok_or(FramingFault::ContentLength)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn judge(head: &str) -> Result<Framing, Fault> {
-        let end = find_end(head.as_bytes(), 0)?.ok_or(Fault::CutShort)?;
+    fn judge(head: &str) -> Result<Framing, FramingFault> {
+        let end = find_end(head.as_bytes(), 0)?.ok_or(FramingFault::CutShort)?;
         assert_eq!(end, head.len(), "{head:?}");
         check(head.as_bytes())
     }
@@ -315,48 +221,48 @@ mod tests {
     fn ambiguous_heads_are_refused() {
         let head = |fields: &str| format!("PUT / HTTP/1.1\r\nHost: x\r\n{fields}\r\n");
         for (fields, fault) in [
-            ("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", Fault::TwoLengths),
-            ("Transfer-Encoding: chunked\r\nContent-Length: 1\r\n", Fault::TwoLengths),
-            ("Content-Length: 1\r\nContent-Length: 1\r\n", Fault::ContentLength),
-            ("Content-Length: 1\r\nContent-Length: 2\r\n", Fault::ContentLength),
-            ("Content-Length: 1, 1\r\n", Fault::ContentLength),
-            ("Content-Length: +1\r\n", Fault::ContentLength),
-            ("Content-Length: -1\r\n", Fault::ContentLength),
-            ("Content-Length: 0x1\r\n", Fault::ContentLength),
-            ("Content-Length: 1 1\r\n", Fault::ContentLength),
-            ("Content-Length:\r\n", Fault::ContentLength),
-            ("Content-Length: 99999999999999999999\r\n", Fault::ContentLength),
-            ("Content-Length: 18446744073709551615\r\n", Fault::ContentLength),
-            ("Content-Length: 9223372036854775808\r\n", Fault::ContentLength),
-            ("Transfer-Encoding: gzip, chunked\r\n", Fault::TransferEncoding),
-            ("Transfer-Encoding: chunked, chunked\r\n", Fault::TransferEncoding),
+            ("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", FramingFault::TwoLengths),
+            ("Transfer-Encoding: chunked\r\nContent-Length: 1\r\n", FramingFault::TwoLengths),
+            ("Content-Length: 1\r\nContent-Length: 1\r\n", FramingFault::ContentLength),
+            ("Content-Length: 1\r\nContent-Length: 2\r\n", FramingFault::ContentLength),
+            ("Content-Length: 1, 1\r\n", FramingFault::ContentLength),
+            ("Content-Length: +1\r\n", FramingFault::ContentLength),
+            ("Content-Length: -1\r\n", FramingFault::ContentLength),
+            ("Content-Length: 0x1\r\n", FramingFault::ContentLength),
+            ("Content-Length: 1 1\r\n", FramingFault::ContentLength),
+            ("Content-Length:\r\n", FramingFault::ContentLength),
+            ("Content-Length: 99999999999999999999\r\n", FramingFault::ContentLength),
+            ("Content-Length: 18446744073709551615\r\n", FramingFault::ContentLength),
+            ("Content-Length: 9223372036854775808\r\n", FramingFault::ContentLength),
+            ("Transfer-Encoding: gzip, chunked\r\n", FramingFault::TransferEncoding),
+            ("Transfer-Encoding: chunked, chunked\r\n", FramingFault::TransferEncoding),
             (
                 "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
-                Fault::TransferEncoding,
+                FramingFault::TransferEncoding,
             ),
-            ("Transfer-Encoding: xchunked\r\n", Fault::TransferEncoding),
-            ("Transfer-Encoding: \"chunked\"\r\n", Fault::TransferEncoding),
-            ("Transfer-Encoding: chunked;q=1\r\n", Fault::TransferEncoding),
-            ("Transfer-Encoding: identity\r\n", Fault::TransferEncoding),
-            ("Transfer-Encoding:\r\n", Fault::TransferEncoding),
-            ("Transfer-Encoding : chunked\r\n", Fault::FieldLine),
-            ("Transfer-Encoding\t: chunked\r\n", Fault::FieldLine),
-            ("Transfer-Encoding:\x0bchunked\r\n", Fault::FieldLine),
-            ("Transfer-Encoding: chunked\x00\r\n", Fault::FieldLine),
-            ("X: y\r\n Transfer-Encoding: chunked\r\n", Fault::FoldedLine),
-            ("X: y\r\n\tz\r\n", Fault::FoldedLine),
-            ("X: y\nTransfer-Encoding: chunked\r\n", Fault::BareLineEnd),
-            ("X: y\rTransfer-Encoding: chunked\r\n", Fault::BareLineEnd),
-            ("X\r\n", Fault::FieldLine),
-            (": y\r\n", Fault::FieldLine),
-            ("X\u{e9}: y\r\n", Fault::FieldLine),
+            ("Transfer-Encoding: xchunked\r\n", FramingFault::TransferEncoding),
+            ("Transfer-Encoding: \"chunked\"\r\n", FramingFault::TransferEncoding),
+            ("Transfer-Encoding: chunked;q=1\r\n", FramingFault::TransferEncoding),
+            ("Transfer-Encoding: identity\r\n", FramingFault::TransferEncoding),
+            ("Transfer-Encoding:\r\n", FramingFault::TransferEncoding),
+            ("Transfer-Encoding : chunked\r\n", FramingFault::FieldLine),
+            ("Transfer-Encoding\t: chunked\r\n", FramingFault::FieldLine),
+            ("Transfer-Encoding:\x0bchunked\r\n", FramingFault::FieldLine),
+            ("Transfer-Encoding: chunked\x00\r\n", FramingFault::FieldLine),
+            ("X: y\r\n Transfer-Encoding: chunked\r\n", FramingFault::FoldedLine),
+            ("X: y\r\n\tz\r\n", FramingFault::FoldedLine),
+            ("X: y\nTransfer-Encoding: chunked\r\n", FramingFault::BareLineEnd),
+            ("X: y\rTransfer-Encoding: chunked\r\n", FramingFault::BareLineEnd),
+            ("X\r\n", FramingFault::FieldLine),
+            (": y\r\n", FramingFault::FieldLine),
+            ("X\u{e9}: y\r\n", FramingFault::FieldLine),
         ] {
             assert_eq!(judge(&head(fields)), Err(fault), "{fields:?}");
         }
         let chunked_1_0 = "PUT / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n";
-        assert_eq!(judge(chunked_1_0), Err(Fault::TransferEncoding));
+        assert_eq!(judge(chunked_1_0), Err(FramingFault::TransferEncoding));
         let many = head(&"X: y\r\n".repeat(FIELDS_MAX));
-        assert_eq!(judge(&many), Err(Fault::TooLarge));
+        assert_eq!(judge(&many), Err(FramingFault::TooLarge));
     }
 
     #[test]
@@ -378,7 +284,7 @@ mod tests {
         ] {
             let head = format!("{line}\r\nHost: x\r\n\r\n");
             let verdict = check(head.as_bytes());
-            assert_eq!(verdict, Err(Fault::RequestLine), "{line:?}");
+            assert_eq!(verdict, Err(FramingFault::RequestLine), "{line:?}");
         }
     }
 
@@ -408,10 +314,10 @@ mod tests {
             ("GET", "/#a"),
             ("GET", "/a#"),
         ] {
-            assert_eq!(judge(method, target), Some(Fault::Target), "{method} {target}");
+            assert_eq!(judge(method, target), Some(FramingFault::Target), "{method} {target}");
         }
         let long = format!("/{}", "x".repeat(TARGET_BYTES_MAX));
-        assert_eq!(judge("GET", &long), Some(Fault::LongLine));
+        assert_eq!(judge("GET", &long), Some(FramingFault::LongLine));
     }
 
     #[test]
@@ -421,7 +327,7 @@ mod tests {
             assert_eq!(find_end(&head[..cut], 0), Ok(None), "{cut}");
             assert_eq!(find_end(head, cut.saturating_sub(3)), Ok(Some(head.len() - 4)), "{cut}");
         }
-        assert_eq!(find_end(b"GET / HTTP/1.1\n", 0), Err(Fault::BareLineEnd));
-        assert_eq!(find_end(b"\n", 0), Err(Fault::BareLineEnd));
+        assert_eq!(find_end(b"GET / HTTP/1.1\n", 0), Err(FramingFault::BareLineEnd));
+        assert_eq!(find_end(b"\n", 0), Err(FramingFault::BareLineEnd));
     }
 }

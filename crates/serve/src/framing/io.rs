@@ -1,11 +1,8 @@
 //! A connection whose bytes are checked on their way to the parser.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,8 +12,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::chunks::Chunks;
-use super::head::{Fault, Framing, check, find_end};
-use super::linger::Linger;
+use super::fault::FramingFault;
+use super::head::{Framing, check, find_end};
+use super::lingering_close::LingeringClose;
+use super::refusals::Refusals;
 use crate::gather;
 
 /// Bytes read at a time of a head that did not arrive whole.
@@ -29,37 +28,11 @@ const EMPTY_LINES_MAX: u8 = 1;
 /// What the parser is given in place of a head that is refused.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
 
-/// Which requests of a connection were refused: shared by the connection and its service.
-#[derive(Clone, Debug, Default)]
-pub struct Refusals(Rc<RefusalsInner>);
-
-#[derive(Debug, Default)]
-struct RefusalsInner {
-    /// Heads that were let pass or replaced, in the order in which the service sees the requests.
-    verdicts: RefCell<VecDeque<Option<Fault>>>,
-    /// Whether a body that was being read turned out to be malformed.
-    body: Cell<bool>,
-}
-
-impl Refusals {
-    /// Returns the verdict on the next request of the connection. Over HTTP/2 there is none.
-    #[must_use]
-    pub fn next(&self) -> Option<Fault> {
-        self.0.verdicts.borrow_mut().pop_front().flatten()
-    }
-
-    /// Tells whether the body that is being read breaks the chunked coding.
-    #[must_use]
-    pub fn body_is_malformed(&self) -> bool {
-        self.0.body.get()
-    }
-}
-
 /// A connection that lets only well-framed requests through; see the [module](super).
 #[derive(Debug)]
 pub struct Checked<T> {
     inner: T,
-    state: State,
+    state: FramingState,
     /// What was read and could not be handed on yet: a part of a head.
     inbox: BytesMut,
     /// What the inbox takes from the budget of memory.
@@ -73,12 +46,12 @@ pub struct Checked<T> {
     head_time: Option<Pin<Box<Sleep>>>,
     head_bytes_max: usize,
     /// Set while the end of the connection is waited for.
-    linger: Option<Pin<Box<Linger>>>,
+    linger: Option<Pin<Box<LingeringClose>>>,
     refusals: Refusals,
 }
 
 #[derive(Debug)]
-enum State {
+enum FramingState {
     /// In a head; so many of its bytes were looked at.
     Head { looked_at: usize },
     /// In a body with a length.
@@ -104,7 +77,7 @@ impl<T> Checked<T> {
         let refusals = Refusals::default();
         let checked = Self {
             inner,
-            state: State::Head { looked_at: 0 },
+            state: FramingState::Head { looked_at: 0 },
             inbox: BytesMut::new(),
             share: memory.share(),
             passed: 0,
@@ -125,14 +98,14 @@ impl<T> Checked<T> {
         loop {
             let fresh = &bytes[passed..];
             match &mut self.state {
-                State::Head { looked_at } => match find_end(fresh, *looked_at) {
+                FramingState::Head { looked_at } => match find_end(fresh, *looked_at) {
                     // The parser skips it too.
                     Ok(Some(2)) if self.empty_lines < EMPTY_LINES_MAX => {
                         self.empty_lines += 1;
-                        self.state = State::Head { looked_at: 0 };
+                        self.state = FramingState::Head { looked_at: 0 };
                         passed += 2;
                     }
-                    Ok(Some(2)) => return self.refuse(Fault::RequestLine, passed),
+                    Ok(Some(2)) => return self.refuse(FramingFault::RequestLine, passed),
                     Ok(Some(end)) if end > self.head_bytes_max => {
                         let fault = too_large(fresh, self.head_bytes_max);
                         return self.refuse(fault, passed);
@@ -156,49 +129,49 @@ impl<T> Checked<T> {
                     }
                     Err(fault) => return self.refuse(fault, passed),
                 },
-                State::Body(left) => {
+                FramingState::Body(left) => {
                     let body = (*left).min(fresh.len() as u64);
                     *left -= body;
                     passed += body as usize;
                     if *left > 0 {
                         return passed;
                     }
-                    self.state = State::Head { looked_at: 0 };
+                    self.state = FramingState::Head { looked_at: 0 };
                 }
-                State::Chunked(chunks) => match chunks.pass(fresh) {
+                FramingState::Chunked(chunks) => match chunks.pass(fresh) {
                     Ok(body) => {
                         passed += body;
                         if !chunks.ended() {
                             return passed;
                         }
-                        self.state = State::Head { looked_at: 0 };
+                        self.state = FramingState::Head { looked_at: 0 };
                     }
                     Err(_) => {
-                        self.state = State::Malformed;
-                        self.refusals.0.body.set(true);
+                        self.state = FramingState::Malformed;
+                        self.refusals.refuse_body();
                         return passed;
                     }
                 },
-                State::Refused | State::Malformed => return passed,
+                FramingState::Refused | FramingState::Malformed => return passed,
             }
         }
     }
 
     fn accept(&mut self, framing: Framing) {
-        self.refusals.0.verdicts.borrow_mut().push_back(None);
+        self.refusals.push(None);
         self.empty_lines = 0;
         self.head_time = None;
         self.state = match framing {
-            Framing::Length(0) => State::Head { looked_at: 0 },
-            Framing::Length(length) => State::Body(length),
-            Framing::Chunked => State::Chunked(Chunks::new()),
+            Framing::Length(0) => FramingState::Head { looked_at: 0 },
+            Framing::Length(length) => FramingState::Body(length),
+            Framing::Chunked => FramingState::Chunked(Chunks::new()),
         };
     }
 
     /// Refuses the head that follows so many bytes that pass.
-    fn refuse(&mut self, fault: Fault, passed: usize) -> usize {
-        self.refusals.0.verdicts.borrow_mut().push_back(Some(fault));
-        self.state = State::Refused;
+    fn refuse(&mut self, fault: FramingFault, passed: usize) -> usize {
+        self.refusals.push(Some(fault));
+        self.state = FramingState::Refused;
         passed
     }
 
@@ -214,13 +187,13 @@ impl<T> Checked<T> {
         let inbox = std::mem::take(&mut self.inbox);
         self.passed += self.examine(&inbox[self.passed..]);
         self.inbox = inbox;
-        if matches!(self.state, State::Refused) {
+        if matches!(self.state, FramingState::Refused) {
             self.stand_in();
         }
     }
 
     /// Refuses the head of which a part is in the inbox.
-    fn refuse_inbox(&mut self, fault: Fault) {
+    fn refuse_inbox(&mut self, fault: FramingFault) {
         self.refuse(fault, 0);
         self.stand_in();
     }
@@ -233,12 +206,12 @@ impl<T> Checked<T> {
 
     /// Tells whether a part of a head is waiting for the rest.
     fn is_in_head(&self) -> bool {
-        !self.inbox.is_empty() && matches!(self.state, State::Head { .. })
+        !self.inbox.is_empty() && matches!(self.state, FramingState::Head { .. })
     }
 
     /// Tells whether nothing is left of the client's last request.
     fn is_between_requests(&self) -> bool {
-        self.inbox.is_empty() && matches!(self.state, State::Head { .. })
+        self.inbox.is_empty() && matches!(self.state, FramingState::Head { .. })
     }
 
     /// Hands on what has passed.
@@ -260,8 +233,8 @@ impl<T> Checked<T> {
 }
 
 /// Tells what is too large about a head: its first line, or the fields.
-fn too_large(head: &[u8], bytes_max: usize) -> Fault {
-    if head[..bytes_max].contains(&b'\n') { Fault::TooLarge } else { Fault::LongLine }
+fn too_large(head: &[u8], bytes_max: usize) -> FramingFault {
+    if head[..bytes_max].contains(&b'\n') { FramingFault::TooLarge } else { FramingFault::LongLine }
 }
 
 impl<T: AsyncRead + Unpin> Checked<T> {
@@ -281,8 +254,8 @@ impl<T: AsyncRead + Unpin> Checked<T> {
         }
         let passed = self.examine(fresh);
         match self.state {
-            State::Refused => self.stand_in(),
-            State::Malformed => {}
+            FramingState::Refused => self.stand_in(),
+            FramingState::Malformed => {}
             _ => self.inbox.extend_from_slice(&fresh[passed..]),
         }
         buffer.set_filled(before + passed);
@@ -303,7 +276,7 @@ impl<T: AsyncRead + Unpin> Checked<T> {
 
     /// Reads on and drops what comes, until the client has closed its side or the time is over.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let mut linger = self.linger.take().unwrap_or_else(|| Box::pin(Linger::new()));
+        let mut linger = self.linger.take().unwrap_or_else(|| Box::pin(LingeringClose::new()));
         let ended = loop {
             self.inbox.clear();
             match self.poll_fill(context) {
@@ -333,10 +306,12 @@ impl<T: AsyncRead + Unpin> AsyncRead for Checked<T> {
                 return Poll::Ready(Ok(()));
             }
             match this.state {
-                // Not the end: hyper would take that for a client who has gone. It closes the
+                // Not the end: hyper would take that for a client that has gone. It closes the
                 // connection when the answer is written.
-                State::Refused => return Poll::Pending,
-                State::Malformed => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
+                FramingState::Refused => return Poll::Pending,
+                FramingState::Malformed => {
+                    return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+                }
                 _ => {}
             }
             if !this.is_in_head() {
@@ -349,16 +324,16 @@ impl<T: AsyncRead + Unpin> AsyncRead for Checked<T> {
                 let time = this.head_time_max;
                 let timer = this.head_time.get_or_insert_with(|| Box::pin(sleep(time)));
                 ready!(timer.as_mut().poll(context));
-                this.refuse_inbox(Fault::Slow);
+                this.refuse_inbox(FramingFault::Slow);
                 continue;
             };
             if filled? {
                 match this.hold() {
                     Ok(()) => this.examine_inbox(),
-                    Err(Exhausted) => this.refuse_inbox(Fault::OutOfMemory),
+                    Err(Exhausted) => this.refuse_inbox(FramingFault::OutOfMemory),
                 }
             } else {
-                this.refuse_inbox(Fault::CutShort);
+                this.refuse_inbox(FramingFault::CutShort);
             }
         }
     }

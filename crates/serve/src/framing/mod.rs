@@ -16,10 +16,14 @@
 //! (RFC 9112 §9.6): it ends its own side first, and reads on for a while, so that a client that is
 //! still sending can read its answer.
 
+mod characters;
 mod chunks;
+mod fault;
 mod head;
 mod io;
-mod linger;
+mod lingering_close;
+mod refusals;
 
-pub use head::Fault;
-pub use io::{Checked, Refusals};
+pub use fault::FramingFault;
+pub use io::Checked;
+pub use refusals::Refusals;

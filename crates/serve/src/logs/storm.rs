@@ -36,13 +36,13 @@ const TARGET: &str = "serve::logs";
 
 /// What is counted as one: the place in the program, and the values of `error` and `status`.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Kind {
+struct EventKind {
     place: Identifier,
     values: u64,
 }
 
 /// Those of one kind.
-struct Seen {
+struct KindCount {
     level: Level,
     since: Instant,
     count: u64,
@@ -52,7 +52,7 @@ struct Seen {
 
 /// How many of a kind were not logged.
 #[derive(Debug, PartialEq, Eq)]
-struct Suppressed {
+struct SuppressedEvents {
     level: Level,
     count: u64,
     example: String,
@@ -60,7 +60,7 @@ struct Suppressed {
 
 /// A layer that lets the first warnings and errors of each kind pass. Cheap to clone.
 #[derive(Clone, Default)]
-pub(super) struct Storm(Arc<Mutex<HashMap<Kind, Seen>>>);
+pub(super) struct Storm(Arc<Mutex<HashMap<EventKind, KindCount>>>);
 
 impl Storm {
     /// Starts the thread that tells numbers when their time is over. It ends with the process.
@@ -74,13 +74,14 @@ impl Storm {
             }
         };
         if let Err(error) = thread::Builder::new().name("logs".to_owned()).spawn(tell) {
-            tracing::warn!(%error, "repeated faults are told at the end only: {error}");
+            tracing::warn!(%error, "repeated faults are reported only at the end: {error}");
         }
     }
 
     /// Tells the numbers of all kinds whose time has lasted for so long.
     pub(super) fn tell_older_than(&self, age: Duration) {
-        for Suppressed { level, count, example } in self.take_older_than(age, Instant::now()) {
+        for SuppressedEvents { level, count, example } in self.take_older_than(age, Instant::now())
+        {
             let message = format_args!("{count} more like this one were not logged: {example}");
             // The level of an event is a constant.
             if level == Level::ERROR {
@@ -91,7 +92,7 @@ impl Storm {
         }
     }
 
-    fn take_older_than(&self, age: Duration, now: Instant) -> Vec<Suppressed> {
+    fn take_older_than(&self, age: Duration, now: Instant) -> Vec<SuppressedEvents> {
         let mut suppressed = Vec::new();
         self.lock().retain(|_, seen| {
             if now.duration_since(seen.since) < age {
@@ -99,7 +100,7 @@ impl Storm {
             }
             if let Some(count) = seen.count.checked_sub(FIRST).filter(|count| *count > 0) {
                 let example = std::mem::take(&mut seen.example);
-                suppressed.push(Suppressed { level: seen.level, count, example });
+                suppressed.push(SuppressedEvents { level: seen.level, count, example });
             }
             false
         });
@@ -109,7 +110,7 @@ impl Storm {
     /// Counts one in, and tells whether it is logged.
     fn admit(
         &self,
-        mut kind: Kind,
+        mut kind: EventKind,
         level: Level,
         now: Instant,
         message: impl FnOnce() -> String,
@@ -118,7 +119,7 @@ impl Storm {
         if kinds.len() >= KINDS_MAX && !kinds.contains_key(&kind) {
             kind.values = 0;
         }
-        let new = Seen { level, since: now, count: 0, example: String::new() };
+        let new = KindCount { level, since: now, count: 0, example: String::new() };
         let seen = kinds.entry(kind).or_insert(new);
         seen.count += 1;
         if seen.count == FIRST + 1 {
@@ -127,7 +128,7 @@ impl Storm {
         seen.count <= FIRST
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Kind, Seen>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<EventKind, KindCount>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -140,7 +141,7 @@ impl<S: Subscriber> Layer<S> for Storm {
         }
         let mut values = Values(DefaultHasher::new());
         event.record(&mut values);
-        let kind = Kind { place: metadata.callsite(), values: values.0.finish() };
+        let kind = EventKind { place: metadata.callsite(), values: values.0.finish() };
         self.admit(kind, *metadata.level(), Instant::now(), || {
             let mut message = Message::default();
             event.record(&mut message);
@@ -257,7 +258,7 @@ mod tests {
         assert_eq!((lines.containing("it is slow"), lines.containing("not logged")), (10, 0));
         let taken = storm.take_older_than(WINDOW, Instant::now() + WINDOW);
         let example = "it is slow".to_owned();
-        assert_eq!(taken, [Suppressed { level: Level::WARN, count: 20, example }]);
+        assert_eq!(taken, [SuppressedEvents { level: Level::WARN, count: 20, example }]);
     }
 
     #[test]

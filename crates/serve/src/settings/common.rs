@@ -22,9 +22,9 @@ pub struct Common {
     #[arg(long, value_name = "NUMBER")]
     pub workers: Option<NonZeroUsize>,
 
-    /// How long the service goes on when it is told to stop, while `/readyz` answers 503 and every
-    /// answer ends its connection: whoever spreads requests over several services has the time to
-    /// turn to the others. A second signal cuts it short.
+    /// How long the service still accepts requests after it is told to stop. Meanwhile `/readyz` answers
+    /// 503 and every answer ends its connection, so that load balancers can turn to other instances. A
+    /// second signal cuts it short.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
     pub drain_delay: Duration,
 

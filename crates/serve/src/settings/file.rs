@@ -74,7 +74,7 @@ fn text(value: &DeValue<'_>) -> Option<String> {
     }
 }
 
-/// Tells whether somebody who wrote `name` may have meant `long`.
+/// Tells whether `name` may be a misspelling of `long`.
 fn similar(long: &str, name: &str) -> bool {
     let plain = |text: &str| text.replace(['-', '_'], "").to_lowercase();
     let (long, name) = (plain(long), plain(name));

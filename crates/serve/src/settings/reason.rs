@@ -37,7 +37,7 @@ fn reason(error: &Error) -> String {
     let why = line.rsplit_once(": ").map_or(line, |(_, why)| why);
     let possible = text.lines().find_map(|line| line.trim().strip_prefix("[possible values: "));
     match possible {
-        Some(values) => format!("'{value}' is none of {}", values.trim_end_matches(']')),
+        Some(values) => format!("'{value}' is not one of {}", values.trim_end_matches(']')),
         None => format!("'{value}' is refused: {why}"),
     }
 }

@@ -1,5 +1,5 @@
-//! Variables: named after the flags, and checked by name, since clap would blame the flag that nobody
-//! gave.
+//! Variables: named after the flags, and checked by name, since clap would blame a flag that was not
+//! given.
 
 use clap::{Command, Error};
 

@@ -18,7 +18,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use memory::Memory;
-use serve::framing::{Checked, Fault};
+use serve::framing::{Checked, FramingFault};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::{Builder, Runtime};
 
@@ -38,7 +38,7 @@ pub(crate) struct Read {
 }
 
 /// What the service sees of a request.
-pub(crate) type Seen = Result<Read, Fault>;
+pub(crate) type Seen = Result<Read, FramingFault>;
 
 /// Sends `bytes`, whole and in pieces of the sizes `cuts`, which repeat. Panics if the service sees
 /// something else than a plain reader. Returns what it sees.
@@ -77,8 +77,8 @@ pub(crate) fn check(bytes: &[u8], cuts: &[usize]) -> Vec<Seen> {
     whole
 }
 
-fn is_for_size(fault: Fault) -> bool {
-    matches!(fault, Fault::LongLine | Fault::TooLarge)
+fn is_for_size(fault: FramingFault) -> bool {
+    matches!(fault, FramingFault::LongLine | FramingFault::TooLarge)
 }
 
 /// Serves a connection by hyper, and returns what the service saw, and whether a body was malformed.

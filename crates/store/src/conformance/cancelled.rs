@@ -16,7 +16,7 @@ pub(crate) async fn a_dropped_reply_leaves_whole_writes(store: Subject) {
             1 => drop((&mut reply).now_or_never()),
             _ => drop(timeout(Duration::from_micros(round as u64), reply).await),
         }
-        // Whatever became of it, a later write to the same id, here one that is refused, sees it
+        // Whether it happened or not, a later write to the same id, here one that is refused, sees it
         // whole or not at all, and what is read afterwards does not change any more.
         for name in [&a, &b] {
             let refused = one(&store, if_match(delete(name), &[])).await;

@@ -21,7 +21,7 @@ mod representations;
 mod transcript;
 
 /// Runs every case against the stores that `$fixture` opens: a function without arguments that
-/// returns an `Arc<dyn Store>` and whatever must live as long.
+/// returns an `Arc<dyn Store>` and a guard that must live as long.
 macro_rules! conformance {
     ($fixture:path) => {
         conformance! { $fixture =>

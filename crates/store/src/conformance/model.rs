@@ -28,7 +28,7 @@ enum Operation {
 struct Request {
     key: u8,
     fingerprint: u8,
-    /// Whether it is remembered whatever it did.
+    /// Whether it is remembered also when it changed nothing.
     always: bool,
 }
 
@@ -132,7 +132,7 @@ fn some_operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// Plays `operations` against both, on whatever the store holds: it is emptied first. `clock` goes
+/// Plays `operations` against both, on a store that may hold items: it is emptied first. `clock` goes
 /// on with each operation and stands for the time; no two plays share a moment.
 async fn play(store: &Subject, operations: Vec<Operation>, clock: &Cell<u64>) {
     for (id, _) in list_all(store, "items", 100).await {

@@ -1,4 +1,4 @@
-//! The directory of a store: whose it is, in which format, and who has it open.
+//! The directory of a store: its owner, its format, and the process that has it open.
 //!
 //! ```text
 //! shelf.lock      locked while a process has the store open
@@ -110,13 +110,13 @@ impl Directory {
         Folders::below(&self.path)
     }
 
-    /// Tells whether `path` is the directory of a store, in whatever format.
+    /// Tells whether `path` is the directory of a store, in any format.
     pub(super) fn holds_store(path: &Path) -> bool {
         path.join(FORMAT_FILE).is_file()
     }
 
-    /// Prepares creation: from here on the directory is ours, and whatever a crash leaves in it
-    /// is started over.
+    /// Prepares creation: from here on the directory is ours, and a start after a crash
+    /// begins anew.
     pub(super) fn begin_creation(&self) -> Result<(), OpenError> {
         self.write_format(&format!("{FORMAT}{CREATING}\n"))?;
         let Folders { journal, trees } = self.folders();

@@ -1,4 +1,4 @@
-//! What the store asks of the disk, so that a test can answer in its place.
+//! The operations on the disk, behind a trait, so that tests can fail them.
 //!
 //! Only the journal and the question for room go through here. Table files are written by
 //! `lsm-tree` itself.

@@ -19,7 +19,7 @@ const GROUP_BYTES_MAX: usize = 4 << 20;
 /// take about 10 ms, no more than a slow sync.
 const GROUP_WRITES_MAX: usize = 4_096;
 
-/// Writes that were decided and not yet committed, and those who wait for them.
+/// Writes that were decided and not yet committed, and the callers that wait for them.
 #[derive(Debug, Default)]
 pub(super) struct Group {
     /// The state that the group leaves behind, of each id that it changes. All entries of a group
@@ -29,14 +29,14 @@ pub(super) struct Group {
     remembered: HashMap<ReplayKey, Remembered>,
     writes: usize,
     bytes: usize,
-    answers: Vec<Answer>,
+    answers: Vec<DecidedJob>,
     /// An item in the form in which it is stored; used again for each.
     form: Vec<u8>,
 }
 
 /// A job whose writes were all decided.
 #[derive(Debug)]
-struct Answer {
+struct DecidedJob {
     reply: Sender<Vec<Result<Verdict, Error>>>,
     results: Vec<Result<Verdict, Error>>,
     /// The results before this one belong to earlier groups of the same job.
@@ -100,7 +100,7 @@ impl Group {
         results: Vec<Result<Verdict, Error>>,
         own: usize,
     ) {
-        self.answers.push(Answer { reply, results, own });
+        self.answers.push(DecidedJob { reply, results, own });
     }
 
     /// Takes what the group leaves to be made durable.
@@ -131,9 +131,9 @@ impl Group {
         self.bytes
     }
 
-    /// Ends the group: tells everybody who waits how it went.
+    /// Ends the group: sends the results to all callers.
     pub(super) fn end(&mut self, committed: &Result<(), Error>) {
-        for Answer { reply, mut results, own } in self.answers.drain(..) {
+        for DecidedJob { reply, mut results, own } in self.answers.drain(..) {
             settle(&mut results[own..], committed);
             // A caller that went away misses the answer, and nothing else.
             drop(reply.send(results));
@@ -143,7 +143,7 @@ impl Group {
         (self.writes, self.bytes) = (0, 0);
     }
 
-    /// Forgets the group. Those who wait learn that the outcome is unknown.
+    /// Forgets the group. The callers learn that the outcome is unknown.
     pub(super) fn abandon(&mut self) {
         *self = Self::default();
     }

@@ -1,18 +1,18 @@
-//! Whether the writer waits for company, and for how long.
+//! Whether the writer waits for more writes, and for how long.
 //!
 //! A sync costs the same for one write as for a hundred. When a group has been answered, its
 //! writers come back within moments with their next write; a writer thread that syncs at once
-//! finds only those who came while it was busy, and the others wait for a whole sync. Where a sync
-//! takes long, waiting for everybody doubles the rate and makes nobody slower: all are answered by
-//! the next sync in place of the one after it.
+//! finds only those that came while it was busy, and the others wait for a whole sync. Where a sync
+//! takes long, waiting for all writers doubles the rate and makes none slower: the next sync answers
+//! all of them, in place of the one after it.
 //!
 //! Where a sync is done before the writers could be back, nothing comes of waiting. It is then
 //! tried again now and then, for as little as it costs.
 
 use std::time::Duration;
 
-/// The wait is at most this part of a sync: what is lost when nobody comes stays small beside what
-/// every write pays anyway.
+/// The wait is at most this part of a sync: what is lost when no writer comes stays small beside
+/// what every write pays anyway.
 const SYNC_FRACTION: u32 = 2;
 
 /// Longest wait, for disks on which a sync takes tens of milliseconds: writers that are still
@@ -27,7 +27,7 @@ const FRUITLESS_MAX: u32 = 6;
 pub(super) struct Wait {
     /// The wait ends early when so many are there.
     pub(super) wanted: usize,
-    /// The wait ends after this time, whoever is there.
+    /// The wait ends after this time in any case.
     pub(super) patience: Duration,
 }
 

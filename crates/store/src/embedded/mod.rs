@@ -1,6 +1,6 @@
 //! The store in a directory: a journal, trees, one writer thread, group commit.
 //!
-//! - [`Directory`](directory) says whose the directory is and keeps others out.
+//! - [`Directory`](directory) marks the directory as a store and locks it.
 //! - [`Engine`](engine) holds the items in trees. Readers look at what is durable, from any thread,
 //!   inline.
 //! - [`Journal`](journal) makes each group of writes durable before it is answered.
@@ -42,7 +42,7 @@ use self::disk::{Disk, RealDisk};
 use self::engine::{Engine, Recovery, guarded};
 use self::journal::{Journal, SlotSizes};
 use self::queue::{Job, Queue};
-use self::scans::Scans;
+use self::scans::RunningScans;
 use self::timekeeper::Timekeeper;
 use self::writer::Writer;
 use crate::clock::Clock;
@@ -61,7 +61,7 @@ pub(crate) struct Embedded {
     writer: Option<JoinHandle<Writer>>,
     /// The threads that write memtables out and merge files.
     background: Vec<JoinHandle<()>>,
-    scans: Arc<Scans>,
+    scans: Arc<RunningScans>,
     /// `None` only while it is dropped.
     engine: Option<Arc<Engine>>,
     clock: Clock,
@@ -187,7 +187,7 @@ impl Embedded {
                 found
             });
             let failed = |error| {
-                let message = "the scan did not come to its end";
+                let message = "the scan ended early";
                 Error::with_source(ErrorKind::Unavailable, message, error)
             };
             scan.await.unwrap_or_else(|error| Err(failed(error)))

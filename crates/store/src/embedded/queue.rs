@@ -18,7 +18,7 @@ const WRITES_MAX: usize = 1 << 16;
 /// Most bytes of items that wait: 64 of the largest. The writer holds as much again.
 const BYTES_MAX: usize = 64 << 20;
 
-/// What a caller wants, and where the answer goes.
+/// The request of a caller, and where its answer goes.
 #[derive(Debug)]
 pub(super) enum Job {
     /// To write.
@@ -45,13 +45,13 @@ impl Job {
     }
 }
 
-/// What the writer got.
+/// Why [`Queue::take`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(super) enum TakeResult {
     /// Jobs.
     Jobs,
     /// Nothing came in time.
-    Nothing,
+    TimedOut,
     /// Nothing waits and nothing will come.
     Closed,
 }
@@ -59,12 +59,12 @@ pub(super) enum Taken {
 /// A bounded queue with one consumer.
 #[derive(Debug)]
 pub(super) struct Queue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     wake_writer: Condvar,
 }
 
 #[derive(Debug)]
-struct State {
+struct QueueState {
     jobs: Vec<Job>,
     writes: usize,
     bytes: usize,
@@ -80,7 +80,7 @@ const NONE_WANTED: usize = usize::MAX;
 impl Default for Queue {
     fn default() -> Self {
         let state =
-            State { jobs: Vec::new(), writes: 0, bytes: 0, open: true, wanted: NONE_WANTED };
+            QueueState { jobs: Vec::new(), writes: 0, bytes: 0, open: true, wanted: NONE_WANTED };
         Self { state: Mutex::new(state), wake_writer: Condvar::new() }
     }
 }
@@ -125,14 +125,14 @@ impl Queue {
         self.wake_writer.notify_one();
     }
 
-    /// Takes everything that waits into `jobs`, which is empty. Waits for company as `wait` says,
+    /// Takes everything that waits into `jobs`, which is empty. Waits for more jobs as `wait` says,
     /// and then for as long as there is nothing, or until `idle_max` has passed.
     pub(super) fn take(
         &self,
         jobs: &mut Vec<Job>,
         wait: Option<Wait>,
         idle_max: Option<Duration>,
-    ) -> Taken {
+    ) -> TakeResult {
         let mut state = self.state.lock();
         if let Some(Wait { wanted, patience }) = wait {
             let until = Instant::now() + patience;
@@ -156,9 +156,9 @@ impl Queue {
         (state.writes, state.bytes) = (0, 0);
         mem::swap(&mut state.jobs, jobs);
         match (jobs.is_empty(), state.open) {
-            (false, _) => Taken::Jobs,
-            (true, true) => Taken::Nothing,
-            (true, false) => Taken::Closed,
+            (false, _) => TakeResult::Jobs,
+            (true, true) => TakeResult::TimedOut,
+            (true, false) => TakeResult::Closed,
         }
     }
 
@@ -187,7 +187,7 @@ mod tests {
         let queue = Queue::default();
         queue.push(job(WRITES_MAX)).unwrap();
         assert_eq!(queue.push(job(1)).expect_err("it is full").kind(), ErrorKind::Overloaded);
-        assert_eq!(queue.take(&mut Vec::new(), None, None), Taken::Jobs);
+        assert_eq!(queue.take(&mut Vec::new(), None, None), TakeResult::Jobs);
         queue.push(job(1)).expect("there is room again");
     }
 
@@ -204,8 +204,8 @@ mod tests {
         queue.push(job(1)).unwrap();
         queue.close();
         assert_eq!(queue.push(job(1)).expect_err("it is closed").kind(), ErrorKind::Unavailable);
-        assert_eq!(queue.take(&mut Vec::new(), None, None), Taken::Jobs);
-        assert_eq!(queue.take(&mut Vec::new(), None, None), Taken::Closed);
+        assert_eq!(queue.take(&mut Vec::new(), None, None), TakeResult::Jobs);
+        assert_eq!(queue.take(&mut Vec::new(), None, None), TakeResult::Closed);
     }
 
     #[test]
@@ -214,10 +214,10 @@ mod tests {
         queue.push(job(1)).unwrap();
         let mut jobs = Vec::new();
         let wait = Wait { wanted: 2, patience: Duration::from_millis(1) };
-        assert_eq!(queue.take(&mut jobs, Some(wait), None), Taken::Jobs);
+        assert_eq!(queue.take(&mut jobs, Some(wait), None), TakeResult::Jobs);
         assert_eq!(jobs.len(), 1);
         jobs.clear();
         let idle_max = Some(Duration::from_millis(1));
-        assert_eq!(queue.take(&mut jobs, None, idle_max), Taken::Nothing);
+        assert_eq!(queue.take(&mut jobs, None, idle_max), TakeResult::TimedOut);
     }
 }

@@ -12,13 +12,13 @@ const SCANS_MAX: usize = 8;
 
 /// Counts the scans that run.
 #[derive(Debug)]
-pub(super) struct Scans {
+pub(super) struct RunningScans {
     places: Arc<Semaphore>,
-    state: Mutex<State>,
+    state: Mutex<ScansState>,
     ended: Condvar,
 }
 
-impl Default for Scans {
+impl Default for RunningScans {
     fn default() -> Self {
         let places = thread::available_parallelism().map_or(1, usize::from).min(SCANS_MAX);
         Self {
@@ -30,16 +30,16 @@ impl Default for Scans {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ScansState {
     running: usize,
     closed: bool,
 }
 
 /// Keeps the store open until it is dropped.
 #[derive(Debug)]
-pub(super) struct Scan(Arc<Scans>);
+pub(super) struct RunningScan(Arc<RunningScans>);
 
-impl Scans {
+impl RunningScans {
     /// Waits for one of the places in which scans run, in the order of the callers.
     ///
     /// # Cancel safety
@@ -50,13 +50,13 @@ impl Scans {
     }
 
     /// Begins a scan, unless the store is being closed.
-    pub(super) fn begin(self: &Arc<Self>) -> Option<Scan> {
+    pub(super) fn begin(self: &Arc<Self>) -> Option<RunningScan> {
         let mut state = self.state.lock();
         if state.closed {
             return None;
         }
         state.running += 1;
-        Some(Scan(Arc::clone(self)))
+        Some(RunningScan(Arc::clone(self)))
     }
 
     /// Refuses further scans and waits for those that run. A page and a step
@@ -68,7 +68,7 @@ impl Scans {
     }
 }
 
-impl Drop for Scan {
+impl Drop for RunningScan {
     fn drop(&mut self) {
         self.0.state.lock().running -= 1;
         self.0.ended.notify_all();

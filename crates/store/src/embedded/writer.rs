@@ -13,11 +13,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::disk::Disk;
-use super::engine::{Blocked, Engine};
+use super::engine::{Backpressure, Engine};
 use super::group::{Group, settle};
 use super::journal::{AppendError, Frame, Journal};
 use super::linger::Linger;
-use super::queue::{Job, Queue, Taken};
+use super::queue::{Job, Queue, TakeResult};
 use super::space::Space;
 use crate::error::{Error, ErrorKind};
 
@@ -78,14 +78,14 @@ impl Writer {
             }
             let wait = self.linger.wait();
             match self.queue.take(&mut jobs, wait, idle_max) {
-                Taken::Jobs => {
+                TakeResult::Jobs => {
                     if let Some(wait) = wait {
                         self.linger.waited(wait, jobs.len());
                     }
                     self.work(&mut jobs);
                 }
-                Taken::Nothing => self.prove_last(),
-                Taken::Closed => return self,
+                TakeResult::TimedOut => self.prove_last(),
+                TakeResult::Closed => return self,
             }
         }
     }
@@ -101,9 +101,8 @@ impl Writer {
 
     fn work(&mut self, jobs: &mut Vec<Job>) {
         let came = jobs.len();
-        // A panic comes from the trees or the disk, whose state is then unknown. Those whose jobs
-        // unwind away learn that the outcome is unknown; those who come later, that the store is
-        // poisoned.
+        // A panic comes from the trees or the disk, whose state is then unknown. Callers whose
+        // jobs unwind away learn that the outcome is unknown; later callers, that the store is poisoned.
         if catch_unwind(AssertUnwindSafe(|| self.decide_all(jobs))).is_err() {
             jobs.clear();
             self.group.abandon();
@@ -115,7 +114,7 @@ impl Writer {
     fn decide_all(&mut self, jobs: &mut Vec<Job>) {
         for job in jobs.drain(..) {
             match job {
-                // Whoever asked may have gone away, here as below.
+                // The caller may have gone away, here as below.
                 Job::Check { reply } => drop(reply.send(self.check())),
                 Job::Apply { writes, reply } => {
                     let mut results = Vec::with_capacity(writes.len());
@@ -158,8 +157,8 @@ impl Writer {
         self.engine.check()?;
         self.engine.backlog().admit(self.group.bytes() as u64).map_err(
             |blocked| match blocked {
-                Blocked::LacksRoom => no_room(),
-                Blocked::Behind => {
+                Backpressure::LacksRoom => no_room(),
+                Backpressure::Behind => {
                     Error::new(ErrorKind::Overloaded, "the disk is too slow for so many writes")
                 }
             },

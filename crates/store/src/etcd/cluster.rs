@@ -4,10 +4,11 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 
-use super::failure::{Cause, Effect, Failure};
+use super::failure::{Cause, EtcdFailure};
 use super::keys::Keys;
 use super::message::{KeyValue, Op, OpResponse, RangeRequest, RangeResponse, Txn, TxnResponse};
 use super::transport::Transport;
+use crate::remote::http::{AttemptFailure, Effect};
 
 /// How many keys are read with one transaction. A transaction could hold twice as many, and their
 /// values hundreds of MiB; this many of the largest items still fit into one answer.
@@ -31,7 +32,7 @@ impl Cluster {
     ///
     /// After a failure it first waits for a member that works. A write to one that has not noticed
     /// that its leader is gone would be lost, and that is only known after a long time.
-    pub(super) async fn write(&self, txn: &Txn) -> Result<TxnResponse, Failure> {
+    pub(super) async fn write(&self, txn: &Txn) -> Result<TxnResponse, EtcdFailure> {
         if self.shaken.get() {
             self.settle_down().await?;
         }
@@ -45,14 +46,14 @@ impl Cluster {
     }
 
     /// Waits for a member that works.
-    pub(super) async fn settle_down(&self) -> Result<(), Failure> {
+    pub(super) async fn settle_down(&self) -> Result<(), EtcdFailure> {
         self.transport.probe(self.keys.format()).await?;
         self.shaken.set(false);
         Ok(())
     }
 
     /// Reads keys; the later ones are never older than the earlier ones.
-    pub(super) async fn fetch(&self, keys: &[Bytes]) -> Result<Vec<Option<KeyValue>>, Failure> {
+    pub(super) async fn fetch(&self, keys: &[Bytes]) -> Result<Vec<Option<KeyValue>>, EtcdFailure> {
         let mut found = Vec::with_capacity(keys.len());
         for keys in keys.chunks(READ_KEYS_MAX) {
             let success = keys.iter().map(|key| look(key.clone())).collect();
@@ -73,7 +74,7 @@ pub(super) fn look(key: Bytes) -> Op {
 pub(super) fn ranges(
     responses: Vec<OpResponse>,
     count: usize,
-) -> Result<Vec<RangeResponse>, Failure> {
+) -> Result<Vec<RangeResponse>, EtcdFailure> {
     let ranges: Vec<_> = responses
         .into_iter()
         .filter_map(|response| match response {
@@ -84,6 +85,6 @@ pub(super) fn ranges(
     if ranges.len() == count {
         Ok(ranges)
     } else {
-        Err(Failure::new(Cause::Unreadable, Effect::Nothing))
+        Err(EtcdFailure::new(Cause::Unreadable, Effect::Nothing))
     }
 }

@@ -1,17 +1,17 @@
 //! Transactions whose outcome is always found out.
 //!
-//! When an answer is lost, the transaction may have happened, and may still happen while somebody
-//! looks: a member can hold it back for seconds. So each lane has a **mark**, a key that nobody else
-//! writes. Every transaction of the lane demands that the mark is as the lane left it, and writes its
+//! When an answer is lost, the transaction may have happened, and may still happen during a
+//! look at its keys: a member can hold it back for seconds. So each lane has a **mark**, a key that no
+//! other lane writes. Every transaction of the lane demands that the mark is as the lane left it, and writes its
 //! own number there. When an answer is lost, the lane moves the mark itself, under the same demand:
 //!
 //! - If that succeeds the transaction has not happened, and never will: it demands a mark that is
 //!   gone. So it can be sent again.
-//! - If it does not, somebody was faster, and the number says who: the transaction, or an earlier
-//!   attempt to move the mark.
+//! - If it does not, the mark was moved before, and its number says by what: the transaction, or an
+//!   earlier attempt to move it.
 //!
 //! It costs a comparison and a small put beside those of the transaction. The mark ends with a lease,
-//! because nobody removes it when the process dies.
+//! because it is not removed when the process dies.
 
 use std::rc::Rc;
 
@@ -20,9 +20,10 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::cluster::{Cluster, look, ranges};
-use super::failure::{Cause, Effect, Failure};
-use super::leases::{Leases, Term};
+use super::failure::{Cause, EtcdFailure};
+use super::leases::{LeaseClass, Leases};
 use super::message::{Compare, Op, PutRequest, RangeResponse, Txn};
+use crate::remote::http::{AttemptFailure, Effect};
 
 /// How many comparisons and operations of each branch a [`Batch`] may have: the mark takes one more.
 pub(super) const BATCH_OPS_MAX: usize = super::message::TXN_OPS_MAX - 1;
@@ -48,7 +49,7 @@ pub(super) struct Batch {
 
 /// What came of a batch.
 #[derive(Debug)]
-pub(super) enum Committed {
+pub(super) enum CommitResult {
     /// It happened.
     Done,
     /// Something does not hold, and nothing happened. One answer for each read.
@@ -84,14 +85,14 @@ impl Committer {
         Self { cluster, leases: Leases::default(), mark: None }
     }
 
-    /// Returns a lease for `keys` keys of a term that are to be there until a moment at least.
+    /// Returns a lease for `keys` keys of a class that are to be there until a moment at least.
     pub(super) async fn lease(
         &mut self,
-        term: Term,
+        class: LeaseClass,
         until: Moment,
         keys: usize,
-    ) -> Result<i64, Failure> {
-        self.leases.until(&self.cluster.transport, term, until, keys).await
+    ) -> Result<i64, EtcdFailure> {
+        self.leases.until(&self.cluster.transport, class, until, keys).await
     }
 
     /// Carries out a batch.
@@ -99,12 +100,14 @@ impl Committer {
     /// # Errors
     /// With [`Effect::Nothing`] it has not happened and never will. With [`Effect::Possible`] the
     /// cluster could not be asked within the time of a call.
-    pub(super) async fn commit(&mut self, batch: &Batch) -> Result<Committed, Failure> {
+    pub(super) async fn commit(&mut self, batch: &Batch) -> Result<CommitResult, EtcdFailure> {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let lease =
-                self.lease(Term::Long, Moment(0), 0).await.map_err(Failure::without_effect)?;
+            let lease = self
+                .lease(LeaseClass::Long, Moment(0), 0)
+                .await
+                .map_err(EtcdFailure::without_effect)?;
             let mut mark = match self.mark.take() {
                 Some(mark) => mark,
                 None => match self.make_mark(lease).await {
@@ -125,17 +128,17 @@ impl Committer {
                 Ok(answer) if answer.succeeded => {
                     mark.revision = answer.header.revision;
                     self.mark = Some(mark);
-                    return Ok(Committed::Done);
+                    return Ok(CommitResult::Done);
                 }
                 Ok(answer) => {
                     let mut seen = ranges(answer.responses, batch.failure.len() + 1)?;
                     if mark.is_at(&seen.remove(0)) {
                         self.mark = Some(mark);
-                        return Ok(Committed::Refused(seen));
+                        return Ok(CommitResult::Refused(seen));
                     }
                     // The mark is gone, with its lease or by other hands; the next is a new one.
                     if attempts == ATTEMPTS_MAX {
-                        return Err(Failure::new(Cause::Busy, Effect::Nothing));
+                        return Err(EtcdFailure::new(Cause::Busy, Effect::Nothing));
                     }
                     continue;
                 }
@@ -155,13 +158,13 @@ impl Committer {
                 Ok(fate) => {
                     self.mark = Some(mark);
                     match fate {
-                        TxnOutcome::Happened => return Ok(Committed::Done),
+                        TxnOutcome::Happened => return Ok(CommitResult::Done),
                         TxnOutcome::Averted
                             if attempts < ATTEMPTS_MAX && failure.is_of_member() => {}
                         TxnOutcome::Averted => return Err(failure.without_effect()),
                     }
                 }
-                // Where the mark is, nobody knows; the next transaction has a new one.
+                // The state of the mark is unknown; the next transaction makes a new one.
                 Err(_) => return Err(failure),
             }
         }
@@ -169,7 +172,7 @@ impl Committer {
 
     /// Makes a mark, before the first transaction that demands it: one that demanded its absence
     /// could still happen when the mark has come and gone with its lease.
-    async fn make_mark(&self, lease: i64) -> Result<Mark, Failure> {
+    async fn make_mark(&self, lease: i64) -> Result<Mark, EtcdFailure> {
         let mut mark = Mark { name: *Uuid::new_v4().as_bytes(), revision: 0, number: 0 };
         let number = mark.next();
         let txn = Batch::default().marked(&self.cluster, &mark, number, lease);
@@ -179,14 +182,14 @@ impl Committer {
 
     /// Carries out a batch without a mark. A full database takes nothing that puts anything, and
     /// deletions are what it needs.
-    pub(super) async fn commit_unmarked(&self, batch: &Batch) -> Result<Committed, Failure> {
+    pub(super) async fn commit_unmarked(&self, batch: &Batch) -> Result<CommitResult, EtcdFailure> {
         let Batch { compare, success, failure } = batch;
         let (compare, success, failure) = (compare.clone(), success.clone(), failure.clone());
         let answer = self.cluster.write(&Txn { compare, success, failure }).await?;
         if answer.succeeded {
-            return Ok(Committed::Done);
+            return Ok(CommitResult::Done);
         }
-        Ok(Committed::Refused(ranges(answer.responses, batch.failure.len())?))
+        Ok(CommitResult::Refused(ranges(answer.responses, batch.failure.len())?))
     }
 
     /// Finds out what became of the transaction `number`, for as long as a call may take.
@@ -195,8 +198,8 @@ impl Committer {
         mark: &mut Mark,
         number: u64,
         lease: i64,
-        failure: &Failure,
-    ) -> Result<TxnOutcome, Failure> {
+        failure: &EtcdFailure,
+    ) -> Result<TxnOutcome, EtcdFailure> {
         if *failure.cause() == Cause::Full {
             // That was an answer: it is not on its way any more. And the mark cannot be moved.
             return self.look_at(mark, number).await;
@@ -219,7 +222,7 @@ impl Committer {
         mark: &mut Mark,
         number: u64,
         lease: i64,
-    ) -> Result<TxnOutcome, Failure> {
+    ) -> Result<TxnOutcome, EtcdFailure> {
         let own = mark.next();
         let txn = Batch::default().marked(&self.cluster, mark, own, lease);
         let answer = self.cluster.write(&txn).await?;
@@ -231,7 +234,7 @@ impl Committer {
         mark.judge(&seen[0], number)
     }
 
-    async fn look_at(&self, mark: &mut Mark, number: u64) -> Result<TxnOutcome, Failure> {
+    async fn look_at(&self, mark: &mut Mark, number: u64) -> Result<TxnOutcome, EtcdFailure> {
         let key = self.cluster.keys.mark(&mark.name);
         let txn = Txn { success: vec![look(key)], ..Txn::default() };
         let seen = ranges(self.cluster.transport.txn(&txn).await?.responses, 1)?;
@@ -278,9 +281,9 @@ impl Mark {
     }
 
     /// Takes over where the mark is, and says whether the transaction `number` moved it there.
-    fn judge(&mut self, seen: &RangeResponse, number: u64) -> Result<TxnOutcome, Failure> {
+    fn judge(&mut self, seen: &RangeResponse, number: u64) -> Result<TxnOutcome, EtcdFailure> {
         let Some(kv) = seen.kvs.first() else {
-            return Err(Failure::new(Cause::Unreadable, Effect::Possible));
+            return Err(EtcdFailure::new(Cause::Unreadable, Effect::Possible));
         };
         self.revision = kv.mod_revision;
         if kv.value[..] == number.to_be_bytes() {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
-use crate::remote::Pool;
+use crate::remote::PoolSettings;
+use crate::remote::http::Tls;
 
 /// What a store's keys begin with, unless the URL says otherwise.
 const PREFIX_DEFAULT: &str = "shelf";
@@ -24,7 +25,7 @@ const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 /// Below this a healthy cluster that syncs to a slow disk would often look broken.
 const TIMEOUT_MIN: Duration = Duration::from_millis(100);
 
-/// etcd itself gives a request up after seven seconds; nobody waits for minutes.
+/// etcd itself gives a request up after seven seconds; a longer wait is of no use.
 const TIMEOUT_MAX: Duration = Duration::from_mins(1);
 
 /// Sessions that write, unless the URL says otherwise. Each has one transaction under way, into which
@@ -53,7 +54,7 @@ const PATIENCE_DEFAULT: Duration = Duration::from_secs(10);
 pub(crate) struct Config {
     /// `host:port` of every member, at least one, in the URL's order.
     pub(crate) endpoints: Vec<String>,
-    /// Who speaks, on a cluster with authentication.
+    /// The user, on a cluster with authentication.
     pub(crate) credentials: Option<Credentials>,
     /// What every key begins with; no `/` at its ends.
     pub(crate) prefix: String,
@@ -62,7 +63,7 @@ pub(crate) struct Config {
     /// How long a call may take, fail-over included.
     pub(crate) timeout: Duration,
     /// How many sessions there are, and how long they try.
-    pub(crate) pool: Pool,
+    pub(crate) pool: PoolSettings,
 }
 
 /// A user and its password.
@@ -72,15 +73,6 @@ pub(crate) struct Credentials {
     pub(crate) user: String,
     /// The password, which is never shown.
     pub(crate) password: String,
-}
-
-/// Which certificates to trust and to show. All files are PEM.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tls {
-    /// The authorities that may have signed the members' certificates; the system's, when absent.
-    pub(crate) ca: Option<PathBuf>,
-    /// The certificate to show, and its key.
-    pub(crate) identity: Option<(PathBuf, PathBuf)>,
 }
 
 /// What is wrong with a URL. It names the place and shows no password.
@@ -162,7 +154,7 @@ impl Config {
             prefix: parse_prefix(prefix)?,
             tls: secure.then(Tls::default),
             timeout: TIMEOUT_DEFAULT,
-            pool: Pool {
+            pool: PoolSettings {
                 writers: WRITERS_DEFAULT,
                 readers: READERS_DEFAULT,
                 patience: PATIENCE_DEFAULT,
@@ -270,7 +262,11 @@ fn endpoint(text: &str) -> Result<String, &'static str> {
         return Err("a host's name has letters, digits, `-`, `.` and `_`");
     }
     let port = match port.strip_prefix(':') {
-        Some(port) => port.parse().ok().filter(|port| *port > 0).ok_or("the port is no port")?,
+        Some(port) => port
+            .parse()
+            .ok()
+            .filter(|port| *port > 0)
+            .ok_or("the port is not a number from 1 to 65535")?,
         None if port.is_empty() => PORT_DEFAULT,
         None => return Err("after the `]` only `:PORT` may follow"),
     };

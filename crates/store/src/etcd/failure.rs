@@ -20,11 +20,10 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use http::StatusCode;
-use http_body_util::LengthLimitError;
-use hyper_util::client::legacy;
 
-use super::message::{Refused, Status};
+use super::message::{ErrorAnswer, Status};
 use crate::error::{Error, ErrorKind};
+use crate::remote::http::{AttemptFailure, Effect, LossReason, LostRequest};
 
 /// Codes of gRPC, which the gateway passes on.
 mod code {
@@ -43,21 +42,12 @@ mod code {
 /// It becomes an [`Error`] with `?`. The causes that a back end treats in its own way can be asked
 /// for before.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct EtcdFailure {
     cause: Cause,
     effect: Effect,
     /// The member that was asked, as the URL names it.
     member: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
-}
-
-/// Whether a failed request may have changed something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effect {
-    /// Surely not.
-    Nothing,
-    /// Perhaps, now or in a moment.
-    Possible,
 }
 
 /// What went wrong.
@@ -93,7 +83,7 @@ pub(crate) enum Cause {
     Unreadable,
 }
 
-impl Failure {
+impl EtcdFailure {
     pub(super) const fn new(cause: Cause, effect: Effect) -> Self {
         Self { cause, effect, member: None, source: None }
     }
@@ -106,38 +96,15 @@ impl Failure {
         self
     }
 
-    pub(super) fn at(mut self, member: &str) -> Self {
-        self.member.get_or_insert_with(|| member.to_owned());
-        self
-    }
-
-    /// For a request that changes nothing, whatever becomes of it.
+    /// For a request that changes nothing.
     pub(super) const fn without_effect(mut self) -> Self {
         self.effect = Effect::Nothing;
         self
     }
 
-    /// Judges why there is no head of an answer.
-    pub(super) fn of_request(error: legacy::Error) -> Self {
-        let failure = if error.is_connect() {
-            Self::new(Cause::Unreachable, Effect::Nothing)
-        } else {
-            Self::new(Cause::Lost, Effect::Possible)
-        };
-        failure.with_source(error)
-    }
-
-    /// Judges why there is a head of an answer and not all of its body.
-    pub(super) fn of_body(error: Box<dyn StdError + Send + Sync>) -> Self {
-        // Every member would give the same.
-        let too_long = error.is::<LengthLimitError>();
-        let cause = if too_long { Cause::Unreadable } else { Cause::Lost };
-        Self::new(cause, Effect::Possible).with_source(error)
-    }
-
     /// Judges an answer that is no success.
     pub(super) fn of_answer(status: StatusCode, body: &[u8]) -> Self {
-        let refused = serde_json::from_slice::<Refused>(body).ok();
+        let refused = serde_json::from_slice::<ErrorAnswer>(body).ok();
         let refused = refused.filter(|refused| !refused.message.is_empty());
         let (cause, effect) = refused.map_or_else(|| judge_stranger(status), judge);
         Self::new(cause, effect)
@@ -148,24 +115,9 @@ impl Failure {
         &self.cause
     }
 
-    /// Tells whether the request may have changed something.
-    pub(crate) const fn effect(&self) -> Effect {
-        self.effect
-    }
-
-    /// Tells whether another member may do better.
-    pub(super) const fn is_of_member(&self) -> bool {
-        matches!(self.cause, Cause::Unreachable | Cause::Lost | Cause::TimedOut | Cause::Ailing(_))
-    }
-
     /// Tells whether the request named a lease that etcd does not know, or knows no more.
     pub(super) fn is_lost_lease(&self) -> bool {
         matches!(&self.cause, Cause::Refused(words) if words.contains("lease not found"))
-    }
-
-    /// Tells whether the time was over before anything was sent.
-    pub(super) const fn is_cut_off(&self) -> bool {
-        matches!((&self.cause, self.effect), (Cause::TimedOut, Effect::Nothing))
     }
 
     /// Tells whether a new token may help.
@@ -187,8 +139,40 @@ impl Failure {
     }
 }
 
+impl AttemptFailure for EtcdFailure {
+    fn at(mut self, member: &str) -> Self {
+        self.member.get_or_insert_with(|| member.to_owned());
+        self
+    }
+
+    fn is_of_member(&self) -> bool {
+        matches!(self.cause, Cause::Unreachable | Cause::Lost | Cause::TimedOut | Cause::Ailing(_))
+    }
+
+    fn is_cut_off(&self) -> bool {
+        matches!((&self.cause, self.effect), (Cause::TimedOut, Effect::Nothing))
+    }
+
+    fn effect(&self) -> Effect {
+        self.effect
+    }
+}
+
+impl From<LostRequest> for EtcdFailure {
+    fn from(lost: LostRequest) -> Self {
+        let cause = match lost.reason {
+            LossReason::Unreachable => Cause::Unreachable,
+            LossReason::Disconnected => Cause::Lost,
+            LossReason::TimedOut => Cause::TimedOut,
+            // Every member would give the same.
+            LossReason::AnswerTooLarge => Cause::Unreadable,
+        };
+        Self { cause, effect: lost.effect, member: None, source: lost.source }
+    }
+}
+
 /// Judges by etcd's words, and where they do not matter by the code.
-fn judge(refused: Refused) -> (Cause, Effect) {
+fn judge(refused: ErrorAnswer) -> (Cause, Effect) {
     let says = |words| refused.message.contains(words);
     if says("database space exceeded") {
         // Checked before the proposal, and again while it is applied; the second time it is
@@ -239,7 +223,7 @@ fn judge_stranger(status: StatusCode) -> (Cause, Effect) {
 
 impl Status {
     /// Returns what a write would fail with now, as far as this member knows.
-    pub(crate) fn trouble(&self) -> Option<Failure> {
+    pub(crate) fn trouble(&self) -> Option<EtcdFailure> {
         let ails = |word| self.errors.iter().any(|error| error.contains(word));
         let cause = if ails("CORRUPT") {
             Cause::Corrupt
@@ -250,11 +234,11 @@ impl Status {
         } else {
             return None;
         };
-        Some(Failure::new(cause, Effect::Nothing))
+        Some(EtcdFailure::new(cause, Effect::Nothing))
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for EtcdFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.member {
             Some(member) => write!(f, "etcd at {member} ")?,
@@ -274,7 +258,7 @@ impl fmt::Display for Failure {
             }
             Cause::StaleToken => "does not accept the token that it gave out just before",
             Cause::NoCredentials => {
-                "wants to know who speaks; put USER:PASSWORD@ into the store's URL"
+                "requires authentication; put USER:PASSWORD@ into the store's URL"
             }
             Cause::WrongCredentials => {
                 "does not accept the user and the password in the store's URL; see `etcdctl user get` and `etcdctl user passwd`"
@@ -285,20 +269,20 @@ impl fmt::Display for Failure {
             Cause::Corrupt => "found its own data damaged; see `etcdctl alarm list`",
             Cause::Refused(words) => return write!(f, "refused the request: {words}"),
             Cause::Unreadable => {
-                "gave an answer that is none of etcd's; is that the client port of etcd 3.4 or later, and is --enable-grpc-gateway on?"
+                "did not answer as etcd does; is that the client port of etcd 3.4 or later, and is --enable-grpc-gateway on?"
             }
         })
     }
 }
 
-impl StdError for Failure {
+impl StdError for EtcdFailure {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 }
 
-impl From<Failure> for Error {
-    fn from(mut failure: Failure) -> Self {
+impl From<EtcdFailure> for Error {
+    fn from(mut failure: EtcdFailure) -> Self {
         let (kind, message) = (failure.kind(), failure.to_string());
         match failure.source.take() {
             Some(source) => Self::with_source(kind, message, Source(source)),

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use super::cluster::{Cluster, look, ranges};
-use super::failure::{Effect, Failure};
+use super::failure::EtcdFailure;
 use super::message::{Compare, Op, PutRequest, Txn};
 use crate::error::{Error, ErrorKind};
+use crate::remote::http::{AttemptFailure, Effect};
 
 /// The format of keys and values that this version reads and writes.
 const FORMAT: &[u8] = b"1";
@@ -41,9 +42,9 @@ pub(super) async fn ensure(cluster: &Cluster) -> Result<(), Error> {
 }
 
 /// Returns the format that was there.
-async fn read_or_write(cluster: &Cluster) -> Result<Option<Bytes>, Failure> {
+async fn read_or_write(cluster: &Cluster) -> Result<Option<Bytes>, EtcdFailure> {
     let key = cluster.keys.format();
-    // A user who may only read is told so by the write, and not before there is one to make.
+    // A user with read permission alone is refused only when there is something to write.
     if let Some(found) = cluster.fetch(std::slice::from_ref(&key)).await?.pop().flatten() {
         return Ok(Some(found.value));
     }

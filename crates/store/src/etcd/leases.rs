@@ -6,18 +6,18 @@
 //! [`until`](domain::Remembered::until) says so.
 //!
 //! Answers that are remembered for minutes have another lease than those that are remembered for a
-//! day: each [`Term`] has one.
+//! day: each [`LeaseClass`] has one.
 
 use std::time::Duration;
 
 use domain::Moment;
 use tokio::time::Instant;
 
-use super::failure::Failure;
+use super::failure::EtcdFailure;
 use super::transport::Transport;
 use crate::clock::Clock;
 
-/// What is remembered for no longer than this is of the [short](Term::Short) term: what a proxy
+/// What is remembered for no longer than this is of the [short](LeaseClass::Short) class: what a proxy
 /// remembers of an attempt lasts for about a minute.
 const SHORT_TIME_MAX: Duration = Duration::from_secs(300);
 
@@ -29,19 +29,19 @@ const KEYS_MAX: usize = 10_000;
 /// hundred.
 const LENGTH_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// For how long something is remembered.
+/// The class of a lease: for how long something is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Term {
+pub(super) enum LeaseClass {
     /// For minutes.
     Short,
     /// For longer, or as long as the lane lives.
     Long,
 }
 
-impl Term {
+impl LeaseClass {
     pub(super) const ALL: [Self; 2] = [Self::Short, Self::Long];
 
-    /// Returns the term of what is remembered until a moment.
+    /// Returns the class of what is remembered until a moment.
     pub(super) fn of(until: Moment) -> Self {
         let left = until.0.saturating_sub(now().0);
         if left > 0 && left <= millis(SHORT_TIME_MAX) { Self::Short } else { Self::Long }
@@ -56,23 +56,23 @@ impl Term {
     }
 }
 
-/// The leases that a lane uses, one for each term.
+/// The leases that a lane uses, one of each class.
 #[derive(Debug, Default)]
 pub(super) struct Leases {
-    short: Lease,
-    long: Lease,
+    short: CurrentLease,
+    long: CurrentLease,
 }
 
-/// A lease, and what is known of those to come.
+/// The lease of a class, and what is known of those to come.
 #[derive(Debug, Default)]
-struct Lease {
-    held: Option<Held>,
+struct CurrentLease {
+    granted: Option<GrantedLease>,
     /// The longest time for which something was to be remembered.
     length: Duration,
 }
 
 #[derive(Debug)]
-struct Held {
+struct GrantedLease {
     id: i64,
     granted: Instant,
     /// It surely lives until then, by the clock of this process.
@@ -81,53 +81,53 @@ struct Held {
 }
 
 impl Leases {
-    /// Returns a lease of a term that lives until a moment at least, for so many keys.
+    /// Returns a lease of a class that lives until a moment at least, for so many keys.
     pub(super) async fn until(
         &mut self,
         transport: &Transport,
-        term: Term,
+        class: LeaseClass,
         until: Moment,
         keys: usize,
-    ) -> Result<i64, Failure> {
-        let lease = match term {
-            Term::Short => &mut self.short,
-            Term::Long => &mut self.long,
+    ) -> Result<i64, EtcdFailure> {
+        let lease = match class {
+            LeaseClass::Short => &mut self.short,
+            LeaseClass::Long => &mut self.long,
         };
-        lease.until(transport, term.window(), until, keys).await
+        lease.until(transport, class.window(), until, keys).await
     }
 
     /// Uses the leases no more: etcd does not know one of them.
     pub(super) fn forget(&mut self) {
-        self.short.held = None;
-        self.long.held = None;
+        self.short.granted = None;
+        self.long.granted = None;
     }
 }
 
-impl Lease {
+impl CurrentLease {
     async fn until(
         &mut self,
         transport: &Transport,
         window: Duration,
         until: Moment,
         keys: usize,
-    ) -> Result<i64, Failure> {
+    ) -> Result<i64, EtcdFailure> {
         let now = now();
         let longest = Moment(now.0.saturating_add(millis(LENGTH_MAX)));
         let until = until.min(longest);
-        if let Some(held) = &mut self.held
-            && held.until >= until
-            && held.granted.elapsed() < window
-            && held.keys + keys <= KEYS_MAX
+        if let Some(lease) = &mut self.granted
+            && lease.until >= until
+            && lease.granted.elapsed() < window
+            && lease.keys + keys <= KEYS_MAX
         {
-            held.keys += keys;
-            return Ok(held.id);
+            lease.keys += keys;
+            return Ok(lease.id);
         }
         self.length = self.length.max(Duration::from_millis(until.0.saturating_sub(now.0)));
         let length = self.length + window;
         let granted = Instant::now();
         let id = transport.lease_grant(length).await?.id;
         let until = Moment(now.0.saturating_add(millis(length)));
-        self.held = Some(Held { id, granted, until, keys });
+        self.granted = Some(GrantedLease { id, granted, until, keys });
         Ok(id)
     }
 }

@@ -59,9 +59,8 @@ pub(super) async fn count(cluster: &Cluster, query: &PageQuery) -> Result<Count,
     let Some((key, range_end)) = range(cluster, query) else { return Ok(Count::default()) };
     let range = RangeRequest { key, range_end, count_only: true, ..RangeRequest::default() };
     let found = cluster.transport.range(&range).await?;
-    let items = usize::try_from(found.count).map_err(|_| {
-        Error::new(ErrorKind::Corrupt, "etcd returned a number of keys that is none")
-    })?;
+    let items = usize::try_from(found.count)
+        .map_err(|_| Error::new(ErrorKind::Corrupt, "etcd returned an invalid number of keys"))?;
     Ok(Count { items, last: None })
 }
 

@@ -19,7 +19,7 @@ pub(crate) const REQUEST_BYTES_MAX: usize = 3 << 19;
 /// What every answer begins with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub(crate) struct Header {
+pub(crate) struct ResponseHeader {
     /// The member that answered. Zero in answers inside a transaction.
     #[serde(deserialize_with = "uint64::deserialize")]
     pub(crate) member_id: u64,
@@ -56,7 +56,7 @@ pub(crate) struct RangeRequest {
 #[serde(default)]
 pub(crate) struct RangeResponse {
     /// Its revision is the one that was read.
-    pub(crate) header: Header,
+    pub(crate) header: ResponseHeader,
     /// The keys and values, ascending.
     pub(crate) kvs: Vec<KeyValue>,
     /// Whether the limit cut some off.
@@ -217,7 +217,7 @@ pub(crate) struct DeleteRequest {
 #[serde(default)]
 pub(crate) struct TxnResponse {
     /// Its revision is that of the write, or of what was read when nothing was written.
-    pub(crate) header: Header,
+    pub(crate) header: ResponseHeader,
     /// Whether the comparisons held.
     pub(crate) succeeded: bool,
     /// One for each operation of the branch, in order.
@@ -243,7 +243,7 @@ pub(crate) enum OpResponse {
 #[serde(default)]
 pub(crate) struct PutResponse {
     /// Its revision is that of the write.
-    pub(crate) header: Header,
+    pub(crate) header: ResponseHeader,
 }
 
 /// Keys were deleted.
@@ -251,7 +251,7 @@ pub(crate) struct PutResponse {
 #[serde(default)]
 pub(crate) struct DeleteResponse {
     /// Its revision is that of the deletion.
-    pub(crate) header: Header,
+    pub(crate) header: ResponseHeader,
     /// How many.
     #[serde(deserialize_with = "int64::deserialize")]
     pub(crate) deleted: i64,
@@ -260,7 +260,7 @@ pub(crate) struct DeleteResponse {
 /// A lease: keys that were put with it vanish with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub(crate) struct Lease {
+pub(crate) struct LeaseResponse {
     /// What [`PutRequest::lease`] takes.
     #[serde(rename = "ID", deserialize_with = "int64::deserialize")]
     pub(crate) id: i64,
@@ -270,8 +270,8 @@ pub(crate) struct Lease {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Status {
-    /// Who answered.
-    pub(crate) header: Header,
+    /// The member that answered.
+    pub(crate) header: ResponseHeader,
     /// etcd's version.
     pub(crate) version: String,
     /// The leader's member id; 0 when the member knows of none.
@@ -287,7 +287,7 @@ pub(crate) struct Status {
 /// How the gateway says no.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub(super) struct Refused {
+pub(super) struct ErrorAnswer {
     /// What etcd says, which is the only thing that tells some failures apart.
     pub(super) message: String,
     /// The code of gRPC.

@@ -1,9 +1,9 @@
 //! The store in etcd.
 //!
 //! - [`Config`](config) is made of the URL.
-//! - [`Transport`](transport) sends [requests](message) to the members: fail-over, deadlines,
-//!   tokens, TLS. [`Failure`](failure) says what it means when there is no answer, and above all
-//!   whether a write may have happened.
+//! - [`Transport`](transport) sends [requests](message) to the [members](crate::remote::http), with
+//!   deadlines and tokens. [`EtcdFailure`](failure) says what it means when there is no answer, and above
+//!   all whether a write may have happened.
 //! - [`Keys`](keys) and [values](value) are what is stored; [`format`](mod@format) tells which form they have.
 //! - [`EtcdSession`](session) reads, creates and [swaps](swap) many items with one transaction, and
 //!   [lists](list) them; [`Committer`](commit) finds out what became of a transaction whose answer
@@ -45,12 +45,9 @@
 //!   there are no others here.
 //! - A put that crosses the quota can be carried out *and* be answered `database space exceeded`.
 
-mod body;
 mod cluster;
 mod commit;
 mod config;
-mod connect;
-mod endpoint;
 mod failure;
 mod format;
 mod keys;
@@ -59,10 +56,8 @@ mod list;
 mod message;
 mod session;
 mod swap;
-mod tls;
 mod token;
 mod transport;
-mod turns;
 mod value;
 mod wire;
 
@@ -75,11 +70,12 @@ use self::cluster::Cluster;
 use self::config::Config;
 use self::keys::Keys;
 use self::session::EtcdSession;
-use self::transport::{SetupError, Transport};
+use self::transport::Transport;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::open_error::OpenError;
 use crate::remote::Remote;
+use crate::remote::http::SetupError;
 
 /// Opens the store that an `etcd://` or `etcds://` URL names: asks the cluster for its format.
 pub(crate) fn open(url: &str) -> Result<Remote, OpenError> {
@@ -90,7 +86,7 @@ pub(crate) fn open(url: &str) -> Result<Remote, OpenError> {
     })?;
     let at = config.to_string();
     let unusable = |source: Error| OpenError::Engine { at: at.clone(), source };
-    let transport = Transport::new(&config).map_err(|error| unusable(unset(error)))?;
+    let transport = Transport::new(&config).map_err(|error| unusable(setup_failed(error)))?;
     let cluster = Cluster::new(transport, Keys::new(&config.prefix));
     let name = at.clone();
     let prepare = async move || {
@@ -105,6 +101,6 @@ pub(crate) fn open(url: &str) -> Result<Remote, OpenError> {
     Remote::start("etcd", config.pool, prepare, |error| OpenError::thread(at, error))
 }
 
-fn unset(error: SetupError) -> Error {
+fn setup_failed(error: SetupError) -> Error {
     Error::with_source(ErrorKind::Internal, "the connections to it cannot be set up", error)
 }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use domain::{Count, Item, Keyspace, Moment, Outcome, Page, PageQuery, ReplayKey};
 
 use super::cluster::{Cluster, READ_KEYS_MAX, look};
-use super::commit::{Batch, Committed, Committer};
-use super::failure::{Cause, Failure as EtcdFailure};
+use super::commit::{Batch, CommitResult, Committer};
+use super::failure::{Cause, EtcdFailure};
 use super::list;
 use super::message::{Compare, KeyValue, Op, PutRequest, RangeRequest};
 use super::swap::{ANSWERS_MAX, ITEM_BYTES_MAX, OP_BYTES, chunks, failed, swap_all};
@@ -24,25 +24,25 @@ use crate::remote::session::{
 pub(super) struct EtcdSession {
     cluster: Rc<Cluster>,
     committer: Committer,
-    fresh: Fresh,
+    absence: AbsenceRate,
 }
 
-/// How likely it is that an item that is put is not there yet.
+/// The share of recent puts whose item was not there yet.
 #[derive(Clone, Copy, Debug)]
-struct Fresh(f64);
+struct AbsenceRate(f64);
 
 impl EtcdSession {
     pub(super) fn new(cluster: Rc<Cluster>) -> Self {
         let committer = Committer::new(Rc::clone(&cluster));
-        Self { cluster, committer, fresh: Fresh(1.0) }
+        Self { cluster, committer, absence: AbsenceRate(1.0) }
     }
 
     /// Looks at the items that are to be put; what is to be done is decided then.
     async fn look_first(&mut self, puts: &[Put<'_>]) -> Result<Vec<PutResult<i64>>, EtcdFailure> {
         let keys: Vec<_> = puts.iter().map(|put| self.cluster.keys.item(put.key)).collect();
         let found = self.cluster.fetch(&keys).await.map_err(EtcdFailure::without_effect)?;
-        found.iter().for_each(|kv| self.fresh.learn(kv.is_none()));
-        Ok(found.iter().map(Option::as_ref).map(told).collect())
+        found.iter().for_each(|kv| self.absence.learn(kv.is_none()));
+        Ok(found.iter().map(Option::as_ref).map(put_result).collect())
     }
 
     /// Creates all items, or tells what is there if there is any of them.
@@ -56,15 +56,15 @@ impl EtcdSession {
             batch.success.push(Op::Put(PutRequest { key, value, lease: 0 }));
         }
         Ok(match self.committer.commit(&batch).await? {
-            Committed::Done => {
-                puts.iter().for_each(|_| self.fresh.learn(true));
+            CommitResult::Done => {
+                puts.iter().for_each(|_| self.absence.learn(true));
                 let outcome = |put: &&Put<'_>| PutResult::Did(Outcome::Created(put.item.clone()));
                 puts.iter().map(outcome).collect()
             }
-            Committed::Refused(seen) => {
+            CommitResult::Refused(seen) => {
                 let found = seen.iter().map(|range| range.kvs.first());
-                found.clone().for_each(|kv| self.fresh.learn(kv.is_none()));
-                found.map(told).collect()
+                found.clone().for_each(|kv| self.absence.learn(kv.is_none()));
+                found.map(put_result).collect()
             }
         })
     }
@@ -96,8 +96,8 @@ impl EtcdSession {
     }
 }
 
-/// Tells what is there.
-fn told(kv: Option<&KeyValue>) -> PutResult<i64> {
+/// Tells a put what is there.
+fn put_result(kv: Option<&KeyValue>) -> PutResult<i64> {
     match kv.map(value::stored) {
         None => PutResult::Absent,
         Some(Ok(stored)) => PutResult::Exists(stored),
@@ -105,7 +105,7 @@ fn told(kv: Option<&KeyValue>) -> PutResult<i64> {
     }
 }
 
-impl Fresh {
+impl AbsenceRate {
     fn learn(&mut self, was_absent: bool) {
         self.0 += (f64::from(u8::from(was_absent)) - self.0) / 32.0;
     }
@@ -159,7 +159,7 @@ impl Session for EtcdSession {
     /// Creates what is likely to be absent, in one round trip. If it is likely that some of it is
     /// there, that would be a transaction for nothing, with a sync of its own; a look costs less.
     async fn put(&mut self, puts: &[Put<'_>]) -> Result<Vec<PutResult<i64>>, Failure> {
-        if !self.fresh.all(puts.len().min(READ_KEYS_MAX)) {
+        if !self.absence.all(puts.len().min(READ_KEYS_MAX)) {
             return self.look_first(puts).await.map_err(failed);
         }
         let cluster = Rc::clone(&self.cluster);
@@ -177,7 +177,7 @@ impl Session for EtcdSession {
                 continue;
             }
             match self.create(chunk).await {
-                Ok(told) => all.extend(told),
+                Ok(results) => all.extend(results),
                 // One by one they may not be; a swap finds that out.
                 Err(failure) if *failure.cause() == Cause::TooLarge => {
                     all.extend(chunk.iter().map(|_| PutResult::Raced));

@@ -1,8 +1,8 @@
-//! Swaps: what they demand and do, and how many of them become one transaction.
+//! Swaps: their conditions and changes, and how many of them become one transaction.
 //!
 //! The swaps of a batch stand side by side in one flat transaction, which happens as a whole or not
-//! at all. If something that one of them demands does not hold, the transaction reads everything
-//! that was demanded instead; whoever was outrun is told so, and the others are sent again. Nested
+//! at all. If a condition of one of them does not hold, the transaction reads the keys of all
+//! conditions instead; a swap whose condition fails is reported as moved, and the others are sent again. Nested
 //! transactions would decide for themselves, but they are charged to no quota and judged by no role.
 
 use std::collections::VecDeque;
@@ -11,14 +11,15 @@ use bytes::Bytes;
 use domain::{Moment, Remembered};
 
 use super::cluster::{Cluster, look};
-use super::commit::{BATCH_BYTES_MAX, BATCH_OPS_MAX, Batch, Committed, Committer};
-use super::failure::{Cause, Effect, Failure};
+use super::commit::{BATCH_BYTES_MAX, BATCH_OPS_MAX, Batch, CommitResult, Committer};
+use super::failure::{Cause, EtcdFailure};
 use super::keys::Keys;
-use super::leases::Term;
+use super::leases::LeaseClass;
 use super::message::{Compare, DeleteRequest, Op, PutRequest, RangeRequest, RangeResponse, Txn};
 use super::value::{self, INLINE_BYTES_MAX};
 use crate::codec::encode_remembered;
 use crate::error::Error;
+use crate::remote::http::{AttemptFailure, Effect};
 use crate::remote::session::{self, Next, Swap, SwapResult};
 
 /// How many answers one swap may leave. More requests with a key of their own for the same item are
@@ -44,18 +45,18 @@ const ROUNDS_MAX: usize = 4;
 
 /// A swap in the words of etcd.
 #[derive(Debug)]
-pub(super) struct Prepared {
+pub(super) struct PreparedSwap {
     /// Its place among the swaps.
     at: usize,
-    demands: Vec<Demand>,
+    conditions: Vec<KeyCondition>,
     change: Option<Op>,
-    answers: Vec<Left>,
+    answers: Vec<NewAnswer>,
     bytes: usize,
 }
 
-/// What a swap demands of one key.
+/// What has to hold of one key for a swap to happen.
 #[derive(Debug)]
-enum Demand {
+enum KeyCondition {
     /// It was written last by that revision; 0 is that it is not there.
     Version(Bytes, i64),
     /// It has that value.
@@ -64,21 +65,21 @@ enum Demand {
 
 /// An answer that a swap leaves.
 #[derive(Debug)]
-struct Left {
+struct NewAnswer {
     key: Bytes,
     value: Bytes,
     until: Moment,
     /// Which lease it ends with.
-    term: Term,
+    class: LeaseClass,
     /// What does not fit into the value, and its digest.
     body: Option<([u8; 16], Bytes)>,
 }
 
-impl Prepared {
+impl PreparedSwap {
     pub(super) fn of(keys: &Keys, at: usize, swap: &Swap<i64>) -> Self {
         let key = keys.item(&swap.key);
-        let mut demands = Vec::with_capacity(1 + swap.answers.len());
-        demands.push(Demand::Version(key.clone(), swap.expected.unwrap_or(0)));
+        let mut conditions = Vec::with_capacity(1 + swap.answers.len());
+        conditions.push(KeyCondition::Version(key.clone(), swap.expected.unwrap_or(0)));
         let mut bytes = OP_BYTES + 3 * key.len();
         let change = match &swap.next {
             Next::Same => None,
@@ -93,12 +94,12 @@ impl Prepared {
         for answer in &swap.answers {
             let key = keys.answer(&answer.key);
             let form = |remembered: &Remembered| Bytes::from(encode_remembered(remembered));
-            demands.push(match &answer.instead_of {
-                None => Demand::Version(key.clone(), 0),
+            conditions.push(match &answer.instead_of {
+                None => KeyCondition::Version(key.clone(), 0),
                 Some(old) => {
                     let (old, _) = value::of_answer(&answer.key, &form(old));
                     bytes += old.len();
-                    Demand::Value(key.clone(), old)
+                    KeyCondition::Value(key.clone(), old)
                 }
             });
             let form = form(&answer.remembered);
@@ -106,14 +107,14 @@ impl Prepared {
             bytes += OP_BYTES + 3 * key.len() + value.len();
             let body = digest.map(|digest| (digest, form));
             let until = answer.remembered.until;
-            answers.push(Left { key, value, until, term: Term::of(until), body });
+            answers.push(NewAnswer { key, value, until, class: LeaseClass::of(until), body });
         }
-        Self { at, demands, change, answers, bytes }
+        Self { at, conditions, change, answers, bytes }
     }
 
     /// How many operations it takes in the longest list.
     fn ops(&self) -> usize {
-        self.demands.len()
+        self.conditions.len()
     }
 
     /// Tells whether it removes an item and does nothing else.
@@ -122,13 +123,14 @@ impl Prepared {
     }
 
     fn holds(&self, seen: &mut impl Iterator<Item = RangeResponse>) -> bool {
-        let seen = seen.by_ref().take(self.demands.len());
-        // Every demand takes its own, also after one that does not hold.
-        self.demands.iter().zip(seen).filter(|(demand, seen)| !demand.holds(seen)).count() == 0
+        let seen = seen.by_ref().take(self.conditions.len());
+        // Every condition takes its own, also after one that does not hold.
+        self.conditions.iter().zip(seen).filter(|(condition, seen)| !condition.holds(seen)).count()
+            == 0
     }
 }
 
-impl Demand {
+impl KeyCondition {
     fn compare(&self) -> Compare {
         match self {
             Self::Version(key, revision) => Compare::modified(key.clone(), *revision),
@@ -162,17 +164,18 @@ pub(super) async fn swap_all(
     committer: &mut Committer,
     swaps: &[&Swap<i64>],
 ) -> Vec<SwapResult> {
-    let prepared = swaps.iter().enumerate().map(|(at, swap)| Prepared::of(&cluster.keys, at, swap));
+    let prepared =
+        swaps.iter().enumerate().map(|(at, swap)| PreparedSwap::of(&cluster.keys, at, swap));
     let mut waiting = VecDeque::from(chunks(prepared, |one| (one.ops(), one.bytes)));
     let mut results = vec![SwapResult::Moved; swaps.len()];
     while let Some(chunk) = waiting.pop_front() {
         let places: Vec<_> = chunk.iter().map(|one| one.at).collect();
         match swap_chunk(cluster, committer, chunk, &mut results).await {
             Ok(()) => {}
-            Err((Trouble::TooLarge, chunk)) => {
+            Err((ChunkFailure::TooLarge, chunk)) => {
                 waiting.extend(chunk.into_iter().map(|one| vec![one]));
             }
-            Err((Trouble::Failed { failure, stop }, _)) => {
+            Err((ChunkFailure::Failed { failure, stop }, _)) => {
                 places.iter().for_each(|at| results[*at] = SwapResult::Failed(failure.clone()));
                 if stop {
                     // The others would wait as long, one after the other, for the same.
@@ -190,7 +193,7 @@ pub(super) async fn swap_all(
 }
 
 /// Why a chunk was not carried out.
-enum Trouble {
+enum ChunkFailure {
     /// It is too large together.
     TooLarge,
     Failed {
@@ -204,25 +207,25 @@ enum Trouble {
 async fn swap_chunk(
     cluster: &Cluster,
     committer: &mut Committer,
-    mut open: Vec<Prepared>,
+    mut open: Vec<PreparedSwap>,
     results: &mut [SwapResult],
-) -> Result<(), (Trouble, Vec<Prepared>)> {
+) -> Result<(), (ChunkFailure, Vec<PreparedSwap>)> {
     let mut unmarked = false;
     for _ in 0..ROUNDS_MAX {
         if open.is_empty() {
             return Ok(());
         }
         let committed = if unmarked {
-            committer.commit_unmarked(&batch(&open, [0; Term::ALL.len()])).await
+            committer.commit_unmarked(&batch(&open, [0; LeaseClass::ALL.len()])).await
         } else {
             commit(cluster, committer, &open).await
         };
         let failure = match committed {
-            Ok(Committed::Done) => {
+            Ok(CommitResult::Done) => {
                 open.iter().for_each(|one| results[one.at] = SwapResult::Done);
                 return Ok(());
             }
-            Ok(Committed::Refused(seen)) => {
+            Ok(CommitResult::Refused(seen)) => {
                 let mut seen = seen.into_iter();
                 open.retain(|one| one.holds(&mut seen));
                 continue;
@@ -230,18 +233,18 @@ async fn swap_chunk(
             Err(failure) => failure,
         };
         match failure.cause() {
-            Cause::TooLarge if open.len() > 1 => return Err((Trouble::TooLarge, open)),
+            Cause::TooLarge if open.len() > 1 => return Err((ChunkFailure::TooLarge, open)),
             _ if failure.is_lost_lease() => {}
             Cause::Full if failure.effect() == Effect::Nothing && !unmarked => {
                 let error = failed(failure);
                 let (deletions, rest): (Vec<_>, Vec<_>) =
-                    open.into_iter().partition(Prepared::only_deletes);
+                    open.into_iter().partition(PreparedSwap::only_deletes);
                 rest.iter().for_each(|one| results[one.at] = SwapResult::Failed(error.clone()));
                 (open, unmarked) = (deletions, true);
             }
             _ => {
                 let stop = failure.is_of_member();
-                return Err((Trouble::Failed { failure: failed(failure), stop }, open));
+                return Err((ChunkFailure::Failed { failure: failed(failure), stop }, open));
             }
         }
     }
@@ -251,40 +254,41 @@ async fn swap_chunk(
 async fn commit(
     cluster: &Cluster,
     committer: &mut Committer,
-    open: &[Prepared],
-) -> Result<Committed, Failure> {
-    let mut leases = [0; Term::ALL.len()];
-    for (lease, term) in leases.iter_mut().zip(Term::ALL) {
-        let left = || open.iter().flat_map(|one| &one.answers).filter(|left| left.term == term);
-        let Some(until) = left().map(|left| left.until).max() else { continue };
+    open: &[PreparedSwap],
+) -> Result<CommitResult, EtcdFailure> {
+    let mut leases = [0; LeaseClass::ALL.len()];
+    for (lease, class) in leases.iter_mut().zip(LeaseClass::ALL) {
+        let answers =
+            || open.iter().flat_map(|one| &one.answers).filter(|answer| answer.class == class);
+        let Some(until) = answers().map(|answer| answer.until).max() else { continue };
         // A body is a key too.
-        let keys = left().map(|left| 1 + usize::from(left.body.is_some())).sum();
-        *lease = committer.lease(term, until, keys).await.map_err(Failure::without_effect)?;
-        let bodies = left().filter_map(|left| left.body.as_ref());
+        let keys = answers().map(|answer| 1 + usize::from(answer.body.is_some())).sum();
+        *lease = committer.lease(class, until, keys).await.map_err(EtcdFailure::without_effect)?;
+        let bodies = answers().filter_map(|answer| answer.body.as_ref());
         for bodies in chunks(bodies, |(_, form)| (1, form.len() + OP_BYTES)) {
             let puts = bodies.into_iter().map(|(digest, form)| {
                 let (key, value) = (cluster.keys.body(digest, *lease), form.clone());
                 Op::Put(PutRequest { key, value, lease: *lease })
             });
-            // Whatever becomes of it, it says nothing before an answer refers to it.
+            // A body means nothing before an answer refers to it: a lost write has no effect.
             let txn = Txn { success: puts.collect(), ..Txn::default() };
-            cluster.write(&txn).await.map_err(Failure::without_effect)?;
+            cluster.write(&txn).await.map_err(EtcdFailure::without_effect)?;
         }
     }
     committer.commit(&batch(open, leases)).await
 }
 
-/// Makes a batch whose answers are attached to the leases of their terms, in the order of
-/// [`Term::ALL`].
-fn batch(open: &[Prepared], leases: [i64; Term::ALL.len()]) -> Batch {
+/// Makes a batch whose answers are attached to the leases of their classes, in the order of
+/// [`LeaseClass::ALL`].
+fn batch(open: &[PreparedSwap], leases: [i64; LeaseClass::ALL.len()]) -> Batch {
     let mut batch = Batch::default();
     for one in open {
-        batch.compare.extend(one.demands.iter().map(Demand::compare));
-        batch.failure.extend(one.demands.iter().map(Demand::look));
+        batch.compare.extend(one.conditions.iter().map(KeyCondition::compare));
+        batch.failure.extend(one.conditions.iter().map(KeyCondition::look));
         batch.success.extend(one.change.clone());
-        batch.success.extend(one.answers.iter().map(|left| {
-            let (key, value) = (left.key.clone(), left.value.clone());
-            Op::Put(PutRequest { key, value, lease: leases[left.term as usize] })
+        batch.success.extend(one.answers.iter().map(|answer| {
+            let (key, value) = (answer.key.clone(), answer.value.clone());
+            Op::Put(PutRequest { key, value, lease: leases[answer.class as usize] })
         }));
     }
     batch
@@ -316,7 +320,7 @@ pub(super) fn chunks<T>(
 }
 
 /// Says to the lanes what a failed write means.
-pub(super) fn failed(failure: Failure) -> session::Failure {
+pub(super) fn failed(failure: EtcdFailure) -> session::Failure {
     let effect = failure.effect();
     // What is unknown is for the lanes to say, when they have looked.
     let error = Error::from(failure.without_effect());

@@ -1,4 +1,4 @@
-//! The token that says who speaks.
+//! The token that authenticates requests.
 //!
 //! etcd's simple tokens live for five minutes after their last use on a member (`--auth-token-ttl`)
 //! and are forgotten when it restarts. There is no clock here: a token is used until it is refused,
@@ -13,22 +13,23 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use super::config::Credentials;
-use super::failure::{Cause, Effect, Failure};
+use super::failure::{Cause, EtcdFailure};
+use crate::remote::http::Effect;
 
 /// What a request carries: nothing, when authentication is switched off.
-pub(super) type Token = Option<HeaderValue>;
+pub(super) type AuthToken = Option<HeaderValue>;
 
 /// The token of a user, and how to get another.
-pub(super) struct Tokens {
+pub(super) struct AuthTokens {
     request: Bytes,
     /// `None` before the first.
-    current: ArcSwapOption<Token>,
+    current: ArcSwapOption<AuthToken>,
     /// Held by the call that fetches a token, so that etcd, which spends a tenth of a second on
     /// every password, is asked once.
     renewing: Mutex<()>,
 }
 
-impl Tokens {
+impl AuthTokens {
     pub(super) fn new(credentials: &Credentials) -> Self {
         #[derive(Serialize)]
         struct Request<'a> {
@@ -41,22 +42,22 @@ impl Tokens {
     }
 
     /// Returns the token that the last renewal brought.
-    pub(super) fn current(&self) -> Option<Arc<Token>> {
+    pub(super) fn current(&self) -> Option<Arc<AuthToken>> {
         self.current.load_full()
     }
 
-    /// Returns another token than `refused`: the one that somebody else has fetched meanwhile, or
-    /// what `authenticate` gets for the request it is given.
+    /// Returns another token than `refused`: the one that another call has fetched meanwhile, or
+    /// the one that `authenticate` gets for its request.
     ///
     /// # Errors
-    /// What `authenticate` says.
+    /// That of `authenticate`.
     pub(super) async fn renew<F>(
         &self,
-        refused: Option<&Arc<Token>>,
+        refused: Option<&Arc<AuthToken>>,
         authenticate: impl FnOnce(Bytes) -> F,
-    ) -> Result<Arc<Token>, Failure>
+    ) -> Result<Arc<AuthToken>, EtcdFailure>
     where
-        F: Future<Output = Result<Bytes, Failure>>,
+        F: Future<Output = Result<Bytes, EtcdFailure>>,
     {
         let _renewing = self.renewing.lock().await;
         if let Some(current) = self.current()
@@ -76,16 +77,16 @@ impl Tokens {
     }
 }
 
-fn is_switched_off(failure: &Failure) -> bool {
+fn is_switched_off(failure: &EtcdFailure) -> bool {
     matches!(failure.cause(), Cause::Refused(words) if words.contains("authentication is not enabled"))
 }
 
-fn read(answer: &[u8]) -> Result<HeaderValue, Failure> {
+fn read(answer: &[u8]) -> Result<HeaderValue, EtcdFailure> {
     #[derive(Deserialize)]
     struct Answer<'a> {
         token: &'a str,
     }
-    let unreadable = || Failure::new(Cause::Unreadable, Effect::Nothing);
+    let unreadable = || EtcdFailure::new(Cause::Unreadable, Effect::Nothing);
     let answer: Answer<'_> = serde_json::from_slice(answer)
         // The error of the parser could show a part of the token.
         .map_err(|_| unreadable())?;
@@ -94,8 +95,8 @@ fn read(answer: &[u8]) -> Result<HeaderValue, Failure> {
     Ok(token)
 }
 
-impl std::fmt::Debug for Tokens {
+impl std::fmt::Debug for AuthTokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tokens").finish_non_exhaustive()
+        f.debug_struct("AuthTokens").finish_non_exhaustive()
     }
 }

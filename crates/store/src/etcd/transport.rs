@@ -1,37 +1,32 @@
-//! Sends requests to the members of a cluster.
+//! Calls etcd: its requests, its deadlines and its tokens.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
-use super::body::Tracked;
 use super::config::Config;
-use super::connect::{self, Client};
-use super::endpoint::{Call, Endpoint};
-use super::failure::{Cause, Effect, Failure};
-use super::message::{Lease, RangeRequest, RangeResponse, Status, Txn, TxnResponse};
-pub(crate) use super::tls::SetupError;
-use super::token::{Token, Tokens};
-use super::turns::Turns;
+use super::failure::{Cause, EtcdFailure};
+use super::message::{LeaseResponse, RangeRequest, RangeResponse, Status, Txn, TxnResponse};
+use super::token::{AuthToken, AuthTokens};
 use super::wire::int64;
+use crate::remote::http::{Effect, Endpoint, LostRequest, Members, Repeat, SetupError, TimeLimits};
 
-/// How long one member may take. An election takes one to two seconds; who is silent for longer is
-/// stopped or cut off. A write has no longer than a read: a follower sends it on to the leader that
+/// How long one member may take. An election takes one to two seconds; a member that is silent for
+/// longer is stopped or cut off. A write has no longer than a read: a follower sends it on to the leader that
 /// has just died, which it notices only after a second, and the write is lost; etcd says so only
 /// after seven seconds, when a caller that asks for its outcome has long been done.
-const TRY_TIMEOUT: Duration = Duration::from_secs(2);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long one member may take to say that it can serve. It reads next to nothing and its answer
 /// is of no other use, so a healthy member that is slow for once costs no more than a repetition;
-/// and after an election nobody waits for longer than this on a member that has not noticed.
+/// and after an election a call waits no longer than this for a member that has not noticed.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// How often one call fetches a new token. The second time is for a token that was fetched while
@@ -39,78 +34,58 @@ const PROBE_TIMEOUT: Duration = Duration::from_millis(300);
 const RENEWALS_MAX: u32 = 2;
 
 /// The largest answer: a thousand items of the largest size that etcd stores are six times as much,
-/// so whoever reads pages of large items asks for fewer at a time.
+/// so pages of large items are read with fewer items at a time.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 
-/// A cluster, and the connections to it.
-///
-/// # Fail-over
-/// The member that answered last is asked first. A member that cannot be reached, breaks off, is
-/// silent for two seconds, or says that it has no leader, is followed by the next, until the
-/// configured time is over; after each round there is a pause. What can change something is sent again only when it surely
-/// had no effect: an unknown outcome is the caller's to resolve.
-///
-/// # One runtime
-/// A connection is driven by the runtime that opened it, and is of no use to others when that one
-/// stops or waits. So all calls are to be made from **one runtime**, with its timers and I/O
-/// enabled; the back end has a thread of its own for it. Any number of calls may be under way
-/// there at once, none waits for another; each has a connection of its own meanwhile, so the back
-/// end bounds their number.
-///
-/// # Cancel safety
-/// A dropped call is as if its answer were lost: etcd may still carry it out.
-#[derive(Debug)]
-pub(crate) struct Transport {
-    client: Client,
-    endpoints: Vec<Endpoint>,
-    /// Which endpoint is asked first.
-    preferred: AtomicUsize,
-    tokens: Option<Tokens>,
-    timeout: Duration,
+/// What can be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    /// Reads.
+    Range,
+    /// Reads and writes.
+    Txn,
+    /// Trades user and password for a token.
+    Authenticate,
+    /// Makes a lease.
+    LeaseGrant,
+    /// Asks how a member is.
+    Status,
 }
 
-/// How long a call may take, and one member with it.
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    deadline: Instant,
-    try_time: Duration,
-}
-
-impl Limits {
-    /// Returns when a try that begins now has to end.
-    fn until(self) -> Instant {
-        self.deadline.min(Instant::now() + self.try_time)
+impl Call {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Range => "/v3/kv/range",
+            Self::Txn => "/v3/kv/txn",
+            Self::Authenticate => "/v3/auth/authenticate",
+            Self::LeaseGrant => "/v3/lease/grant",
+            Self::Status => "/v3/maintenance/status",
+        }
     }
 }
 
-/// Whether a request can be sent again after it may have arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Repeat {
-    Freely,
-    IfWithoutEffect,
+/// Calls a cluster. [`Members`] says how one member follows another, that all calls are to be made
+/// from one runtime, and what becomes of a dropped call.
+///
+/// A member that cannot be reached, breaks the connection off, is silent for two seconds, or says
+/// that it has no leader, is followed by the next, until the configured time is over.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    members: Members,
+    tokens: Option<AuthTokens>,
+    timeout: Duration,
 }
 
 impl Transport {
-    /// Prepares everything and connects to nobody yet. It reads the files that the URL names, and
+    /// Prepares everything and connects to no member yet. It reads the files that the URL names, and
     /// blocks while it does.
     ///
     /// # Errors
     /// [`SetupError`], when those files are of no use.
     pub(crate) fn new(config: &Config) -> Result<Self, SetupError> {
-        let client = connect::client(config.tls.as_ref())?;
-        let endpoints = config
-            .endpoints
-            .iter()
-            .map(|host| {
-                Endpoint::new(host, config.tls.is_some())
-                    .map_err(|source| SetupError::Host { host: host.clone(), source })
-            })
-            .collect::<Result<_, _>>()?;
         Ok(Self {
-            client,
-            endpoints,
-            preferred: AtomicUsize::new(0),
-            tokens: config.credentials.as_ref().map(Tokens::new),
+            members: Members::new(&config.endpoints, config.tls.as_ref(), ANSWER_BYTES_MAX)?,
+            tokens: config.credentials.as_ref().map(AuthTokens::new),
             timeout: config.timeout,
         })
     }
@@ -123,17 +98,17 @@ impl Transport {
     /// Reads keys; it sees every write that was answered before.
     ///
     /// # Errors
-    /// [`Failure`], without effect.
-    pub(crate) async fn range(&self, request: &RangeRequest) -> Result<RangeResponse, Failure> {
+    /// [`EtcdFailure`], without effect.
+    pub(crate) async fn range(&self, request: &RangeRequest) -> Result<RangeResponse, EtcdFailure> {
         self.call(Call::Range, request, Repeat::Freely).await
     }
 
-    /// Waits until a member can read and write, and asks that one first from now on: it reads `key`,
+    /// Waits until a member can read and write, and asks it first from now on: it reads `key`,
     /// which need not be there, linearizably.
     ///
     /// # Errors
-    /// [`Failure`], without effect, when there is none within the configured time.
-    pub(crate) async fn probe(&self, key: Bytes) -> Result<(), Failure> {
+    /// [`EtcdFailure`], without effect, when there is none within the configured time.
+    pub(crate) async fn probe(&self, key: Bytes) -> Result<(), EtcdFailure> {
         let request = RangeRequest { key, keys_only: true, ..RangeRequest::default() };
         let probe =
             self.call_within::<RangeResponse>(PROBE_TIMEOUT, Call::Range, &request, Repeat::Freely);
@@ -143,8 +118,8 @@ impl Transport {
     /// Carries a transaction out. One that cannot write is treated as a read.
     ///
     /// # Errors
-    /// [`Failure`]; its [`effect`](Failure::effect) says whether the transaction may have happened.
-    pub(crate) async fn txn(&self, txn: &Txn) -> Result<TxnResponse, Failure> {
+    /// [`EtcdFailure`]; its [`effect`](EtcdFailure::effect) says whether the transaction may have happened.
+    pub(crate) async fn txn(&self, txn: &Txn) -> Result<TxnResponse, EtcdFailure> {
         let repeat = if txn.can_write() { Repeat::IfWithoutEffect } else { Repeat::Freely };
         self.call(Call::Txn, txn, repeat).await
     }
@@ -153,8 +128,8 @@ impl Transport {
     /// grant less than one and a half election timeouts.
     ///
     /// # Errors
-    /// [`Failure`]. When the answer is lost there is a lease that nobody knows; it ends by itself.
-    pub(crate) async fn lease_grant(&self, ttl: Duration) -> Result<Lease, Failure> {
+    /// [`EtcdFailure`]. When the answer is lost, the lease exists, is never used, and ends by itself.
+    pub(crate) async fn lease_grant(&self, ttl: Duration) -> Result<LeaseResponse, EtcdFailure> {
         #[derive(Serialize)]
         struct Request {
             #[serde(rename = "TTL", with = "int64")]
@@ -169,8 +144,8 @@ impl Transport {
     /// itself: one that is cut off answers too.
     ///
     /// # Errors
-    /// [`Failure`], without effect.
-    pub(crate) async fn status(&self) -> Result<Status, Failure> {
+    /// [`EtcdFailure`], without effect.
+    pub(crate) async fn status(&self) -> Result<Status, EtcdFailure> {
         #[derive(Serialize)]
         struct Request {}
         self.call(Call::Status, &Request {}, Repeat::Freely).await
@@ -181,88 +156,45 @@ impl Transport {
         call: Call,
         request: &impl Serialize,
         repeat: Repeat,
-    ) -> Result<A, Failure> {
-        self.call_within(TRY_TIMEOUT, call, request, repeat).await
+    ) -> Result<A, EtcdFailure> {
+        self.call_within(ATTEMPT_TIMEOUT, call, request, repeat).await
     }
 
     async fn call_within<A: DeserializeOwned>(
         &self,
-        try_time: Duration,
+        attempt_time: Duration,
         call: Call,
         request: &impl Serialize,
         repeat: Repeat,
-    ) -> Result<A, Failure> {
+    ) -> Result<A, EtcdFailure> {
         let request = serde_json::to_vec(request).map_err(|error| {
             let cause = Cause::Refused("it cannot be written as JSON".to_owned());
-            Failure::new(cause, Effect::Nothing).with_source(error)
+            EtcdFailure::new(cause, Effect::Nothing).with_source(error)
         })?;
-        let limits = Limits { deadline: Instant::now() + self.timeout, try_time };
-        let answer = self.send(call, request.into(), repeat, limits).await.and_then(|answer| {
+        let request = Bytes::from(request);
+        let limits = TimeLimits { deadline: Instant::now() + self.timeout, attempt_time };
+        let answer = self.members.call(limits, repeat, async |endpoint: &Endpoint| {
+            self.ask(endpoint, call, &request, limits).await
+        });
+        let answer = answer.await.and_then(|answer| {
             serde_json::from_slice(&answer).map_err(|error| {
-                Failure::new(Cause::Unreadable, Effect::Possible).with_source(error)
+                EtcdFailure::new(Cause::Unreadable, Effect::Possible).with_source(error)
             })
         });
         match repeat {
-            Repeat::Freely => answer.map_err(Failure::without_effect),
+            Repeat::Freely => answer.map_err(EtcdFailure::without_effect),
             Repeat::IfWithoutEffect => answer,
-        }
-    }
-
-    /// Asks one member after the other.
-    async fn send(
-        &self,
-        call: Call,
-        request: Bytes,
-        repeat: Repeat,
-        limits: Limits,
-    ) -> Result<Bytes, Failure> {
-        let mut earlier = None;
-        let mut turns = Turns::new(self.preferred.load(Ordering::Relaxed), self.endpoints.len());
-        loop {
-            let index = turns.index();
-            let failure = match self.ask(index, call, &request, limits).await {
-                Ok(answer) => {
-                    // A store by every call would have the cores fight for the cache line.
-                    if self.preferred.load(Ordering::Relaxed) != index {
-                        self.preferred.store(index, Ordering::Relaxed);
-                    }
-                    return Ok(answer);
-                }
-                Err(failure) => failure.at(self.endpoints[index].name()),
-            };
-            if !failure.is_of_member() {
-                return Err(failure);
-            }
-            // The next call shall not wait for the same member, also when this one ends here.
-            let next = (index + 1) % self.endpoints.len();
-            let _ =
-                self.preferred.compare_exchange(index, next, Ordering::Relaxed, Ordering::Relaxed);
-            if repeat == Repeat::IfWithoutEffect && failure.effect() == Effect::Possible {
-                return Err(failure);
-            }
-            let pause = turns.pass();
-            if Instant::now() + pause >= limits.deadline {
-                // A try that the deadline cut off before it began says less than the one before.
-                let cut = failure.is_cut_off();
-                return Err(earlier.filter(|_| cut).unwrap_or(failure));
-            }
-            tracing::debug!(%failure, "another etcd member is asked");
-            earlier = Some(failure);
-            if !pause.is_zero() {
-                sleep(pause).await;
-            }
         }
     }
 
     /// Asks one member, and gets a new token when it wants one.
     async fn ask(
         &self,
-        index: usize,
+        endpoint: &Endpoint,
         call: Call,
         request: &Bytes,
-        limits: Limits,
-    ) -> Result<Bytes, Failure> {
-        let endpoint = &self.endpoints[index];
+        limits: TimeLimits,
+    ) -> Result<Bytes, EtcdFailure> {
         let Some(tokens) = &self.tokens else {
             return self.exchange(endpoint, call, request.clone(), None, limits).await;
         };
@@ -287,52 +219,45 @@ impl Transport {
 
     async fn renew(
         &self,
-        tokens: &Tokens,
-        refused: Option<&Arc<Token>>,
+        tokens: &AuthTokens,
+        refused: Option<&Arc<AuthToken>>,
         endpoint: &Endpoint,
-        limits: Limits,
-    ) -> Result<Arc<Token>, Failure> {
-        let until = limits.until();
+        limits: TimeLimits,
+    ) -> Result<Arc<AuthToken>, EtcdFailure> {
+        let until = limits.attempt_deadline();
         let renewal = tokens.renew(refused, |request| {
             self.exchange(endpoint, Call::Authenticate, request, None, limits)
         });
         // The time covers the wait for another call's renewal as well.
-        timeout_at(until, renewal)
-            .await
-            .unwrap_or(Err(Failure::new(Cause::TimedOut, Effect::Nothing)))
+        let renewed = timeout_at(until, renewal).await;
+        renewed.unwrap_or_else(|_| Err(LostRequest::timed_out(Effect::Nothing).into()))
     }
 
-    /// Sends one request and reads the answer.
+    /// Sends one request and judges the answer.
     async fn exchange(
         &self,
         endpoint: &Endpoint,
         call: Call,
-        request: Bytes,
+        body: Bytes,
         token: Option<&HeaderValue>,
-        limits: Limits,
-    ) -> Result<Bytes, Failure> {
-        let until = limits.until();
-        let mut builder = Request::post(endpoint.uri(call))
+        limits: TimeLimits,
+    ) -> Result<Bytes, EtcdFailure> {
+        let until = limits.attempt_deadline();
+        let path = PathAndQuery::from_static(call.path());
+        let mut request = Request::post(endpoint.uri(path))
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(token) = token {
-            builder = builder.header(AUTHORIZATION, token);
+            request = request.header(AUTHORIZATION, token);
         }
-        let (body, tracker) = Tracked::new(request);
-        let request = builder.body(body).expect("every part is parsed already");
-        let exchange = async {
-            let response = self.client.request(request).await.map_err(Failure::of_request)?;
-            let status = response.status();
-            let answer = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-            let answer = answer.map_err(Failure::of_body)?.to_bytes();
-            if status == StatusCode::OK {
-                Ok(answer)
-            } else {
-                Err(Failure::of_answer(status, &answer))
-            }
-        };
-        let answer = timeout_at(until, exchange)
-            .await
-            .unwrap_or(Err(Failure::new(Cause::TimedOut, Effect::Possible)));
-        answer.map_err(|failure| if tracker.abandon() { failure } else { failure.without_effect() })
+        let request = request.body(body).expect("every part is parsed already");
+        let answer = self.members.send(request, until).await?;
+        if answer.status == StatusCode::OK {
+            return Ok(answer.body);
+        }
+        let failure = EtcdFailure::of_answer(answer.status, &answer.body);
+        Err(match answer.effect {
+            Effect::Nothing => failure.without_effect(),
+            Effect::Possible => failure,
+        })
     }
 }

@@ -12,7 +12,7 @@ use crate::open_error::OpenError;
 
 /// What one call does in place of its work.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum InjectedFault {
     /// It fails with this error and does nothing.
     Fail(Error),
     /// It does its work and reports that the outcome is unknown.
@@ -29,7 +29,7 @@ const OF_WRITES: &str = "-write";
 /// The fault of a store that only opening it anew can mend.
 const DEAD: &str = "dead";
 
-impl FromStr for Fault {
+impl FromStr for InjectedFault {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
@@ -87,7 +87,7 @@ impl Faults {
             return None;
         }
         match self.take(true)? {
-            Ok(Fault::Fail(error)) | Err(error) => Some(error),
+            Ok(InjectedFault::Fail(error)) | Err(error) => Some(error),
             Ok(_) => None,
         }
     }
@@ -96,7 +96,7 @@ impl Faults {
     ///
     /// The file is first renamed to a name of this call's own: of several calls exactly one
     /// succeeds in that, here and in other processes.
-    pub(super) fn take(&self, is_write: bool) -> Option<Result<Fault, Error>> {
+    pub(super) fn take(&self, is_write: bool) -> Option<Result<InjectedFault, Error>> {
         let waits_for_write = |text: String| text.trim().ends_with(OF_WRITES);
         if !is_write && fs::read_to_string(self.directory.join("next")).is_ok_and(waits_for_write) {
             return None;

@@ -1,7 +1,7 @@
 //! A store that fails on demand, for rehearsals.
 //!
-//! Tests of what stands above a store, and authors of clients who want to see every answer that
-//! the contract lists, cannot wait for a disk to fill up. They write a [`Fault`] into `DIR/next`
+//! Tests of what stands above a store, and authors of clients that have to handle every
+//! answer of the contract, cannot wait for a disk to fill up. They write an [`InjectedFault`] into `DIR/next`
 //! (into another file first, then rename it) and make one call. With `-write` behind its name, as in
 //! `full-write`, a fault waits for the next write.
 //!
@@ -25,7 +25,7 @@ use domain::{
     Count, Item, Key, Keyspace, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write,
 };
 
-use self::fault::{Fault, Faults};
+use self::fault::{Faults, InjectedFault};
 use crate::error::{Error, ErrorKind};
 use crate::open_error::OpenError;
 use crate::reply::Reply;
@@ -60,16 +60,16 @@ impl Faulty {
         // An error that hides an outcome is that of a write.
         match self.faults.take(hidden == ErrorKind::Unknown) {
             None => call(&*self.inner),
-            Some(Ok(Fault::Fail(error))) => Reply::Ready(failed(error)),
-            Some(Ok(Fault::HideOutcome)) => {
+            Some(Ok(InjectedFault::Fail(error))) => Reply::Ready(failed(error)),
+            Some(Ok(InjectedFault::HideOutcome)) => {
                 let reply = call(&*self.inner);
                 Reply::later(async move {
                     drop(reply.await);
                     failed(Error::new(hidden, "a rehearsed fault hides what happened"))
                 })
             }
-            Some(Ok(Fault::Stall)) => Reply::later(future::pending()),
-            Some(Ok(Fault::Panic)) => panic!("a rehearsed fault"),
+            Some(Ok(InjectedFault::Stall)) => Reply::later(future::pending()),
+            Some(Ok(InjectedFault::Panic)) => panic!("a rehearsed fault"),
             Some(Err(error)) => Reply::Ready(failed(error)),
         }
     }

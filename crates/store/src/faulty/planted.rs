@@ -34,8 +34,8 @@ const DROPPED_EVERY: u64 = 20;
 enum Bug {
     /// `If-Match` is checked against an item that is read first, and the write relies on it later.
     LostUpdate,
-    /// Whether an item exists is read first, and two who found none are both told that they
-    /// created it.
+    /// Whether an item exists is read first, and two writers that find none are both told that
+    /// they created it.
     DoubleCreate,
     /// A read sees what was there before the last write, as if it came from a replica.
     StaleRead,

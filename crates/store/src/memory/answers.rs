@@ -7,7 +7,7 @@ use domain::{Idempotency, Moment, Remembered, ReplayKey};
 /// Answers by key, the oldest of which are forgotten as new ones come: each that is kept removes
 /// at most a few, so nothing ever sweeps.
 #[derive(Debug, Default)]
-pub(super) struct Answers {
+pub(super) struct RememberedAnswers {
     kept: HashMap<ReplayKey, Remembered>,
     /// In the order in which they end: some are kept for a day, others for a minute.
     ends: BTreeSet<(Moment, ReplayKey)>,
@@ -16,7 +16,7 @@ pub(super) struct Answers {
 /// Most that are forgotten for each one that comes: two, so that the number sinks after a burst.
 const FORGOTTEN_MAX: usize = 2;
 
-impl Answers {
+impl RememberedAnswers {
     pub(super) fn get(&self, key: &ReplayKey) -> Option<&Remembered> {
         self.kept.get(key)
     }
@@ -45,11 +45,11 @@ mod tests {
 
     use super::*;
 
-    fn keep(answers: &mut Answers, key: u8, now: u64) {
+    fn keep(answers: &mut RememberedAnswers, key: u8, now: u64) {
         keep_for(answers, key, now, 10);
     }
 
-    fn keep_for(answers: &mut Answers, key: u8, now: u64, time: u64) {
+    fn keep_for(answers: &mut RememberedAnswers, key: u8, now: u64, time: u64) {
         let request = Idempotency {
             key: ReplayKey::from_bytes([key; 16]),
             fingerprint: Fingerprint::from_bytes([0; 16]),
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn what_has_ended_is_forgotten_as_others_come() {
-        let mut answers = Answers::default();
+        let mut answers = RememberedAnswers::default();
         (0..100).for_each(|key| keep(&mut answers, key, 0));
         keep(&mut answers, 0, 10);
         assert_eq!(answers.kept.len(), 99, "one of two came again");
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_kept_for_long_keeps_no_others() {
-        let mut answers = Answers::default();
+        let mut answers = RememberedAnswers::default();
         keep_for(&mut answers, 255, 0, 1_000);
         for round in 0..100 {
             keep(&mut answers, round, u64::from(round) * 10);

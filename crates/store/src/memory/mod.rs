@@ -11,7 +11,7 @@ use domain::{
 };
 use parking_lot::RwLock;
 
-use self::answers::Answers;
+use self::answers::RememberedAnswers;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -25,16 +25,16 @@ type Items = BTreeMap<ItemId, Item>;
 /// are applied.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    state: RwLock<State>,
+    state: RwLock<MemoryState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct MemoryState {
     collections: BTreeMap<Keyspace, Items>,
-    answers: Answers,
+    answers: RememberedAnswers,
 }
 
-impl State {
+impl MemoryState {
     fn get(&self, key: &Key) -> Option<&Item> {
         self.collections.get(&key.collection).and_then(|items| items.get(&key.id))
     }

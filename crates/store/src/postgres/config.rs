@@ -7,7 +7,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
-use crate::remote::Pool;
+use crate::remote::PoolSettings;
 use crate::remote::session::LockWait;
 
 /// The scheme, as messages show it in place of a URL that may hold a password.
@@ -33,7 +33,7 @@ const LOCK_TIMEOUT_DEFAULT: Duration = Duration::from_millis(50);
 /// How much longer the session waits that is there for rows that others hold.
 const LOCK_TIMEOUT_LONGER: u32 = 5;
 
-/// Longest time of anything: whoever sets more wants something else.
+/// Longest time of anything: a larger value is a mistake.
 const TIME_MAX: Duration = Duration::from_secs(3_600);
 
 /// Longest time to open a connection, unless the URL says otherwise.
@@ -47,7 +47,7 @@ pub(super) struct Config {
     /// What the driver understands.
     pub(super) driver: tokio_postgres::Config,
     /// How many connections there are.
-    pub(super) pool: Pool,
+    pub(super) pool: PoolSettings,
     /// Longest time of a statement.
     pub(super) statement_timeout: Duration,
     /// How long a statement waits for a lock.
@@ -65,8 +65,11 @@ impl Config {
     pub(super) fn parse(url: &str) -> Result<Self, String> {
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
         let mut rest = Vec::new();
-        let mut pool =
-            Pool { writers: WRITERS_DEFAULT, readers: READERS_DEFAULT, patience: PATIENCE_DEFAULT };
+        let mut pool = PoolSettings {
+            writers: WRITERS_DEFAULT,
+            readers: READERS_DEFAULT,
+            patience: PATIENCE_DEFAULT,
+        };
         let mut statement_timeout = STATEMENT_TIMEOUT_DEFAULT;
         let mut lock_timeout = LOCK_TIMEOUT_DEFAULT;
         let mut root_certificates = None;

@@ -38,8 +38,8 @@ pub(super) struct Connector {
     allow_unsafe: bool,
 }
 
-/// An open connection. It ends when it is dropped, whatever is still on its way: a server that does
-/// not answer would keep it for good otherwise.
+/// An open connection. It ends when it is dropped, even with a statement under way: a server that
+/// does not answer would keep it for good otherwise.
 pub(super) struct OpenConnection {
     pub(super) client: Client,
     task: AbortHandle,
@@ -111,7 +111,7 @@ impl Connector {
     }
 
     /// Returns a clock that is set by the time of day of the database: all replicas ask the same one,
-    /// whatever their machines' clocks say.
+    /// and do not depend on the clocks of their machines.
     pub(super) async fn clock(&self, client: &Client) -> Result<Clock, Error> {
         let ask = async { client.query_one(TIME_OF_DAY, &[]).await.map_err(read_failed) };
         let row = in_time(SETUP_TIME_MAX, ask).await?;

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::remote::session::Failure;
 
 /// What became of a statement that failed.
-pub(super) enum Verdict {
+pub(super) enum StatementFailure {
     /// It was rolled back because of others; what it was based on has to be read again.
     Conflict,
     /// It was rolled back because others held a lock for longer than it waits.
@@ -28,27 +28,27 @@ pub(super) fn is_over(error: &DriverError) -> bool {
 }
 
 /// Judges a statement that failed after it was sent.
-pub(super) fn judge(error: DriverError) -> Verdict {
+pub(super) fn judge(error: DriverError) -> StatementFailure {
     let Some(code) = error.code().cloned() else {
         // Without a code it was the connection that failed, and the server may go on without it.
         let message = "the connection to the database was lost before it answered";
-        return Verdict::Failed(Failure::Lost(Error::with_source(
+        return StatementFailure::Failed(Failure::Lost(Error::with_source(
             ErrorKind::Unavailable,
             message,
             error,
         )));
     };
     let refused = |kind, message: &'static str, error| {
-        Verdict::Failed(Failure::Refused(Error::with_source(kind, message, error)))
+        StatementFailure::Failed(Failure::Refused(Error::with_source(kind, message, error)))
     };
     match code {
         SqlState::T_R_SERIALIZATION_FAILURE
         | SqlState::T_R_DEADLOCK_DETECTED
-        | SqlState::UNIQUE_VIOLATION => Verdict::Conflict,
+        | SqlState::UNIQUE_VIOLATION => StatementFailure::Conflict,
         SqlState::DISK_FULL => refused(ErrorKind::Full, "the database has no room left", error),
         SqlState::LOCK_NOT_AVAILABLE => {
             let message = "another session of the database holds a lock";
-            Verdict::Locked(Error::with_source(ErrorKind::Overloaded, message, error))
+            StatementFailure::Locked(Error::with_source(ErrorKind::Overloaded, message, error))
         }
         SqlState::QUERY_CANCELED => refused(
             ErrorKind::Overloaded,
@@ -75,7 +75,7 @@ pub(super) fn judge(error: DriverError) -> Verdict {
         code if code == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN
             || ["08", "57P"].iter().any(|class| code.code().starts_with(class)) =>
         {
-            Verdict::Failed(Failure::Lost(Error::with_source(
+            StatementFailure::Failed(Failure::Lost(Error::with_source(
                 ErrorKind::Unavailable,
                 "the database went away before it answered",
                 error,
@@ -85,9 +85,9 @@ pub(super) fn judge(error: DriverError) -> Verdict {
     }
 }
 
-impl Verdict {
+impl StatementFailure {
     /// Says why a read failed, or anything else that has no outcome that could be unknown.
-    pub(super) fn of_a_read(self) -> Error {
+    pub(super) fn into_read_error(self) -> Error {
         match self {
             Self::Conflict => Error::new(
                 ErrorKind::Unavailable,
@@ -102,7 +102,7 @@ impl Verdict {
 
 /// Says why a read failed.
 pub(super) fn read_failed(error: DriverError) -> Error {
-    judge(error).of_a_read()
+    judge(error).into_read_error()
 }
 
 /// Says why there is no connection.

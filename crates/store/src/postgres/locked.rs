@@ -32,7 +32,7 @@ const THERE: &str = "
 ///
 /// # Errors
 /// Those of the driver: the whole table is locked, or the database cannot tell.
-pub(super) async fn held(client: &Client, keys: &[&Key]) -> Result<Vec<bool>, Error> {
+pub(super) async fn find_held(client: &Client, keys: &[&Key]) -> Result<Vec<bool>, Error> {
     let collections: Vec<_> = keys.iter().map(|key| key.collection.as_str()).collect();
     let ids: Vec<_> = keys.iter().map(|key| key.id.as_str()).collect();
     let mut found = [HashSet::new(), HashSet::new()];
@@ -51,12 +51,12 @@ pub(super) async fn held(client: &Client, keys: &[&Key]) -> Result<Vec<bool>, Er
 }
 
 /// The parts in which the rows of a statement are tried, by their places.
-pub(super) struct Parts {
+pub(super) struct RowParts {
     parts: Vec<Vec<usize>>,
     halvings: usize,
 }
 
-impl Parts {
+impl RowParts {
     /// Begins with all rows in one part.
     pub(super) fn of(rows: usize) -> Self {
         Self { parts: vec![(0..rows).collect()], halvings: 0 }
@@ -97,7 +97,7 @@ mod tests {
     /// Tries rows of which some cannot be seen and yet are held. Returns those that were left aside
     /// and the number of tries.
     fn tried(rows: usize, held: &[usize]) -> (Vec<usize>, usize) {
-        let mut parts = Parts::of(rows);
+        let mut parts = RowParts::of(rows);
         let (mut aside, mut done, mut tries) = (Vec::new(), 0, 0);
         while let Some(part) = parts.next() {
             tries += 1;
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn what_is_seen_to_be_held_is_left_aside_at_once() {
-        let mut parts = Parts::of(3);
+        let mut parts = RowParts::of(3);
         let part = parts.next().unwrap();
         assert_eq!(parts.divide(part, &[false, true, false]), [1]);
         assert_eq!(parts.next(), Some(vec![0, 2]));

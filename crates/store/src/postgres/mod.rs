@@ -4,7 +4,8 @@
 //! - [`Connector`](connect) opens connections, and refuses servers that would lose acknowledged
 //!   writes.
 //! - [`schema`] makes the tables.
-//! - [`PostgresSession`](session) reads, puts and swaps many rows with one [statement](statements).
+//! - [`PostgresSession`](session) reads, puts and [swaps](swap) many rows with one
+//!   [statement](statements).
 //! - A row that another session of the database holds is [found](locked), so that the others of its
 //!   group do not wait for it.
 //!
@@ -21,10 +22,12 @@ mod config;
 mod connect;
 mod error;
 mod locked;
+mod range;
 mod rows;
 mod schema;
 mod session;
 mod statements;
+mod swap;
 #[cfg(test)]
 mod tests;
 

@@ -15,9 +15,9 @@ use crate::remote::token::Token;
 
 /// Sixteen bytes, as hashes and tokens are, in a column of type `bytea`.
 #[derive(Debug)]
-pub(super) struct Sixteen([u8; 16]);
+pub(super) struct Bytes16([u8; 16]);
 
-impl ToSql for Sixteen {
+impl ToSql for Bytes16 {
     fn to_sql(
         &self,
         _: &Type,
@@ -33,26 +33,26 @@ impl ToSql for Sixteen {
 
 /// Items that are sent: one array a column.
 #[derive(Default)]
-pub(super) struct Items<'a> {
+pub(super) struct ItemColumns<'a> {
     collections: Vec<&'a str>,
     ids: Vec<&'a str>,
-    etags: Vec<Sixteen>,
-    digests: Vec<Sixteen>,
+    etags: Vec<Bytes16>,
+    digests: Vec<Bytes16>,
     representations: Vec<&'a str>,
-    tokens: Vec<Sixteen>,
+    tokens: Vec<Bytes16>,
 }
 
-impl<'a> Items<'a> {
+impl<'a> ItemColumns<'a> {
     pub(super) fn push(&mut self, key: &'a Key, item: &'a Item, token: Token) -> Result<(), Error> {
         let representation = str::from_utf8(item.representation()).map_err(|error| {
             Error::with_source(ErrorKind::Internal, "an item is not UTF-8", error)
         })?;
         self.collections.push(key.collection.as_str());
         self.ids.push(key.id.as_str());
-        self.etags.push(Sixteen(*item.etag().as_bytes()));
-        self.digests.push(Sixteen(*item.digest().as_bytes()));
+        self.etags.push(Bytes16(*item.etag().as_bytes()));
+        self.digests.push(Bytes16(*item.digest().as_bytes()));
         self.representations.push(representation);
-        self.tokens.push(Sixteen(token.0));
+        self.tokens.push(Bytes16(token.0));
         Ok(())
     }
 
@@ -64,33 +64,33 @@ impl<'a> Items<'a> {
 
 /// Swaps, by the statement that carries them out.
 #[derive(Default)]
-pub(super) struct Kinds<'a> {
-    pub(super) insert: Swaps<'a>,
-    pub(super) update: Swaps<'a>,
-    pub(super) remove: Swaps<'a>,
-    pub(super) keep: Swaps<'a>,
+pub(super) struct SwapsByKind<'a> {
+    pub(super) insert: SwapColumns<'a>,
+    pub(super) update: SwapColumns<'a>,
+    pub(super) remove: SwapColumns<'a>,
+    pub(super) keep: SwapColumns<'a>,
 }
 
 /// Swaps of one kind.
 #[derive(Default)]
-pub(super) struct Swaps<'a> {
-    items: Items<'a>,
+pub(super) struct SwapColumns<'a> {
+    items: ItemColumns<'a>,
     keys: (Vec<&'a str>, Vec<&'a str>),
-    tokens: Vec<Sixteen>,
-    expected: Vec<Sixteen>,
-    answers: Answers,
+    tokens: Vec<Bytes16>,
+    expected: Vec<Bytes16>,
+    answers: AnswerColumns,
 }
 
 /// What is to be remembered, each with the token of its swap.
 #[derive(Default)]
-struct Answers {
-    tokens: Vec<Sixteen>,
-    keys: Vec<Sixteen>,
+struct AnswerColumns {
+    tokens: Vec<Bytes16>,
+    keys: Vec<Bytes16>,
     ends: Vec<i64>,
     answers: Vec<Vec<u8>>,
 }
 
-impl<'a> Kinds<'a> {
+impl<'a> SwapsByKind<'a> {
     /// Sorts swaps by kind. All replicas lock rows in the same order.
     pub(super) fn of(swaps: &[&'a Swap<Token>]) -> Result<Self, Error> {
         let mut sorted = swaps.to_vec();
@@ -119,19 +119,19 @@ impl<'a> Kinds<'a> {
     }
 }
 
-impl<'a> Swaps<'a> {
+impl<'a> SwapColumns<'a> {
     fn push(&mut self, swap: &'a Swap<Token>) -> Result<(), Error> {
         if let Next::Item(item) = &swap.next {
             self.items.push(&swap.key, item, swap.token)?;
         } else {
             self.keys.0.push(swap.key.collection.as_str());
             self.keys.1.push(swap.key.id.as_str());
-            self.tokens.push(Sixteen(swap.token.0));
+            self.tokens.push(Bytes16(swap.token.0));
         }
-        self.expected.extend(swap.expected.map(|token| Sixteen(token.0)));
+        self.expected.extend(swap.expected.map(|token| Bytes16(token.0)));
         for answer in &swap.answers {
-            self.answers.tokens.push(Sixteen(swap.token.0));
-            self.answers.keys.push(Sixteen(*answer.key.as_bytes()));
+            self.answers.tokens.push(Bytes16(swap.token.0));
+            self.answers.keys.push(Bytes16(*answer.key.as_bytes()));
             self.answers.ends.push(end(answer.remembered.until.0));
             self.answers.answers.push(encode_remembered(&answer.remembered));
         }
@@ -180,28 +180,28 @@ impl<'a> Swaps<'a> {
             return Ok(HashSet::new());
         }
         let rows = client.query(statement, &columns.collect::<Vec<_>>()).await?;
-        rows.iter().map(|row| Ok(Token(sixteen(row.try_get(0)?)))).collect()
+        rows.iter().map(|row| Ok(Token(bytes16(row.try_get(0)?)))).collect()
     }
 }
 
-impl Answers {
+impl AnswerColumns {
     fn parameters(&self) -> [&(dyn ToSql + Sync); 4] {
         [&self.tokens, &self.keys, &self.ends, &self.answers]
     }
 }
 
 /// Answers that count no more, and are to make room for others.
-pub(super) struct Replaced {
-    pub(super) keys: Vec<Sixteen>,
+pub(super) struct ReplacedAnswers {
+    pub(super) keys: Vec<Bytes16>,
     pub(super) ends: Vec<i64>,
 }
 
-impl Replaced {
+impl ReplacedAnswers {
     pub(super) fn of(swaps: &[&Swap<Token>]) -> Self {
         let answers = swaps.iter().flat_map(|swap| &swap.answers);
         let replaced = answers.filter_map(|answer| Some((answer.key, answer.instead_of.as_ref()?)));
         let (keys, ends) =
-            replaced.map(|(key, old)| (Sixteen(*key.as_bytes()), end(old.until.0))).unzip();
+            replaced.map(|(key, old)| (Bytes16(*key.as_bytes()), end(old.until.0))).unzip();
         Self { keys, ends }
     }
 }
@@ -213,32 +213,36 @@ fn end(milliseconds: u64) -> i64 {
 /// Takes a column out of a row.
 pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, at: usize) -> Result<T, Error> {
     row.try_get(at).map_err(|error| {
-        Error::with_source(ErrorKind::Corrupt, "a row is not one that Shelf writes", error)
+        Error::with_source(
+            ErrorKind::Corrupt,
+            "a row does not have the form that Shelf writes",
+            error,
+        )
     })
 }
 
 /// Takes sixteen bytes out of a row.
-pub(super) fn column_sixteen(row: &Row, at: usize) -> Result<[u8; 16], Error> {
-    column::<&[u8]>(row, at)?.try_into().map_err(|_| damaged())
+pub(super) fn column_bytes16(row: &Row, at: usize) -> Result<[u8; 16], Error> {
+    column::<&[u8]>(row, at)?.try_into().map_err(|_| damaged_row())
 }
 
 /// Takes the item out of a row: representation, tag and digest, from the column `at` on.
 pub(super) fn item(row: &Row, at: usize) -> Result<Item, Error> {
     let representation = Bytes::copy_from_slice(column::<&str>(row, at)?.as_bytes());
-    let etag = ETag::from_bytes(column_sixteen(row, at + 1)?);
-    let digest = Digest::from_bytes(column_sixteen(row, at + 2)?);
+    let etag = ETag::from_bytes(column_bytes16(row, at + 1)?);
+    let digest = Digest::from_bytes(column_bytes16(row, at + 2)?);
     Ok(Item::from_parts(representation, etag, digest))
 }
 
 /// Takes an item with its marks out of a row: from the column 1 on, the item, the token, and whether
 /// the last write created it.
 pub(super) fn stored_in(row: &Row) -> Result<StoredItem<Token>, Error> {
-    let token = Token(column_sixteen(row, 4)?);
+    let token = Token(column_bytes16(row, 4)?);
     Ok(StoredItem { item: item(row, 1)?, token, created: column(row, 5)?, version: token })
 }
 
 /// Tells what a put did, from the row that the statement returned for it.
-pub(super) fn did(row: &Row, sent: &Item) -> Result<PutResult<Token>, Error> {
+pub(super) fn put_result(row: &Row, sent: &Item) -> Result<PutResult<Token>, Error> {
     if column::<Option<&str>>(row, 2)?.is_some() {
         return Ok(PutResult::Did(Outcome::Unchanged(item(row, 2)?)));
     }
@@ -248,18 +252,18 @@ pub(super) fn did(row: &Row, sent: &Item) -> Result<PutResult<Token>, Error> {
 }
 
 /// Tells what became of one of many puts, from the row that the statement returned for it.
-pub(super) fn created(row: &Row, sent: &Item) -> Result<PutResult<Token>, Error> {
+pub(super) fn creation_result(row: &Row, sent: &Item) -> Result<PutResult<Token>, Error> {
     Ok(match column::<Option<&str>>(row, 1)? {
         None => PutResult::Did(Outcome::Created(sent.clone())),
         Some(_) => PutResult::Exists(stored_in(row)?),
     })
 }
 
-pub(super) fn damaged() -> Error {
-    Error::new(ErrorKind::Corrupt, "a row is not one that Shelf writes")
+pub(super) fn damaged_row() -> Error {
+    Error::new(ErrorKind::Corrupt, "a row does not have the form that Shelf writes")
 }
 
 /// A token that this store sent and got back.
-fn sixteen(bytes: &[u8]) -> [u8; 16] {
+fn bytes16(bytes: &[u8]) -> [u8; 16] {
     bytes.try_into().unwrap_or_default()
 }

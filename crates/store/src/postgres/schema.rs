@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 /// The format of the tables that this version reads and writes.
 const FORMAT: i32 = 1;
 
-/// How often the tables are made anew when somebody else is making them at the same time. One of
+/// How often the tables are made anew when another process makes them at the same time. One of
 /// any number of processes is through each time.
 const ATTEMPTS_MAX: usize = 100;
 
@@ -72,11 +72,11 @@ async fn make(client: &Client) -> Result<(), Error> {
         }
         tokio::time::sleep(PAUSE).await;
     }
-    Err(Error::new(ErrorKind::Unavailable, "others kept the tables from being made"))
+    Err(Error::new(ErrorKind::Unavailable, "other sessions kept the tables from being made"))
 }
 
 /// Returns the format of the tables, if they are there. A look at what is missing would be an error in the server's
-/// log, and startle those who read it after the first start.
+/// log, and alarm an operator after the first start.
 async fn format(client: &Client) -> Result<Option<i32>, DriverError> {
     let there = client.query_one("SELECT to_regclass('shelf_format') IS NOT NULL", &[]).await?;
     if !there.get::<_, bool>(0) {
@@ -98,7 +98,7 @@ fn judge(format: i32) -> Result<(), Error> {
     ))
 }
 
-/// Tells whether a statement failed because somebody else made the same table: `IF NOT EXISTS` looks
+/// Tells whether a statement failed because another session made the same table: `IF NOT EXISTS` looks
 /// before it locks.
 fn is_race(error: &DriverError) -> bool {
     let races = [

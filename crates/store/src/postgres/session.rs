@@ -1,23 +1,20 @@
 //! One connection to the database, as the lanes use it.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Bound;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use domain::{
-    Count, ITEM_ID_BYTES_MAX, IdPrefix, ItemId, Key, Keyspace, Moment, PAGE_BYTES_MAX, Page,
-    PageQuery, ReplayKey,
-};
+use domain::{Count, ItemId, Key, Keyspace, Moment, PAGE_BYTES_MAX, Page, PageQuery, ReplayKey};
 use tokio::time::{Instant, timeout};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error as DriverError, Row, Statement};
 
 use super::connect::{Connection, Connector};
-use super::error::{Verdict, is_over, judge};
-use super::locked::{Parts, held};
+use super::error::{StatementFailure, is_over, judge};
+use super::locked::{RowParts, find_held};
+use super::range::range;
 use super::rows::{
-    Items, Kinds, Replaced, column, column_sixteen, created, damaged, did, item, stored_in,
+    ItemColumns, column, column_bytes16, creation_result, damaged_row, item, put_result, stored_in,
 };
 use super::statements::Statements;
 use crate::codec::decode_remembered;
@@ -45,7 +42,7 @@ pub(super) struct PostgresSession {
 }
 
 /// The parameters of a statement.
-type Parameters<'a> = [&'a (dyn ToSql + Sync)];
+pub(super) type Parameters<'a> = [&'a (dyn ToSql + Sync)];
 
 impl PostgresSession {
     pub(super) fn new(connector: Rc<Connector>, waits: LockWait) -> Self {
@@ -75,26 +72,31 @@ impl PostgresSession {
     }
 
     /// Makes calls on the connection, within the time of a statement.
-    async fn call<T>(
+    pub(super) async fn call<T>(
         &mut self,
         call: impl AsyncFnOnce(&Connection) -> Result<T, DriverError>,
-    ) -> Result<T, Verdict> {
+    ) -> Result<T, StatementFailure> {
         let time_max = self.connector.statement_time_max();
-        let connection =
-            self.connected().await.map_err(|error| Verdict::Failed(Failure::Refused(error)))?;
+        let connection = self
+            .connected()
+            .await
+            .map_err(|error| StatementFailure::Failed(Failure::Refused(error)))?;
         match timeout(time_max, call(connection)).await {
             Ok(done) => done.map_err(|error| self.judge(error)),
             Err(_) => {
-                // What the server still does on it is nobody's business any more.
+                // The result of what the server still does on it is of no use.
                 self.connection = None;
                 let message = "the database did not answer in time";
-                Err(Verdict::Failed(Failure::Lost(Error::new(ErrorKind::Unavailable, message))))
+                Err(StatementFailure::Failed(Failure::Lost(Error::new(
+                    ErrorKind::Unavailable,
+                    message,
+                ))))
             }
         }
     }
 
     /// Judges a failure, and gives the connection up if another one may do better.
-    fn judge(&mut self, error: DriverError) -> Verdict {
+    pub(super) fn judge(&mut self, error: DriverError) -> StatementFailure {
         if is_over(&error) {
             self.connection = None;
         }
@@ -109,18 +111,22 @@ impl PostgresSession {
         let rows = self.call(async |connection| {
             connection.client().query(statement(connection), parameters).await
         });
-        rows.await.map_err(Verdict::of_a_read)
+        rows.await.map_err(StatementFailure::into_read_error)
     }
+
     /// Puts with one statement: all of them, or none.
-    async fn put_together(&mut self, puts: &[Put<'_>]) -> Result<Vec<PutResult<Token>>, Verdict> {
-        let lost = |error| Verdict::Failed(Failure::Lost(error));
+    async fn put_together(
+        &mut self,
+        puts: &[Put<'_>],
+    ) -> Result<Vec<PutResult<Token>>, StatementFailure> {
+        let lost = |error| StatementFailure::Failed(Failure::Lost(error));
         let mut sorted: Vec<_> = puts.iter().collect();
         // All replicas lock rows in the same order.
         sorted.sort_unstable_by_key(|put| put.key);
-        let mut items = Items::default();
+        let mut items = ItemColumns::default();
         for put in sorted {
             let pushed = items.push(put.key, put.item, put.token);
-            pushed.map_err(|error| Verdict::Failed(Failure::Refused(error)))?;
+            pushed.map_err(|error| StatementFailure::Failed(Failure::Refused(error)))?;
         }
         let many = puts.len() >= MANY;
         let put = self.call(async |connection| {
@@ -132,66 +138,13 @@ impl PostgresSession {
         let by_token: HashMap<_, _> = puts.iter().map(|put| (put.token, put.item)).collect();
         let mut told = HashMap::with_capacity(puts.len());
         for row in rows {
-            let token = Token(column_sixteen(&row, 0).map_err(lost)?);
+            let token = Token(column_bytes16(&row, 0).map_err(lost)?);
             if let Some(sent) = by_token.get(&token) {
-                let one = if many { created(&row, sent) } else { did(&row, sent) };
+                let one = if many { creation_result(&row, sent) } else { put_result(&row, sent) };
                 told.insert(token, one.map_err(lost)?);
             }
         }
         Ok(puts.iter().map(|put| told.remove(&put.token).unwrap_or(PutResult::Raced)).collect())
-    }
-
-    /// Swaps with one statement for each kind, which are sent together. Returns nothing for those
-    /// whose statement met a lock, and did nothing.
-    async fn swap_together(&mut self, swaps: &[&Swap<Token>]) -> Vec<Option<SwapResult>> {
-        let all = |swapped: Option<SwapResult>| vec![swapped; swaps.len()];
-        let kinds = match Kinds::of(swaps) {
-            Ok(kinds) => kinds,
-            Err(error) => return all(Some(SwapResult::Failed(Failure::Refused(error)))),
-        };
-        // What counts no more may go by itself: whether the swaps happen is a question of their own.
-        let replaced = Replaced::of(swaps);
-        if !replaced.keys.is_empty() {
-            let removed = self.call(async |connection| {
-                let parameters: &Parameters<'_> = &[&replaced.keys, &replaced.ends];
-                connection
-                    .client()
-                    .execute(&connection.statements.replace_answers, parameters)
-                    .await
-            });
-            match removed.await {
-                Ok(_) => {}
-                Err(Verdict::Conflict) => return all(Some(SwapResult::Moved)),
-                Err(Verdict::Locked(_)) => return all(None),
-                Err(failed) => {
-                    return all(Some(SwapResult::Failed(Failure::Refused(failed.of_a_read()))));
-                }
-            }
-        }
-        let done = self.call(async |connection| {
-            let (client, statements) = (connection.client(), &connection.statements);
-            Ok(tokio::join!(
-                kinds.insert.insert(client, &statements.insert),
-                kinds.update.update(client, &statements.update),
-                kinds.remove.touch(client, &statements.remove),
-                kinds.keep.touch(client, &statements.keep),
-            ))
-        });
-        let verdicts = match done.await {
-            Ok((insert, update, remove, keep)) => {
-                [insert, update, remove, keep].map(|done| done.map_err(|error| self.judge(error)))
-            }
-            Err(Verdict::Conflict) => return all(Some(SwapResult::Moved)),
-            Err(Verdict::Locked(_)) => return all(None),
-            Err(Verdict::Failed(failure)) => return all(Some(SwapResult::Failed(failure))),
-        };
-        let swapped = swaps.iter().map(|swap| match &verdicts[Kinds::place(swap)] {
-            Ok(tokens) if tokens.contains(&swap.token) => Some(SwapResult::Done),
-            Ok(_) | Err(Verdict::Conflict) => Some(SwapResult::Moved),
-            Err(Verdict::Locked(_)) => None,
-            Err(Verdict::Failed(failure)) => Some(SwapResult::Failed(failure.clone())),
-        });
-        swapped.collect()
     }
 
     /// Tells for each item whether another session holds its row; none where the database cannot tell.
@@ -199,33 +152,12 @@ impl PostgresSession {
     /// # Errors
     /// Another session holds the whole table.
     async fn held_among(&mut self, keys: &[&Key]) -> Result<Vec<bool>, Error> {
-        let held = self.call(async |connection| held(connection.client(), keys).await).await;
+        let held = self.call(async |connection| find_held(connection.client(), keys).await).await;
         match held {
-            Err(Verdict::Locked(error)) => Err(error),
+            Err(StatementFailure::Locked(error)) => Err(error),
             held => Ok(held.unwrap_or_else(|_| vec![false; keys.len()])),
         }
     }
-}
-
-/// Returns the least id of a range or nothing, an id to leave out or nothing, and a text that no id of it
-/// reaches. There always is one: a condition that need not be there would keep a plan that is used again from
-/// ending the scan of the index.
-fn range(query: &PageQuery) -> (&str, &str, String) {
-    // No id is empty.
-    let (from, without) = match query.first() {
-        Bound::Unbounded => ("", ""),
-        Bound::Excluded(id) => (id, id),
-        Bound::Included(id) => (id, ""),
-    };
-    let end = query.prefix.as_ref().and_then(IdPrefix::end);
-    (from, without, end.unwrap_or_else(behind_all_ids))
-}
-
-/// Returns a text that is greater than every id: the last character of Unicode, once more often than an id
-/// can hold it.
-fn behind_all_ids() -> String {
-    const LAST: &str = "\u{10ffff}";
-    LAST.repeat(ITEM_ID_BYTES_MAX / LAST.len() + 1)
 }
 
 impl Session for PostgresSession {
@@ -248,8 +180,8 @@ impl Session for PostgresSession {
         }
         let keys: HashSet<_> = wanted.iter().flat_map(|one| one.answers).collect();
         let keys: Vec<_> = keys.into_iter().map(|key| &key.as_bytes()[..]).collect();
-        // The answers are read after the items: whoever sees what a write did also sees what is
-        // remembered of it.
+        // The answers are read after the items: a reader that sees what a write did also sees what
+        // is remembered of it.
         let read = self.call(async |connection| {
             let (client, statements) = (connection.client(), &connection.statements);
             let items = async {
@@ -267,18 +199,18 @@ impl Session for PostgresSession {
             // Both are sent at once, in this order.
             tokio::try_join!(biased; items, answers)
         });
-        let (items, answers) = read.await.map_err(Verdict::of_a_read)?;
+        let (items, answers) = read.await.map_err(StatementFailure::into_read_error)?;
         let mut stored: Vec<Option<StoredItem<Token>>> = ids.iter().map(|_| None).collect();
         for row in items {
             let ordinal: i64 = column(&row, 0)?;
             let place = usize::try_from(ordinal - 1).ok().and_then(|at| stored.get_mut(at));
-            *place.ok_or_else(damaged)? = Some(stored_in(&row)?);
+            *place.ok_or_else(damaged_row)? = Some(stored_in(&row)?);
         }
         let mut found = HashMap::with_capacity(answers.len());
         for row in answers {
             let answer = Bytes::copy_from_slice(column(&row, 1)?);
             found.insert(
-                ReplayKey::from_bytes(column_sixteen(&row, 0)?),
+                ReplayKey::from_bytes(column_bytes16(&row, 0)?),
                 decode_remembered(&answer)?,
             );
         }
@@ -295,13 +227,13 @@ impl Session for PostgresSession {
 
     async fn put(&mut self, puts: &[Put<'_>]) -> Result<Vec<PutResult<Token>>, Failure> {
         let mut told: Vec<_> = puts.iter().map(|_| PutResult::Raced).collect();
-        let mut parts = Parts::of(puts.len());
+        let mut parts = RowParts::of(puts.len());
         while let Some(part) = parts.next() {
             let together: Vec<_> = part.iter().map(|at| puts[*at]).collect();
             match self.put_together(&together).await {
                 Ok(done) => part.into_iter().zip(done).for_each(|(at, done)| told[at] = done),
-                Err(Verdict::Conflict) => {}
-                Err(Verdict::Locked(_)) => {
+                Err(StatementFailure::Conflict) => {}
+                Err(StatementFailure::Locked(_)) => {
                     let keys: Vec<_> = together.iter().map(|put| put.key).collect();
                     match self.held_among(&keys).await {
                         Ok(held) => {
@@ -317,8 +249,10 @@ impl Session for PostgresSession {
                         }
                     }
                 }
-                Err(Verdict::Failed(failure)) if part.len() == puts.len() => return Err(failure),
-                Err(Verdict::Failed(failure)) => {
+                Err(StatementFailure::Failed(failure)) if part.len() == puts.len() => {
+                    return Err(failure);
+                }
+                Err(StatementFailure::Failed(failure)) => {
                     part.into_iter().for_each(|at| told[at] = PutResult::Failed(failure.clone()));
                 }
             }
@@ -328,7 +262,7 @@ impl Session for PostgresSession {
 
     async fn swap(&mut self, swaps: &[&Swap<Token>]) -> Vec<SwapResult> {
         let mut swapped = vec![SwapResult::Moved; swaps.len()];
-        let mut parts = Parts::of(swaps.len());
+        let mut parts = RowParts::of(swaps.len());
         while let Some(part) = parts.next() {
             let together: Vec<_> = part.iter().map(|at| swaps[*at]).collect();
             let done = self.swap_together(&together).await;
@@ -365,7 +299,7 @@ impl Session for PostgresSession {
             &[&query.collection.as_str(), &from, &without, &end, &rows_max, &bytes_max];
         let rows = self.query(|connection| &connection.statements.list, parameters).await?;
         let entries = rows.iter().map(|row| {
-            let id = ItemId::new(column(row, 0)?).map_err(|_| damaged())?;
+            let id = ItemId::new(column(row, 0)?).map_err(|_| damaged_row())?;
             Ok((id, item(row, 1)?))
         });
         Page::collect(entries, query.items_max)
@@ -377,10 +311,10 @@ impl Session for PostgresSession {
         let parameters: &Parameters<'_> =
             &[&query.collection.as_str(), &from, &without, &end, &rows_max];
         let rows = self.query(|connection| &connection.statements.count, parameters).await?;
-        let row = rows.first().ok_or_else(damaged)?;
-        let items = column::<i64>(row, 0)?.try_into().map_err(|_| damaged())?;
+        let row = rows.first().ok_or_else(damaged_row)?;
+        let items = column::<i64>(row, 0)?.try_into().map_err(|_| damaged_row())?;
         let last = column::<Option<&str>>(row, 1)?.filter(|_| items == query.items_max);
-        let last = last.map(ItemId::new).transpose().map_err(|_| damaged())?;
+        let last = last.map(ItemId::new).transpose().map_err(|_| damaged_row())?;
         Ok(Count { items, last })
     }
 
@@ -392,7 +326,8 @@ impl Session for PostgresSession {
         let parameters: &Parameters<'_> = &[&after];
         let rows =
             self.query(|connection| &connection.statements.collection_after, parameters).await?;
-        let name = rows.first().map(|row| Keyspace::new(column(row, 0)?).map_err(|_| damaged()));
+        let name =
+            rows.first().map(|row| Keyspace::new(column(row, 0)?).map_err(|_| damaged_row()));
         name.transpose()
     }
 
@@ -414,7 +349,9 @@ impl Session for PostgresSession {
                 let parameters: &Parameters<'_> = &[&now, &FORGOTTEN_AT_A_TIME];
                 connection.client().execute(&connection.statements.forget, parameters).await
             });
-            if forgotten.await.map_err(Verdict::of_a_read)? < FORGOTTEN_AT_A_TIME as u64 {
+            if forgotten.await.map_err(StatementFailure::into_read_error)?
+                < FORGOTTEN_AT_A_TIME as u64
+            {
                 break;
             }
         }

@@ -8,27 +8,27 @@ use domain::{Verdict, Write};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::pending_writes::{PendingWrites, Share};
+use super::pending_writes::{PendingShare, PendingWrites};
 use crate::error::Error;
 
 /// Where the results of a call go, in the order of its writes.
-pub(super) type Reply = oneshot::Sender<Vec<Result<Verdict, Error>>>;
+pub(super) type ReplySender = oneshot::Sender<Vec<Result<Verdict, Error>>>;
 
 /// A call that is answered when the last of its writes has its result.
 struct Call {
     since: Instant,
     results: RefCell<Vec<Option<Result<Verdict, Error>>>>,
     open: Cell<usize>,
-    reply: Cell<Option<(Reply, Arc<Share>)>>,
+    reply: Cell<Option<(ReplySender, Arc<PendingShare>)>>,
 }
 
 /// Where the result of one write goes. Dropping it without a result loses the call's answer.
-pub(super) struct Slot {
+pub(super) struct ReplySlot {
     call: Rc<Call>,
     at: usize,
 }
 
-impl Slot {
+impl ReplySlot {
     /// Gives the write its result, and answers the call if this was the last one.
     pub(super) fn fill(self, result: Result<Verdict, Error>) {
         let Self { call, at } = self;
@@ -52,7 +52,7 @@ impl Slot {
 
 impl PendingWrites {
     /// Returns the writes, each with the place for its result.
-    pub(super) fn into_slots(self) -> impl Iterator<Item = (Slot, Write)> {
+    pub(super) fn into_slots(self) -> impl Iterator<Item = (ReplySlot, Write)> {
         let count = self.writes.len();
         let call = Rc::new(Call {
             since: self.since,
@@ -60,7 +60,7 @@ impl PendingWrites {
             open: Cell::new(count),
             reply: Cell::new(Some((self.reply, self.share))),
         });
-        let slots = (0..count).map(move |at| Slot { call: Rc::clone(&call), at });
+        let slots = (0..count).map(move |at| ReplySlot { call: Rc::clone(&call), at });
         slots.zip(self.writes)
     }
 }

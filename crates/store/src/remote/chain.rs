@@ -6,8 +6,8 @@ use std::time::Duration;
 use domain::{Change, Item, Key, ReplayKey, Verdict, Write};
 use tokio::time::Instant;
 
-use super::call::Slot;
-use super::in_doubt::{Finding, WritesInDoubt};
+use super::call::ReplySlot;
+use super::in_doubt::{DoubtFinding, WritesInDoubt};
 use super::plan::{Plan, plan};
 use super::session::{CurrentState, Put};
 use super::token::{Token, Tokens};
@@ -18,7 +18,7 @@ use crate::size::write_bytes;
 pub(super) struct Chain<V> {
     pub(super) key: Key,
     /// The writes, and where their results go.
-    pub(super) writes: VecDeque<(Slot, Write)>,
+    pub(super) writes: VecDeque<(ReplySlot, Write)>,
     /// What is there, as far as is known.
     pub(super) state: Option<CurrentState<V>>,
     /// Whether the short way was tried.
@@ -66,7 +66,7 @@ impl<V: Clone + PartialEq> Chain<V> {
     /// Gives the error to the first writes, as far as they have waited for longer than patience
     /// lasts.
     pub(super) fn expire(&mut self, patience: Duration, error: &Error) {
-        let late = |(slot, _): &&(Slot, Write)| slot.since().elapsed() > patience;
+        let late = |(slot, _): &&(ReplySlot, Write)| slot.since().elapsed() > patience;
         let count = self.writes.iter().take_while(late).count();
         if count > 0 {
             // What is in doubt together is given up together.
@@ -79,12 +79,12 @@ impl<V: Clone + PartialEq> Chain<V> {
         let unknown = unknown(self.doubts.cause());
         self.again = None;
         let settled: Vec<_> = match self.doubts.judge(state) {
-            Finding::Nothing => return,
-            Finding::Repeat(plan) => return self.again = Some(plan),
-            Finding::Happened(verdicts) => {
+            DoubtFinding::Nothing => return,
+            DoubtFinding::Repeat(plan) => return self.again = Some(plan),
+            DoubtFinding::Happened(verdicts) => {
                 verdicts.into_iter().map(|verdict| verdict.ok_or_else(|| unknown.clone())).collect()
             }
-            Finding::Unknown(count) => vec![Err(unknown); count],
+            DoubtFinding::Unknown(count) => vec![Err(unknown); count],
         };
         self.settle(settled);
         self.doubts.clear();
@@ -150,13 +150,12 @@ impl<V: Clone + PartialEq> Chain<V> {
         places.map(|idempotency| idempotency.key).collect()
     }
 
-    /// Gives all writes the error, or those that may have happened the news that nobody knows.
+    /// Answers all writes with the error, or with `unknown` if they may have happened.
     pub(super) fn give_up(&mut self, error: &Error) {
         self.refuse(self.writes.len(), error);
     }
 
-    /// Gives the first writes the error, or those that may have happened the news that nobody
-    /// knows.
+    /// Answers the first writes with the error, or with `unknown` if they may have happened.
     pub(super) fn refuse(&mut self, count: usize, error: &Error) {
         let doubtful = self.doubts.writes().min(count);
         let unknown = unknown(self.doubts.cause());
@@ -167,7 +166,7 @@ impl<V: Clone + PartialEq> Chain<V> {
 }
 
 fn unknown(cause: Option<&Error>) -> Error {
-    let message = "the answer was lost, and whether the write happened cannot be told any more";
+    let message = "the answer was lost, and it is unknown whether the write happened";
     match cause {
         Some(cause) => Error::with_source(ErrorKind::Unknown, message, cause.clone()),
         None => Error::new(ErrorKind::Unknown, message),

@@ -1,14 +1,14 @@
 //! Settling the writes of a group over one session.
 //!
 //! An attempt puts what has no precondition, reads what has to be decided, and swaps what was
-//! decided. What somebody else was faster with is tried again, and so is what the engine refused
+//! decided. A write that lost a race is tried again, and so is what the engine refused
 //! for the moment. What it refuses for good is looked for in halves of the group, so that one
 //! damaged item does not take the others with it.
 //!
 //! What is held by another client of the engine is left to [`HeldItems`](super::held::HeldItems), so
 //! that the others do not wait for it.
 //!
-//! When an answer is lost, the write may have happened, and may still happen while somebody waits:
+//! When an answer is lost, the write may have happened, and may still happen later:
 //! the engine may be carrying it out. It is only repeated where it cannot happen twice:
 //!
 //! - A swap of a version that is still there is repeated as it is, under the same token. Whichever
@@ -25,7 +25,7 @@ use std::collections::{HashMap, HashSet};
 use domain::{Key, Write};
 use tokio::time::{Instant, sleep};
 
-use super::call::Slot;
+use super::call::ReplySlot;
 use super::chain::Chain;
 use super::in_doubt::InDoubt;
 use super::pause::Pause;
@@ -39,7 +39,7 @@ use crate::error::{Error, ErrorKind, Retry};
 const HALVINGS_MAX: usize = 20;
 
 /// What is left of writes that were settled.
-pub(super) struct Settled<V> {
+pub(super) struct SettledGroup<V> {
     /// The writes without a result: those to items that another client of the engine holds.
     pub(super) held: Vec<Chain<V>>,
     /// What the engine was still failing with when the time was over.
@@ -49,7 +49,7 @@ pub(super) struct Settled<V> {
 /// Sorts writes by item, and refuses those of items that the engine cannot hold.
 pub(super) fn admitted<S: Session>(
     session: &S,
-    writes: impl IntoIterator<Item = (Slot, Write)>,
+    writes: impl IntoIterator<Item = (ReplySlot, Write)>,
 ) -> Vec<Chain<S::Version>> {
     let mut chains: Vec<Chain<S::Version>> = Vec::new();
     let mut places: HashMap<Key, usize> = HashMap::new();
@@ -75,9 +75,9 @@ pub(super) async fn settle<S: Session>(
     tokens: &Tokens,
     chains: Vec<Chain<S::Version>>,
     until: Instant,
-) -> Settled<S::Version> {
+) -> SettledGroup<S::Version> {
     let mut groups = vec![Group { chains }];
-    let mut settled = Settled { held: Vec::new(), trouble: None };
+    let mut settled = SettledGroup { held: Vec::new(), trouble: None };
     let mut halvings = 0;
     while let Some(mut group) = groups.pop() {
         match group.run(session, tokens, until, &mut settled.held).await {
@@ -107,7 +107,10 @@ enum AttemptEnd {
 }
 
 fn outrun() -> Error {
-    Error::new(ErrorKind::Overloaded, "others change the item faster than the write can be settled")
+    Error::new(
+        ErrorKind::Overloaded,
+        "other clients change the item faster than the write can be decided",
+    )
 }
 
 /// Tells whether a failure says nothing about the writes to other items, and is no better in a
@@ -149,7 +152,7 @@ impl<V: Clone + PartialEq> Group<V> {
                 Some(trouble) if trouble.retry() == Retry::Never => {
                     return AttemptEnd::Refused(trouble);
                 }
-                // Nobody is in the way: the next of the writes to an item are due.
+                // No other client is in the way: the next of the writes to an item are due.
                 None if self.open() < before => pause = Pause::default(),
                 trouble => {
                     let time = pause.next();
@@ -325,7 +328,7 @@ impl<V: Clone + PartialEq> Group<V> {
         trouble
     }
 
-    /// Gives everybody the error, or the news that nobody knows.
+    /// Answers all writes with the error, or with `unknown` if they may have happened.
     fn give_up(&mut self, error: &Error) {
         for chain in &mut self.chains {
             chain.give_up(error);

@@ -14,7 +14,7 @@ use domain::{Key, Write};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use super::call::Slot;
+use super::call::ReplySlot;
 use super::chain::Chain;
 use super::group::{admitted, settle};
 use super::pause::Pause;
@@ -32,12 +32,12 @@ const BYTES_MAX: usize = 16 << 20;
 
 /// The held items. Lanes and the session that waits share them; all of these live on one thread.
 pub(super) struct HeldItems<V> {
-    state: RefCell<Held<V>>,
+    state: RefCell<HeldState<V>>,
     changed: Notify,
 }
 
-struct Held<V> {
-    items: HashMap<Key, Waiting<V>>,
+struct HeldState<V> {
+    items: HashMap<Key, WaitingWrites<V>>,
     writes: usize,
     bytes: usize,
     /// Whether no lane is left that could add to them.
@@ -47,24 +47,24 @@ struct Held<V> {
 }
 
 /// The writes that wait for one item.
-struct Waiting<V> {
+struct WaitingWrites<V> {
     /// Those that were tried; nothing while they are being tried again.
     chain: Option<Chain<V>>,
     /// Those that came later.
-    later: VecDeque<(Slot, Write)>,
+    later: VecDeque<(ReplySlot, Write)>,
 }
 
 impl<V> Default for HeldItems<V> {
     fn default() -> Self {
         let items = HashMap::new();
-        let state = Held { items, writes: 0, bytes: 0, closed: false, ended: false };
+        let state = HeldState { items, writes: 0, bytes: 0, closed: false, ended: false };
         Self { state: RefCell::new(state), changed: Notify::new() }
     }
 }
 
 impl<V: Clone + PartialEq> HeldItems<V> {
     /// Takes a write if its item is held; returns it otherwise.
-    pub(super) fn take_over(&self, slot: Slot, write: Write) -> Option<(Slot, Write)> {
+    pub(super) fn take_over(&self, slot: ReplySlot, write: Write) -> Option<(ReplySlot, Write)> {
         let mut state = self.state.borrow_mut();
         if !state.items.contains_key(&write.key) {
             return Some((slot, write));
@@ -85,7 +85,7 @@ impl<V: Clone + PartialEq> HeldItems<V> {
                 chain.give_up(&full());
                 continue;
             }
-            let waiting = Waiting { later: VecDeque::new(), chain: None };
+            let waiting = WaitingWrites { later: VecDeque::new(), chain: None };
             let waiting = state.items.entry(chain.key.clone()).or_insert(waiting);
             waiting.chain = Some(chain);
         }
@@ -112,7 +112,7 @@ impl<V: Clone + PartialEq> HeldItems<V> {
     }
 
     /// Takes all writes out to be tried, those without a try by themselves.
-    fn take(&self) -> (Vec<Chain<V>>, Vec<(Slot, Write)>) {
+    fn take(&self) -> (Vec<Chain<V>>, Vec<(ReplySlot, Write)>) {
         let mut state = self.state.borrow_mut();
         let (mut chains, mut fresh) = (Vec::new(), Vec::new());
         for waiting in state.items.values_mut() {
@@ -146,7 +146,7 @@ impl<V: Clone + PartialEq> HeldItems<V> {
     }
 }
 
-impl<V> Held<V> {
+impl<V> HeldState<V> {
     /// Counts writes in, if there is room for them.
     fn charge(&mut self, writes: usize, bytes: usize) -> bool {
         let fits = self.writes + writes <= WRITES_MAX
@@ -167,7 +167,7 @@ pub(super) async fn run<S: Session>(
     patience: Duration,
 ) {
     // Without this session nothing may wait for it.
-    let _end = End(&held);
+    let _end = ReleaseOnDrop(&held);
     let mut pause = Pause::default();
     while held.wait().await {
         let (mut chains, fresh) = held.take();
@@ -190,9 +190,9 @@ pub(super) async fn run<S: Session>(
 }
 
 /// Lets go of all items when the session ends, also when it panics.
-struct End<'a, V>(&'a HeldItems<V>);
+struct ReleaseOnDrop<'a, V>(&'a HeldItems<V>);
 
-impl<V> Drop for End<'_, V> {
+impl<V> Drop for ReleaseOnDrop<'_, V> {
     fn drop(&mut self) {
         let mut state = self.0.state.borrow_mut();
         state.ended = true;

@@ -1,4 +1,4 @@
-//! What may have happened, and what a look at the item says about it.
+//! Writes that may have happened, and how a read of the item resolves them.
 
 use domain::{Outcome, Verdict};
 
@@ -13,11 +13,11 @@ pub(super) enum InDoubt<V> {
     Swap(Plan<V>),
 }
 
-/// All that may have happened to one item, oldest first, and why nobody knows.
+/// All that may have happened to one item, oldest first, and why it is unknown.
 pub(super) struct WritesInDoubt<V>(Vec<(InDoubt<V>, Error)>);
 
 /// What a look at the item says about the doubts.
-pub(super) enum Finding<V> {
+pub(super) enum DoubtFinding<V> {
     /// One of them happened; these are the verdicts. `None` stands for a write whose verdict cannot
     /// be told.
     Happened(Vec<Option<Verdict>>),
@@ -55,24 +55,24 @@ impl<V: Clone + PartialEq> WritesInDoubt<V> {
     }
 
     /// Finds out what became of them, from what there is now.
-    pub(super) fn judge(&self, state: &CurrentState<V>) -> Finding<V> {
+    pub(super) fn judge(&self, state: &CurrentState<V>) -> DoubtFinding<V> {
         let doubts = || self.0.iter().map(|(doubt, _)| doubt);
         if let Some(verdicts) = doubts().find_map(|doubt| doubt.marked(state)) {
-            return Finding::Happened(verdicts.into_iter().map(Some).collect());
+            return DoubtFinding::Happened(verdicts.into_iter().map(Some).collect());
         }
         if let Some(verdicts) = self.remembered(state) {
-            return Finding::Happened(verdicts);
+            return DoubtFinding::Happened(verdicts);
         }
-        let mut finding = Finding::Nothing;
+        let mut finding = DoubtFinding::Nothing;
         for doubt in doubts() {
             match doubt {
-                InDoubt::Put(_) => return Finding::Unknown(self.writes()),
-                // It can be there once, with its answers, whatever is decided anew.
+                InDoubt::Put(_) => return DoubtFinding::Unknown(self.writes()),
+                // Its answers let it happen once at most, even if the write is decided anew.
                 InDoubt::Swap(Plan { swap: Some(swap), .. }) if !swap.answers.is_empty() => {}
                 InDoubt::Swap(plan) if plan.is_untouched(state) => {
-                    finding = Finding::Repeat(plan.clone());
+                    finding = DoubtFinding::Repeat(plan.clone());
                 }
-                InDoubt::Swap(_) => return Finding::Unknown(self.writes()),
+                InDoubt::Swap(_) => return DoubtFinding::Unknown(self.writes()),
             }
         }
         finding
@@ -107,7 +107,7 @@ impl<V: Clone + PartialEq> WritesInDoubt<V> {
 
     /// Returns how many writes, from the first, may still happen after `plan` was carried out that
     /// was decided on `state`: those of a creation that was lost, where the plan leaves none of
-    /// its answers. Whoever removes the item then makes room for it again.
+    /// its answers. A removal of the item then makes room for it again.
     ///
     /// What replaces or removes an item needs no such care. The version that it takes away does not
     /// come back.

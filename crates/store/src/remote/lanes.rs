@@ -8,7 +8,7 @@ use domain::{Count, Item, Key, Keyspace, Page, PageQuery, Remembered, ReplayKey,
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::call::Slot;
+use super::call::ReplySlot;
 use super::group::{admitted, settle};
 use super::held::HeldItems;
 use super::pause::Pause;
@@ -54,8 +54,8 @@ pub(super) enum LaneRead {
     Check(oneshot::Sender<Result<(), Error>>),
 }
 
-/// Settles writes until nobody is left to send any. Those to items that others hold are left to
-/// `held`.
+/// Settles writes until all senders are gone. Those to items that other clients of the engine hold are
+/// left to `held`.
 pub(super) async fn write<S: Session>(
     mut session: S,
     tokens: Arc<Tokens>,
@@ -97,14 +97,14 @@ async fn settle_all<S: Session>(
     session: &mut S,
     tokens: &Tokens,
     held: &HeldItems<S::Version>,
-    writes: Vec<(Slot, Write)>,
+    writes: Vec<(ReplySlot, Write)>,
     patience: Duration,
 ) {
     let mut writes = writes.into_iter().peekable();
     while writes.peek().is_some() {
         let (mut group, mut bytes) = (Vec::with_capacity(writes.len().min(GROUP_WRITES_MAX)), 0);
         while group.len() < GROUP_WRITES_MAX {
-            let fits = |(_, write): &(Slot, Write)| {
+            let fits = |(_, write): &(ReplySlot, Write)| {
                 bytes == 0 || bytes + write_bytes(write) <= GROUP_BYTES_MAX
             };
             let Some((slot, write)) = writes.next_if(fits) else { break };
@@ -121,7 +121,7 @@ async fn settle_all<S: Session>(
     }
 }
 
-/// Answers reads until nobody is left to ask.
+/// Answers reads until all senders are gone.
 pub(super) async fn read<S: Session>(
     mut session: S,
     mut reads: mpsc::Receiver<Read>,
@@ -165,7 +165,7 @@ async fn read_all<S: Session>(
     patiently(patience, async || session.read(&wanted).await).await
 }
 
-/// Reads pages, counts, checks, and forgets, until nobody is left to ask.
+/// Reads pages, counts, checks, and forgets, until all senders are gone.
 pub(super) async fn look<S: Session>(
     mut session: S,
     clock: Clock,

@@ -1,14 +1,15 @@
-//! What the stores on other machines have in common.
+//! The parts that all stores on other machines share.
 //!
 //! A remote engine supplies two atomic steps, [`Session::put`](session::Session) and
 //! [`Session::swap`](session::Session), over one connection. Everything else is done here, once:
 //!
 //! - [`Remote`] is the [`Store`](crate::Store): it hands each call to a lane.
 //! - A [lane](lanes) owns one session. All writes to an item go through the same lane, in order;
-//!   what waits for a lane is settled together, so that a round trip is shared by many.
+//!   a lane settles all waiting writes together, so that many share a round trip.
 //! - A [group](group) of writes is put, or read, [decided](plan) and swapped, and tried again when
-//!   somebody else was faster. [`domain::decide`] is the rule here too.
+//!   another client was faster. [`domain::decide`] is the rule here too.
 //! - An item that another client of the engine [holds](held) keeps no lane waiting.
+//! - Engines that speak [HTTP](http) share members, fail-over and deadlines.
 //! - A write whose answer was lost is found again by its [token](token), or stays
 //!   [in doubt](in_doubt) until it is reported as unknown.
 
@@ -16,6 +17,8 @@ mod call;
 mod chain;
 mod group;
 mod held;
+#[cfg(feature = "etcd")]
+pub(crate) mod http;
 mod in_doubt;
 mod lanes;
 mod pause;
@@ -28,4 +31,4 @@ mod tests;
 pub(crate) mod tls;
 pub(crate) mod token;
 
-pub(crate) use self::store::{Pool, Remote};
+pub(crate) use self::store::{PoolSettings, Remote};

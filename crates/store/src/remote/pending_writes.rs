@@ -8,7 +8,7 @@ use std::time::Duration;
 use domain::{Key, Write};
 use tokio::time::Instant;
 
-use super::call::Reply;
+use super::call::ReplySender;
 use crate::error::{Error, ErrorKind};
 use crate::size::write_bytes;
 
@@ -19,21 +19,21 @@ pub(super) struct PendingWrites {
     /// How many bytes they hold.
     pub(super) bytes: usize,
     /// What the whole call takes of the bytes that may wait.
-    pub(super) share: Arc<Share>,
+    pub(super) share: Arc<PendingShare>,
     /// When it was accepted.
     pub(super) since: Instant,
-    pub(super) reply: Reply,
+    pub(super) reply: ReplySender,
 }
 
 /// What a call takes of the bytes that may wait. It is given back when it is dropped, also by a lane
 /// that ends early.
 #[derive(Debug)]
-pub(super) struct Share {
+pub(super) struct PendingShare {
     bytes: usize,
     waiting: Arc<AtomicUsize>,
 }
 
-impl Share {
+impl PendingShare {
     /// Takes a share, unless more than `bytes_max` would be taken then. If nothing is, any share is
     /// to be had: its caller already holds the bytes in memory.
     pub(super) fn take(waiting: &Arc<AtomicUsize>, bytes: usize, bytes_max: usize) -> Option<Self> {
@@ -43,7 +43,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for PendingShare {
     fn drop(&mut self) {
         self.waiting.fetch_sub(self.bytes, Ordering::Relaxed);
     }
@@ -51,13 +51,13 @@ impl Drop for Share {
 
 impl PendingWrites {
     /// Returns the writes, unless they have waited for longer than patience lasts: then it is told so,
-    /// and nothing happens. Whatever held it up does not hold up what comes behind it as well.
+    /// and nothing happens. So one delay does not hold up the calls behind it as well.
     pub(super) fn unless_late(self, patience: Duration) -> Option<Self> {
         if self.since.elapsed() <= patience {
             return Some(self);
         }
         let error =
-            Error::new(ErrorKind::Overloaded, "the store was busy with others for too long");
+            Error::new(ErrorKind::Overloaded, "the store was busy with other calls for too long");
         drop(self.reply.send(vec![Err(error); self.writes.len()]));
         None
     }

@@ -1,4 +1,4 @@
-//! What a remote engine has to be able to do.
+//! The operations that a remote engine supplies.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -137,7 +137,7 @@ pub(crate) enum PutResult<V> {
     Exists(StoredItem<V>),
     /// Nothing happened; there is no such item.
     Absent,
-    /// Nothing happened, because somebody else changed the item at the same time, or because it
+    /// Nothing happened, because another client changed the item at the same time, or because it
     /// has to go the long way.
     Raced,
     /// Nothing happened, because another client of the engine holds the item.

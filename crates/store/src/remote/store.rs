@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::held::{self, HeldItems};
 use super::lanes::{self, LaneRead, Read};
-use super::pending_writes::{PendingWrites, Share, by_lane, bytes};
+use super::pending_writes::{PendingShare, PendingWrites, by_lane, bytes};
 use super::session::{LockWait, Session};
 use super::token::Tokens;
 use crate::clock::Clock;
@@ -38,7 +38,7 @@ const BYTES_MAX: usize = 64 << 20;
 
 /// How many sessions there are, and how long they try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pool {
+pub(crate) struct PoolSettings {
     /// Sessions that write.
     pub(crate) writers: usize,
     /// Sessions that read items.
@@ -83,7 +83,7 @@ impl Remote {
     /// What `prepare` returns, or that there is no thread to be had.
     pub(crate) fn start<S, M, E>(
         name: &'static str,
-        pool: Pool,
+        pool: PoolSettings,
         prepare: impl AsyncFnOnce() -> Result<(M, Clock), E> + Send + 'static,
         failed: impl FnOnce(std::io::Error) -> E,
     ) -> Result<Self, E>
@@ -178,8 +178,8 @@ impl Remote {
     }
 
     /// Takes room for a call, if there is some.
-    fn share(&self, writes: &[Write]) -> Result<Arc<Share>, Error> {
-        let share = Share::take(&self.waiting, bytes(writes), BYTES_MAX);
+    fn share(&self, writes: &[Write]) -> Result<Arc<PendingShare>, Error> {
+        let share = PendingShare::take(&self.waiting, bytes(writes), BYTES_MAX);
         share.map(Arc::new).ok_or_else(overloaded)
     }
 
@@ -188,7 +188,7 @@ impl Remote {
         &self,
         lane: usize,
         writes: Vec<Write>,
-        share: Arc<Share>,
+        share: Arc<PendingShare>,
     ) -> Result<oneshot::Receiver<Vec<Result<Verdict, Error>>>, Error> {
         let (reply, answer) = oneshot::channel();
         let bytes = bytes(&writes);

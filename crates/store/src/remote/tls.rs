@@ -1,4 +1,4 @@
-//! What connections of every engine need for TLS: whom to trust, and who does the arithmetic.
+//! TLS for the connections of every engine: the trusted authorities, and the cryptography.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,11 +1,11 @@
-//! What tells one write from all others.
+//! Tokens: each tells one write from all others.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
-/// The mark that a write leaves in the engine beside what it wrote: whoever finds it knows that
-/// this write happened. Unique among all processes.
+/// The mark that a write leaves in the engine beside what it wrote: it proves that this
+/// write happened. Unique among all processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Token(pub(crate) [u8; Token::BYTES]);
 

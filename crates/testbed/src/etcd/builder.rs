@@ -2,7 +2,7 @@
 
 use super::Etcd;
 
-/// What an etcd cluster is to be like. Whatever is not said is the default of etcd.
+/// The properties of an etcd cluster. All others are etcd's defaults.
 #[derive(Clone, Debug)]
 pub struct Builder {
     pub(super) nodes: u8,

@@ -13,7 +13,7 @@ impl Etcd {
         self.try_etcdctl(self.leader(), arguments).unwrap_or_else(|why| panic!("{why}"))
     }
 
-    /// Runs `etcdctl` against one node, whatever state it is in.
+    /// Runs `etcdctl` against one node, in any state.
     ///
     /// # Errors
     /// What it wrote when it failed.

@@ -17,7 +17,7 @@ use crate::network::{Network, NotPossible};
 use crate::poll::{WAIT_TIME_MAX, poll};
 use crate::tls::Certificates;
 
-/// How often other ports are tried when somebody takes one that was free a moment ago.
+/// How often other ports are tried when another process takes one that was free a moment ago.
 const PORTS_MAX: usize = 10;
 
 /// The user that clients are when a password is demanded. etcd wants this one to exist.

@@ -2,8 +2,8 @@
 
 use super::Postgres;
 
-/// What a PostgreSQL server is to be like. Whatever is not said is the default of PostgreSQL,
-/// durability included.
+/// The properties of a PostgreSQL server. All others are PostgreSQL's defaults, durability
+/// included.
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     pub(super) settings: Vec<(String, String)>,

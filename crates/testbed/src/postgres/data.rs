@@ -55,8 +55,8 @@ impl Data {
         data
     }
 
-    /// Writes who may connect: over TCP as the builder says, and through the socket, which lies in
-    /// the server's own directory, whoever can open it.
+    /// Writes the access rules: over TCP as the builder says; through the socket, which lies in the
+    /// server's own directory, without a password.
     fn admit(&self, builder: &Builder) {
         let connection = if builder.tls { "hostssl" } else { "host" };
         let method = if builder.password.is_some() { "scram-sha-256" } else { "trust" };

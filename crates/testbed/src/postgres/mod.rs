@@ -28,7 +28,7 @@ const USER: &str = "shelf";
 /// The database that every server has from its start.
 const DATABASE: &str = "postgres";
 
-/// How often another port is tried when somebody takes the one that was free a moment ago.
+/// How often another port is tried when another process takes the one that was free a moment ago.
 const PORTS_MAX: usize = 10;
 
 /// A PostgreSQL server on a port of 127.0.0.1. When this is dropped the server and its data are
@@ -194,7 +194,7 @@ impl Postgres {
         self.lock().iter().for_each(|server| tree::resume(server.server()));
     }
 
-    /// Stops the server as an operator does who does not wait for clients (PostgreSQL's fast
+    /// Stops the server without waiting for its clients (PostgreSQL's fast
     /// shutdown), and waits for its end.
     ///
     /// # Panics

@@ -18,7 +18,7 @@ const PIECE_BYTES: usize = 16 << 10;
 type Claim = Mutex<Option<Loss>>;
 
 /// Carries bytes between a client and the server, until both have said all or something breaks.
-/// Whatever is broken at one end is reset at the other. `resets` changes when it is to be broken.
+/// A connection that breaks at one end is reset at the other. `resets` changes when it is to be broken.
 pub(super) async fn carry(
     mut client: TcpStream,
     faults: Arc<Faults>,

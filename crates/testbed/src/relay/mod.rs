@@ -94,7 +94,7 @@ impl Relay {
         self.faults.carried()
     }
 
-    /// Refuses new connections, as a port does on which nobody listens. Those that are open stay.
+    /// Refuses new connections, as a port without a listener does. Those that are open stay.
     pub fn refuse(&self) {
         self.command(Command::Refuse);
     }

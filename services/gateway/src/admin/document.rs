@@ -15,7 +15,7 @@ use super::replicas::get_replicas;
 const INFO: Info = Info {
     title: "Shelf gateway: operators",
     version: env!("CARGO_PKG_VERSION"),
-    summary: "What the gateway tells those who run it.",
+    summary: "What the gateway tells its operators.",
     description: "Probes, metrics, the replicas and their state, and the end.",
     license: "Apache-2.0 OR MIT",
     contact: None,

@@ -68,7 +68,7 @@ pub(crate) async fn serve(listener: TcpListener, dispatch: Dispatch) -> Infallib
         let (http, dispatch) = (http.clone(), dispatch.clone());
         tokio::spawn(async move {
             let service = service_fn(move |request| dispatch.clone().call(request_of(request)));
-            // An operator who hangs up is no event.
+            // A client that hangs up is no event.
             let _ = http.serve_connection(TokioIo::new(stream), service).await;
             drop(place);
         });

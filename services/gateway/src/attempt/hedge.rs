@@ -2,7 +2,7 @@
 //! (Dean and Barroso, The Tail at Scale, 2013).
 //!
 //! Only GET and HEAD without a body are hedged, once each, never to the replica that already has the
-//! request, and out of the budget of retries: all that is sent twice, for whatever reason, stays
+//! request, and out of the budget of retries: all that is sent twice, for any reason, stays
 //! within a fifth of the requests. What loses is dropped: its connection is closed, it counts no
 //! more as in flight, and its replica is known to be at least so slow.
 
@@ -144,7 +144,7 @@ impl Attempts<'_> {
 }
 
 /// Runs the first future alone for a time, then both. Returns the first success; both failures when
-/// there is none. Whatever has not ended is dropped.
+/// there is none. A future that has not ended is dropped.
 async fn race<T, E, F, S>(
     first: F,
     after: Duration,

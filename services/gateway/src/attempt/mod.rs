@@ -1,7 +1,7 @@
 //! One request to the replicas: as many attempts as it takes and as are safe.
 //!
 //! Every attempt that brings no answer leaves the request *unsent* or *maybe sent* ([`Delivery`]). An unsent
-//! request can go to another replica whatever it asks for. One that was maybe sent can have taken effect:
+//! request can go to another replica in any case. One that was maybe sent can have taken effect:
 //! it is repeated only if that is harmless (GET, HEAD, OPTIONS), or if the replicas recognise it, by the
 //! client's `Idempotency-Key` or by the gateway's own [mark], and give the first answer again. So a create
 //! that was answered into a broken connection is still answered 201.

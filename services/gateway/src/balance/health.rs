@@ -71,7 +71,7 @@ pub(crate) struct Health {
 
 /// The state of a replica, for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum HealthState {
     /// It gets its full share.
     Up,
     /// It has come back and gets a growing share.
@@ -82,7 +82,7 @@ pub(crate) enum State {
     Down,
 }
 
-impl State {
+impl HealthState {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Up => "up",
@@ -135,15 +135,15 @@ impl Health {
         self.checks_silent.load(Relaxed) >= CHECKS_SILENT_MAX
     }
 
-    pub(crate) fn state(&self, now: Duration) -> State {
+    pub(crate) fn state(&self, now: Duration) -> HealthState {
         if !self.checked.load(Relaxed) {
-            State::Down
+            HealthState::Down
         } else if !self.is_available(now) {
-            State::Ejected
+            HealthState::Ejected
         } else if self.share(now) < 1.0 {
-            State::Warming
+            HealthState::Warming
         } else {
-            State::Up
+            HealthState::Up
         }
     }
 
@@ -247,12 +247,12 @@ mod tests {
         assert!(health.is_available(s(1)));
         assert_eq!(health.checked(CheckResult::Silent, s(2)), Some(false));
         assert_eq!(health.checked(CheckResult::Silent, s(3)), None);
-        assert_eq!((health.is_available(s(3)), health.state(s(3))), (false, State::Down));
+        assert_eq!((health.is_available(s(3)), health.state(s(3))), (false, HealthState::Down));
         assert_eq!(health.checked(CheckResult::Ready, s(4)), Some(true));
-        assert_eq!((health.is_available(s(4)), health.state(s(4))), (true, State::Warming));
+        assert_eq!((health.is_available(s(4)), health.state(s(4))), (true, HealthState::Warming));
         assert_eq!(health.share(s(4)), 0.1);
         assert_eq!(health.share(s(9)), 0.5);
-        assert_eq!((health.share(s(14)), health.state(s(14))), (1.0, State::Up));
+        assert_eq!((health.share(s(14)), health.state(s(14))), (1.0, HealthState::Up));
     }
 
     #[test]
@@ -268,7 +268,7 @@ mod tests {
         let health = Health::new();
         let fail = |now| (0..REQUESTS_FAILED_MAX).filter_map(|_| health.failed(now)).next();
         assert_eq!(fail(s(1)), Some(s(1)));
-        assert_eq!(health.state(s(1)), State::Ejected);
+        assert_eq!(health.state(s(1)), HealthState::Ejected);
         // Requests that were under way are not held against it again.
         assert_eq!(fail(s(1)), None);
         assert!(health.is_available(s(2)));

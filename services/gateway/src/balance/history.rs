@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
-use super::health::State;
+use super::health::HealthState;
 
 /// Changes that are kept: some hours of a replica that is replaced now and then, minutes of one that comes and
 /// goes.
@@ -15,7 +15,7 @@ const CHANGES_MAX: usize = 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     /// What the replica has been since then.
-    pub(crate) state: State,
+    pub(crate) state: HealthState,
     /// When that was noticed.
     pub(crate) at: SystemTime,
 }
@@ -29,7 +29,7 @@ pub(super) struct History(Mutex<VecDeque<Change>>);
 
 impl History {
     /// Takes the state as it is at `at`.
-    pub(super) fn note(&self, state: State, at: SystemTime) {
+    pub(super) fn note(&self, state: HealthState, at: SystemTime) {
         let mut changes = self.0.lock();
         if changes.back().is_some_and(|last| last.state == state) {
             return;
@@ -56,17 +56,17 @@ mod tests {
     fn the_last_changes_are_kept() {
         let history = History::default();
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        history.note(State::Up, at(1));
-        history.note(State::Up, at(2));
-        history.note(State::Down, at(3));
-        let expected = [(State::Down, 3), (State::Up, 1)];
+        history.note(HealthState::Up, at(1));
+        history.note(HealthState::Up, at(2));
+        history.note(HealthState::Down, at(3));
+        let expected = [(HealthState::Down, 3), (HealthState::Up, 1)];
         let expected = expected.map(|(state, second)| Change { state, at: at(second) });
         assert_eq!(history.changes(), expected);
         for second in 4..100 {
-            let state = if second % 2 == 0 { State::Up } else { State::Down };
+            let state = if second % 2 == 0 { HealthState::Up } else { HealthState::Down };
             history.note(state, at(second));
         }
         assert_eq!(history.changes().len(), CHANGES_MAX);
-        assert_eq!(history.changes()[0], Change { state: State::Down, at: at(99) });
+        assert_eq!(history.changes()[0], Change { state: HealthState::Down, at: at(99) });
     }
 }

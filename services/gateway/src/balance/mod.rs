@@ -24,7 +24,7 @@ pub(crate) use share::Share;
 pub(crate) enum Balance {
     /// The cheaper one of two that are drawn: by latency, failures and requests in flight.
     LeastLatency,
-    /// The same one for all requests of an item, unless that one has too much to do.
+    /// The same one for all requests of an item, unless it has too much to do.
     ById,
 }
 
@@ -152,7 +152,7 @@ impl<'a, 'b> Candidates<'a, 'b> {
 mod tests {
     use std::time::Instant;
 
-    use super::health::State;
+    use super::health::HealthState;
     use super::*;
 
     const NOW: Duration = Duration::from_secs(1);
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_gets_more_than_the_cap() {
+    fn no_replica_gets_more_than_the_cap() {
         let replicas = replicas(2);
         let held: Vec<_> = (0..6).map(|_| choose(&replicas, &[], 3).unwrap()).collect();
         assert!(replicas.iter().all(|replica| replica.in_flight() == 3));
@@ -228,7 +228,7 @@ mod tests {
         down(&old.0[1]);
         let origins = old.iter().map(|replica| replica.origin.clone());
         let new = old.next(origins.chain(["127.0.0.1:9".parse().unwrap()]), NOW);
-        assert_eq!(new.0[1].health.state(NOW), State::Down);
-        assert_eq!(new.0[2].health.state(NOW), State::Warming);
+        assert_eq!(new.0[1].health.state(NOW), HealthState::Down);
+        assert_eq!(new.0[2].health.state(NOW), HealthState::Warming);
     }
 }

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn where_all_have_faults_nobody_is_ejected() {
+    fn where_all_have_faults_none_is_ejected() {
         let (replicas, mut window) = (replicas(3), Window::default());
         answer(&replicas[0], 0, 50);
         answer(&replicas[1], 10, 40);

@@ -65,7 +65,7 @@ mod tests {
     fn a_faulty_line_is_named() {
         let alone = DiscoverySettings::default;
         let error = configured_in("a:1\nhttps://b\n", alone()).unwrap_err();
-        assert!(error.contains(":2: \"https://b\" is no replica"), "{error}");
+        assert!(error.contains(":2: \"https://b\" is not a replica"), "{error}");
         assert!(configured_in("# none\n", alone()).unwrap_err().contains("--replicas-file"));
         let dns = vec!["x:1".parse().unwrap()];
         assert!(

@@ -50,7 +50,7 @@ enum ResolveError {
     Net(#[from] NetError),
     #[error("no server answered within {} s", LOOK_TIME_MAX.as_secs())]
     Late,
-    #[error("it stands for nothing")]
+    #[error("it has no records")]
     Empty,
     #[error(transparent)]
     Many(#[from] InvalidReplicas),
@@ -110,7 +110,7 @@ impl Dns {
     pub(crate) async fn look_first(&self, discovery: &Discovery) {
         let looks = join_all(self.names.iter().map(|name| self.look(name, discovery)));
         if timeout(FIRST_TIME_MAX, looks).await.is_err() {
-            tracing::warn!("not all replicas are known yet: the DNS takes its time");
+            tracing::warn!("not all replicas are known yet: the DNS has not answered");
         }
     }
 

@@ -25,10 +25,10 @@ pub(crate) use name::{DnsServer, ServiceName};
 pub(crate) enum InvalidReplicas {
     #[error("{}: the file cannot be read", .0.display())]
     Unreadable(PathBuf, #[source] std::io::Error),
-    #[error("{}:{line}: {text:?} is no replica: {why}", path.display())]
+    #[error("{}:{line}: {text:?} is not a replica: {why}", path.display())]
     Line { path: PathBuf, line: usize, text: String, why: &'static str },
     #[error(
-        "there is no replica to stand in front of: name one with --replica, --replicas-file, --replica-dns or --replica-srv"
+        "no replica is named: name one with --replica, --replicas-file, --replica-dns or --replica-srv"
     )]
     None,
     #[error("there are more than {REPLICAS_MAX} replicas")]

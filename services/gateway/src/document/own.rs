@@ -31,7 +31,7 @@ pub(super) struct OwnAnswers {
     /// An OpenAPI document of one operation, at `/`, that lists the answers.
     pub(super) document: Value,
     pub(super) problems: Vec<&'static Variant>,
-    /// Whether clients have to say who they are.
+    /// Whether clients have to authenticate.
     pub(super) authenticates: bool,
 }
 

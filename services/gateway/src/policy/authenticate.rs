@@ -10,7 +10,7 @@ use crate::document::Documents;
 use crate::exchange::Exchange;
 use crate::reply::Reply;
 
-/// Refuses requests whose client has not shown who it is, or may not make them. Without an
+/// Refuses requests of clients that are not authenticated or not permitted to make them. Without an
 /// [`Access`] every client may. A path that can be read as another one is refused before it is judged. A
 /// method that the path does not take is answered 405 before 401 and 403.
 #[derive(Clone, Debug)]

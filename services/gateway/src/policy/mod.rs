@@ -30,7 +30,7 @@ pub(crate) use rate_limit::RateLimit;
 pub(crate) use trace::Trace;
 pub(crate) use validate::Validate;
 
-/// Ends the client's connection after an answer: whatever else the client has sent is not looked at.
+/// Ends the client's connection after an answer: the rest of what the client has sent is not read.
 /// Over HTTP/2 each request is framed by itself, and there is nothing to end.
 fn close_after(head: &Parts, reply: &mut Reply) {
     if head.version < Version::HTTP_2 {

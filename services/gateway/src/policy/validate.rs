@@ -5,7 +5,7 @@ use contract::{Problem, host_fault};
 use http::Method;
 use http::header::{CONNECTION, Entry, HOST, HeaderValue};
 use http::request::Parts;
-use serve::framing::Fault;
+use serve::framing::FramingFault;
 
 use super::check::Check;
 use super::{close_after, target};
@@ -45,18 +45,18 @@ impl Validate {
 }
 
 /// Answers for a head that the framing did not let pass.
-fn refuse(fault: Fault) -> Refusal {
+fn refuse(fault: FramingFault) -> Refusal {
     match fault {
-        Fault::Slow => SlowHead::HeadTimeout(Problem::default()).into(),
-        Fault::LongLine => {
+        FramingFault::Slow => SlowHead::HeadTimeout(Problem::default()).into(),
+        FramingFault::LongLine => {
             HeadTooLarge::TargetTooLong(Problem::new(format!("The request is refused: {fault}.")))
                 .into()
         }
-        Fault::TooLarge => {
+        FramingFault::TooLarge => {
             HeadTooLarge::HeadersTooLarge(Problem::new(format!("The request is refused: {fault}.")))
                 .into()
         }
-        Fault::OutOfMemory => overloaded().into(),
+        FramingFault::OutOfMemory => overloaded().into(),
         _ => InvalidFraming::new(format!("The request is refused: {fault}.")).into(),
     }
 }

@@ -24,7 +24,7 @@ pub(crate) enum InsecureSettings {
     HalfACertificate,
 }
 
-/// Checks that clients which can reach the gateway have to say who they are, in secret, or that the
+/// Checks that clients which can reach the gateway have to authenticate, in secret, or that the
 /// operator has said otherwise. It is reached at the sockets that were handed over or, without any,
 /// at the address of the settings.
 ///

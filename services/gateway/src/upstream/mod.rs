@@ -63,15 +63,15 @@ pub(crate) enum Reuse {
 pub(crate) enum Cause {
     #[error("no connection")]
     Connect(#[source] io::Error),
-    #[error("no connection within the time for it")]
+    #[error("no connection in time")]
     ConnectTimeout,
     #[error("the connection failed")]
     Connection(#[source] hyper::Error),
-    #[error("no answer within the time for it")]
+    #[error("no answer in time")]
     Timeout,
     #[error("it has a transfer coding other than `chunked`")]
     Coding,
-    #[error("its status {0} is none of HTTP")]
+    #[error("its status {0} is not one of HTTP")]
     Status(u16),
     #[error("it switches to another protocol, which the request did not ask for")]
     Switched,

@@ -1,4 +1,4 @@
-//! IdleConnection connections, the last one used first.
+//! Idle connections, the last one used first.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -13,7 +13,7 @@ const MEMORY_BYTES: usize = 1 << 20;
 const QUIET: Duration = Duration::from_secs(60);
 
 /// Sends `bytes` in pieces, and returns what arrives and the verdicts.
-async fn pass(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<Option<Fault>>, bool) {
+async fn pass(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<Option<FramingFault>>, bool) {
     let (mut client, server) = duplex(64);
     let (mut checked, refusals) =
         Checked::new(server, HEAD_TIME_MAX, HEAD_BYTES_MAX, &Memory::new(MEMORY_BYTES));
@@ -40,7 +40,7 @@ async fn pass(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<Option<Fault>>, bool)
         (arrived, end.is_err())
     };
     let ((), (arrived, failed)) = tokio::join!(writing, reading);
-    let verdicts = refusals.0.verdicts.take().into_iter().collect();
+    let verdicts = refusals.take();
     assert_eq!(failed, refusals.body_is_malformed());
     (arrived, verdicts, failed)
 }
@@ -71,7 +71,7 @@ async fn a_refused_head_becomes_the_stand_in_and_nothing_follows() {
     for piece in [1, 5, 1 << 20] {
         let (arrived, verdicts, failed) = pass(&all, piece).await;
         assert_eq!(arrived, [PUT, STAND_IN].concat());
-        assert_eq!((verdicts, failed), (vec![None, Some(Fault::TwoLengths)], false));
+        assert_eq!((verdicts, failed), (vec![None, Some(FramingFault::TwoLengths)], false));
     }
 }
 
@@ -90,19 +90,19 @@ async fn one_empty_line_passes_and_not_two() {
     assert_eq!((arrived, verdicts), (expected, vec![None, None]));
     let (arrived, verdicts, _) = pass(&[b"\r\n\r\n", GET].concat(), 3).await;
     let expected = [b"\r\n", STAND_IN].concat();
-    assert_eq!((arrived, verdicts), (expected, vec![Some(Fault::RequestLine)]));
+    assert_eq!((arrived, verdicts), (expected, vec![Some(FramingFault::RequestLine)]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_cut_short_or_endless_is_refused() {
     let (arrived, verdicts, _) = pass(b"GET / HTT", 4).await;
-    assert_eq!((arrived, verdicts), (STAND_IN.to_vec(), vec![Some(Fault::CutShort)]));
+    assert_eq!((arrived, verdicts), (STAND_IN.to_vec(), vec![Some(FramingFault::CutShort)]));
     let endless = vec![b'x'; HEAD_BYTES_MAX * 2];
     let (arrived, verdicts, _) = pass(&endless, 1 << 20).await;
-    assert_eq!((arrived, verdicts), (STAND_IN.to_vec(), vec![Some(Fault::LongLine)]));
+    assert_eq!((arrived, verdicts), (STAND_IN.to_vec(), vec![Some(FramingFault::LongLine)]));
     let endless = [b"GET / HTTP/1.1\r\n".to_vec(), endless].concat();
     let (arrived, verdicts, _) = pass(&endless, 1 << 20).await;
-    assert_eq!((arrived, verdicts), (STAND_IN.to_vec(), vec![Some(Fault::TooLarge)]));
+    assert_eq!((arrived, verdicts), (STAND_IN.to_vec(), vec![Some(FramingFault::TooLarge)]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,7 +115,7 @@ async fn a_head_for_which_there_is_no_memory_is_refused() {
     client.write_all(head.as_bytes()).await.expect("there is room");
     let mut arrived = Vec::new();
     checked.read_buf(&mut arrived).await.expect("it is refused by a request");
-    assert_eq!((arrived, refusals.next()), (STAND_IN.to_vec(), Some(Fault::OutOfMemory)));
+    assert_eq!((arrived, refusals.next()), (STAND_IN.to_vec(), Some(FramingFault::OutOfMemory)));
     drop(checked);
     assert_eq!(memory.used(), 0);
 }
@@ -138,5 +138,5 @@ async fn a_head_that_dribbles_is_refused() {
         () = dribbling => {}
         read = checked.read_buf(&mut arrived) => assert!(read.is_ok()),
     }
-    assert_eq!((arrived, refusals.next()), (STAND_IN.to_vec(), Some(Fault::Slow)));
+    assert_eq!((arrived, refusals.next()), (STAND_IN.to_vec(), Some(FramingFault::Slow)));
 }

@@ -13,8 +13,8 @@ const SEALED_MAX: usize = 2;
 /// into for every key that is not there; usually four are merged together.
 const RUNS_MAX: usize = 24;
 
-/// From this part of a limit on writers are slowed down: those who wait until the limit is
-/// reached are all stopped at once, and for long.
+/// From this part of a limit on writers are slowed down. Otherwise all of them would stop at once when
+/// the limit is reached, and for long.
 const SLOW_FROM: f32 = 0.5;
 
 /// The delay of a full group just before the limit.
@@ -30,15 +30,15 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 /// Memtables that were sealed and not written out yet, and files that were not merged yet.
 #[derive(Debug, Default)]
 pub(in crate::embedded) struct Backlog {
-    state: Mutex<State>,
+    state: Mutex<BacklogState>,
     changed: Condvar,
     /// How full the memtable is that grows, as the bits of an `f32`.
     fill: AtomicU32,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    sealed: VecDeque<Sealed>,
+struct BacklogState {
+    sealed: VecDeque<SealedMemtables>,
     runs: usize,
     /// The files have changed since the last merge.
     unmerged: bool,
@@ -53,7 +53,7 @@ struct State {
 
 /// The memtables that were sealed at one frame.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sealed {
+pub(super) struct SealedMemtables {
     /// The journal's last frame in them.
     pub(super) frame: u64,
     pub(super) bytes: u64,
@@ -61,7 +61,7 @@ pub(super) struct Sealed {
 
 /// Why no write is accepted for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::embedded) enum Blocked {
+pub(in crate::embedded) enum Backpressure {
     /// The disk has no room for what waits.
     LacksRoom,
     /// The background threads are far behind.
@@ -69,17 +69,17 @@ pub(in crate::embedded) enum Blocked {
 }
 
 impl Backlog {
-    /// Delays the caller, who is about to write `bytes`, by as much as the background threads are
+    /// Delays the caller, which is about to write `bytes`, by as much as the background threads are
     /// behind. Waits where they are far behind.
-    pub(in crate::embedded) fn admit(&self, bytes: u64) -> Result<(), Blocked> {
+    pub(in crate::embedded) fn admit(&self, bytes: u64) -> Result<(), Backpressure> {
         let mut state = self.state.lock();
         let until = Instant::now() + WAIT_MAX;
         while state.is_full() && !state.failed {
             if state.lacks_room || state.merges_lack_room {
-                return Err(Blocked::LacksRoom);
+                return Err(Backpressure::LacksRoom);
             }
             if self.changed.wait_until(&mut state, until).timed_out() {
-                return Err(Blocked::Behind);
+                return Err(Backpressure::Behind);
             }
         }
         let pressure = self.pressure(&state);
@@ -93,7 +93,7 @@ impl Backlog {
     }
 
     /// Returns how near a limit is: 0 below [`SLOW_FROM`] of it, 1 at it.
-    fn pressure(&self, state: &State) -> f32 {
+    fn pressure(&self, state: &BacklogState) -> f32 {
         let fill = f32::from_bits(self.fill.load(Ordering::Relaxed));
         let sealed = (state.sealed.len() as f32 + fill) / SEALED_MAX as f32;
         let runs = state.runs as f32 / RUNS_MAX as f32;
@@ -110,14 +110,14 @@ impl Backlog {
         let mut state = self.state.lock();
         let last = state.sealed.back().map_or(0, |last| last.frame);
         debug_assert!(last <= frame, "a flush up to the last one is one of all");
-        state.sealed.push_back(Sealed { frame, bytes });
+        state.sealed.push_back(SealedMemtables { frame, bytes });
         drop(state);
         self.changed.notify_all();
     }
 
     /// Waits for sealed memtables. Returns the last frame and the bytes of all of them; `None` when
     /// there are none and will be none.
-    pub(super) fn wait_for_sealed(&self) -> Option<Sealed> {
+    pub(super) fn wait_for_sealed(&self) -> Option<SealedMemtables> {
         let mut state = self.state.lock();
         loop {
             if state.failed {
@@ -125,7 +125,7 @@ impl Backlog {
             }
             if let Some(last) = state.sealed.back() {
                 let bytes = state.sealed.iter().map(|sealed| sealed.bytes).sum();
-                return Some(Sealed { frame: last.frame, bytes });
+                return Some(SealedMemtables { frame: last.frame, bytes });
             }
             if state.closed {
                 return None;
@@ -198,7 +198,7 @@ impl Backlog {
     }
 }
 
-impl State {
+impl BacklogState {
     fn is_full(&self) -> bool {
         self.sealed.len() >= SEALED_MAX || self.runs >= RUNS_MAX
     }
@@ -232,7 +232,7 @@ mod tests {
             Some((2, 200))
         );
         assert!(backlog.wait_for_room(Duration::ZERO));
-        assert_eq!(backlog.admit(1), Err(Blocked::LacksRoom));
+        assert_eq!(backlog.admit(1), Err(Backpressure::LacksRoom));
         backlog.flushed(2);
         assert_eq!(backlog.admit(1), Ok(()));
     }

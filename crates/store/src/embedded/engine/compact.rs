@@ -22,13 +22,13 @@ const RECLAIMED_BYTES_MIN: u64 = 4 << 20;
 
 /// What a tree holds.
 #[derive(Clone, Copy, Debug)]
-struct Contents {
+struct TreeSize {
     entries: u64,
     removals: u64,
     bytes: u64,
 }
 
-impl Contents {
+impl TreeSize {
     fn of(tree: &AnyTree) -> Self {
         let (mut entries, mut removals) = (0, 0);
         for table in tree.current_version().iter_tables() {
@@ -102,7 +102,7 @@ impl Engine {
             self.seal();
         }
         for tree in &self.trees {
-            let contents = Contents::of(tree);
+            let contents = TreeSize::of(tree);
             let saved = contents.bytes.saturating_sub(contents.bytes_after());
             let is_worth_it = contents.is_mostly_removed()
                 || is_low && contents.removals > 0 && saved >= RECLAIMED_BYTES_MIN;

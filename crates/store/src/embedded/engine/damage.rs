@@ -52,12 +52,12 @@ pub(super) fn find<'a>(
             next.push(Reverse((keys.min().clone(), open.len())));
         } else {
             match advance(&mut entries)? {
-                Step::Key(key) => next.push(Reverse((key, open.len()))),
-                Step::Damaged => {
+                ReadStep::Key(key) => next.push(Reverse((key, open.len()))),
+                ReadStep::Damaged => {
                     let behind = behind(table, entries, first.to_vec(), end)?;
                     return Ok(Some(Damage { last_before: None, behind }));
                 }
-                Step::End => {}
+                ReadStep::End => {}
             }
         }
         open.push((table, entries));
@@ -65,13 +65,13 @@ pub(super) fn find<'a>(
     for _ in 0..PASSED_MAX {
         let Some(Reverse((key, at))) = next.pop() else { break };
         match advance(&mut open[at].1)? {
-            Step::Key(key) => next.push(Reverse((key, at))),
-            Step::Damaged => {
+            ReadStep::Key(key) => next.push(Reverse((key, at))),
+            ReadStep::Damaged => {
                 let (table, entries) = open.swap_remove(at);
                 let behind = behind(table, entries, key.to_vec(), end)?;
                 return Ok(Some(Damage { last_before: Some(key), behind }));
             }
-            Step::End => {}
+            ReadStep::End => {}
         }
     }
     Ok(None)
@@ -87,9 +87,9 @@ fn behind(
     let mut damaged = 0..table.metadata.data_block_count;
     let found = loop {
         match advance(&mut entries)? {
-            Step::Key(key) => break Some(key),
-            Step::Damaged if damaged.next().is_some() => {}
-            Step::Damaged | Step::End => break None,
+            ReadStep::Key(key) => break Some(key),
+            ReadStep::Damaged if damaged.next().is_some() => {}
+            ReadStep::Damaged | ReadStep::End => break None,
         }
     };
     let Some(found) = found else {
@@ -102,14 +102,14 @@ fn behind(
     while let Some(middle) = between(&low, &high) {
         let from = (Included(Slice::from(&*middle)), Excluded(Slice::from(end)));
         match advance(&mut table.range(from))? {
-            Step::Damaged => low = middle,
-            Step::Key(_) | Step::End => high = middle,
+            ReadStep::Damaged => low = middle,
+            ReadStep::Key(_) | ReadStep::End => high = middle,
         }
     }
     Ok(high)
 }
 
-enum Step {
+enum ReadStep {
     Key(Slice),
     Damaged,
     End,
@@ -117,11 +117,11 @@ enum Step {
 
 fn advance(
     entries: &mut impl Iterator<Item = lsm_tree::Result<InternalValue>>,
-) -> Result<Step, Error> {
+) -> Result<ReadStep, Error> {
     match guarded(|| entries.next().transpose().map_err(read_failed)) {
-        Ok(Some(entry)) => Ok(Step::Key(entry.key.user_key)),
-        Ok(None) => Ok(Step::End),
-        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Step::Damaged),
+        Ok(Some(entry)) => Ok(ReadStep::Key(entry.key.user_key)),
+        Ok(None) => Ok(ReadStep::End),
+        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(ReadStep::Damaged),
         Err(error) => Err(error),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lsm_tree::AbstractTree as _;
 
 use super::Engine;
-use super::backlog::Sealed;
+use super::backlog::SealedMemtables;
 use super::error::{guarded, write_failed};
 use crate::error::{Error, ErrorKind};
 
@@ -39,13 +39,13 @@ impl Engine {
     ///
     /// A flush that fails for lack of room leaves a file behind that takes more of it, so none is
     /// begun where there is not enough.
-    fn flush(&self, sealed: Sealed) -> Result<(), Error> {
+    fn flush(&self, sealed: SealedMemtables) -> Result<(), Error> {
         let _files = self.files.lock();
         self.flush_with_files(sealed)
     }
 
-    /// Writes out all memtables that are sealed, for a caller who holds the files.
-    pub(super) fn flush_with_files(&self, sealed: Sealed) -> Result<(), Error> {
+    /// Writes out all memtables that are sealed, for a caller that holds the files.
+    pub(super) fn flush_with_files(&self, sealed: SealedMemtables) -> Result<(), Error> {
         let needed = sealed.bytes + FLUSH_EXTRA_BYTES;
         if self.disk.free_bytes().is_ok_and(|free| free < needed) {
             return Err(Error::new(ErrorKind::Full, "the disk has no room for what is in memory"));

@@ -31,7 +31,7 @@ struct Listing<'a> {
 }
 
 /// Why a page has no first item.
-struct Unreadable {
+struct UnreadableEntry {
     error: Error,
     /// The first key that the damage does not concern, if that is known.
     behind: Option<Vec<u8>>,
@@ -71,7 +71,7 @@ pub(super) fn range(query: &PageQuery) -> Option<(Bound<Vec<u8>>, Vec<u8>)> {
 
 impl Listing<'_> {
     fn page(&self, start: Bound<&[u8]>, items_max: usize) -> Result<Page, Error> {
-        let Unreadable { error, mut behind } = match self.read(start, items_max) {
+        let UnreadableEntry { error, mut behind } = match self.read(start, items_max) {
             Ok(page) => return Ok(page),
             Err(unreadable) => unreadable,
         };
@@ -99,11 +99,11 @@ impl Listing<'_> {
     }
 
     /// Reads a page of the items before the first that cannot be read.
-    fn read(&self, start: Bound<&[u8]>, items_max: usize) -> Result<Page, Unreadable> {
+    fn read(&self, start: Bound<&[u8]>, items_max: usize) -> Result<Page, UnreadableEntry> {
         let end = Excluded(self.end.as_slice());
         let page = catch(|| Page::collect(self.entries(start, end), items_max));
         match page {
-            Err(Unreadable { error, behind: None }) if error.kind() == ErrorKind::Corrupt => {
+            Err(UnreadableEntry { error, behind: None }) if error.kind() == ErrorKind::Corrupt => {
                 self.read_up_to_damage(start, items_max, error)
             }
             page => page,
@@ -117,12 +117,12 @@ impl Listing<'_> {
         start: Bound<&[u8]>,
         items_max: usize,
         error: Error,
-    ) -> Result<Page, Unreadable> {
+    ) -> Result<Page, UnreadableEntry> {
         let version = self.tree.current_version();
         let found = damage::find(version.iter_tables(), start, &self.end);
-        let Ok(Some(damage)) = found else { return Err(Unreadable { error, behind: None }) };
+        let Ok(Some(damage)) = found else { return Err(UnreadableEntry { error, behind: None }) };
         let unreadable =
-            || Unreadable { error: error.clone(), behind: Some(damage.behind.clone()) };
+            || UnreadableEntry { error: error.clone(), behind: Some(damage.behind.clone()) };
         let Some(last) = &damage.last_before else { return Err(unreadable()) };
         let before = damage::just_before(last);
         let is_empty = match start {
@@ -143,34 +143,36 @@ impl Listing<'_> {
         &self,
         from: Bound<&[u8]>,
         to: Bound<&[u8]>,
-    ) -> impl Iterator<Item = Result<(ItemId, Item), Unreadable>> {
+    ) -> impl Iterator<Item = Result<(ItemId, Item), UnreadableEntry>> {
         let entries = self.tree.range::<&[u8], _>((from, to), self.snapshot.number(), None);
         entries.map(|entry| {
-            let (key, value) = entry.into_inner().map_err(Unreadable::from)?;
+            let (key, value) = entry.into_inner().map_err(UnreadableEntry::from)?;
             self.decode(&key, value)
         })
     }
 
-    fn entry(&self, key: &Slice) -> Result<Option<(ItemId, Item)>, Unreadable> {
-        let value = self.tree.get(key, self.snapshot.number()).map_err(Unreadable::from)?;
+    fn entry(&self, key: &Slice) -> Result<Option<(ItemId, Item)>, UnreadableEntry> {
+        let value = self.tree.get(key, self.snapshot.number()).map_err(UnreadableEntry::from)?;
         value.map(|value| self.decode(key, value)).transpose()
     }
 
-    fn decode(&self, key: &Slice, value: Slice) -> Result<(ItemId, Item), Unreadable> {
+    fn decode(&self, key: &Slice, value: Slice) -> Result<(ItemId, Item), UnreadableEntry> {
         let decoded = decode_id(key, self.collection)
             .and_then(|id| decode_item(&value.into()).map(|item| (id, item)));
-        decoded
-            .map_err(|error| Unreadable { error, behind: Some([key, &[LEAST_BYTE][..]].concat()) })
+        decoded.map_err(|error| UnreadableEntry {
+            error,
+            behind: Some([key, &[LEAST_BYTE][..]].concat()),
+        })
     }
 }
 
-impl From<lsm_tree::Error> for Unreadable {
+impl From<lsm_tree::Error> for UnreadableEntry {
     fn from(error: lsm_tree::Error) -> Self {
         Self { error: read_failed(error), behind: None }
     }
 }
 
 /// As [`guarded`].
-fn catch(read: impl FnOnce() -> Result<Page, Unreadable>) -> Result<Page, Unreadable> {
-    guarded(|| Ok(read())).unwrap_or_else(|error| Err(Unreadable { error, behind: None }))
+fn catch(read: impl FnOnce() -> Result<Page, UnreadableEntry>) -> Result<Page, UnreadableEntry> {
+    guarded(|| Ok(read())).unwrap_or_else(|error| Err(UnreadableEntry { error, behind: None }))
 }

@@ -22,8 +22,8 @@ mod count;
 mod damage;
 mod entry;
 mod error;
+mod expiry;
 mod flush;
-mod forget;
 mod list;
 mod manifest;
 mod pin;
@@ -40,7 +40,7 @@ use lsm_tree::{AbstractTree as _, AnyTree, Cache, Memtable, SequenceNumberCounte
 use parking_lot::Mutex;
 
 use self::backlog::Backlog;
-pub(super) use self::backlog::Blocked;
+pub(super) use self::backlog::Backpressure;
 pub(super) use self::entry::{Entry, TreeName};
 pub(super) use self::error::guarded;
 use self::error::read_failed;
@@ -68,7 +68,7 @@ pub(super) struct Engine {
     /// Gives each group of writes its number, and each flush and merge.
     numbers: SequenceNumberCounter,
     snapshots: Snapshots,
-    written: Mutex<Written>,
+    written: Mutex<UnsealedWrites>,
     backlog: Backlog,
     /// The last frame of the journal of which every effect is in the trees' files.
     checkpoint: AtomicU64,
@@ -83,7 +83,7 @@ pub(super) struct Engine {
 
 /// What was written since the memtables were sealed.
 #[derive(Debug, Default)]
-struct Written {
+struct UnsealedWrites {
     /// The journal's last frame that is in the trees.
     frame: u64,
     /// The number of a group that is on its way into the journal: no reader may have a snapshot
@@ -211,7 +211,7 @@ impl Engine {
     }
 
     /// Seals the memtables of all trees at the same frame, so that they stay together.
-    fn seal_written(&self, written: &mut Written) {
+    fn seal_written(&self, written: &mut UnsealedWrites) {
         if written.memtable_bytes > 0 && !written.holds_seals {
             for tree in &self.trees {
                 tree.rotate_memtable();
@@ -289,7 +289,7 @@ impl Engine {
         let _ = self.reopening.set(why);
     }
 
-    /// Notes that a background thread gives up, and wakes those who wait for it.
+    /// Notes that a background thread gives up, and wakes the threads that wait for it.
     fn fail(&self, what: &'static str, error: Error) {
         let damaged = error.kind() == ErrorKind::Corrupt;
         let error = Error::with_source(ErrorKind::Poisoned, what, error);

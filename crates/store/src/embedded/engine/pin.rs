@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use lsm_tree::{AbstractTree as _, Table};
 
-use super::backlog::Sealed;
+use super::backlog::SealedMemtables;
 use super::entry::TreeName;
 use super::{Engine, manifest};
 use crate::error::Error;
@@ -38,7 +38,7 @@ impl Engine {
             self.seal_written(&mut written);
             // A memtable that is sealed from here on would get into some of the trees' files.
             written.holds_seals = true;
-            Sealed { frame: written.frame, bytes }
+            SealedMemtables { frame: written.frame, bytes }
         };
         let pinned = self.flush_with_files(sealed).and_then(|()| {
             [TreeName::Items, TreeName::Answers]

@@ -10,7 +10,7 @@ use lsm_tree::{AnyTree, Cache, CompressionType, Config, SequenceNumberCounter};
 
 use super::entry::TreeName;
 use super::error::kind;
-use super::forget::Forget;
+use super::expiry::ExpiryFilterFactory;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 
@@ -40,7 +40,7 @@ pub(super) fn open(
         ]))
         .with_compaction_filter_factory(match name {
             TreeName::Items => None,
-            TreeName::Answers => Some(Arc::new(Forget(clock))),
+            TreeName::Answers => Some(Arc::new(ExpiryFilterFactory(clock))),
         })
         .open()
         .map_err(|error| {

@@ -33,15 +33,15 @@ pub(super) struct Stamp {
     pub(super) part: u32,
 }
 
-/// What stands where a block is looked for.
+/// Whether a block was written to the place where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum StampCheck {
     /// Nothing was ever written here.
     Zeroes,
     /// A block that was written to this place.
-    Block(Stamp),
+    Valid(Stamp),
     /// Anything else: a block that is damaged, or was written in part.
-    Foreign,
+    Invalid,
 }
 
 impl Stamp {
@@ -61,8 +61,8 @@ impl Stamp {
     }
 }
 
-/// Tells what stands at `place` of a segment.
-pub(super) fn find(block: &[u8], place: u32) -> Found {
+/// Checks the block at `place` of a segment.
+pub(super) fn check_stamp(block: &[u8], place: u32) -> StampCheck {
     let stamp = Stamp {
         salt: u64_at(block, 8),
         number: u64_at(block, 16),
@@ -70,11 +70,11 @@ pub(super) fn find(block: &[u8], place: u32) -> Found {
         part: u32_at(block, 28),
     };
     if stamp.place == place && checksum(block) == stamp.checksum(block) {
-        Found::Block(stamp)
+        StampCheck::Valid(stamp)
     } else if block.iter().all(|byte| *byte == 0) {
-        Found::Zeroes
+        StampCheck::Zeroes
     } else {
-        Found::Foreign
+        StampCheck::Invalid
     }
 }
 

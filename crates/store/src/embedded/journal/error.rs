@@ -21,7 +21,7 @@ pub(in crate::embedded) enum JournalError {
     #[error("the journal is damaged: {0}; restore the store from a backup")]
     Damaged(String),
     /// The trees refused what the journal holds.
-    #[error("what the journal holds could not be brought into the trees")]
+    #[error("the journal could not be replayed into the trees")]
     Replay(#[source] Error),
 }
 

@@ -26,7 +26,7 @@ const PAYLOAD_AT: usize = STAMP_BYTES + HEAD_BYTES;
 
 /// What a frame's head says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct FrameHead {
     pub(super) payload_bytes: u32,
     pub(super) blocks: u32,
     pub(super) sequence: u64,
@@ -35,7 +35,7 @@ pub(super) struct Head {
     chain: u64,
 }
 
-impl Head {
+impl FrameHead {
     /// Reads the head from a frame's first block, whose stamp was verified.
     pub(super) fn read(block: &[u8]) -> Self {
         Self {
@@ -125,13 +125,13 @@ impl Frame {
     }
 
     /// Completes the frame for its place in the journal. Returns its chain value.
-    pub(super) fn complete(&mut self, stamp: Stamp, head: NewHead) -> u64 {
+    pub(super) fn complete(&mut self, stamp: Stamp, head: NewFrameHead) -> u64 {
         let blocks = self.blocks();
         let bytes = &mut self.buffer.bytes_mut()[..blocks as usize * BLOCK_BYTES];
         bytes[self.end..].fill(0);
-        let NewHead { sequence, before, checkpoint } = head;
+        let NewFrameHead { sequence, before, checkpoint } = head;
         let payload_bytes = u32::try_from(self.payload_bytes).expect("a payload is below 4 GiB");
-        let mut head = Head { payload_bytes, blocks, sequence, before, checkpoint, chain: 0 };
+        let mut head = FrameHead { payload_bytes, blocks, sequence, before, checkpoint, chain: 0 };
         for (part, block) in (0..).zip(bytes.chunks_exact_mut(BLOCK_BYTES)).skip(1) {
             Stamp { place: stamp.place + part, part, ..stamp }.set(block);
         }
@@ -150,7 +150,7 @@ impl Frame {
 
 /// What a frame's head says and the frame does not know itself.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct NewHead {
+pub(super) struct NewFrameHead {
     pub(super) sequence: u64,
     pub(super) before: u64,
     pub(super) checkpoint: u64,
@@ -159,7 +159,7 @@ pub(super) struct NewHead {
 /// A frame that was read back.
 #[derive(Debug)]
 pub(super) struct ReadFrame {
-    pub(super) head: Head,
+    pub(super) head: FrameHead,
     pub(super) payload: Vec<u8>,
 }
 
@@ -167,7 +167,7 @@ impl ReadFrame {
     /// Takes a frame out of its blocks, whose stamps were verified. `None` when they do not belong
     /// together.
     pub(super) fn new(blocks: &[u8]) -> Option<Self> {
-        let head = Head::read(blocks);
+        let head = FrameHead::read(blocks);
         let payload_bytes = head.payload_bytes as usize;
         let capacity = blocks.len() / BLOCK_BYTES * CONTENT_BYTES - HEAD_BYTES;
         if chain(blocks, head.before) != head.chain || payload_bytes > capacity {
@@ -203,7 +203,7 @@ mod tests {
                 frame.push(piece);
             }
             let stamp = Stamp { salt: 5, number: 9, place: 3, part: 0 };
-            let head = NewHead { sequence: 11, before: 13, checkpoint: 4 };
+            let head = NewFrameHead { sequence: 11, before: 13, checkpoint: 4 };
             let chain = frame.complete(stamp, head);
             let read = ReadFrame::new(frame.bytes()).expect("it is whole");
             assert_eq!(read.payload, payload);

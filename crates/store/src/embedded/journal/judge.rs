@@ -12,8 +12,8 @@
 //!
 //! # What follows
 //! Let *C* be the highest checkpoint that any sound block or header states, and *N* the last frame
-//! such that all from *C* + 1 to *N* are whole. Frames up to *C* are not needed, whatever became of
-//! them.
+//! such that all from *C* + 1 to *N* are whole. Frames up to *C* are not needed, even if they
+//! are damaged.
 //! - A block of a frame above *N* + 1, or a header that names a frame above *N* as the one before
 //!   it, proves that frame *N* + 1 was durable: it is **damaged**, and opening is refused.
 //! - A block of a frame above *N* whose segment's header cannot be read proves that this header
@@ -33,13 +33,13 @@
 use std::collections::BTreeMap;
 
 use super::error::JournalError;
-use super::scan::{Part, Scan, Seen};
-use super::segment::Header;
+use super::scan::{BlockContent, FramePart, SlotScan};
+use super::segment::SegmentHeader;
 use crate::embedded::disk::Slot;
 
 /// Where a frame stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct FramePlace {
     pub(super) slot: Slot,
     pub(super) block: u32,
     pub(super) blocks: u32,
@@ -47,7 +47,7 @@ pub(super) struct Place {
 
 /// How the journal ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum JournalEnd {
     /// With a whole frame.
     Whole,
     /// With a frame whose write was cut off.
@@ -70,7 +70,7 @@ pub(super) enum End {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Judgement {
     /// The frames that have to be replayed, in their order. The first follows the checkpoint.
-    pub(super) frames: Vec<Place>,
+    pub(super) frames: Vec<FramePlace>,
     /// The last whole frame, or the checkpoint.
     pub(super) last: u64,
     /// Whether something that was written after the last frame proves that it was durable. Without
@@ -78,14 +78,14 @@ pub(super) struct Judgement {
     pub(super) proven: bool,
     pub(super) checkpoint: u64,
     /// The header of the latest segment.
-    pub(super) header: Header,
+    pub(super) header: SegmentHeader,
     /// The slot of the latest segment.
     pub(super) slot: Slot,
-    pub(super) end: End,
+    pub(super) end: JournalEnd,
 }
 
 /// Judges what was found.
-pub(super) fn judge(scans: &[Scan]) -> Result<Judgement, JournalError> {
+pub(super) fn judge(scans: &[SlotScan]) -> Result<Judgement, JournalError> {
     let Some((latest, header)) = latest(scans) else {
         return Err(JournalError::Damaged("none of its segments has a header".to_owned()));
     };
@@ -121,16 +121,16 @@ pub(super) fn judge(scans: &[Scan]) -> Result<Judgement, JournalError> {
 }
 
 /// Returns the slot of the segment that was begun last.
-fn latest(scans: &[Scan]) -> Option<(&Scan, Header)> {
+fn latest(scans: &[SlotScan]) -> Option<(&SlotScan, SegmentHeader)> {
     let with_header = scans.iter().filter_map(|scan| Some((scan, scan.header?)));
     with_header.max_by_key(|(_, header)| header.segment)
 }
 
-fn checkpoint(scans: &[Scan]) -> u64 {
+fn checkpoint(scans: &[SlotScan]) -> u64 {
     let headers = scans.iter().filter_map(|scan| scan.header).map(|header| header.checkpoint);
     let parts = scans.iter().flat_map(|scan| &scan.blocks).filter_map(|seen| match seen {
-        Seen::Own(part) | Seen::Older(part) => Some(part.checkpoint),
-        Seen::Zeroes | Seen::Foreign => None,
+        BlockContent::Own(part) | BlockContent::Older(part) => Some(part.checkpoint),
+        BlockContent::Zeroes | BlockContent::Foreign => None,
     });
     headers.chain(parts).max().unwrap_or(0)
 }
@@ -138,12 +138,12 @@ fn checkpoint(scans: &[Scan]) -> u64 {
 /// Returns where the frames after `checkpoint` begin, as far as their first blocks are sound.
 ///
 /// Recovery copies a last frame that is not proven, so a frame can be there twice.
-fn starts(scans: &[Scan], checkpoint: u64) -> BTreeMap<u64, Vec<(Place, &Scan)>> {
+fn starts(scans: &[SlotScan], checkpoint: u64) -> BTreeMap<u64, Vec<(FramePlace, &SlotScan)>> {
     let mut starts = BTreeMap::<_, Vec<_>>::new();
     for scan in scans {
         for (block, part) in own(scan) {
             if part.part == 0 && part.number > checkpoint {
-                let place = Place { slot: scan.slot, block, blocks: part.blocks };
+                let place = FramePlace { slot: scan.slot, block, blocks: part.blocks };
                 starts.entry(part.number).or_default().push((place, scan));
             }
         }
@@ -152,27 +152,27 @@ fn starts(scans: &[Scan], checkpoint: u64) -> BTreeMap<u64, Vec<(Place, &Scan)>>
 }
 
 /// Returns the blocks of frames of a slot's segment, and their places.
-fn own(scan: &Scan) -> impl Iterator<Item = (u32, Part)> {
+fn own(scan: &SlotScan) -> impl Iterator<Item = (u32, FramePart)> {
     let places = (0..).zip(&scan.blocks).skip(1);
     places.filter_map(|(place, seen)| match seen {
-        Seen::Own(part) => Some((place, *part)),
+        BlockContent::Own(part) => Some((place, *part)),
         _ => None,
     })
 }
 
 /// Tells whether all blocks of a frame are there.
-fn is_whole(scan: &Scan, place: Place, number: u64) -> bool {
+fn is_whole(scan: &SlotScan, place: FramePlace, number: u64) -> bool {
     let first = place.block as usize;
     let Some(blocks) = scan.blocks.get(first..first + place.blocks as usize) else { return false };
     let mut parts = (0..).zip(blocks);
     place.blocks > 0
         && parts.all(|(at, seen)| {
-            matches!(seen, Seen::Own(part) if part.number == number && part.part == at)
+            matches!(seen, BlockContent::Own(part) if part.number == number && part.part == at)
         })
 }
 
 /// Tells whether anything was written after the frame `last`.
-fn is_proven(scans: &[Scan], last: u64) -> bool {
+fn is_proven(scans: &[SlotScan], last: u64) -> bool {
     scans.iter().any(|scan| {
         scan.header.is_some_and(|header| header.previous >= last)
             || own(scan).any(|(_, part)| part.number > last)
@@ -182,19 +182,19 @@ fn is_proven(scans: &[Scan], last: u64) -> bool {
 /// Where the next frame would stand.
 #[derive(Clone, Copy)]
 struct Tail<'a> {
-    scan: &'a Scan,
+    scan: &'a SlotScan,
     block: u32,
 }
 
 impl<'a> Tail<'a> {
     /// Finds the end of the frame `last` in the segment that was begun last, or of its header.
-    fn find(latest: &'a Scan, last: u64) -> Self {
+    fn find(latest: &'a SlotScan, last: u64) -> Self {
         let block =
             own(latest).filter(|(_, part)| part.number <= last).map(|(place, _)| place).last();
         Self { scan: latest, block: block.unwrap_or(0) + 1 }
     }
 
-    fn end(self, last: u64) -> End {
+    fn end(self, last: u64) -> JournalEnd {
         let Self { scan, block } = self;
         let slot = scan.slot;
         let torn: Vec<_> = own(scan).filter(|(_, part)| part.number == last + 1).collect();
@@ -203,21 +203,22 @@ impl<'a> Tail<'a> {
             torn.iter().find(|(place, _)| *place == block).map_or(1, |(_, part)| part.blocks);
         let seen = torn.last().map_or(block, |(place, _)| *place) + 1;
         let until = seen.max(block.saturating_add(announced)).min(blocks_of(scan));
-        let foreign = (block..until).any(|place| scan.blocks[place as usize] == Seen::Foreign);
+        let foreign =
+            (block..until).any(|place| scan.blocks[place as usize] == BlockContent::Foreign);
         match (foreign, torn.is_empty()) {
-            (true, _) => End::Doubtful { slot, block },
-            (false, false) => End::Torn { slot, block },
-            (false, true) => End::Whole,
+            (true, _) => JournalEnd::Doubtful { slot, block },
+            (false, false) => JournalEnd::Torn { slot, block },
+            (false, true) => JournalEnd::Whole,
         }
     }
 }
 
-fn blocks_of(scan: &Scan) -> u32 {
+fn blocks_of(scan: &SlotScan) -> u32 {
     u32::try_from(scan.blocks.len()).expect("the slot's size was checked")
 }
 
 /// Refuses a journal that proves that the frame after `last` was durable.
-fn refuse_damage(scans: &[Scan], last: u64, tail: Tail<'_>) -> Result<(), JournalError> {
+fn refuse_damage(scans: &[SlotScan], last: u64, tail: Tail<'_>) -> Result<(), JournalError> {
     let damaged = |proof: &str| {
         let block = tail.block.min(blocks_of(tail.scan) - 1);
         let what = format!(
@@ -232,10 +233,10 @@ fn refuse_damage(scans: &[Scan], last: u64, tail: Tail<'_>) -> Result<(), Journa
         }
         for (place, seen) in (0..).zip(&scan.blocks).skip(1) {
             match seen {
-                Seen::Own(part) if part.number > last + 1 => {
+                BlockContent::Own(part) if part.number > last + 1 => {
                     return damaged(&format!("block {place} of {}.segment", scan.slot));
                 }
-                Seen::Older(part) if part.number > last => {
+                BlockContent::Older(part) if part.number > last => {
                     return Err(JournalError::at(
                         scan.slot,
                         0,

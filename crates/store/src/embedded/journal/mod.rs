@@ -37,10 +37,10 @@ use self::block::Stamp;
 use self::buffer::BlockBuffer;
 pub(super) use self::error::JournalError;
 pub(super) use self::frame::Frame;
-use self::frame::{NewHead, ReadFrame};
-use self::judge::{End, Judgement, Place, judge};
-use self::scan::{Scan, Seen, scan};
-use self::segment::Header;
+use self::frame::{NewFrameHead, ReadFrame};
+use self::judge::{FramePlace, JournalEnd, Judgement, judge};
+use self::scan::{BlockContent, SlotScan, scan};
+use self::segment::SegmentHeader;
 use super::disk::{Disk, Slot};
 use crate::error::Error;
 
@@ -80,7 +80,7 @@ pub(super) struct Journal {
     /// The slot of the segment that is being written.
     slot: Slot,
     /// What the segment's header says.
-    header: Header,
+    header: SegmentHeader,
     /// The block that is written next.
     next: u32,
     /// The last frame.
@@ -118,7 +118,7 @@ impl Journal {
         sizes: SlotSizes,
         last: u64,
     ) -> Result<Self, JournalError> {
-        let mut this = Self::new(disk, sizes, BTreeMap::new(), Header::default());
+        let mut this = Self::new(disk, sizes, BTreeMap::new(), SegmentHeader::default());
         this.last = last;
         this.begin_segment(1, last).map_err(JournalError::unwritable)?;
         Ok(this)
@@ -157,9 +157,9 @@ impl Journal {
         disk: Arc<dyn Disk>,
         sizes: SlotSizes,
         slots: BTreeMap<Slot, SlotState>,
-        header: Header,
+        header: SegmentHeader,
     ) -> Self {
-        let header = Header { blocks: 0, ..header };
+        let header = SegmentHeader { blocks: 0, ..header };
         Self {
             disk,
             sizes,
@@ -176,7 +176,7 @@ impl Journal {
 
     /// Writes the last frame once more, to a new segment. If the kernel only shows it, it could be
     /// gone after the next power cut, and one of the trees have written it out.
-    fn copy(&mut self, place: Place, number: u64) -> Result<(), JournalError> {
+    fn copy(&mut self, place: FramePlace, number: u64) -> Result<(), JournalError> {
         let ReadFrame { head, payload } = self.read(place)?;
         if payload.is_empty() {
             return Ok(());
@@ -192,7 +192,7 @@ impl Journal {
         })
     }
 
-    fn replay(&self, frames: &[Place], replay: &mut dyn Replay) -> Result<(), JournalError> {
+    fn replay(&self, frames: &[FramePlace], replay: &mut dyn Replay) -> Result<(), JournalError> {
         let mut chain = None;
         for place in frames {
             let frame = self.read(*place)?;
@@ -205,7 +205,7 @@ impl Journal {
         Ok(())
     }
 
-    fn read(&self, place: Place) -> Result<ReadFrame, JournalError> {
+    fn read(&self, place: FramePlace) -> Result<ReadFrame, JournalError> {
         let mut bytes = vec![0; place.blocks as usize * BLOCK_BYTES];
         self.disk.read(place.slot, place.block, &mut bytes).map_err(JournalError::unreadable)?;
         ReadFrame::new(&bytes).ok_or_else(|| unfit(place))
@@ -238,7 +238,8 @@ impl Journal {
         debug_assert!(self.next + blocks <= self.header.blocks, "a frame ends within its segment");
         let number = self.last + 1;
         let stamp = Stamp { salt: self.header.salt, number, place: self.next, part: 0 };
-        let chain = frame.complete(stamp, NewHead { sequence, before: self.chain, checkpoint });
+        let chain =
+            frame.complete(stamp, NewFrameHead { sequence, before: self.chain, checkpoint });
         if let Err(error) = self.disk.write(self.slot, self.next, frame.bytes()) {
             self.failed = true;
             return Err(AppendError::Failed(error));
@@ -281,7 +282,7 @@ impl Journal {
 
     fn write_header(&mut self, slot: Slot, checkpoint: u64) -> io::Result<()> {
         debug_assert!(self.is_free(slot, &self.slots[&slot]), "a slot that is needed is kept");
-        let header = Header {
+        let header = SegmentHeader {
             salt: salt(),
             segment: self.header.segment + 1,
             previous: self.last,
@@ -339,13 +340,13 @@ impl Journal {
 /// Tells the log how the journal ended.
 fn tell(judgement: &Judgement) {
     match judgement.end {
-        End::Whole => {}
-        End::Torn { slot, block } => tracing::warn!(
+        JournalEnd::Whole => {}
+        JournalEnd::Torn { slot, block } => tracing::warn!(
             segment = slot,
             block,
             "the last group of writes was cut off by a crash; it was never acknowledged"
         ),
-        End::Doubtful { slot, block } => tracing::warn!(
+        JournalEnd::Doubtful { slot, block } => tracing::warn!(
             segment = slot,
             block,
             "the last group of writes is not readable and is left out: a crash cut it off before it was \
@@ -365,16 +366,16 @@ fn salt() -> u64 {
     high ^ low
 }
 
-fn unfit(place: Place) -> JournalError {
+fn unfit(place: FramePlace) -> JournalError {
     JournalError::at(place.slot, place.block, "a group of writes does not fit its checksums")
 }
 
 /// Returns what is known of a slot that was found. Until the new segment is begun, what judging the
 /// journal once more would look at is kept: all frames after the checkpoint, and the latest header.
-fn state(scan: &Scan, judgement: &Judgement) -> SlotState {
+fn state(scan: &SlotScan, judgement: &Judgement) -> SlotState {
     let numbers = scan.blocks.iter().filter_map(|seen| match seen {
-        Seen::Own(part) | Seen::Older(part) => Some(part.number),
-        Seen::Zeroes | Seen::Foreign => None,
+        BlockContent::Own(part) | BlockContent::Older(part) => Some(part.number),
+        BlockContent::Zeroes | BlockContent::Foreign => None,
     });
     let last = numbers.max().unwrap_or(0);
     let is_needed = last > judgement.checkpoint || scan.slot == judgement.slot;

@@ -12,13 +12,13 @@
 //! slots       u32   how many slots there were, this one included
 //! ```
 
-use super::block::{BLOCK_BYTES, Found, STAMP_BYTES, Stamp, find, u32_at, u64_at};
+use super::block::{BLOCK_BYTES, STAMP_BYTES, Stamp, StampCheck, check_stamp, u32_at, u64_at};
 
 const MAGIC: &[u8; 16] = b"shelf journal 3\n";
 
 /// A segment's header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Header {
+pub(super) struct SegmentHeader {
     /// Drawn at random for each segment.
     pub(super) salt: u64,
     pub(super) segment: u64,
@@ -29,7 +29,7 @@ pub(super) struct Header {
     pub(super) slots: u32,
 }
 
-impl Header {
+impl SegmentHeader {
     /// Writes the header into a block of zeroes.
     pub(super) fn write(&self, block: &mut [u8]) {
         let content = &mut block[STAMP_BYTES..];
@@ -46,7 +46,7 @@ impl Header {
     /// Reads the header from a slot's first block. `None` when there is none that is whole.
     pub(super) fn read(block: &[u8]) -> Option<Self> {
         debug_assert_eq!(block.len(), BLOCK_BYTES);
-        let Found::Block(stamp) = find(block, 0) else { return None };
+        let StampCheck::Valid(stamp) = check_stamp(block, 0) else { return None };
         let content = block[STAMP_BYTES..].strip_prefix(MAGIC)?;
         Some(Self {
             salt: stamp.salt,
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_header_comes_back_and_no_bit_of_it_can_flip() {
-        let header = Header {
+        let header = SegmentHeader {
             salt: 1,
             segment: 2,
             previous: 3,
@@ -77,10 +77,10 @@ mod tests {
         };
         let mut block = vec![0; BLOCK_BYTES];
         header.write(&mut block);
-        assert_eq!(Header::read(&block), Some(header));
+        assert_eq!(SegmentHeader::read(&block), Some(header));
         for bit in 0..BLOCK_BYTES * 8 {
             block[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Header::read(&block), None, "bit {bit}");
+            assert_eq!(SegmentHeader::read(&block), None, "bit {bit}");
             block[bit / 8] ^= 1 << (bit % 8);
         }
     }

@@ -53,7 +53,7 @@ fn dropping_the_store_keeps_what_was_accepted() {
     for round in 0..10 {
         let store = open(&directory);
         for n in 0..50 {
-            // Nobody waits for the answers.
+            // The test does not wait for the answers.
             drop(store.apply(vec![put(&format!("{round}-{n}"), n)]));
         }
         drop(store);

@@ -68,7 +68,7 @@ fn a_file_is_refused() {
     assert!(matches!(refusal(&path.join("below")), OpenError::Io { .. }));
 }
 
-/// `/proc` lets nobody create anything, not even root, as whom tests may run.
+/// No user can create anything in `/proc`, not even root, and tests may run as root.
 #[test]
 #[cfg(target_os = "linux")]
 fn an_unwritable_place_is_refused() {

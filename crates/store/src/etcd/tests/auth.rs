@@ -9,7 +9,8 @@ use testbed::Etcd;
 
 use super::kit::{connect_to, hosts, range, transport};
 use super::requests::create;
-use crate::etcd::failure::{Cause, Effect};
+use crate::etcd::failure::Cause;
+use crate::remote::http::{AttemptFailure, Effect};
 
 /// Calls what only an administrator calls.
 struct Admin {
@@ -71,12 +72,12 @@ async fn users_are_told_apart_and_tokens_are_renewed() {
     admin.set_up().await;
     let hosts = hosts(&cluster).join(",");
 
-    let nobody = transport(&cluster);
-    let failure = nobody.txn(&create("shelf/a", "1")).await.expect_err("it is nobody");
+    let anonymous = transport(&cluster);
+    let failure = anonymous.txn(&create("shelf/a", "1")).await.expect_err("it has no user");
     assert_eq!((failure.cause(), failure.effect()), (&Cause::NoCredentials, Effect::Nothing));
 
     let wrong = connect_to(&format!("shelf:wrong@{hosts}"));
-    let failure = wrong.txn(&create("shelf/a", "1")).await.expect_err("it is somebody else");
+    let failure = wrong.txn(&create("shelf/a", "1")).await.expect_err("the password is wrong");
     assert_eq!((failure.cause(), failure.effect()), (&Cause::WrongCredentials, Effect::Nothing));
     assert!(!format!("{failure:?} {failure} {wrong:?}").contains("wrong@"));
 
@@ -88,7 +89,7 @@ async fn users_are_told_apart_and_tokens_are_renewed() {
 
     // The token is refused now, and there is no other to have.
     admin.disable().await;
-    shelf.range(&range("shelf/a")).await.expect("nobody asks who speaks");
+    shelf.range(&range("shelf/a")).await.expect("authentication is off");
     // A token is needed again.
     admin.enable().await;
     let calls = (0..32).map(|number| {

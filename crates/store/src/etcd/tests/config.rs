@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::etcd::config::{Config, Credentials};
-use crate::remote::Pool;
+use crate::remote::PoolSettings;
 
 fn parse(url: &str) -> Config {
     Config::parse(url).expect("the URL is fine")
@@ -37,7 +37,7 @@ fn every_part_of_a_url_is_read() {
     assert_eq!(config.credentials, Some(credentials));
     assert_eq!(config.prefix, "x/y");
     assert_eq!(config.timeout, Duration::from_millis(250));
-    let pool = Pool { writers: 2, readers: 64, patience: Duration::from_secs(3) };
+    let pool = PoolSettings { writers: 2, readers: 64, patience: Duration::from_secs(3) };
     assert_eq!(config.pool, pool);
     assert_eq!(config.to_string(), "etcd at h1:1,[::1]:2,h3:2379/x/y");
     let tls = config.tls.expect("the scheme asks for it");

@@ -8,29 +8,30 @@ use testbed::Etcd;
 use super::kit::{connect, connect_to, hosts, others, range, shared};
 use super::requests::create;
 use crate::error::{Error, ErrorKind};
-use crate::etcd::failure::{Cause, Effect};
+use crate::etcd::failure::Cause;
 use crate::etcd::message::RangeRequest;
+use crate::remote::http::{AttemptFailure, Effect};
 
-/// A port on which nobody listens: "tcpmux", which only root could open.
-const NOBODY: &str = "127.0.0.1:1";
+/// A port without a listener: "tcpmux", which only root could open.
+const UNUSED: &str = "127.0.0.1:1";
 
 #[tokio::test]
 async fn a_member_that_is_not_there_is_passed_over() {
-    let transport = connect_to(&format!("{NOBODY},{}", hosts(shared())[1]));
+    let transport = connect_to(&format!("{UNUSED},{}", hosts(shared())[1]));
     let answer = transport.txn(&create("passed", "1")).await.expect("the next member is asked");
     assert!(answer.succeeded, "it happened once");
     transport.range(&range("passed")).await.expect("the member that answered is asked first");
 }
 
 #[tokio::test]
-async fn when_nobody_is_there_nothing_happened() {
+async fn when_no_member_is_there_nothing_happened() {
     let start = Instant::now();
-    let transport = connect(&format!("etcd://{NOBODY},{NOBODY}?timeout=300ms"));
-    let failure = transport.txn(&create("a", "1")).await.expect_err("nobody answers");
+    let transport = connect(&format!("etcd://{UNUSED},{UNUSED}?timeout=300ms"));
+    let failure = transport.txn(&create("a", "1")).await.expect_err("no member answers");
     assert_eq!((failure.cause(), failure.effect()), (&Cause::Unreachable, Effect::Nothing));
     let error = Error::from(failure);
     assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert!(error.to_string().contains(NOBODY), "{error}");
+    assert!(error.to_string().contains(UNUSED), "{error}");
     assert!(start.elapsed() >= Duration::from_millis(50), "there were pauses");
 }
 

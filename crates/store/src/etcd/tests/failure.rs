@@ -2,17 +2,16 @@
 
 use std::error::Error as _;
 
-use bytes::Bytes;
 use http::StatusCode;
-use http_body_util::{BodyExt as _, Full, Limited};
 
 use crate::error::{Error, ErrorKind};
-use crate::etcd::failure::{Cause, Effect, Failure};
+use crate::etcd::failure::{Cause, EtcdFailure};
 use crate::etcd::message::Status;
+use crate::remote::http::{AttemptFailure, Effect, LossReason, LostRequest};
 
-fn judged(status: u16, code: u32, message: &str) -> Failure {
+fn judged(status: u16, code: u32, message: &str) -> EtcdFailure {
     let body = format!(r#"{{"error":"{message}","message":"{message}","code":{code}}}"#);
-    Failure::of_answer(StatusCode::from_u16(status).expect("it is a status"), body.as_bytes())
+    EtcdFailure::of_answer(StatusCode::from_u16(status).expect("it is a status"), body.as_bytes())
 }
 
 #[test]
@@ -73,23 +72,24 @@ fn a_read_is_never_unknown() {
 
 #[test]
 fn strangers_are_understood() {
-    let failure = Failure::of_answer(StatusCode::NOT_FOUND, b"Not Found\n");
+    let failure = EtcdFailure::of_answer(StatusCode::NOT_FOUND, b"Not Found\n");
     assert_eq!((failure.cause(), failure.effect()), (&Cause::Unreadable, Effect::Nothing));
-    let failure = Failure::of_answer(StatusCode::PAYLOAD_TOO_LARGE, b"");
+    let failure = EtcdFailure::of_answer(StatusCode::PAYLOAD_TOO_LARGE, b"");
     assert_eq!((failure.cause(), failure.effect()), (&Cause::TooLarge, Effect::Nothing));
-    let failure = Failure::of_answer(StatusCode::BAD_GATEWAY, b"<html>");
+    let failure = EtcdFailure::of_answer(StatusCode::BAD_GATEWAY, b"<html>");
     assert_eq!(failure.effect(), Effect::Possible);
 }
 
-#[tokio::test]
-async fn an_answer_that_is_too_long_is_no_reason_to_ask_the_next_member() {
-    let body = Limited::new(Full::new(Bytes::from_static(b"12")), 1);
-    let error = body.collect().await.expect_err("it is too long");
-    let failure = Failure::of_body(error);
+#[test]
+fn an_answer_that_is_too_large_is_no_reason_to_ask_the_next_member() {
+    let lost =
+        |reason| EtcdFailure::from(LostRequest { reason, effect: Effect::Possible, source: None });
+    let failure = lost(LossReason::AnswerTooLarge);
     assert_eq!((failure.cause(), failure.effect()), (&Cause::Unreadable, Effect::Possible));
     assert!(!failure.is_of_member());
-    let failure = Failure::of_body("reset".into());
+    let failure = lost(LossReason::Disconnected);
     assert_eq!((failure.cause(), failure.effect()), (&Cause::Lost, Effect::Possible));
+    assert!(failure.is_of_member());
 }
 
 #[test]

@@ -49,7 +49,7 @@ async fn user_password_and_tls_of_the_url_are_used() {
     let words = refusal(&url("root:guessed@"));
     assert!(words.contains("does not accept the user and the password"), "{words}");
     let words = refusal(&url(""));
-    assert!(words.contains("wants to know who speaks"), "{words}");
+    assert!(words.contains("requires authentication"), "{words}");
     for words in [refusal(&url("root:guessed@")), refusal("etcd://root:guessed@h?x=y")] {
         assert!(!words.contains("guessed"), "{words}");
     }

@@ -5,9 +5,10 @@ use testbed::Etcd;
 use super::kit::{range, shared, transport};
 use super::requests::put;
 use crate::error::{Error, ErrorKind};
-use crate::etcd::failure::{Cause, Effect};
+use crate::etcd::failure::Cause;
 use crate::etcd::message::{Op, REQUEST_BYTES_MAX, TXN_OPS_MAX, Txn};
 use crate::etcd::transport::Transport;
+use crate::remote::http::{AttemptFailure, Effect};
 
 fn flat(success: Vec<Op>) -> Txn {
     Txn { success, ..Txn::default() }

@@ -70,7 +70,7 @@ async fn a_write_that_arrives_late_does_nothing_any_more() {
     }
 }
 
-/// Writes on while the leader is killed, and reports how long nobody was answered.
+/// Writes on while the leader is killed, and reports how long no client was answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_death_of_the_leader_loses_nothing_and_doubles_nothing() {
     let cluster = Etcd::start();
@@ -81,7 +81,7 @@ async fn the_death_of_the_leader_loses_nothing_and_doubles_nothing() {
     let store = open_url(&format!("etcd://{}/{}", hosts.join(","), prefix()));
     let (sender, mut answers) = mpsc::unbounded_channel();
     let clients = (0..CLIENTS).map(|client| {
-        tokio::spawn(write_until_nobody_listens(client, Arc::clone(&store), sender.clone()))
+        tokio::spawn(write_until_the_receiver_is_gone(client, Arc::clone(&store), sender.clone()))
     });
     let clients: Vec<_> = clients.collect();
     for _ in 0..20 * CLIENTS {
@@ -111,7 +111,7 @@ async fn the_death_of_the_leader_loses_nothing_and_doubles_nothing() {
 
 /// Creates items, and tells when each creation was begun and acknowledged. Returns what was
 /// acknowledged.
-async fn write_until_nobody_listens(
+async fn write_until_the_receiver_is_gone(
     client: usize,
     store: Arc<dyn Store>,
     answers: mpsc::UnboundedSender<(Instant, Instant)>,
@@ -122,7 +122,7 @@ async fn write_until_nobody_listens(
         let begun = Instant::now();
         match one(&store, put(&id, number)).await {
             Ok(outcome) => {
-                // No other answer is right: nobody else writes it, and this client once.
+                // No other answer is right: this client alone writes it, and once.
                 assert_eq!(outcome, Outcome::Created(item(number, 0)), "{id}");
                 acknowledged.push((id, number));
                 if answers.send((begun, Instant::now())).is_err() {

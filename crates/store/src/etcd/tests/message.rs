@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::etcd::message::{
-    Compare, DeleteRequest, KeyValue, Lease, Op, OpResponse, PutRequest, RangeRequest,
+    Compare, DeleteRequest, KeyValue, LeaseResponse, Op, OpResponse, PutRequest, RangeRequest,
     RangeResponse, Status, Txn, TxnResponse,
 };
 
@@ -100,10 +100,10 @@ fn what_is_left_out_is_zero_or_empty() {
 
 #[test]
 fn leases_and_status_are_read() {
-    let lease: Lease =
+    let lease: LeaseResponse =
         serde_json::from_str(r#"{"header":{},"ID":"1418812088755910946","TTL":"60"}"#)
             .expect("it is an answer");
-    assert_eq!(lease, Lease { id: 1_418_812_088_755_910_946 });
+    assert_eq!(lease, LeaseResponse { id: 1_418_812_088_755_910_946 });
     let status: Status = serde_json::from_str(
         r#"{"header":{"member_id":"3879681103196018703"},"version":"3.4.23","dbSize":"20480",
         "raftIndex":"31","errors":["etcdserver: no leader"],"dbSizeInUse":"16384"}"#,

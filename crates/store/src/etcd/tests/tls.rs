@@ -8,8 +8,8 @@ use super::kit::{connect, hosts, range};
 use super::requests::create;
 use crate::error::{Error, ErrorKind};
 use crate::etcd::config::Config;
-use crate::etcd::failure::Effect;
-use crate::etcd::transport::{SetupError, Transport};
+use crate::etcd::transport::Transport;
+use crate::remote::http::{AttemptFailure, Effect, SetupError};
 
 /// What the URL says of a cluster's certificates: whom to trust, and what to show.
 fn files(cluster: &Etcd) -> (String, String) {
@@ -42,10 +42,10 @@ async fn both_sides_show_certificates() {
     match Transport::new(&system) {
         Ok(transport) => {
             let answer = transport.txn(&create("b", "1")).await;
-            let failure = answer.expect_err("nobody but this test knows the authority");
+            let failure = answer.expect_err("the system does not trust the authority of this test");
             assert_eq!(failure.effect(), Effect::Nothing, "{failure:?}");
         }
-        // A bare container trusts nobody at all.
+        // A bare container has no authorities at all.
         Err(error) => assert!(matches!(error, SetupError::NoSystemAuthorities), "{error:?}"),
     }
     // With TLS 1.3 a member refuses a certificate only after the client believes to be connected.

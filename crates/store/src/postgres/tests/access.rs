@@ -52,11 +52,11 @@ async fn password_and_certificate_are_checked() {
 #[test]
 fn a_server_that_is_not_there_is_told_in_time() {
     let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let nobody = closed.local_addr().unwrap();
+    let closed_port = closed.local_addr().unwrap();
     drop(closed);
     // This one is connected to, and says nothing.
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    for address in [nobody, silent.local_addr().unwrap()] {
+    for address in [closed_port, silent.local_addr().unwrap()] {
         let begun = Instant::now();
         let message = refusal(&format!("postgres://me:secret@{address}/db?connect_timeout=1"));
         assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());

@@ -32,7 +32,7 @@ async fn answers_whose_time_is_over_are_removed() {
     assert_eq!(server().sql(&url, left), "4001|1000");
 }
 
-/// All replicas measure ages by the clock of the database, whatever their own machines say.
+/// All replicas measure ages by the clock of the database, not by those of their machines.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_clock_of_the_store_is_that_of_the_database() {
     const HOURS_AHEAD: u64 = 25;
@@ -72,7 +72,7 @@ async fn connections_are_as_many_as_the_url_says() {
         let found = join_all(ids.iter().map(|id| store.get(&key(id)))).await;
         assert!(found.iter().all(Result::is_ok));
         store.check().await.unwrap();
-        // One more lists, checks and tidies up. The server notices late who has gone.
+        // One more lists, checks and tidies up. The server notices late that a client has gone.
         tokio::task::block_in_place(|| until("6", || server.sql(&url, count)));
         relay.reset_connections();
     }

@@ -20,7 +20,7 @@ async fn session(url: &str) -> Client {
 const LOCK: &str = "BEGIN; SELECT * FROM shelf_items WHERE id = 'held' FOR UPDATE";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_held_row_is_overloaded_in_time_and_holds_up_nobody_for_good() {
+async fn a_held_row_is_overloaded_in_time_and_holds_up_no_write_for_good() {
     let url = server().create_database();
     let store = opened(&format!("{url}?patience=2s&statement_timeout=500ms"));
     one(&store, put("held", "a")).await.unwrap().unwrap();
@@ -110,7 +110,7 @@ async fn the_others_of_a_lane_do_not_wait_for_a_held_row() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_held_rows_and_a_held_answer_keep_nobody_waiting() {
+async fn many_held_rows_and_a_held_answer_keep_no_other_write_waiting() {
     let url = server().create_database();
     let store = opened(&format!("{url}?writers=1&patience=2s"));
     let all = |name: &'static str| (0..400).map(move |n| put(&format!("{n:03}"), name)).collect();

@@ -28,7 +28,7 @@ async fn keep_writing(
         match one(&store, put(&id, &id)).await {
             Ok(verdict) => {
                 verdict.expect("it has no precondition");
-                acknowledged.send(id).expect("somebody listens");
+                acknowledged.send(id).expect("the test still receives");
                 after += usize::from(over.load(Ordering::SeqCst));
             }
             Err(error) => assert!(
@@ -114,10 +114,10 @@ async fn a_stopped_server_is_given_up_in_time_and_taken_up_again() {
         let (write, read, check) =
             tokio::join!(one(&store, put("a", "2")), store.get(&key("a")), store.check());
         assert!(begun.elapsed() < TIME_MAX, "{:?}", begun.elapsed());
-        let kind = write.expect_err("nobody answers").kind();
+        let kind = write.expect_err("the server does not answer").kind();
         assert!(matches!(kind, ErrorKind::Unknown | ErrorKind::Unavailable), "{kind:?}");
-        assert_eq!(read.expect_err("nobody answers").kind(), ErrorKind::Unavailable);
-        assert_eq!(check.expect_err("nobody answers").kind(), ErrorKind::Unavailable);
+        assert_eq!(read.expect_err("the server does not answer").kind(), ErrorKind::Unavailable);
+        assert_eq!(check.expect_err("the server does not answer").kind(), ErrorKind::Unavailable);
     }
     server.resume();
     // It has to catch up with what it was sent meanwhile, and patience is short here.

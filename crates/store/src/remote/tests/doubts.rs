@@ -2,7 +2,7 @@
 
 use domain::{Refusal, Verdict, Write};
 
-use super::super::in_doubt::{Finding, InDoubt, WritesInDoubt};
+use super::super::in_doubt::{DoubtFinding, InDoubt, WritesInDoubt};
 use super::super::plan::{Plan, plan};
 use super::super::session::{CurrentState, StoredItem};
 use super::super::token::Token;
@@ -37,10 +37,12 @@ fn after(plan: &Plan<usize>) -> CurrentState<usize> {
     state
 }
 
-fn happened(finding: Finding<usize>) -> Vec<Option<Verdict>> {
+fn happened(finding: DoubtFinding<usize>) -> Vec<Option<Verdict>> {
     match finding {
-        Finding::Happened(verdicts) => verdicts,
-        Finding::Unknown(_) | Finding::Repeat(_) | Finding::Nothing => panic!("it happened"),
+        DoubtFinding::Happened(verdicts) => verdicts,
+        DoubtFinding::Unknown(_) | DoubtFinding::Repeat(_) | DoubtFinding::Nothing => {
+            panic!("it happened")
+        }
     }
 }
 

@@ -84,7 +84,7 @@ impl Engine {
         self.inner().changes.len()
     }
 
-    /// Somebody else writes.
+    /// Another client of the engine writes.
     pub(super) fn write(&self, write: Write) {
         self.inner().write(write);
     }
@@ -131,7 +131,7 @@ impl Inner {
         let token = Token((u128::MAX - u128::from(number)).to_be_bytes());
         let plan = super::super::plan::plan(&write.key, [&write], &state, token);
         if let Some(swap) = plan.swap {
-            assert!(self.carry_out(&Request::Swap(swap)).is_some(), "nobody is in between");
+            assert!(self.carry_out(&Request::Swap(swap)).is_some(), "no other write is in between");
         }
         self.by_others.push((number, write, plan.verdicts[0].clone()));
     }
@@ -219,7 +219,7 @@ impl Scripted {
         tokio::task::yield_now().await;
         let gate = self.0.inner().gate.clone();
         if let Some(gate) = gate {
-            // An open gate is a closed semaphore: nobody waits for it any more.
+            // An open gate is a closed semaphore: no session waits for it any more.
             let _ = gate.acquire().await;
         }
     }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::super::held::{self, HeldItems};
 use super::super::lanes;
-use super::super::pending_writes::{PendingWrites, Share, bytes};
+use super::super::pending_writes::{PendingShare, PendingWrites, bytes};
 use super::super::token::Tokens;
 use super::engine::Engine;
 use super::kit::*;
@@ -44,7 +44,7 @@ impl Lane {
     fn send(&self, writes: impl IntoIterator<Item = Write>) -> Answer {
         let writes = Vec::from_iter(writes);
         let bytes = bytes(&writes);
-        let share = Share::take(&self.waiting, bytes, usize::MAX).expect("there is room");
+        let share = PendingShare::take(&self.waiting, bytes, usize::MAX).expect("there is room");
         let (reply, answer) = oneshot::channel();
         let (share, since) = (Arc::new(share), Instant::now());
         self.sender
@@ -73,7 +73,7 @@ async fn a_held_item_keeps_no_other_waiting_and_its_writes_keep_their_order() {
         for (n, other) in others.into_iter().enumerate() {
             assert_results(&other.await.unwrap(), &[created(n)]);
         }
-        assert!(begun.elapsed() < Duration::from_secs(1), "nobody waited: {:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(1), "no lane waited: {:?}", begun.elapsed());
         assert_eq!(engine.item(&key("b")), Some(item(1)));
         sleep(PATIENCE / 2).await;
         assert!(first.try_recv().is_err(), "it waits");
@@ -157,7 +157,7 @@ async fn a_lane_goes_on_without_the_session_that_waits() {
         let engine = Engine::default();
         let mut lane = Lane::start(&engine);
         engine.script([Fault::Held, Fault::Panic]);
-        assert!(lane.send([put("held", 1)]).await.is_err(), "nobody knows");
+        assert!(lane.send([put("held", 1)]).await.is_err(), "the outcome is unknown");
         assert!((&mut lane.waits).await.unwrap_err().is_panic());
         assert_results(&lane.send([put("held", 2)]).await.unwrap(), &[created(2)]);
         engine.inner().held.insert(key("held"));

@@ -9,7 +9,7 @@ use domain::{Item, Outcome, Remembered, ReplayKey, Verdict, Write, decide};
 #[derive(Clone, Debug)]
 pub(super) struct Done {
     pub(super) write: Write,
-    /// What it was told; nothing if nobody knows.
+    /// What it was told; nothing if the outcome is unknown.
     pub(super) told: Option<Verdict>,
     pub(super) called: u64,
     pub(super) returned: u64,

@@ -1,4 +1,4 @@
-//! Writes with an idempotency key: whatever is lost, they are resolved.
+//! Writes with an idempotency key: they are resolved, even if an answer is lost.
 
 use domain::{Outcome, Refusal, Verdict, Write};
 
@@ -75,7 +75,7 @@ async fn a_creation_that_may_still_come_is_not_reported_as_refused() {
     engine.script([Step::default(), Step::from(Fault::LostUntil(20)), Step::after([put("a", 3)])]);
     let create = keyed(if_absent(put("a", 2)), "k");
     assert_results(&settled(&engine, [create]).await, &[unknown()]);
-    // Whoever removes the item makes room for what is still on its way.
+    // A removal of the item makes room for the write that is still on its way.
     engine.write(delete("a"));
     engine.finish();
     assert_eq!(engine.inner().answers.len(), 1);

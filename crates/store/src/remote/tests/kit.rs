@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::super::held::{self, HeldItems};
 use super::super::lanes;
-use super::super::pending_writes::{PendingWrites, Share, bytes};
+use super::super::pending_writes::{PendingShare, PendingWrites, bytes};
 use super::super::token::Tokens;
 use super::engine::{Engine, Scripted};
 use crate::error::{Error, ErrorKind};
@@ -98,7 +98,7 @@ pub(super) async fn settled_by(
     let held = Rc::new(HeldItems::default());
     let (calls, sender) = mpsc::channel(1);
     let (reply, answer) = oneshot::channel();
-    let share = Share::take(&Arc::default(), 0, 0).expect("nothing waits");
+    let share = PendingShare::take(&Arc::default(), 0, 0).expect("nothing waits");
     let (share, since) = (Arc::new(share), Instant::now());
     let pending = PendingWrites { bytes: bytes(&writes), writes, share, since, reply };
     calls.try_send(pending).expect("there is room");

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::super::held::{self, HeldItems};
 use super::super::lanes::{self, Read};
-use super::super::pending_writes::{PendingWrites, Share, bytes};
+use super::super::pending_writes::{PendingShare, PendingWrites, bytes};
 use super::super::token::Tokens;
 use super::engine::Engine;
 use super::kit::*;
@@ -41,7 +41,7 @@ impl Lane {
     fn send(&self, writes: impl IntoIterator<Item = Write>) -> Answer {
         let writes = Vec::from_iter(writes);
         let bytes = bytes(&writes);
-        let share = Share::take(&self.waiting, bytes, usize::MAX).expect("there is room");
+        let share = PendingShare::take(&self.waiting, bytes, usize::MAX).expect("there is room");
         let (reply, answer) = oneshot::channel();
         let share = Arc::new(share);
         let pending = PendingWrites { writes, bytes, share, since: Instant::now(), reply };
@@ -133,7 +133,7 @@ async fn what_waited_for_too_long_is_told_so_and_does_not_happen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_goes_away_leaves_whole_writes() {
+async fn a_caller_that_goes_away_leaves_whole_writes() {
     locally(async {
         let engine = Engine::default();
         let lane = Lane::start(&engine);
@@ -174,7 +174,7 @@ async fn a_lane_that_panics_gives_its_share_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_whose_time_is_over_are_forgotten_while_nobody_asks() {
+async fn answers_whose_time_is_over_are_forgotten_while_the_lane_is_idle() {
     locally(async {
         let engine = Engine::default();
         let mut over = keyed(put("a", 1), "over");
@@ -206,7 +206,7 @@ async fn reads_are_repeated_and_a_damaged_item_is_alone() {
         engine.inner().damaged = Some(key("bad"));
         let (queue, reads) = mpsc::channel(100);
         tokio::task::spawn_local(lanes::read(engine.session(), reads, PATIENCE));
-        // Nobody waits for this one.
+        // The caller of this one is gone.
         let (reply, answer) = oneshot::channel();
         drop(answer);
         queue.send(Read::Get(key("a"), reply)).await.unwrap();

@@ -19,7 +19,7 @@ pub(super) enum Fault {
     LostUntil(usize),
     /// The answer is lost, and of several puts every other one was done.
     LostHalf,
-    /// Somebody else was faster, and nothing was done.
+    /// Another client was faster, and nothing was done.
     Raced,
     /// Another client of the engine holds the items, and nothing was done.
     Held,

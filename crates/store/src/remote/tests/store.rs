@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::super::{Pool, Remote};
+use super::super::{PoolSettings, Remote};
 use super::engine::Engine;
 use super::kit::*;
 use super::script::Fault;
@@ -18,7 +18,7 @@ use crate::store::Store;
 const TOO_MANY: usize = 10_000;
 
 fn store(engine: &Engine, writers: usize) -> Remote {
-    let pool = Pool { writers, readers: 2, patience: Duration::from_secs(60) };
+    let pool = PoolSettings { writers, readers: 2, patience: Duration::from_secs(60) };
     let engine = engine.clone();
     let make = move |_| engine.session();
     let prepare = async move || Ok::<_, Infallible>((make, Clock::of_process()));

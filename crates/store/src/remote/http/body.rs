@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 
-/// Nobody has asked for the body.
+/// The connection has not asked for the body yet.
 const WAITING: u8 = 0;
 /// Some of it may be on its way.
 const BEGUN: u8 = 1;
@@ -23,48 +23,48 @@ const ABANDONED: u8 = 2;
 
 /// The body.
 #[derive(Debug)]
-pub(super) struct Tracked {
+pub(super) struct TrackedBody {
     bytes: Full<Bytes>,
     state: Arc<AtomicU8>,
 }
 
-/// The caller's view of a [`Tracked`] body.
+/// The caller's view of a [`TrackedBody`].
 #[derive(Debug)]
-pub(super) struct Tracker(Arc<AtomicU8>);
+pub(super) struct BodyTracker(Arc<AtomicU8>);
 
 /// The body was abandoned before it was sent.
 #[derive(Debug)]
-pub(super) struct Abandoned;
+pub(super) struct AbandonedBody;
 
-impl Tracked {
+impl TrackedBody {
     /// Makes a body, and a tracker of it.
-    pub(super) fn new(bytes: Bytes) -> (Self, Tracker) {
+    pub(super) fn new(bytes: Bytes) -> (Self, BodyTracker) {
         let state = Arc::new(AtomicU8::new(WAITING));
-        (Self { bytes: Full::new(bytes), state: Arc::clone(&state) }, Tracker(state))
+        (Self { bytes: Full::new(bytes), state: Arc::clone(&state) }, BodyTracker(state))
     }
 }
 
-impl Tracker {
+impl BodyTracker {
     /// Ends the matter: returns whether the body was begun to be sent; if not, it never will be,
-    /// whatever the task that drives the connection is about to do.
+    /// even if the task that drives the connection is about to ask for it.
     pub(super) fn abandon(self) -> bool {
         self.0.compare_exchange(WAITING, ABANDONED, Ordering::AcqRel, Ordering::Acquire)
             == Err(BEGUN)
     }
 }
 
-impl Body for Tracked {
+impl Body for TrackedBody {
     type Data = Bytes;
-    type Error = Abandoned;
+    type Error = AbandonedBody;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Abandoned>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, AbandonedBody>>> {
         let begun =
             self.state.compare_exchange(WAITING, BEGUN, Ordering::AcqRel, Ordering::Acquire);
         if begun == Err(ABANDONED) {
-            return Poll::Ready(Some(Err(Abandoned)));
+            return Poll::Ready(Some(Err(AbandonedBody)));
         }
         Pin::new(&mut self.bytes).poll_frame(cx).map_err(|never: Infallible| match never {})
     }
@@ -78,13 +78,13 @@ impl Body for Tracked {
     }
 }
 
-impl fmt::Display for Abandoned {
+impl fmt::Display for AbandonedBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the request was given up before it was sent")
     }
 }
 
-impl std::error::Error for Abandoned {}
+impl std::error::Error for AbandonedBody {}
 
 #[cfg(test)]
 mod tests {
@@ -95,12 +95,12 @@ mod tests {
     #[tokio::test]
     async fn a_body_is_either_begun_or_abandoned() {
         let bytes = Bytes::from_static(b"{}");
-        let (body, tracker) = Tracked::new(bytes.clone());
+        let (body, tracker) = TrackedBody::new(bytes.clone());
         assert_eq!(body.size_hint().exact(), Some(2));
         assert_eq!(body.collect().await.expect("it is sent").to_bytes(), bytes);
         assert!(tracker.abandon());
 
-        let (body, tracker) = Tracked::new(bytes);
+        let (body, tracker) = TrackedBody::new(bytes);
         assert!(!tracker.abandon());
         body.collect().await.expect_err("it is not sent any more");
     }

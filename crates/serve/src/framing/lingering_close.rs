@@ -20,13 +20,13 @@ const LINGER_BYTES_MAX: u64 = 256 << 20;
 
 /// How long a client is still listened to; ready when that is over.
 #[derive(Debug)]
-pub(super) struct Linger {
+pub(super) struct LingeringClose {
     until: Instant,
     pause: Pin<Box<Sleep>>,
     bytes: u64,
 }
 
-impl Linger {
+impl LingeringClose {
     pub(super) fn new() -> Self {
         let pause = Box::pin(sleep(LINGER_PAUSE_MAX));
         Self { until: Instant::now() + LINGER_TIME_MAX, pause, bytes: 0 }
@@ -41,7 +41,7 @@ impl Linger {
     }
 }
 
-impl Future for Linger {
+impl Future for LingeringClose {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {

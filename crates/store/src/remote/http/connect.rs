@@ -12,9 +12,8 @@ use tower::timeout::Timeout;
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceExt as _};
 
-use super::body::Tracked;
-use super::config::Tls;
-use super::tls::{self, SetupError};
+use super::body::TrackedBody;
+use super::tls::{SetupError, Tls};
 
 /// How long a connection may take to come about: a handshake of TCP and one of TLS take
 /// milliseconds within a data centre, and a lost first packet is sent again after one second.
@@ -28,7 +27,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// A pool of connections, over which requests are sent with HTTP/1.1: one at a time on each.
-pub(super) type Client = legacy::Client<Connector, Tracked>;
+pub(super) type Connections = legacy::Client<Connector, TrackedBody>;
 
 type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
 
@@ -36,7 +35,7 @@ type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, 
 ///
 /// A request that found its connection closed before any of it was written is sent again by the
 /// pool itself; one that was written is not.
-pub(super) fn client(tls: Option<&Tls>) -> Result<Client, SetupError> {
+pub(super) fn connections(tls: Option<&Tls>) -> Result<Connections, SetupError> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
@@ -49,7 +48,7 @@ pub(super) fn client(tls: Option<&Tls>) -> Result<Client, SetupError> {
         }
         Some(tls) => {
             let secure = HttpsConnectorBuilder::new()
-                .with_tls_config(tls::client_config(tls)?)
+                .with_tls_config(tls.client_config()?)
                 .https_only()
                 .enable_http1()
                 .wrap_connector(tcp);
