@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// What the service saw of its own answers, from start to stop.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Report {
     /// Answers that the document does not promise, as the service describes them.
     pub undocumented: Vec<String>,

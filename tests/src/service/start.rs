@@ -17,13 +17,20 @@ pub struct Start {
     invocation: Invocation,
     store: String,
     faults_expected: bool,
+    is_recorded: bool,
     has_gateway: bool,
 }
 
 impl Start {
     pub(crate) fn new() -> Self {
         let (invocation, store) = (Invocation::default(), "memory:".to_owned());
-        Self { invocation, store, faults_expected: false, has_gateway: front::is_wanted() }
+        Self {
+            invocation,
+            store,
+            faults_expected: false,
+            is_recorded: true,
+            has_gateway: front::is_wanted(),
+        }
     }
 
     /// Keeps everything in `home`, which may hold the data of an earlier service.
@@ -58,6 +65,13 @@ impl Start {
     #[must_use]
     pub fn expecting_faults(mut self) -> Self {
         self.faults_expected = true;
+        self
+    }
+
+    /// Does not let it check its contract, which takes long when the document changes at every request.
+    #[must_use]
+    pub fn unrecorded(mut self) -> Self {
+        self.is_recorded = false;
         self
     }
 
@@ -136,7 +150,7 @@ impl Start {
     /// # Panics
     /// If one of them does not; its log says why.
     pub async fn spawn(self) -> Shelf {
-        let faults_expected = self.faults_expected;
+        let (faults_expected, is_recorded) = (self.faults_expected, self.is_recorded);
         let front = self.has_gateway.then(|| self.invocation.clone());
         let _ = fs::remove_file(self.invocation.home.path(REPORT));
         let mut process = self.run();
@@ -145,7 +159,7 @@ impl Start {
             Some(invocation) => Some(front::start(&invocation, address).await),
             None => None,
         };
-        let shelf = Shelf::new(process, address, gateway, faults_expected);
+        let shelf = Shelf::new(process, address, gateway, faults_expected, is_recorded);
         if shelf.is_behind_gateway() {
             shelf.first_check().await;
         }
@@ -165,7 +179,9 @@ impl Start {
         if !self.store.is_empty() {
             self.invocation.set("--store", self.store);
         }
-        self.invocation.set("--check-contract", report);
+        if self.is_recorded {
+            self.invocation.set("--check-contract", report);
+        }
         self.invocation.run("service", binary::items())
     }
 }
