@@ -1,9 +1,11 @@
 //! Collections: which values are items.
 
 mod defaults;
+mod limits;
 mod pattern;
 mod places;
 mod schema;
+mod unique;
 mod violation;
 
 use std::collections::BTreeMap;
@@ -62,7 +64,9 @@ impl Collection {
     /// in `$schema`, leaves objects out by its `type`, has a reference that leads out of the
     /// document or nowhere, applies itself to the same value without end, has a pattern that the
     /// linear-time engine does not support, or a default that does not satisfy its own schema,
-    /// fills itself in without end, or grows beyond [`ITEM_BYTES_MAX`].
+    /// fills itself in without end, or grows beyond [`ITEM_BYTES_MAX`]. Also when it is so large, or
+    /// has so many parts, references or patterns, that to compile it could take more than about a
+    /// second.
     pub fn new(
         name: CollectionName,
         schema: Value,

@@ -1,5 +1,6 @@
 mod declaration;
 mod filling;
+mod hostile;
 mod suite;
 
 use serde_json::json;

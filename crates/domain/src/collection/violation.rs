@@ -84,12 +84,15 @@ fn push(error: &ValidationError<'_>, patterns: &Patterns, violations: &mut Vec<V
             let detail = format!("{quoted} {relation} {}", listed(options));
             violations.push(Violation::new(place.to_owned(), detail));
         }
+        ValidationErrorKind::Pattern { pattern } => {
+            let quoted = excerpt(error.instance(), EXCERPT_CHARS_MAX);
+            let pattern = patterns.author(pattern);
+            let detail = format_args!("{quoted} does not match \"{pattern}\"");
+            violations.push(Violation::new(place.to_owned(), detail));
+        }
         _ => {
             let quoted = excerpt(error.instance(), EXCERPT_CHARS_MAX);
-            violations.push(Violation::new(
-                place.to_owned(),
-                patterns.restore(error.masked_with(quoted)),
-            ));
+            violations.push(Violation::new(place.to_owned(), error.masked_with(quoted)));
         }
     }
 }
