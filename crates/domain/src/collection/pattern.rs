@@ -89,7 +89,6 @@ impl<'s> Translated<'s> {
     }
 
     /// Returns how many places of a pattern, written as its author did, can be tried at one character.
-    #[expect(dead_code, reason = "for the cost of a validation")]
     pub(super) fn positions(&self, pattern: &str) -> u64 {
         self.sizes.get(pattern).map_or(0, |size| size.positions)
     }

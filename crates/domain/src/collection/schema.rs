@@ -6,6 +6,7 @@ use jsonschema::error::{ValidationError, ValidationErrorKind};
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::{Value, json};
 
+use super::cost::Costs;
 use super::limits::{self, PATTERN_CACHE_BYTES};
 use super::pattern::{Patterns, Translated};
 use super::places::{Place, Places, Unresolved};
@@ -64,6 +65,7 @@ pub(super) fn options() -> jsonschema::ValidationOptions<'static> {
 #[derive(Debug)]
 pub(super) struct Compiled<'s> {
     pub(super) validator: Validator,
+    pub(super) costs: Costs,
     pub(super) places: Places<'s>,
     /// What the validator was compiled from.
     pub(super) translated: Translated<'s>,
@@ -90,10 +92,11 @@ pub(super) fn compile<'s>(schema: &'s Value) -> Result<Compiled<'s>, InvalidSche
     }
     places.refuse_loops()?;
     let translated = Translated::of(&places)?;
+    let costs = Costs::of(&places, &translated)?;
     let validator = options()
         .build(&translated.schema)
         .map_err(|error| uncompilable(&error, &translated.patterns))?;
-    Ok(Compiled { validator, places, translated })
+    Ok(Compiled { validator, costs, places, translated })
 }
 
 fn check_dialect(dialect: &Value) -> Result<(), String> {

@@ -1,3 +1,4 @@
+mod cost;
 mod declaration;
 mod filling;
 mod hostile;
