@@ -34,6 +34,9 @@ const FORMAT_BYTE: u64 = 100;
 /// object's members.
 const LOOKED_UP_MAX: usize = 40;
 
+/// Fewest strings of an `enum` that the validator makes a set of.
+const STRING_SET_MIN: usize = 10;
+
 /// Keywords that compute with numbers.
 const LIMITS: [&str; 5] =
     ["multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"];
@@ -159,8 +162,11 @@ impl Own {
             }
         }
         let constant = keywords.get("const").into_iter();
-        let listed = keywords.get("enum").and_then(Value::as_array).into_iter().flatten();
-        for value in constant.chain(listed) {
+        let listed = keywords.get("enum").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        // A list of strings alone is a set in the validator.
+        let is_set = listed.len() >= STRING_SET_MIN && listed.iter().all(Value::is_string);
+        own.text_byte += u64::from(is_set);
+        for value in constant.chain(listed.iter().filter(|_| !is_set)) {
             own.value = own.value.saturating_add(comparison(value, 0));
             if let Value::Number(number) = value {
                 own.comparisons += 1;

@@ -215,6 +215,9 @@ fn schemas_that_people_write_are_not_refused() {
     judged(&collection(book.clone()), element, None);
     judged(&of_elements(book), &array(element, 1 << 18), None);
 
+    let codes: Vec<_> = (0..5_000).map(|number| format!("c{number}")).collect();
+    judged(&of_elements(json!({"enum": codes})), &array(r#""c4999""#, 1 << 20), None);
+
     let variant = |number| {
         json!({
             "type": "object",
