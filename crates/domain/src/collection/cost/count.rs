@@ -22,6 +22,9 @@ const VALUES_MAX: usize = 5_000_000;
 /// What an error takes beside its pointer, measured with `jsonschema` 0.60.
 const ERROR_BYTES: u64 = 400;
 
+/// Levels of nesting from which on an error takes as much again with each level.
+const SHALLOW_LEVELS: u64 = 4;
+
 /// What an item takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Total {
@@ -33,6 +36,26 @@ pub(super) struct Total {
 /// More is taken than may be.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Exceeded;
+
+/// Where a value is.
+#[derive(Clone, Copy, Debug, Default)]
+struct At {
+    level: u64,
+    pointer_bytes: u64,
+}
+
+impl At {
+    /// Returns the place of a part with a reference token of such a length.
+    const fn within(self, token_bytes: u64) -> Self {
+        Self { level: self.level + 1, pointer_bytes: self.pointer_bytes + 1 + token_bytes }
+    }
+
+    /// Returns what an error takes here: it holds the ways through the value and the schema.
+    const fn error_bytes(self) -> u64 {
+        let levels = 1 + self.level.saturating_sub(SHALLOW_LEVELS);
+        ERROR_BYTES * levels + self.pointer_bytes
+    }
+}
 
 /// Nodes, and how often each is evaluated, by their numbers.
 type Evaluated = Vec<(usize, u64)>;
@@ -79,21 +102,21 @@ impl<'g> Count<'g> {
             total: Total::default(),
         };
         let root = count.context(vec![(graph.roots[&mode], 1)], mode == Mode::First)?;
-        count.add(root, value, 0)?;
+        count.add(root, value, At::default())?;
         Ok(count.total)
     }
 
-    fn add(&mut self, context: usize, value: &Value, pointer_bytes: u64) -> Result<(), Exceeded> {
+    fn add(&mut self, context: usize, value: &Value, at: At) -> Result<(), Exceeded> {
         self.values_left = self.values_left.checked_sub(1).ok_or(Exceeded)?;
         if !self.contexts[context].alternatives.is_empty() {
             // Errors are collected for one value alone: for that with the first error.
             let before = std::mem::take(&mut self.total);
             let alternatives = self.context(self.contexts[context].alternatives.clone(), false)?;
-            self.add(alternatives, value, pointer_bytes)?;
+            self.add(alternatives, value, at)?;
             self.total = before;
         }
         let own = self.contexts[context].own;
-        self.take(own.value, own.errors, &own, value, pointer_bytes)?;
+        self.take(own.value, own.errors, &own, value, at)?;
         match value {
             Value::String(text) => self.steps(own.text_byte.saturating_mul(text.len() as u64)),
             Value::Number(number) => {
@@ -123,25 +146,25 @@ impl<'g> Count<'g> {
                         Part::Elements
                     };
                     let context = self.part(context, part)?;
-                    self.add(context, element, pointer_bytes + 8)?;
+                    self.add(context, element, at.within(7))?;
                 }
                 Ok(())
             }
             Value::Object(members) => {
-                self.take(own.object, own.object_errors, &Own::default(), value, pointer_bytes)?;
+                self.take(own.object, own.object_errors, &Own::default(), value, at)?;
                 for (name, member) in members {
                     self.steps(own.member)?;
                     self.steps(own.name_byte.saturating_mul(name.len() as u64))?;
                     let names = self.part(context, Part::Names)?;
-                    let pointer_bytes = pointer_bytes + 1 + name.len() as u64;
+                    let at = at.within(name.len() as u64);
                     let named = self.contexts[names].own;
-                    self.take(named.value, named.errors, &Own::default(), value, pointer_bytes)?;
+                    self.take(named.value, named.errors, &Own::default(), value, at)?;
                     self.steps(named.text_byte.saturating_mul(name.len() as u64))?;
                     let part = self.graph.names.get(name).map(|number| Part::Member(*number));
                     let known = |part: &Part| self.contexts[context].parts.contains_key(part);
                     let part = part.filter(known).unwrap_or(Part::Members);
                     let context = self.part(context, part)?;
-                    self.add(context, member, pointer_bytes)?;
+                    self.add(context, member, at)?;
                 }
                 Ok(())
             }
@@ -160,11 +183,10 @@ impl<'g> Count<'g> {
         errors: u64,
         own: &Own,
         value: &Value,
-        pointer_bytes: u64,
+        at: At,
     ) -> Result<(), Exceeded> {
         self.steps(steps)?;
-        let mut bytes =
-            errors.saturating_mul(ERROR_BYTES + pointer_bytes).saturating_add(own.error_bytes);
+        let mut bytes = errors.saturating_mul(at.error_bytes()).saturating_add(own.error_bytes);
         if own.error_copies {
             bytes = bytes.saturating_add(own::bytes_held(value));
         }

@@ -188,6 +188,15 @@ fn errors_are_bounded_in_memory() {
         Some("the item breaks the schema, and is too large for it to say where"),
     );
     assert_eq!(violations(&whole, r#"{"a":[1]}"#)[0].0, "/a");
+    // Deep in a value each error takes more.
+    let mut nested = json!({"type": "string"});
+    for _ in 0..20 {
+        nested = json!({"anyOf": [{"items": nested}, {"type": "null"}]});
+    }
+    let nested = collection(json!({"properties": {"a": nested}}));
+    let deep = format!("{}{}1{}", "[".repeat(20), "1,".repeat(5_000), "]".repeat(20));
+    let detail = "the item breaks the schema, and is too large for it to say where";
+    judged(&nested, &format!(r#"{{"a":{deep}}}"#), Some(detail));
     // Each error holds the schema that must not apply.
     let not = json!({"not": {"type": "integer", "description": "x".repeat(500_000)}});
     assert_eq!(violations(&of_elements(not), &large).len(), 1);
