@@ -59,6 +59,9 @@ impl Defaults {
         places: &Places<'_>,
         translated: &Translated<'_>,
     ) -> Result<Self, InvalidSchema> {
+        if places.iter().all(|place| place.keyword("default").is_none()) {
+            return Ok(Self { nodes: Vec::new() });
+        }
         Draft::of(places)?.finish(translated)
     }
 

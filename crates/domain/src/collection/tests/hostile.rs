@@ -170,3 +170,10 @@ fn lists_of_the_metaschema_are_judged_in_linear_time() {
     bounded(json!({"type": numbers}), "/type", "");
     declared(json!({"enum": numbers})).unwrap();
 }
+
+#[test]
+fn without_defaults_no_combinations_are_looked_for() {
+    let members = definitions(2_000, |_| json!({"$ref": "#"}));
+    let things = declared(json!({"properties": members, "additionalProperties": false})).unwrap();
+    assert_eq!(violations(&things, r#"{"d1":{"d2":{"x":1}}}"#)[0].0, "/d1/d2/x");
+}
