@@ -97,6 +97,8 @@ struct Writer<'a> {
     named: BTreeMap<String, String>,
     /// Into which places defaults are filled, as far as it was asked.
     filled: BTreeMap<String, bool>,
+    /// Which places have a default, as far as it was asked.
+    defaulted: BTreeMap<String, bool>,
     /// The components that are written or will be.
     known: BTreeSet<(String, Form)>,
     pending: Vec<(String, Form)>,
@@ -119,6 +121,7 @@ impl<'a> Writer<'a> {
             names,
             named: BTreeMap::from([(String::new(), name)]),
             filled: BTreeMap::new(),
+            defaulted: BTreeMap::new(),
             known: BTreeSet::new(),
             pending: Vec::new(),
         }

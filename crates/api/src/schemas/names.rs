@@ -1,6 +1,6 @@
 //! The names of schemas.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::CollectionName;
 
@@ -20,6 +20,8 @@ pub(crate) struct Names {
     taken: BTreeSet<String>,
     /// The collections' own names: what a generator calls the parts of a schema begins with them.
     collections: Vec<String>,
+    /// The last number of each name that several parts would have.
+    numbers: BTreeMap<String, usize>,
 }
 
 impl Names {
@@ -28,7 +30,9 @@ impl Names {
         let names: Vec<_> = collections.into_iter().map(schema_name).collect();
         let taken =
             names.iter().flat_map(|name| ENDINGS.map(|ending| plain(&format!("{name}{ending}"))));
-        Self { taken: taken.collect(), collections: names.iter().map(|name| plain(name)).collect() }
+        let taken = taken.collect();
+        let collections = names.iter().map(|name| plain(name)).collect();
+        Self { taken, collections, numbers: BTreeMap::new() }
     }
 
     /// Takes names, in the form in which [`plain`] writes them.
@@ -42,12 +46,18 @@ impl Names {
         let prefix = item.strip_suffix("Item").filter(|prefix| !prefix.is_empty());
         let (prefix, part) = (prefix.unwrap_or(&item), pascal_case(part));
         let short = format!("{prefix}{part}");
-        let numbered = (2..).map(|number| format!("{prefix}Part{part}{number}"));
-        let mut long = std::iter::once(format!("{prefix}Part{part}")).chain(numbered);
+        let long = format!("{prefix}Part{part}");
         let name = if self.is_free(&short) && !self.is_confusing(&short) {
             short
+        } else if self.is_free(&long) {
+            long
         } else {
-            long.find(|name| self.is_free(name)).expect("numbers do not end")
+            let last = self.numbers.get(&long).copied().unwrap_or(1);
+            let mut numbers = last + 1..;
+            let number = numbers.find(|number| self.is_free(&format!("{long}{number}")));
+            let number = number.expect("numbers do not end");
+            self.numbers.insert(long.clone(), number);
+            format!("{long}{number}")
         };
         self.taken.extend(ENDINGS.map(|ending| plain(&format!("{name}{ending}"))));
         name

@@ -192,3 +192,35 @@ fn a_merge_patch_may_change_any_part() {
     });
     assert_eq!(components["BooksItemMergePatch"], expected);
 }
+
+#[test]
+fn long_chains_and_many_equal_names_take_linear_time() {
+    let chain = |last: Value| {
+        let link = |number: usize| match number {
+            1_999 => last.clone(),
+            _ => {
+                let next = json!({ "$ref": format!("#/$defs/d{}", number + 1) });
+                json!({ "properties": { "a": next, "b": {} } })
+            }
+        };
+        let definitions = (0..2_000).map(|number| (format!("d{number}"), link(number)));
+        json!({ "$ref": "#/$defs/d0", "$defs": definitions.collect::<Map<_, _>>() })
+    };
+    let start = std::time::Instant::now();
+    let same = components(chain(json!({})));
+    // The item has three forms and each definition two.
+    assert_eq!(same.len(), 3 + 2 * 2_000);
+    let filled = components(chain(json!({ "properties": { "z": { "default": 1 } } })));
+    assert_eq!(filled["BooksD1999"]["required"], json!(["z"]));
+    assert_eq!(filled.len(), 3 + 3 * 2_000);
+    // Parts whose names differ in what generators of clients leave out.
+    let names = (0..2_000).map(|number| "!".repeat(number % 40 + 1) + &"?".repeat(number / 40));
+    let refers = |name: &String| {
+        (name.clone(), json!({ "$ref": format!("#/x/{}", name.replace("?", "%3F")) }))
+    };
+    let names: Vec<_> = names.collect();
+    let properties: Map<_, _> = names.iter().map(refers).collect();
+    let parts: Map<_, _> = names.iter().map(|name| (name.clone(), json!({}))).collect();
+    assert!(components(json!({ "properties": properties, "x": parts })).len() > 2_000);
+    assert!(start.elapsed() < std::time::Duration::from_secs(120), "{:?}", start.elapsed());
+}

@@ -1,7 +1,11 @@
 //! The defaults of a schema, as a graph that an item is walked through with.
 
+mod check;
 mod complete;
 mod declare;
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -22,27 +26,21 @@ pub(super) struct Defaults {
 /// What to fill into one value: all that the schemas say that apply to it together.
 #[derive(Debug, Default)]
 struct Node {
-    members: Vec<Member>,
+    /// The nodes of members that are there.
+    members: HashMap<String, usize>,
+    /// What to fill in for members that are absent, in this order.
+    defaults: Vec<(String, Arc<Filling>)>,
     /// The node of the elements, when the value is an array.
     elements: Option<usize>,
 }
 
-#[derive(Debug)]
-struct Member {
-    name: String,
-    /// What to fill in when the member is absent.
-    default: Option<Filling>,
-    /// Where to go on when it is present.
-    node: Option<usize>,
-}
-
 /// A default that is complete in itself.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Filling {
     value: Value,
     /// Levels of nesting.
     depth: usize,
-    /// What it adds to a representation, its member's name included.
+    /// What it takes in a representation.
     bytes: usize,
 }
 
@@ -61,6 +59,9 @@ impl Defaults {
         places: &Places<'_>,
         translated: &Translated<'_>,
     ) -> Result<Self, InvalidSchema> {
+        if places.iter().all(|place| place.keyword("default").is_none()) {
+            return Ok(Self { nodes: Vec::new() });
+        }
         Draft::of(places)?.finish(translated)
     }
 
@@ -81,21 +82,32 @@ impl Defaults {
         let node = &self.nodes[node];
         match value {
             Value::Object(object) => {
-                for member in &node.members {
-                    match (object.get_mut(&member.name), &member.default, member.node) {
-                        (Some(present), _, Some(inner)) => {
-                            self.fill_node(inner, present, level + 1, bytes_left)?
+                // The shorter of the two is walked through, so that many small objects do not take
+                // a look at all members of a large schema each.
+                if object.len() < node.members.len() {
+                    for (name, present) in object.iter_mut() {
+                        if let Some(inner) = node.members.get(name) {
+                            self.fill_node(*inner, present, level + 1, bytes_left)?;
                         }
-                        (None, Some(default), _) => {
-                            *bytes_left =
-                                bytes_left.checked_sub(default.bytes).ok_or(Overflow::Bytes)?;
-                            if level + default.depth > DEPTH_MAX {
-                                return Err(Overflow::Depth);
-                            }
-                            object.insert(member.name.clone(), default.value.clone());
-                        }
-                        (Some(_), _, None) | (None, None, _) => {}
                     }
+                } else {
+                    for (name, inner) in &node.members {
+                        if let Some(present) = object.get_mut(name) {
+                            self.fill_node(*inner, present, level + 1, bytes_left)?;
+                        }
+                    }
+                }
+                for (name, default) in &node.defaults {
+                    if object.contains_key(name) {
+                        continue;
+                    }
+                    // Quotes, colon and comma come to the value and the name.
+                    let bytes = default.bytes + name.len() + 4;
+                    *bytes_left = bytes_left.checked_sub(bytes).ok_or(Overflow::Bytes)?;
+                    if level + default.depth > DEPTH_MAX {
+                        return Err(Overflow::Depth);
+                    }
+                    object.insert(name.clone(), default.value.clone());
                 }
             }
             Value::Array(elements) => {

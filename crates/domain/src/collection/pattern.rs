@@ -3,15 +3,20 @@
 //! The validator translates `\d`, `\w` and `\s`. What else the two mean differently is translated
 //! here, so that a pattern means the same as in a client's own check of it.
 
+mod size;
+
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::iter::Peekable;
 use std::str::CharIndices;
 
 use serde_json::{Map, Value};
 
+use self::size::Size;
+use super::limits::{PATTERN_STATES_MAX, PATTERNS_MAX};
 use super::places::Places;
 use super::schema::InvalidSchema;
+use crate::json::excerpt::{EXCERPT_CHARS_MAX, excerpt};
 use crate::json::pointer;
 
 /// A schema whose patterns are those of the engine, for the validator alone.
@@ -21,6 +26,8 @@ pub(super) struct Translated<'s> {
     pub(super) schema: Cow<'s, Value>,
     /// The patterns that it has in place of others.
     pub(super) patterns: Patterns,
+    /// The size of each pattern, as its author wrote it.
+    sizes: HashMap<&'s str, Size>,
 }
 
 /// What patterns of the engine were written as.
@@ -28,10 +35,9 @@ pub(super) struct Translated<'s> {
 pub(super) struct Patterns(BTreeMap<String, String>);
 
 impl Patterns {
-    /// Writes the patterns in a message as the schema's author wrote them.
-    pub(super) fn restore(&self, message: impl std::fmt::Display) -> String {
-        let message = message.to_string();
-        self.0.iter().fold(message, |message, (engine, author)| message.replace(engine, author))
+    /// Returns a pattern as the schema's author wrote it.
+    pub(super) fn author<'p>(&'p self, engine: &'p str) -> &'p str {
+        self.0.get(engine).map_or(engine, String::as_str)
     }
 }
 
@@ -39,18 +45,19 @@ impl<'s> Translated<'s> {
     /// Translates the patterns of a schema.
     ///
     /// # Errors
-    /// [`InvalidSchema`] for a pattern that is none of ECMA-262, or that has a part that cannot be
-    /// run in linear time.
+    /// [`InvalidSchema`] for a pattern that is none of ECMA-262, and when there are more than
+    /// [`PATTERNS_MAX`] or they have more than [`PATTERN_STATES_MAX`] states.
     pub(super) fn of(places: &Places<'s>) -> Result<Self, InvalidSchema> {
         let mut schema = Cow::Borrowed(places.root().schema);
         let mut patterns = Patterns::default();
+        let mut sizes = HashMap::new();
         let mut places: Vec<_> = places.iter().collect();
         // A name within `patternProperties` is a part of the pointers below it, so those come first.
         places.sort_by_key(|place| std::cmp::Reverse(place.pointer.len()));
         for place in places {
             let at = |keyword: &str| pointer::member(&place.pointer, keyword);
             if let Some(Value::String(author)) = place.keyword("pattern")
-                && let Cow::Owned(engine) = translated(author, &at("pattern"))?
+                && let Cow::Owned(engine) = translated(author, &at("pattern"), &mut sizes)?
                 && let Some(pattern) = schema.to_mut().pointer_mut(&at("pattern"))
             {
                 *pattern = engine.clone().into();
@@ -60,7 +67,7 @@ impl<'s> Translated<'s> {
             let mut renamed = BTreeMap::new();
             for author in named.keys() {
                 let at = pointer::member(&at("patternProperties"), author);
-                if let Cow::Owned(mut engine) = translated(author, &at)? {
+                if let Cow::Owned(mut engine) = translated(author, &at, &mut sizes)? {
                     while named.contains_key(&engine) || patterns.0.contains_key(&engine) {
                         engine.push_str("(?:)");
                     }
@@ -78,13 +85,42 @@ impl<'s> Translated<'s> {
                 *named = members.collect::<Map<_, _>>();
             }
         }
-        Ok(Self { schema, patterns })
+        Ok(Self { schema, patterns, sizes })
+    }
+
+    /// Returns how many places of a pattern, written as its author did, can be tried at one character.
+    pub(super) fn positions(&self, pattern: &str) -> u64 {
+        self.sizes.get(pattern).map_or(0, |size| size.positions)
     }
 }
 
-fn translated<'p>(pattern: &'p str, at: &str) -> Result<Cow<'p, str>, InvalidSchema> {
-    translate(pattern)
-        .map_err(|why| InvalidSchema::new(at, format_args!("the pattern {pattern:?} {why}")))
+/// Translates a pattern and adds its size to the `sizes`.
+fn translated<'p>(
+    pattern: &'p str,
+    at: &str,
+    sizes: &mut HashMap<&'p str, Size>,
+) -> Result<Cow<'p, str>, InvalidSchema> {
+    let refused = |why: std::fmt::Arguments<'_>| {
+        let pattern = excerpt(pattern, EXCERPT_CHARS_MAX);
+        InvalidSchema::new(at, format_args!("the pattern {pattern:?} {why}"))
+    };
+    let engine = translate(pattern).map_err(|why| refused(format_args!("{why}")))?;
+    if !sizes.contains_key(pattern) {
+        if sizes.len() == PATTERNS_MAX {
+            return Err(refused(format_args!(
+                "is one too many: there may be {PATTERNS_MAX} different ones"
+            )));
+        }
+        // The engine refuses what cannot be parsed.
+        sizes.insert(pattern, Size::of(&engine).unwrap_or_default());
+        let states = sizes.values().fold(0_u64, |sum, size| sum.saturating_add(size.states));
+        if states > PATTERN_STATES_MAX {
+            return Err(refused(format_args!(
+                "is too large: all patterns together have {states} states when their repetitions are written out, and may have {PATTERN_STATES_MAX}"
+            )));
+        }
+    }
+    Ok(engine)
 }
 
 /// Returns a pattern of ECMA-262, in Unicode mode (ECMA-262 §22.2), as one of the `regex` crate.

@@ -7,6 +7,7 @@ use fluent_uri::{Uri, UriRef};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use super::limits::Tally;
 use super::schema::InvalidSchema;
 use crate::json::pointer;
 
@@ -61,6 +62,22 @@ impl<'s> Place<'s> {
     /// Tells places apart: the address of the schema within its document.
     pub(super) fn identity(&self) -> usize {
         std::ptr::from_ref(self.schema).addr()
+    }
+
+    /// Returns what its references are relative to.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Returns how many schemas its keywords with lists and maps of schemas have.
+    pub(super) fn schemas_within(&self) -> usize {
+        let length = |keyword: &&str| match self.keyword(keyword) {
+            Some(Value::Array(list)) => list.len(),
+            Some(Value::Object(map)) => map.len(),
+            _ => 0,
+        };
+        let keywords = SAME_VALUE_LISTS.iter().chain(&INNER_MAPS);
+        keywords.chain(&["prefixItems", "dependentSchemas"]).map(length).sum()
     }
 
     /// Returns the schema's keyword.
@@ -133,14 +150,23 @@ pub(super) struct Places<'s> {
     anchors: HashMap<(Rc<str>, &'s str), Place<'s>>,
     /// All `$dynamicAnchor`s of a name.
     dynamic_anchors: HashMap<&'s str, Vec<Place<'s>>>,
+    /// What each schema with references leads to by them, once everything is known.
+    followed: HashMap<usize, Followed<'s>>,
+}
+
+/// What the references of one schema lead to.
+#[derive(Debug, Default)]
+struct Followed<'s> {
+    target: Option<Place<'s>>,
+    dynamic: Vec<Place<'s>>,
 }
 
 impl<'s> Places<'s> {
     /// Walks through the document, and through what its references lead to.
     ///
     /// # Errors
-    /// [`InvalidSchema`] when two schemas have one URI, an `$id` is no URI reference, or more than
-    /// [`DYNAMIC_ANCHORS_MAX`] places have one `$dynamicAnchor`.
+    /// [`InvalidSchema`] when two schemas have one URI, an `$id` is no URI reference, more than
+    /// [`DYNAMIC_ANCHORS_MAX`] places have one `$dynamicAnchor`, or the [`Tally`] is too high.
     pub(super) fn of(schema: &'s Value) -> Result<Self, InvalidSchema> {
         let root = Place::new("".into(), schema, &BASE.into());
         let mut places = Self {
@@ -149,12 +175,14 @@ impl<'s> Places<'s> {
             all: Vec::new(),
             anchors: HashMap::new(),
             dynamic_anchors: HashMap::new(),
+            followed: HashMap::new(),
         };
+        let mut tally = Tally::default();
         let mut seen = HashSet::new();
         let mut pending = vec![root];
         while !pending.is_empty() {
             let known = places.all.len();
-            places.walk(pending, &mut seen)?;
+            places.walk(pending, &mut seen, &mut tally)?;
             // A pointer may lead to where no keyword says that a schema stands. Where to is known
             // only when everything that has a URI is.
             let new = &places.all[known..];
@@ -165,6 +193,13 @@ impl<'s> Places<'s> {
             });
             pending = targets.filter(|target| !seen.contains(&target.identity())).collect();
         }
+        for place in &places.all {
+            let (target, dynamic) = (places.follow(place, "$ref"), places.follow_dynamic(place));
+            tally.add_references(place, dynamic.len() + usize::from(target.is_some()))?;
+            if target.is_some() || !dynamic.is_empty() {
+                places.followed.insert(place.identity(), Followed { target, dynamic });
+            }
+        }
         Ok(places)
     }
 
@@ -172,11 +207,13 @@ impl<'s> Places<'s> {
         &mut self,
         mut pending: Vec<Place<'s>>,
         seen: &mut HashSet<usize>,
+        tally: &mut Tally,
     ) -> Result<(), InvalidSchema> {
         while let Some(place) = pending.pop() {
             if !seen.insert(place.identity()) {
                 continue;
             }
+            tally.add_schema(&place)?;
             self.register(&place)?;
             pending
                 .extend(SAME_VALUE.iter().chain(&INNER).filter_map(|keyword| place.inner(keyword)));
@@ -260,16 +297,20 @@ impl<'s> Places<'s> {
 
     /// Finds what the `$ref` of a schema leads to.
     pub(super) fn target(&self, place: &Place<'s>) -> Option<Place<'s>> {
-        self.follow(place, "$ref")
+        self.followed.get(&place.identity())?.target.clone()
+    }
+
+    /// Returns everything that the `$dynamicRef` of a schema can lead to, depending on the schemas
+    /// around it when a value is judged.
+    pub(super) fn dynamic_targets(&self, place: &Place<'s>) -> &[Place<'s>] {
+        self.followed.get(&place.identity()).map_or(&[], |followed| &followed.dynamic)
     }
 
     fn follow(&self, place: &Place<'s>, keyword: &str) -> Option<Place<'s>> {
         self.resolve(place, place.keyword(keyword)?.as_str()?).ok()
     }
 
-    /// Returns everything that the `$dynamicRef` of a schema can lead to, depending on the schemas
-    /// around it when a value is judged.
-    fn dynamic_targets(&self, place: &Place<'s>) -> Vec<Place<'s>> {
+    fn follow_dynamic(&self, place: &Place<'s>) -> Vec<Place<'s>> {
         let Some(first) = self.follow(place, "$dynamicRef") else { return Vec::new() };
         let anchor = first.keyword("$dynamicAnchor").and_then(Value::as_str);
         let reference = place.keyword("$dynamicRef").and_then(Value::as_str).unwrap_or_default();
@@ -285,7 +326,7 @@ impl<'s> Places<'s> {
         let mut targets = BTreeMap::new();
         for place in &self.all {
             let dynamic = self.dynamic_targets(place);
-            let dynamic = if let [target] = &dynamic[..] { Some(target.clone()) } else { None };
+            let dynamic = if let [target] = dynamic { Some(target.clone()) } else { None };
             for (keyword, target) in [("$ref", self.target(place)), ("$dynamicRef", dynamic)] {
                 if let Some(target) = target {
                     let from = format!("{}/{keyword}", place.pointer);
@@ -334,7 +375,7 @@ impl<'s> Places<'s> {
         next.extend(SAME_VALUE_LISTS.iter().flat_map(|keyword| place.list(keyword)));
         next.extend(place.map("dependentSchemas").into_iter().map(|(_, inner)| inner));
         next.extend(self.target(place));
-        next.extend(self.dynamic_targets(place));
+        next.extend(self.dynamic_targets(place).iter().cloned());
         next
     }
 }

@@ -1,15 +1,28 @@
 //! Checks on a schema when its collection is declared.
 
+use std::sync::LazyLock;
+
 use jsonschema::error::{ValidationError, ValidationErrorKind};
 use jsonschema::{Draft, PatternOptions, Validator};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::cost::Costs;
+use super::limits::{self, PATTERN_CACHE_BYTES};
 use super::pattern::{Patterns, Translated};
 use super::places::{Place, Places, Unresolved};
+use super::unique;
 use crate::json::excerpt::{EXCERPT_CHARS_MAX, excerpt};
+use crate::json::pointer;
 
 /// The one dialect that is understood.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+/// The schema of schemas. The validator brings its text; compiled as every other schema is, it judges
+/// lists of names in linear time.
+static METASCHEMA: LazyLock<Validator> = LazyLock::new(|| {
+    let options = options().should_validate_formats(false);
+    options.build(&json!({ "$ref": DIALECT })).expect("the validator knows the metaschema")
+});
 
 /// Longest detail, in characters.
 const DETAIL_CHARS_MAX: usize = 300;
@@ -18,7 +31,8 @@ const DETAIL_CHARS_MAX: usize = 300;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the schema is invalid at {pointer:?}: {detail}")]
 pub struct InvalidSchema {
-    /// The place in the schema, as a JSON Pointer (RFC 6901).
+    /// The place in the schema, as a JSON Pointer (RFC 6901), at most 1,024 bytes: a longer one is
+    /// cut back to an enclosing value.
     pub pointer: String,
     /// What is wrong there.
     pub detail: String,
@@ -26,7 +40,10 @@ pub struct InvalidSchema {
 
 impl InvalidSchema {
     pub(super) fn new(pointer: impl Into<String>, detail: impl std::fmt::Display) -> Self {
-        Self { pointer: pointer.into(), detail: excerpt(detail, DETAIL_CHARS_MAX) }
+        Self {
+            pointer: pointer::bounded(pointer.into()),
+            detail: excerpt(detail, DETAIL_CHARS_MAX),
+        }
     }
 }
 
@@ -36,17 +53,19 @@ impl InvalidSchema {
 /// a pattern blow up; look-around and back-references are refused by it. The schema is to have been
 /// [`Translated`] for it.
 pub(super) fn options() -> jsonschema::ValidationOptions<'static> {
-    jsonschema::options()
+    let options = jsonschema::options()
         .with_draft(Draft::Draft202012)
         .should_validate_formats(true)
-        .with_pattern_options(PatternOptions::regex())
-        .offline()
+        .with_pattern_options(PatternOptions::regex().dfa_size_limit(PATTERN_CACHE_BYTES))
+        .offline();
+    unique::in_place_of_own(options)
 }
 
 /// A schema that is sound.
 #[derive(Debug)]
 pub(super) struct Compiled<'s> {
     pub(super) validator: Validator,
+    pub(super) costs: Costs,
     pub(super) places: Places<'s>,
     /// What the validator was compiled from.
     pub(super) translated: Translated<'s>,
@@ -57,10 +76,12 @@ pub(super) fn compile<'s>(schema: &'s Value) -> Result<Compiled<'s>, InvalidSche
     if !schema.is_object() {
         return Err(InvalidSchema::new("", "a collection's schema is a JSON object"));
     }
+    limits::check_size(schema)?;
     if let Some(dialect) = schema.get("$schema") {
         check_dialect(dialect).map_err(|detail| InvalidSchema::new("/$schema", detail))?;
     }
-    jsonschema::draft202012::meta::validate(schema)
+    METASCHEMA
+        .validate(schema)
         .map_err(|error| InvalidSchema::new(error.instance_path().as_str(), &error))?;
     if schema.get("type").is_some_and(|types| !names_object(types)) {
         return Err(InvalidSchema::new("/type", "items are objects, which this type leaves out"));
@@ -71,10 +92,11 @@ pub(super) fn compile<'s>(schema: &'s Value) -> Result<Compiled<'s>, InvalidSche
     }
     places.refuse_loops()?;
     let translated = Translated::of(&places)?;
+    let costs = Costs::of(&places, &translated)?;
     let validator = options()
         .build(&translated.schema)
         .map_err(|error| uncompilable(&error, &translated.patterns))?;
-    Ok(Compiled { validator, places, translated })
+    Ok(Compiled { validator, costs, places, translated })
 }
 
 fn check_dialect(dialect: &Value) -> Result<(), String> {
@@ -129,11 +151,11 @@ fn uncompilable(error: &ValidationError<'_>, patterns: &Patterns) -> InvalidSche
     let pointer = error.schema_path().as_str();
     match error.kind() {
         ValidationErrorKind::Format { format } if format == "regex" => {
-            let pattern = patterns.restore(error.instance());
-            let pattern = excerpt(pattern, EXCERPT_CHARS_MAX);
+            let pattern = error.instance().as_str().map_or("", |engine| patterns.author(engine));
+            let pattern = excerpt(format_args!("{pattern:?}"), EXCERPT_CHARS_MAX);
             let why = "is too large, or has look-around, a back-reference or a property of characters that is not supported";
             InvalidSchema::new(pointer, format_args!("the pattern {pattern} {why}"))
         }
-        _ => InvalidSchema::new(pointer, patterns.restore(error)),
+        _ => InvalidSchema::new(pointer, error),
     }
 }

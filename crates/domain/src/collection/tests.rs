@@ -1,5 +1,7 @@
+mod cost;
 mod declaration;
 mod filling;
+mod hostile;
 mod suite;
 
 use serde_json::json;

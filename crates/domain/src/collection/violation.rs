@@ -5,20 +5,13 @@ use jsonschema::error::{ValidationError, ValidationErrorKind};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::cost::{Costs, Listing};
 use super::pattern::Patterns;
 use crate::json::excerpt::{EXCERPT_CHARS_MAX, excerpt};
 use crate::json::pointer;
 
 /// Most violations that are listed: more than a person reads, and an answer of them stays small.
 pub const VIOLATIONS_MAX: usize = 100;
-
-/// Most memory that the violations of one value may take while they are collected: 16 MiB. The
-/// validator makes all of them before it hands out the first, so that without a bound a body of
-/// 1 MiB could take two hundred times its size, and gigabytes when its names are long.
-const COLLECTED_BYTES_MAX: usize = 16 << 20;
-
-/// What a violation takes beside its pointer, measured with `jsonschema` 0.60.
-const VIOLATION_BYTES: usize = 400;
 
 /// Longest detail, in characters; what the value contains is quoted in 60 of them at most.
 const DETAIL_CHARS_MAX: usize = 200;
@@ -40,17 +33,24 @@ impl Violation {
     }
 }
 
-/// Lists what `value`, which is not valid, does wrong.
-pub(super) fn list(validator: &Validator, patterns: &Patterns, value: &Value) -> Vec<Violation> {
+/// Lists what `value`, which is not valid, does wrong, as far as that can be afforded.
+pub(super) fn list(
+    validator: &Validator,
+    costs: &Costs,
+    patterns: &Patterns,
+    value: &Value,
+) -> Vec<Violation> {
     let mut violations = Vec::new();
-    if collected_bytes(value, 0) > COLLECTED_BYTES_MAX {
-        if let Err(error) = validator.validate(value) {
-            push(&error, patterns, &mut violations);
+    let first = || validator.validate(value).err();
+    let errors: &mut dyn Iterator<Item = _> = match costs.listing(value) {
+        Listing::All => &mut validator.iter_errors(value),
+        Listing::First => &mut first().into_iter(),
+        Listing::Nothing => {
+            let detail = "the item breaks the schema, and is too large for it to say where";
+            return vec![Violation::new(String::new(), detail)];
         }
-        violations.truncate(VIOLATIONS_MAX);
-        return violations;
-    }
-    for error in validator.iter_errors(value) {
+    };
+    for error in errors {
         push(&error, patterns, &mut violations);
         if violations.len() >= VIOLATIONS_MAX {
             violations.truncate(VIOLATIONS_MAX);
@@ -84,12 +84,15 @@ fn push(error: &ValidationError<'_>, patterns: &Patterns, violations: &mut Vec<V
             let detail = format!("{quoted} {relation} {}", listed(options));
             violations.push(Violation::new(place.to_owned(), detail));
         }
+        ValidationErrorKind::Pattern { pattern } => {
+            let quoted = excerpt(error.instance(), EXCERPT_CHARS_MAX);
+            let pattern = patterns.author(pattern);
+            let detail = format_args!("{quoted} does not match \"{pattern}\"");
+            violations.push(Violation::new(place.to_owned(), detail));
+        }
         _ => {
             let quoted = excerpt(error.instance(), EXCERPT_CHARS_MAX);
-            violations.push(Violation::new(
-                place.to_owned(),
-                patterns.restore(error.masked_with(quoted)),
-            ));
+            violations.push(Violation::new(place.to_owned(), error.masked_with(quoted)));
         }
     }
 }
@@ -108,25 +111,4 @@ fn listed(options: &[Value]) -> String {
         text = if at == 0 { option } else { format!("{text}, {option}") };
     }
     text
-}
-
-/// Adds up what one violation of each part of `value` would take; its own pointer has
-/// `pointer_bytes`.
-fn collected_bytes(value: &Value, pointer_bytes: usize) -> usize {
-    /// The digits of an index and the slash before it.
-    const INDEX_BYTES: usize = 8;
-    let parts: usize = match value {
-        Value::Array(elements) => elements
-            .iter()
-            .map(|element| collected_bytes(element, pointer_bytes + INDEX_BYTES))
-            .sum(),
-        Value::Object(members) => {
-            let member = |(name, member): (&String, _)| {
-                collected_bytes(member, pointer_bytes + 1 + name.len())
-            };
-            members.iter().map(member).sum()
-        }
-        _ => 0,
-    };
-    VIOLATION_BYTES + pointer_bytes + parts
 }

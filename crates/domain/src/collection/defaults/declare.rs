@@ -1,18 +1,19 @@
 //! Collecting the defaults when a collection is declared.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Defaults, Filling, Member, Node};
-use crate::collection::ITEM_BYTES_MAX;
+use super::{Defaults, Filling, Node};
 use crate::collection::pattern::Translated;
 use crate::collection::places::{Place, Places};
 use crate::collection::schema::InvalidSchema;
 
-/// Most combinations of schemas that may apply to one value together. Schemas that people write
-/// have a few dozen; only `allOf`s of recursive schemas can bring forth more than they spell out.
-const NODES_MAX: usize = 10_000;
+/// Most schemas and members that are looked at to find out which apply to one value together, each
+/// counted as often as it is. Schemas that people write take a few hundred looks; only chains of
+/// references and `allOf`s of recursive schemas can take more than they have characters.
+const LOOKS_MAX: usize = 200_000;
 
 /// The graph before it is known what leads to a default.
 #[derive(Debug, Default)]
@@ -22,10 +23,14 @@ pub(super) struct Draft<'s> {
     by_schemas: HashMap<Vec<usize>, usize>,
     /// How many defaults are being completed, each for the sake of the one before it.
     pub(super) in_progress: usize,
+    /// How many schemas and members may still be looked at.
+    looks_left: usize,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct DraftNode<'s> {
+    /// The schemas that draw in all the others.
+    pub(super) direct: Vec<Place<'s>>,
     /// The schemas that apply to the value together.
     pub(super) schemas: Vec<Place<'s>>,
     pub(super) members: Vec<(&'s String, usize)>,
@@ -41,7 +46,7 @@ pub(super) enum State {
     #[default]
     Untouched,
     InProgress,
-    Complete(Filling),
+    Complete(Arc<Filling>),
 }
 
 impl<'s> DraftNode<'s> {
@@ -56,7 +61,7 @@ impl<'s> DraftNode<'s> {
 impl<'s> Draft<'s> {
     /// Follows `properties`, `items`, `allOf` and `$ref` from the root.
     pub(super) fn of(places: &Places<'s>) -> Result<Self, InvalidSchema> {
-        let mut draft = Self::default();
+        let mut draft = Self { looks_left: LOOKS_MAX, ..Self::default() };
         draft.node(places, vec![places.root()])?;
         // `node` adds to the end while this goes on.
         let mut next = 0;
@@ -65,6 +70,7 @@ impl<'s> Draft<'s> {
             let mut members = Vec::<(&String, Vec<Place<'s>>)>::new();
             let mut positions = HashMap::new();
             for (name, place) in schemas.iter().flat_map(|place| place.map("properties")) {
+                draft.look(&place)?;
                 let position = *positions.entry(name).or_insert(members.len());
                 if position == members.len() {
                     members.push((name, Vec::new()));
@@ -90,92 +96,92 @@ impl<'s> Draft<'s> {
     fn node(
         &mut self,
         places: &Places<'s>,
-        schemas: Vec<Place<'s>>,
+        direct: Vec<Place<'s>>,
     ) -> Result<usize, InvalidSchema> {
-        let schemas = together(places, schemas);
+        let schemas = self.together(places, &direct)?;
         let identities = schemas.iter().map(Place::identity).collect();
         let new = self.nodes.len();
         let node = *self.by_schemas.entry(identities).or_insert(new);
         if node == new {
-            if new == NODES_MAX {
-                return Err(InvalidSchema::new(
-                    "",
-                    format_args!("more than {NODES_MAX} combinations of schemas"),
-                ));
-            }
-            self.nodes.push(DraftNode { schemas, ..DraftNode::default() });
+            self.nodes.push(DraftNode { direct, schemas, ..DraftNode::default() });
         }
         Ok(node)
     }
 
-    fn mark_useful(&mut self) {
-        loop {
-            let useful = |node: &DraftNode<'_>| {
-                let member = |inner: &usize| {
-                    self.nodes[*inner].useful || self.nodes[*inner].first_default().is_some()
-                };
-                node.members.iter().any(|(_, inner)| member(inner))
-                    || node.elements.is_some_and(|inner| self.nodes[inner].useful)
-            };
-            let newly: Vec<_> = (0..self.nodes.len())
-                .filter(|node| !self.nodes[*node].useful && useful(&self.nodes[*node]))
-                .collect();
-            if newly.is_empty() {
-                return;
+    /// Returns `schemas` and all that they apply to the same value through `$ref` and `allOf`, each
+    /// once, in the order in which defaults count.
+    fn together(
+        &mut self,
+        places: &Places<'s>,
+        schemas: &[Place<'s>],
+    ) -> Result<Vec<Place<'s>>, InvalidSchema> {
+        let mut seen = HashSet::new();
+        let mut ordered = Vec::new();
+        let mut pending: Vec<_> = schemas.iter().rev().cloned().collect();
+        while let Some(place) = pending.pop() {
+            self.look(&place)?;
+            if seen.insert(place.identity()) {
+                pending.extend(place.list("allOf").into_iter().rev());
+                pending.extend(places.target(&place));
+                ordered.push(place);
             }
-            newly.into_iter().for_each(|node| self.nodes[node].useful = true);
+        }
+        Ok(ordered)
+    }
+
+    fn look(&mut self, place: &Place<'_>) -> Result<(), InvalidSchema> {
+        self.looks_left = self.looks_left.checked_sub(1).ok_or_else(|| {
+            let detail = format_args!(
+                "to find all defaults takes more than {LOOKS_MAX} steps: use fewer \"$ref\"s and \"allOf\"s that apply to one value"
+            );
+            InvalidSchema::new(&*place.pointer, detail)
+        })?;
+        Ok(())
+    }
+
+    /// Marks each node from which a default can be reached, beginning at the defaults.
+    fn mark_useful(&mut self) {
+        let mut parents = vec![Vec::new(); self.nodes.len()];
+        let mut newly = Vec::new();
+        for (parent, node) in self.nodes.iter().enumerate() {
+            let members = node.members.iter().map(|(_, inner)| *inner);
+            if members.clone().any(|inner| self.nodes[inner].first_default().is_some()) {
+                newly.push(parent);
+            }
+            members.chain(node.elements).for_each(|inner| parents[inner].push(parent));
+        }
+        while let Some(node) = newly.pop() {
+            if !std::mem::replace(&mut self.nodes[node].useful, true) {
+                newly.extend(&parents[node]);
+            }
         }
     }
 
     /// Completes and checks the defaults, and keeps what leads to one.
     pub(super) fn finish(mut self, translated: &Translated<'_>) -> Result<Defaults, InvalidSchema> {
-        let mut bytes_left = ITEM_BYTES_MAX;
-        let members: Vec<_> =
-            self.nodes.iter().flat_map(|node| &node.members).map(|(_, inner)| *inner).collect();
-        for node in members {
-            self.complete(node, &mut bytes_left)?;
-        }
+        self.complete_all()?;
         self.check(translated)?;
         let mut numbers = HashMap::new();
         for (node, _) in self.nodes.iter().enumerate().filter(|(_, node)| node.useful) {
             numbers.insert(node, numbers.len());
         }
         let number = |node: &usize| numbers.get(node).copied();
-        let member = |(name, node): &(&String, usize)| {
-            let default = match &self.nodes[*node].filling {
-                State::Complete(filling) => {
-                    // Quotes, colon and comma come to the value and the name.
-                    Some(Filling { bytes: filling.bytes + name.len() + 4, ..filling.clone() })
-                }
-                _ => None,
-            };
-            Member { name: (*name).clone(), default, node: number(node) }
-        };
         let keep = |node: &DraftNode<'_>| Node {
             members: node
                 .members
                 .iter()
-                .map(member)
-                .filter(|member| member.default.is_some() || member.node.is_some())
+                .filter_map(|(name, node)| Some(((*name).clone(), number(node)?)))
+                .collect(),
+            defaults: node
+                .members
+                .iter()
+                .filter_map(|(name, node)| match &self.nodes[*node].filling {
+                    State::Complete(filling) => Some(((*name).clone(), Arc::clone(filling))),
+                    State::Untouched | State::InProgress => None,
+                })
                 .collect(),
             elements: node.elements.as_ref().and_then(number),
         };
         Ok(Defaults { nodes: self.nodes.iter().filter(|node| node.useful).map(keep).collect() })
     }
-}
-
-/// Returns `schemas` and all that they apply to the same value through `$ref` and `allOf`, each
-/// once, in the order in which defaults count.
-fn together<'s>(places: &Places<'s>, schemas: Vec<Place<'s>>) -> Vec<Place<'s>> {
-    let mut seen = HashSet::new();
-    let mut ordered = Vec::new();
-    let mut pending: Vec<_> = schemas.into_iter().rev().collect();
-    while let Some(place) = pending.pop() {
-        if seen.insert(place.identity()) {
-            pending.extend(place.list("allOf").into_iter().rev());
-            pending.extend(places.target(&place));
-            ordered.push(place);
-        }
-    }
-    ordered
 }

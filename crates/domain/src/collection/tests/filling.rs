@@ -135,3 +135,13 @@ fn an_escaped_member_name_is_filled_in() {
     );
     assert_eq!(admitted(&things, "{}"), r#"{"a/b~c d":1,"":0}"#);
 }
+
+#[test]
+fn defaults_are_checked_whatever_the_uri_of_the_schema_is() {
+    for id in ["", "b", "#", "json-schema:///", "https://example.org/s#", "urn:a:b"] {
+        let schema = |default: &str| json!({"$id": id, "properties": {"a b/c": {"$ref": "#/$defs/t", "default": default}}, "$defs": {"t": {"maxLength": 1}}});
+        assert_eq!(admitted(&collection(schema("x")), "{}"), r#"{"a b/c":"x"}"#, "{id}");
+        let detail = r#"the default breaks the schema: "xy" is longer than 1 character"#;
+        undeclarable(schema("xy"), "/properties/a b~1c/default", detail);
+    }
+}
