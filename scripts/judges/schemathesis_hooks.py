@@ -47,6 +47,10 @@ def is_wrong_in_a_way_no_document_tells(response):
                 case "/problems#invalid-item":
                     # Whether what a patch makes satisfies the schema depends on what is patched.
                     return request.method == "PATCH"
+                case "/problems#invalid-schema":
+                    # Whether an object is a JSON Schema is said by the metaschema, which no document
+                    # refers to.
+                    return True
                 case "/problems#idempotency-key-reused":
                     # A key stands for one request, and schemathesis sends one key with many.
                     return "idempotency-key" in fields_of(request)
@@ -55,6 +59,7 @@ def is_wrong_in_a_way_no_document_tells(response):
             return (
                 has_a_cursor(url)
                 or has_an_illegal_id(url)
+                or has_a_reserved_name(url, response)
                 or has_an_illegal_tag(request)
                 or has_a_noncharacter(response)
             )
@@ -73,6 +78,13 @@ def fields_of(request):
 def has_a_cursor(url):
     """A cursor is opaque: only those that the service made are valid."""
     return "after" in parse_qs(url.query, keep_blank_values=True)
+
+
+def has_a_reserved_name(url, response):
+    """Some names are the service's own paths. A pattern that left them out would need a look-ahead."""
+    return url.path.startswith("/collections/") and "the service needs that name" in str(
+        problem_of(response).get("detail")
+    )
 
 
 def has_an_illegal_id(url):
