@@ -47,10 +47,11 @@ pub(super) async fn sweep(catalog: &Catalog) -> Result<(), Error> {
         if keyspace.has_incarnation() && is_dead(catalog, &keyspace).await? {
             let count = remove(catalog, &keyspace).await?;
             let name = keyspace.name();
+            let items = if count == 1 { "item" } else { "items" };
             tracing::info!(
                 collection = name,
                 count,
-                "{count} items of the deleted collection {name} were removed"
+                "removed {count} {items} of the deleted collection {name}"
             );
         }
         after = Some(keyspace);
