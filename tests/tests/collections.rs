@@ -123,7 +123,7 @@ async fn what_cannot_be_declared_is_refused_with_its_name() {
         (r#"{"docs":{"schema":{}}}"#, vec!["\"docs\""]),
         (r#"{"problems":{"schema":{}}}"#, vec!["\"problems\""]),
         (r#"{"openapi":{"schema":{}}}"#, vec!["\"openapi\"", "the service needs it"]),
-        (r#"{"item":{"schema":{}}}"#, vec!["\"item\"", "\"items\"", "an operation"]),
+        (r#"{"item":{"schema":{}}}"#, vec!["\"item\"", "the service needs it"]),
         (r#"{"items":{"schema":{}}}"#, vec!["\"items\""]),
         (r#"{"Books":{"schema":{}}}"#, vec!["collections.json", "\"Books\"", "lower-case"]),
         (r#"{"1a":{"schema":{}}}"#, vec!["collections.json", "\"1a\""]),
@@ -222,6 +222,29 @@ async fn the_start_says_what_the_store_holds_and_what_is_not_declared() {
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert_eq!(warnings[0]["collection"], "a-1");
     shelf.send(Request::get("/a-1/x")).await.expect(404);
+
+    // A collection of the same name that is declared over HTTP is another one.
+    let definition = r#"{"schema":{"type":"object"}}"#;
+    shelf.send(Request::put("/collections/a-1", definition)).await.expect(201);
+    shelf.send(Request::put("/a-1/z", "{}")).await.expect(201);
+    shelf.stop().await;
+    for (start, reason) in
+        [(start(), "does not now"), (start().collections(COLLECTIONS), "declared over HTTP")]
+    {
+        let shelf = start.spawn().await;
+        let warnings = shelf.log().wait_for("a warning", warned).await;
+        let message = warnings[0]["message"].as_str().expect("it has a message");
+        assert!(warnings.len() == 1 && message.contains(reason), "{warnings:?}");
+        shelf.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_schema_without_a_definition_around_it_is_refused_with_the_form_to_use() {
+    let shelf = Shelf::start().spawn().await;
+    let schema = shelf.send(Request::put("/collections/books", r#"{"type":"object"}"#)).await;
+    let problem = schema.expect_problem(422, "invalid-item");
+    assert!(problem.detail.contains("a member `schema`"), "{problem:?}");
     shelf.stop().await;
 }
 

@@ -1,4 +1,4 @@
-//! The session that README shows to newcomers, as printed.
+//! The sessions that README shows to newcomers, as printed.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,11 +8,22 @@ use e2e::Shelf;
 /// Where README's service listens.
 const PRINTED_ADDRESS: &str = "127.0.0.1:8000";
 
+/// The sections of README that show a session, in their order: each goes on where the one before it ended.
+const SESSIONS: [&str; 2] = ["A first session", "A collection of your own"];
+
 /// One command of a session, and what it prints.
 #[derive(Debug, Default)]
 struct Step {
     command: String,
     output: String,
+}
+
+/// Returns a section, without its heading.
+fn section<'a>(markdown: &'a str, heading: &str) -> &'a str {
+    let (_, rest) = markdown
+        .split_once(&format!("\n## {heading}\n"))
+        .unwrap_or_else(|| panic!("README has no section {heading:?}"));
+    rest.split_once("\n## ").map_or(rest, |(section, _)| section)
 }
 
 /// Returns the steps in the blocks marked `console`: a line that begins with `$ ` is a command,
@@ -34,15 +45,18 @@ fn steps(markdown: &str) -> Vec<Step> {
 }
 
 #[tokio::test]
-async fn the_first_session_works_as_printed() {
+async fn the_sessions_work_as_printed() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let readme = std::fs::read_to_string(readme).expect("there is a README");
-    let steps = steps(&readme);
-    assert!(steps.len() >= 8, "README's session has only {} commands", steps.len());
+    let sessions = SESSIONS.map(|heading| steps(section(&readme, heading)));
+    for (heading, steps) in SESSIONS.iter().zip(&sessions) {
+        assert!(steps.len() >= 8, "{heading:?} has only {} commands", steps.len());
+    }
+    assert_eq!(steps(&readme).len(), sessions.iter().map(Vec::len).sum::<usize>());
 
     let shelf = Shelf::start().on_disk().spawn().await;
     let address = shelf.address().to_string();
-    for Step { command, output } in steps {
+    for Step { command, output } in sessions.into_iter().flatten() {
         let command = command.replace(PRINTED_ADDRESS, &address);
         let ran = Command::new("bash").args(["-c", &command]).output();
         let ran = ran.expect("bash can be run: apt-get install bash");

@@ -8,6 +8,7 @@ mod attempt;
 mod background;
 mod balance;
 mod clock;
+mod definitions;
 mod discover;
 mod document;
 mod edge;

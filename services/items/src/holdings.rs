@@ -13,10 +13,10 @@ const COLLECTIONS_MAX: usize = 50;
 /// Longest time for the look: the service does not start later for it than that.
 const TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Says which store is used and what it holds, and warns of collections that are not declared: their items are not
-/// served, and look lost to those who forgot `--collections`. A store that cannot be read now is no reason not to
-/// start.
-pub(crate) async fn announce(store: &dyn Store, url: &str, declared: &[CollectionName]) {
+/// Says which store is used and what it holds, and warns of items that are not served, because the file of
+/// `--collections` does not name their collection any more, or names another one of the same name. They look
+/// lost otherwise. A store that cannot be read now is no reason not to start.
+pub(crate) async fn announce(store: &dyn Store, url: &str, configured: &[CollectionName]) {
     let url = without_credentials(url);
     let found = match timeout(TIME_MAX, holdings(store)).await {
         Ok(Ok(found)) => found,
@@ -37,12 +37,23 @@ pub(crate) async fn announce(store: &dyn Store, url: &str, declared: &[Collectio
     let shown: Vec<_> = shown.collect();
     let holds = if shown.is_empty() { "nothing yet".to_owned() } else { shown.join(", ") };
     tracing::info!(store = url, holds, "the store is {url}; it holds {holds}");
-    for (collection, count) in found {
-        // Of what was declared at run time the service knows, and what is left of it is removed.
-        if !collection.has_incarnation()
-            && !declared.iter().any(|declared| Keyspace::from(declared) == collection)
-        {
-            tracing::warn!(%collection, "the store holds the collection {collection} ({count}), which is not declared and therefore not served; declare it with --collections");
+    for (keyspace, count) in found {
+        let collection = keyspace.name();
+        let is_configured = configured.iter().any(|name| name.as_str() == collection);
+        match (is_configured, keyspace.has_incarnation()) {
+            (false, false) => {
+                tracing::warn!(
+                    collection,
+                    "the store holds items of the collection {collection} ({count}) that are not served: --collections named it once, and does not now"
+                );
+            }
+            (true, true) => {
+                tracing::warn!(
+                    collection,
+                    "the store holds items of the collection {collection} ({count}) that are not served: it was declared over HTTP, and --collections names another one of that name"
+                );
+            }
+            (true, false) | (false, true) => {}
         }
     }
 }

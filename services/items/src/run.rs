@@ -103,7 +103,9 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, RunError> {
     };
     let Router { dispatch, catalog, mut keeper } = router(&setup)?;
     main.block_on(load(&mut keeper, &settings));
-    main.block_on(holdings::announce(&*store, &settings.store, &catalog.names()));
+    let configured = setup.collections.iter().map(|collection| collection.name().clone());
+    let configured: Vec<_> = configured.collect();
+    main.block_on(holdings::announce(&*store, &settings.store, &configured));
     let keeping = main.spawn(keeper.keep());
     let code = match report {
         None => {

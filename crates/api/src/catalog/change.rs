@@ -10,30 +10,21 @@
 
 use std::time::Duration;
 
-use domain::{
-    Collection, CollectionName, ItemId, Key, PAGE_ITEMS_MAX, PageQuery, PageStart, Violation, json,
-};
+use domain::{CollectionName, Key};
 use serde_json::{Map, Value};
-use store::{Error, ErrorKind};
-use tokio::task::{JoinHandle, yield_now};
+use store::Error;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep};
 
 use super::record::{PendingChange, Record, random};
 use super::{Catalog, definition_key};
 use crate::lease::{Ask, LEASE};
-use crate::stored_items::StoredItems;
 
 /// How often a change says that its check goes on.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether the writes that were on their way have come to their end.
 const DRAIN_STEP: Duration = Duration::from_millis(1);
-
-/// How often the log says how far a check is.
-const PROGRESS_EVERY: Duration = Duration::from_secs(5);
-
-/// Most items that are named with their violation.
-const EXAMPLES_MAX: usize = 10;
 
 /// A change that is being checked. When it is dropped, it is given up.
 #[derive(Debug)]
@@ -44,17 +35,6 @@ pub(crate) struct Change {
     id: String,
     beat: JoinHandle<()>,
     is_done: bool,
-}
-
-/// What a check found.
-#[derive(Debug, Default)]
-pub(crate) struct CheckedItems {
-    /// What can be said of all items, if none is a violation.
-    pub(crate) items: StoredItems,
-    /// How many items do not satisfy the new schema.
-    pub(crate) violating: u64,
-    /// Some of them, each with its first violation.
-    pub(crate) examples: Vec<(ItemId, Violation)>,
 }
 
 impl Change {
@@ -111,72 +91,6 @@ impl Change {
             tokio::time::sleep_until(written + LEASE + Duration::from_millis(100)).await;
         }
         Ok(())
-    }
-
-    /// Reads all items, and tells how they fit a schema.
-    ///
-    /// # Errors
-    /// As those of a list.
-    pub(crate) async fn check_items(&self, next: &Collection) -> Result<CheckedItems, Error> {
-        let mut checked = CheckedItems::default();
-        let (mut count, mut told) = (0_u64, Instant::now());
-        let mut query = self.items().await?;
-        loop {
-            let page = self.catalog.store().list(query.clone()).await?;
-            let after = page.next();
-            for (id, item) in page.items {
-                count += 1;
-                let damaged = |error: json::Error| {
-                    Error::with_source(ErrorKind::Corrupt, "a stored item is no JSON", error)
-                };
-                let value = json::parse(item.representation()).map_err(damaged)?;
-                match next.admit(value) {
-                    Ok(admitted) if admitted == item => {}
-                    Ok(_) => checked.items = StoredItems::WithoutDefaults,
-                    Err(violations) => {
-                        checked.violating += 1;
-                        if checked.examples.len() < EXAMPLES_MAX {
-                            checked
-                                .examples
-                                .extend(violations.into_iter().next().map(|first| (id, first)));
-                        }
-                    }
-                }
-                if count.is_multiple_of(100) {
-                    yield_now().await;
-                }
-            }
-            if told.elapsed() >= PROGRESS_EVERY {
-                let (name, violating) = (&self.name, checked.violating);
-                tracing::info!(collection = %name, count, violating, "the new schema of {name} is being checked: {count} items so far, {violating} do not satisfy it");
-                told = Instant::now();
-            }
-            match after {
-                Some(cursor) => query.start = cursor.into(),
-                None => return Ok(checked),
-            }
-        }
-    }
-
-    /// Tells whether the collection has an item.
-    ///
-    /// # Errors
-    /// As those of a list.
-    pub(crate) async fn has_items(&self) -> Result<bool, Error> {
-        let query = PageQuery { items_max: 1, ..self.items().await? };
-        Ok(!self.catalog.store().list(query).await?.items.is_empty())
-    }
-
-    async fn items(&self) -> Result<PageQuery, Error> {
-        let record = self.catalog.definitions().read(&self.key).await?;
-        let gone = || Error::new(ErrorKind::Unavailable, "the collection was deleted meanwhile");
-        let (record, _) = record.ok_or_else(gone)?;
-        Ok(PageQuery {
-            collection: record.keyspace,
-            start: PageStart::First,
-            prefix: None,
-            items_max: PAGE_ITEMS_MAX,
-        })
     }
 
     /// Says that the change was concluded: there is nothing to give up.

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use store::Error;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::entry::Entry;
 use super::record::{Record, compile};
@@ -28,6 +28,9 @@ const LOOKUP_PAUSE: Duration = Duration::from_millis(10);
 /// Most collections that may not exist which are looked up at a time: with the pause, no more than 1,600
 /// reads a second, which no store notices.
 const LOOKUPS_MAX: usize = 16;
+
+/// Longest time for one read of the store: those who wait for it are to be told, and others to have their turn.
+const READ_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// How long a change is believed to go on whose beat does not change: ten beats.
 const CHANGE_TIME_MAX: Duration = Duration::from_secs(10);
@@ -159,7 +162,8 @@ impl Keeper {
         let catalog = self.catalog.clone();
         let reading = names.into_iter().map(async |name| {
             let key = definition_key(&name);
-            (name.as_str().to_owned(), catalog.store().get(&key).await)
+            let read = timeout(READ_TIME_MAX, catalog.store().get(&key)).await;
+            (name.as_str().to_owned(), read.unwrap_or_else(|_| Err(too_slow())))
         });
         let read = join_all(reading).await;
         let failed = read.iter().find_map(|(_, result)| result.as_ref().err().cloned());
@@ -178,7 +182,8 @@ impl Keeper {
         };
         let mut read: Vec<Read> = Vec::new();
         loop {
-            let page = self.catalog.definitions().page(query.clone()).await?;
+            let page = self.catalog.definitions().page(query.clone());
+            let page = timeout(READ_TIME_MAX, page).await.map_err(|_| too_slow())??;
             let next = page.next();
             let name = |id: ItemId| id.as_str().to_owned();
             read.extend(page.items.into_iter().map(|(id, item)| (name(id), Ok(Some(item)))));
@@ -315,6 +320,10 @@ impl Keeper {
             }
         }
     }
+}
+
+fn too_slow() -> Error {
+    Error::new(store::ErrorKind::Unavailable, "the store does not answer")
 }
 
 /// Ends a task with what it belongs to.

@@ -5,6 +5,7 @@
 //! table of their worker's own, which is replaced as a whole.
 
 mod change;
+mod check;
 mod definitions;
 mod entry;
 mod keeper;
@@ -23,7 +24,8 @@ use domain::{Collection, CollectionName};
 use store::Store;
 use tokio::sync::Notify;
 
-pub(crate) use self::change::{Change, CheckedItems};
+pub(crate) use self::change::Change;
+pub(crate) use self::check::{CheckedItems, check_items, has_items};
 pub(crate) use self::definitions::{Definitions, Written, definition_key, keyspace};
 use self::entry::{Entry, EntryMaker};
 pub use self::keeper::Keeper;

@@ -47,10 +47,11 @@ pub(super) async fn sweep(catalog: &Catalog) -> Result<(), Error> {
         if keyspace.has_incarnation() && is_dead(catalog, &keyspace).await? {
             let count = remove(catalog, &keyspace).await?;
             let name = keyspace.name();
+            let items = if count == 1 { "item" } else { "items" };
             tracing::info!(
                 collection = name,
                 count,
-                "{count} items of the deleted collection {name} were removed"
+                "removed {count} {items} of the deleted collection {name}"
             );
         }
         after = Some(keyspace);
@@ -69,17 +70,15 @@ async fn is_dead(catalog: &Catalog, keyspace: &Keyspace) -> Result<bool, Error> 
 /// Removes all items of a keyspace, and returns how many.
 async fn remove(catalog: &Catalog, keyspace: &Keyspace) -> Result<usize, Error> {
     let mut count = 0;
+    let mut query = PageQuery {
+        collection: keyspace.clone(),
+        start: PageStart::First,
+        prefix: None,
+        items_max: STEP_ITEMS,
+    };
     loop {
-        let query = PageQuery {
-            collection: keyspace.clone(),
-            start: PageStart::First,
-            prefix: None,
-            items_max: STEP_ITEMS,
-        };
-        let page = catalog.store().list(query).await?;
-        if page.items.is_empty() {
-            return Ok(count);
-        }
+        let page = catalog.store().list(query.clone()).await?;
+        let next = page.next();
         let writes = page
             .items
             .into_iter()
@@ -87,6 +86,11 @@ async fn remove(catalog: &Catalog, keyspace: &Keyspace) -> Result<usize, Error> 
         for verdict in catalog.store().apply(writes.collect()).await {
             // Another replica may sweep as well.
             count += usize::from(verdict?.is_ok());
+        }
+        match next {
+            // A replica that had not heard of the deletion may write one more; the next round finds it.
+            None => return Ok(count),
+            Some(cursor) => query.start = cursor.into(),
         }
         sleep(STEP_PAUSE).await;
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use store::Error;
 
 use super::failure::DefinitionFailure;
-use crate::catalog::{Catalog, Change, Definitions, Written, compile};
+use crate::catalog::{Catalog, Change, Definitions, Written, check_items, compile};
 use crate::items::{NotApplied, StoreFailure, WriteFailure};
 use crate::lease::Ask;
 use crate::stored_items::StoredItems;
@@ -58,9 +58,14 @@ pub(super) async fn write_definition(
     if let Some(verdict) = replayed(definitions, &write).await.map_err(failed)? {
         return Ok(verdict);
     }
+    // Most changes that cannot be made are found out by this, and no writer is held up for them.
+    let glance = check_items(catalog, &write.key, &next, true).await.map_err(failed)?;
+    if glance.violating > 0 {
+        return Err(DefinitionFailure::violating(name, glance));
+    }
     let change = Change::begin(catalog, name, Some(definition)).await.map_err(NotApplied::from)?;
     let change = change.ok_or_else(WriteFailure::changing)?;
-    let checked = change.check_items(&next).await.map_err(failed)?;
+    let checked = check_items(catalog, &write.key, &next, false).await.map_err(failed)?;
     if checked.violating > 0 {
         // If it cannot be given up now, it is when its beat is missed.
         let _ = change.give_up().await;

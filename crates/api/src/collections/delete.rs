@@ -2,13 +2,13 @@
 
 use contract::extract::{Path, Query, State};
 use contract::{Problem, Responses};
-use domain::{Change as ItemChange, Outcome, Write, decide};
+use domain::{Change as ItemChange, CollectionName, Outcome, Write, decide};
 
 use super::change::written;
 use super::failure::configured;
 use super::params::{Items, ItemsParams, Name};
 use super::put::DefinitionWriter;
-use crate::catalog::{Change, sweep_soon};
+use crate::catalog::{Change, has_items, sweep_soon};
 use crate::items::{Conditions, DeleteItem, NotApplied, RequestKey, StoreFailure, WriteFailure};
 
 /// The answers of a deletion that fails.
@@ -60,15 +60,18 @@ pub(crate) async fn delete_collection(
     } else {
         let mut change = None;
         if deletes {
+            let keeps_items = items != Some(Items::Delete);
+            // Most collections that have items are found out by this, and no writer is held up for them.
+            if keeps_items && has_items(&catalog, &write.key).await.map_err(failed)? {
+                return Err(DeleteCollectionFailure::has_items(&name));
+            }
             let begun = Change::begin(&catalog, &name, None).await.map_err(NotApplied::from);
             let begun = begun.map_err(WriteFailure::from)?;
             let begun = begun.ok_or_else(WriteFailure::changing)?;
-            if items != Some(Items::Delete) && begun.has_items().await.map_err(failed)? {
+            if keeps_items && has_items(&catalog, &write.key).await.map_err(failed)? {
                 // If it cannot be given up now, it is when its beat is missed.
                 let _ = begun.give_up().await;
-                return Err(DeleteCollectionFailure::CollectionHasItems(Problem::new(format!(
-                    "The collection `{name}` has items. Send `items=delete` to delete them as well."
-                ))));
+                return Err(DeleteCollectionFailure::has_items(&name));
             }
             change = Some(begun);
         }
@@ -89,5 +92,13 @@ pub(crate) async fn delete_collection(
                 "There is no collection `{name}`."
             ))),
         }),
+    }
+}
+
+impl DeleteCollectionFailure {
+    fn has_items(name: &CollectionName) -> Self {
+        Self::CollectionHasItems(Problem::new(format!(
+            "The collection `{name}` has items. Send `items=delete` to delete them as well."
+        )))
     }
 }

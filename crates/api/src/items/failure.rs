@@ -8,6 +8,7 @@ use domain::{CollectionName, ETag, InvalidPatch, Refusal, Violation, json};
 use store::ErrorKind;
 
 use super::parts::Tag;
+use crate::schemas::COLLECTIONS;
 
 /// The item or the patch in a body is refused.
 #[derive(Debug, Responses)]
@@ -80,9 +81,10 @@ impl From<InvalidPatch> for BodyFailure {
 
 impl BodyFailure {
     pub(crate) fn violations(collection: &CollectionName, violations: Vec<Violation>) -> Self {
-        let problem = Problem::new(format!(
-            "The item does not satisfy the schema of the collection `{collection}`."
-        ));
+        let problem = Problem::new(match collection.as_str() {
+            COLLECTIONS => "The definition is not valid: it has a member `schema`, which is the JSON Schema of the items, and may have `require_precondition`.".to_owned(),
+            name => format!("The item does not satisfy the schema of the collection `{name}`."),
+        });
         let places = violations
             .into_iter()
             .map(|violation| Place::pointer(violation.pointer, violation.detail));

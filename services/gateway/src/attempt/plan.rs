@@ -11,6 +11,7 @@ use percent_encoding::percent_decode;
 
 use super::mark::{Marks, SHELF_ATTEMPT};
 use crate::access::SHELF_PRINCIPAL;
+use crate::definitions;
 use crate::exchange::Exchange;
 use crate::headers::{join_cookies, set_forwarded, strip_hop};
 
@@ -27,6 +28,8 @@ pub(super) struct RequestPlan {
     pub(super) is_read: bool,
     /// Whether it may change an item.
     pub(super) is_write: bool,
+    /// Whether one attempt may take all the time that there is.
+    pub(super) is_slow: bool,
     /// Whether its body is a stream, however small it is.
     pub(super) streams: bool,
     /// Whether the client sends the body when it is told to go on (RFC 9110 §10.1.1).
@@ -61,6 +64,7 @@ impl RequestPlan {
         let is_safe = is_read || head.method == Method::OPTIONS;
         let is_write =
             matches!(head.method, Method::PUT | Method::POST | Method::PATCH | Method::DELETE);
+        let is_slow = definitions::is_written_by(&head.method, head.uri.path());
         headers.remove(SHELF_ATTEMPT);
         let is_marked = is_write && !streams && !headers.contains_key(IDEMPOTENCY_KEY);
         let mark = is_marked.then(|| marks.next());
@@ -71,7 +75,7 @@ impl RequestPlan {
         head.version = Version::HTTP_11;
         let item = target.and_then(|target| item(target.path()).map(|range| (target, range)));
         let repeatable = is_safe || is_write && !streams;
-        Self { repeatable, is_read, is_write, streams, expects_continue, mark, item }
+        Self { repeatable, is_read, is_write, is_slow, streams, expects_continue, mark, item }
     }
 
     /// Returns what requests for one item have in common, however its id is percent-encoded.
@@ -121,6 +125,7 @@ mod tests {
                 repeatable: true,
                 is_read: true,
                 is_write: false,
+                is_slow: false,
                 streams: false,
                 expects_continue: false,
                 mark: None,

@@ -36,7 +36,10 @@ impl Attempts<'_> {
         let _awaiting = replica.awaiting();
         let started = running.started;
         let sending = self.send(&replica, request);
-        let until = self.deadline.min(started + self.forwarder.settings.try_time_max);
+        let until = match self.plan.is_slow {
+            true => self.deadline,
+            false => self.deadline.min(started + self.forwarder.settings.try_time_max),
+        };
         let sent = self.wait_for_answer(&replica, started, until, sending).await;
         let in_flight = running.end();
         let failure = match sent {

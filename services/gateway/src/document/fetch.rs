@@ -1,14 +1,17 @@
 //! Fetches what the replicas say of themselves.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use contract::about::{DOCUMENT_PATH, ServedDocument};
 use futures_util::future::join_all;
-use reqwest::Client;
+use http::header::{ETAG, IF_NONE_MATCH};
+use http::{HeaderValue, StatusCode};
+use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -26,7 +29,7 @@ const FIRST_EVERY: Duration = Duration::from_millis(200);
 /// Longest time for one document.
 const FETCH_TIME_MAX: Duration = Duration::from_secs(5);
 /// Most bytes of one document: that of the item service has some 13 kB a collection.
-const DOCUMENT_BYTES_MAX: usize = 16 << 20;
+const DOCUMENT_BYTES_MAX: usize = 64 << 20;
 
 /// Where documents come from.
 #[derive(Clone, Copy, Debug)]
@@ -66,9 +69,24 @@ impl Documents {
     /// Fetches from all replicas that are there. As long as none answers, what was known stays.
     async fn update(&self, source: DocumentSource<'_>) {
         let (now, replicas) = (clock::now(), source.replicas.load_full());
-        let there = replicas.iter().filter(|replica| replica.health.is_available(now));
-        let fetched = join_all(there.map(|replica| fetch(source.client, replica))).await;
-        let Some(united) = unite(fetched.into_iter().flatten()) else { return };
+        let there = || replicas.iter().filter(|replica| replica.health.is_available(now));
+        let tags: Vec<_> = {
+            let known = self.tags.lock().unwrap_or_else(PoisonError::into_inner);
+            there().map(|replica| known.get(&replica.origin.to_string()).cloned()).collect()
+        };
+        let asking =
+            there().zip(&tags).map(|(replica, tag)| has_changed(source.client, replica, tag));
+        if tags.iter().all(Option::is_some) && !join_all(asking).await.contains(&true) {
+            return;
+        }
+        let fetched = join_all(there().map(|replica| fetch(source.client, replica))).await;
+        let (mut tags, mut documents) = (BTreeMap::new(), Vec::new());
+        for (origin, tag, document) in fetched.into_iter().flatten() {
+            tags.extend(tag.map(|tag| (origin, tag)));
+            documents.push(document);
+        }
+        let Some(united) = unite(documents) else { return };
+        *self.tags.lock().unwrap_or_else(PoisonError::into_inner) = tags;
         let merged = merge(united, &self.own);
         let text = serde_json::to_vec(&merged).expect("a JSON value has a text form");
         let text = Bytes::from(text);
@@ -84,17 +102,34 @@ impl Documents {
     }
 }
 
-async fn fetch(client: &Client, replica: &Replica) -> Option<Value> {
-    let url = format!("http://{}{DOCUMENT_PATH}", replica.origin);
-    let mut answer =
-        client.get(url).timeout(FETCH_TIME_MAX).send().await.ok()?.error_for_status().ok()?;
+/// Tells whether a replica has another document than that with this tag. A large one is not fetched again and
+/// again for nothing.
+async fn has_changed(client: &Client, replica: &Replica, tag: &Option<HeaderValue>) -> bool {
+    let Some(tag) = tag else { return true };
+    let request = get(client, replica).header(IF_NONE_MATCH, tag);
+    // One that does not answer has none that could be fetched.
+    request.send().await.is_ok_and(|answer| answer.status() != StatusCode::NOT_MODIFIED)
+}
+
+fn get(client: &Client, replica: &Replica) -> RequestBuilder {
+    client.get(format!("http://{}{DOCUMENT_PATH}", replica.origin)).timeout(FETCH_TIME_MAX)
+}
+
+/// Returns a replica's document with its tag, and where it comes from.
+async fn fetch(client: &Client, replica: &Replica) -> Option<(String, Option<HeaderValue>, Value)> {
+    let mut answer = get(client, replica).send().await.ok()?.error_for_status().ok()?;
+    let (origin, tag) = (replica.origin.to_string(), answer.headers().get(ETAG).cloned());
     let mut text = Vec::new();
     while let Some(piece) = answer.chunk().await.ok()? {
         text.extend_from_slice(&piece);
         if text.len() > DOCUMENT_BYTES_MAX {
+            tracing::warn!(
+                replica = origin,
+                "the document of {origin} has more than {DOCUMENT_BYTES_MAX} bytes and is not served"
+            );
             return None;
         }
     }
     let document: Value = serde_json::from_slice(&text).ok()?;
-    document["paths"].is_object().then_some(document)
+    document["paths"].is_object().then_some((origin, tag, document))
 }

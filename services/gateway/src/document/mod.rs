@@ -13,11 +13,12 @@ mod problems;
 mod routes;
 mod serve;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use contract::about::ServedDocument;
-use http::Method;
+use http::{HeaderValue, Method};
 use tokio::sync::Notify;
 
 use crate::access::Access;
@@ -36,6 +37,8 @@ pub(crate) struct Documents {
     own: OwnAnswers,
     /// What is served; nothing until a replica has said what it answers.
     served: ArcSwapOption<ServedDocument>,
+    /// The entity tags of the replicas' documents that it was made of.
+    tags: Mutex<BTreeMap<String, HeaderValue>>,
     /// Its paths and their methods.
     routes: ArcSwap<Routes>,
     /// Notified when there is something.
@@ -53,6 +56,7 @@ impl Documents {
         Self {
             own,
             served: ArcSwapOption::empty(),
+            tags: Mutex::default(),
             routes: ArcSwap::default(),
             first: Notify::new(),
             wanted: Notify::new(),

@@ -23,11 +23,9 @@ use tower::{Service, service_fn};
 use super::Documents;
 use super::problems::add;
 use crate::answers::{NotSent, reply};
+use crate::definitions;
 use crate::exchange::Exchange;
 use crate::reply::{Reply, ReplyBody};
-
-/// What the paths of definitions begin with: a write to one changes the document.
-const DEFINITIONS: &str = "/collections/";
 
 /// Most bytes of the page of problems: it has some kilobytes.
 const PAGE_BYTES_MAX: usize = 1 << 20;
@@ -87,7 +85,7 @@ where
                     Ok(encoded(complete(&documents, page.await?).await, accepted).await)
                 }))
             }
-            path if !is_read && path.starts_with(DEFINITIONS) => {
+            path if definitions::is_written_by(&exchange.head.method, path) => {
                 let answering = self.inner.call(exchange);
                 let documents = Arc::clone(&self.documents);
                 Either::Left(Box::pin(async move {

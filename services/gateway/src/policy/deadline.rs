@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::check::Check;
+use crate::definitions::{self, CHECK_TIME_FACTOR};
 use crate::exchange::Exchange;
 use crate::reply::Reply;
 
@@ -15,7 +16,12 @@ pub(crate) struct Deadline {
 
 impl Check for Deadline {
     fn refuse(&self, exchange: &mut Exchange) -> Option<Reply> {
-        exchange.deadline = exchange.started + self.time_max;
+        let head = &exchange.head;
+        let factor = match definitions::is_written_by(&head.method, head.uri.path()) {
+            true => CHECK_TIME_FACTOR,
+            false => 1,
+        };
+        exchange.deadline = exchange.started + self.time_max.saturating_mul(factor);
         None
     }
 }

@@ -41,7 +41,8 @@ pub(crate) struct Settings {
 
     /// A JSON file that declares collections beside the built-in `items`:
     /// {"books": {"schema": {..}, "require_precondition": true}}. `schema` is a JSON Schema
-    /// (2020-12) or the path of a file that holds one.
+    /// (2020-12) or the path of a file that holds one. These collections are read-only over HTTP,
+    /// where clients can declare others (`PUT /collections/NAME`).
     #[arg(long, value_name = "FILE")]
     pub(crate) collections: Option<PathBuf>,
 
