@@ -47,6 +47,7 @@ async fn every_link_of_the_page_leads_somewhere() {
     links.sort_unstable();
     let expected = [
         "/books",
+        "/collections",
         "/docs",
         "/items",
         "/livez",

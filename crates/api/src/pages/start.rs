@@ -22,7 +22,7 @@ fn page(collections: &[CollectionName]) -> String {
         let _ = writeln!(entries, "      <dt><a href=\"{name}\">{name}</a></dt>");
     }
     if let Some(more @ 1..) = collections.len().checked_sub(COLLECTIONS_MAX) {
-        let _ = writeln!(entries, "      <dt><a href=\"collections\">{more} more</a></dt>");
+        let _ = writeln!(entries, "      <dt>and {more} more</dt>");
     }
     include_str!("start.html").replace("<!-- collections -->", &entries)
 }
