@@ -4,6 +4,11 @@ use e2e::{Request, Shelf, on_every_store};
 
 use crate::{BOOKS, EMMA, PERSUASION, SHORT, declare, put};
 
+/// Returns the document, which a gateway adds to.
+async fn document(shelf: &Shelf) -> serde_json::Value {
+    shelf.connect().await.send(&Request::get("/openapi.json")).await.expect(200).json()
+}
+
 #[tokio::test]
 async fn a_schema_that_items_violate_is_refused_and_names_them() {
     on_every_store(Shelf::start, async |shelf| {
@@ -43,7 +48,7 @@ async fn existing_items_can_be_kept_and_the_document_says_so() {
         shelf.send(declare("books", BOOKS)).await.expect(201);
         shelf.send(put("books", "a", PERSUASION)).await.expect(201);
         let returned = async || {
-            let document = shelf.send(Request::get("/openapi.json")).await.json();
+            let document = document(shelf).await;
             document["components"]["schemas"]["BooksItem"].clone()
         };
         assert_eq!(returned().await["required"], serde_json::json!(["title"]));
@@ -71,7 +76,7 @@ async fn a_default_that_came_later_may_be_absent_in_older_items() {
         let with_default = r#"{"schema":{"properties":{"title":{"type":"string"},"pages":{"type":"integer","default":0}}}}"#;
         shelf.send(declare("books", with_default)).await.expect(200);
         assert_eq!(shelf.send(Request::get("/books/a")).await.expect(200).text(), EMMA);
-        let document = shelf.send(Request::get("/openapi.json")).await.json();
+        let document = document(shelf).await;
         assert!(document["components"]["schemas"]["BooksItem"]["required"].is_null());
         let new = shelf.send(put("books", "b", EMMA)).await;
         new.expect_item(201, "created", r#"{"title":"Emma","pages":0}"#);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -51,8 +52,9 @@ impl Documents {
                 _ = rounds.tick() => {}
                 () = self.wanted.notified() => {}
             }
+            let number = self.fetches_begun.fetch_add(1, Ordering::SeqCst) + 1;
             self.update(source).await;
-            self.fetched.notify_waiters();
+            self.fetches_ended.send_replace(number);
         }
     }
 

@@ -14,12 +14,13 @@ mod routes;
 mod serve;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use contract::about::ServedDocument;
 use http::{HeaderValue, Method};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::access::Access;
 use crate::answers::Allow;
@@ -45,8 +46,9 @@ pub(crate) struct Documents {
     first: Notify,
     /// Notified when the documents are to be fetched now.
     wanted: Notify,
-    /// Notified when they were.
-    fetched: Notify,
+    /// How many times they were begun to be fetched, and the number of the last time that this ended.
+    fetches_begun: AtomicU64,
+    fetches_ended: watch::Sender<u64>,
 }
 
 impl Documents {
@@ -60,23 +62,19 @@ impl Documents {
             routes: ArcSwap::default(),
             first: Notify::new(),
             wanted: Notify::new(),
-            fetched: Notify::new(),
+            fetches_begun: AtomicU64::new(0),
+            fetches_ended: watch::Sender::new(0),
         }
-    }
-
-    /// Fetches the documents soon, and not when it is time.
-    pub(crate) fn refresh_soon(&self) {
-        self.wanted.notify_one();
     }
 
     /// Waits until the documents were fetched anew.
     pub(crate) async fn refreshed(&self) {
-        // One that is being fetched may be older than the question.
-        for _ in 0..2 {
-            let fetched = self.fetched.notified();
-            self.refresh_soon();
-            fetched.await;
-        }
+        // What is being fetched now may be older than the question.
+        let next = self.fetches_begun.load(Ordering::SeqCst) + 1;
+        let mut ended = self.fetches_ended.subscribe();
+        self.wanted.notify_one();
+        // The sender lives as long as this.
+        let _ = ended.wait_for(|ended| *ended >= next).await;
     }
 
     /// Returns `Allow` for a path that does not take `method`; nothing if it takes it, or if the path is

@@ -30,10 +30,13 @@ use crate::reply::{Reply, ReplyBody};
 /// Most bytes of the page of problems: it has some kilobytes.
 const PAGE_BYTES_MAX: usize = 1 << 20;
 
+/// Longest time that an answer to a write of a definition is held back until the document has it.
+const REFRESH_TIME_MAX: Duration = Duration::from_secs(1);
+
 /// Longest wait for the first document.
 const FIRST_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Answers reads of the document by itself, fetches it anew when a definition was written, and adds the gateway's problems to the replicas' page of
+/// Answers reads of the document by itself, fetches it anew when a definition was written, before that is answered, and adds the gateway's problems to the replicas' page of
 /// problems. All other requests pass.
 #[derive(Clone, Debug)]
 pub(crate) struct ServeDocument<S> {
@@ -91,7 +94,8 @@ where
                 Either::Left(Box::pin(async move {
                     let reply = answering.await?;
                     if reply.status().is_success() {
-                        documents.refresh_soon();
+                        // If it takes longer, the document follows later.
+                        let _ = timeout(REFRESH_TIME_MAX, documents.refreshed()).await;
                     }
                     Ok(reply)
                 }))
