@@ -4,6 +4,7 @@ mod access;
 mod answers;
 mod changes;
 mod chaos;
+mod collections;
 mod cross_origin;
 mod discovery;
 mod document;
