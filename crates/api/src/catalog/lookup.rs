@@ -8,7 +8,7 @@ use contract::{Lookup, Problem, Resource, Responses};
 use domain::CollectionName;
 
 use super::Catalog;
-use crate::items::{ServedCollection, StoreFailure};
+use crate::items::{Gate, ServedCollection, StoreFailure};
 use crate::lease::Ask;
 
 /// The answers to a request for a collection that is not found.
@@ -35,7 +35,10 @@ pub(super) fn look_up(catalog: Catalog, name: &str) -> Lookup {
 
 async fn find(catalog: &Catalog, name: CollectionName) -> Result<Arc<dyn Resource>, LookupFailure> {
     let lease = catalog.lease();
-    if catalog.get(&name).is_some() {
+    if let Some(known) = catalog.get(&name) {
+        if known.gate.as_ref().is_some_and(Gate::may_have_opened) {
+            lease.ask(Ask::Name(name.clone())).await.map_err(StoreFailure::from)?;
+        }
         lease.hold().await.map_err(StoreFailure::from)?;
     } else if lease.is_shared() || !lease.holds() {
         lease.ask(Ask::Unknown(name.clone())).await.map_err(StoreFailure::from)?;

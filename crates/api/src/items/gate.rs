@@ -41,9 +41,15 @@ impl Gate {
         Self { lease, fence, is_closed: AtomicBool::new(false), writes: AtomicUsize::new(0) }
     }
 
-    /// Tells whether the definition may be relied on.
+    /// Tells whether the definition may be relied on without a look at the store.
     pub(crate) fn is_in_force(&self) -> bool {
-        self.lease.holds() && !self.is_closed.load(Ordering::Acquire)
+        self.lease.holds() && !self.is_closed.load(Ordering::Acquire) && !self.may_have_opened()
+    }
+
+    /// Tells whether a change is being checked that may be over: another replica may have ended it a moment
+    /// ago.
+    pub(crate) fn may_have_opened(&self) -> bool {
+        self.fence.is_some() && self.lease.is_shared()
     }
 
     /// Lets a write pass.
