@@ -3,6 +3,7 @@
 mod cost;
 mod defaults;
 mod limits;
+mod metaschema;
 mod pattern;
 mod places;
 mod schema;

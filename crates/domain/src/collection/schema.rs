@@ -1,13 +1,12 @@
 //! Checks on a schema when its collection is declared.
 
-use std::sync::LazyLock;
-
 use jsonschema::error::{ValidationError, ValidationErrorKind};
 use jsonschema::{Draft, PatternOptions, Validator};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::cost::Costs;
 use super::limits::{self, PATTERN_CACHE_BYTES};
+use super::metaschema;
 use super::pattern::{Patterns, Translated};
 use super::places::{Place, Places, Unresolved};
 use super::unique;
@@ -15,14 +14,7 @@ use crate::json::excerpt::{EXCERPT_CHARS_MAX, excerpt};
 use crate::json::pointer;
 
 /// The one dialect that is understood.
-const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
-
-/// The schema of schemas. The validator brings its text; compiled as every other schema is, it judges
-/// lists of names in linear time.
-static METASCHEMA: LazyLock<Validator> = LazyLock::new(|| {
-    let options = options().should_validate_formats(false);
-    options.build(&json!({ "$ref": DIALECT })).expect("the validator knows the metaschema")
-});
+pub(super) const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// Longest detail, in characters.
 const DETAIL_CHARS_MAX: usize = 300;
@@ -80,9 +72,7 @@ pub(super) fn compile<'s>(schema: &'s Value) -> Result<Compiled<'s>, InvalidSche
     if let Some(dialect) = schema.get("$schema") {
         check_dialect(dialect).map_err(|detail| InvalidSchema::new("/$schema", detail))?;
     }
-    METASCHEMA
-        .validate(schema)
-        .map_err(|error| InvalidSchema::new(error.instance_path().as_str(), &error))?;
+    metaschema::check(schema)?;
     if schema.get("type").is_some_and(|types| !names_object(types)) {
         return Err(InvalidSchema::new("/type", "items are objects, which this type leaves out"));
     }

@@ -15,9 +15,7 @@ pub(super) fn as_defaults(command: Command, path: &Path) -> Result<Command, Erro
     let text = std::fs::read_to_string(path)
         .map_err(|error| refused(&command, format!("{}: {error}", path.display())))?;
     let place = |at: usize| {
-        let before = &text[..at.min(text.len())];
-        let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|character| *character != '\n').count() + 1;
+        let (line, column) = line_and_column(&text, at);
         format!("{}:{line}:{column}", path.display())
     };
     let table = DeTable::parse(&text).map_err(|error| {
@@ -33,6 +31,19 @@ pub(super) fn as_defaults(command: Command, path: &Path) -> Result<Command, Erro
         with_defaults = with_defaults.mut_arg(id, |arg| arg.default_values(values));
     }
     Ok(with_defaults)
+}
+
+/// Returns the line and the column of the byte at `at`, or of the end of `text`. Both are counted from
+/// one, columns in characters.
+///
+/// # Panics
+/// If `at` is within a character.
+#[must_use]
+pub fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let before = &text[..at.min(text.len())];
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|character| *character != '\n').count() + 1;
+    (line, column)
 }
 
 /// Checks one setting, and returns its values as flags would have them: one, unless it is an array.

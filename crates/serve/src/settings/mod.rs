@@ -17,6 +17,7 @@ use bytesize::ByteSize;
 use clap::{ArgMatches, Command, CommandFactory, Error, FromArgMatches};
 
 pub use common::Common;
+pub use file::line_and_column;
 pub use trusted::Trusted;
 
 /// Reads the settings of a process that was started with `arguments`, its own name first.

@@ -39,11 +39,13 @@ pub(crate) struct Settings {
     #[arg(long)]
     pub(crate) allow_unsafe_store: bool,
 
-    /// A JSON file that declares collections beside the built-in `items`:
+    /// A file that declares collections beside the built-in `items`:
     /// {"books": {"schema": {..}, "require_precondition": true}}. `schema` is a JSON Schema
-    /// (2020-12) or the path of a file that holds one. These collections are read-only over HTTP,
-    /// where clients can declare others (`PUT /collections/NAME`).
-    #[arg(long, value_name = "FILE")]
+    /// (2020-12) or the path of a file that holds one. A file whose name ends with .toml is TOML, every
+    /// other one JSON. Or a directory with one file for each collection, such as books.json or
+    /// books.toml, that holds {"schema": {..}, "require_precondition": true}. These collections are
+    /// read-only over HTTP, where clients can declare others (`PUT /collections/NAME`).
+    #[arg(long, value_name = "FILE|DIRECTORY")]
     pub(crate) collections: Option<PathBuf>,
 
     /// Loads two sample items, `foo` and `bar`, where they are absent.

@@ -17,12 +17,46 @@ fn a_schema_is_an_object_of_the_one_dialect() {
 
 #[test]
 fn the_metaschema_is_obeyed() {
-    undeclarable(
-        json!({"properties": {"a": {"type": "text"}}}),
-        "/properties/a/type",
-        r#""text" is not valid under any of the schemas listed in the 'anyOf' keyword"#,
-    );
     undeclarable(json!({"required": "a"}), "/required", r#""a" is not of type "array""#);
+    undeclarable(
+        json!({"properties": {"a": 1}}),
+        "/properties/a",
+        r#"1 is not of types "boolean", "object""#,
+    );
+    undeclarable(
+        json!({"dependencies": {"type": ["a", "a"]}}),
+        "/dependencies/type",
+        r#"["a","a"] is neither a schema nor a list of different names"#,
+    );
+    // The words that tell what is wrong are not lost behind a long value.
+    let detail = format!(r#""{}… is not of type "array""#, "a".repeat(59));
+    undeclarable(json!({"required": "a".repeat(1000)}), "/required", &detail);
+}
+
+#[test]
+fn what_is_no_type_is_told_the_types() {
+    let no_type = |quoted: &str| {
+        format!(
+            "{quoted} is no type: write one of array, boolean, integer, null, number, object, string"
+        )
+    };
+    undeclarable(json!({"type": "thing"}), "/type", &no_type("\"thing\""));
+    undeclarable(
+        json!({"properties": {"a": {"items": {"type": ["string", "text"]}}}}),
+        "/properties/a/items/type/1",
+        &no_type("\"text\""),
+    );
+    undeclarable(json!({"not": {"type": {"a": 1}}}), "/not/type", &no_type("{\"a\":1}"));
+    undeclarable(
+        json!({"type": []}),
+        "/type",
+        "the list of types is empty: leave it out, or write a type",
+    );
+    undeclarable(
+        json!({"type": ["object", "object"]}),
+        "/type",
+        "a type is listed twice: write each once",
+    );
 }
 
 #[test]
