@@ -25,8 +25,8 @@ const WAITING_MAX: usize = 1_024;
 pub(crate) enum Ask {
     /// One collection, which no request may be answered without.
     Name(CollectionName),
-    /// One collection that a client has named and that nobody may have declared: these are read at a
-    /// bounded rate.
+    /// One collection that a client has named and that may not exist: these are read at a bounded
+    /// rate.
     Unknown(CollectionName),
     /// All of them.
     All,

@@ -151,3 +151,24 @@ async fn a_collection_outlives_the_service() {
     shelf.send(Request::get("/books/a")).await.expect(200);
     shelf.stop().await;
 }
+
+/// Of many first declarations that differ one creates the collection, and the others change it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_declarations_are_one_creation_and_changes() {
+    for store in e2e::Store::ALL {
+        let shelf = store.of(Shelf::start().expecting_faults()).spawn().await;
+        let declaring = (0..8).map(|number| {
+            let title = format!("{{\"type\":\"string\",\"maxLength\":{}}}", 10 + number);
+            declare("books", &BOOKS.replace(r#"{"type":"string"}"#, &title))
+        });
+        let sent = declaring.map(async |request| shelf.connect().await.send(&request).await.status);
+        let mut statuses = futures_util::future::join_all(sent).await;
+        statuses.sort_unstable();
+        let count = |status: u16| statuses.iter().filter(|seen| **seen == status).count();
+        assert_eq!(count(201), 1, "{}: {statuses:?}", store.name());
+        // Others are told to come again while one is checked.
+        assert_eq!(count(200) + count(503), 7, "{}: {statuses:?}", store.name());
+        shelf.send(put("books", "a", EMMA)).await.expect(201);
+        shelf.stop().await;
+    }
+}

@@ -39,6 +39,9 @@ pub(crate) enum Written {
     Decided(Verdict),
     /// Another change of the collection is being checked. Nothing was written.
     Changing,
+    /// The write changes the schema of the collection, or deletes it, and the items have not been looked at:
+    /// the definition was another one when that was decided. Nothing was written.
+    Unchecked,
 }
 
 /// Returns the key of a collection's definition.
@@ -73,8 +76,8 @@ impl Definitions {
         self.store.list(query).await
     }
 
-    /// Writes a definition. `own` is the id of the change that this write concludes, and `items` what it found
-    /// out of the items.
+    /// Writes a definition. `own` is the id of the change that this write concludes, and `items` what is known
+    /// of the items afterwards.
     ///
     /// # Errors
     /// As [`Store::apply`].
@@ -103,6 +106,10 @@ impl Definitions {
             let changes = !matches!(outcome, Outcome::Unchanged(_));
             if changes && !is_own {
                 return Ok(Written::Changing);
+            }
+            let is_checked = own.is_some() || items.is_some();
+            if !is_checked && needs_check(record.as_ref(), &outcome)? {
+                return Ok(Written::Unchecked);
             }
             let remembers =
                 write.idempotency.is_some() && write.remember_when == RememberWhen::Always;
@@ -238,6 +245,16 @@ fn object(item: &Item) -> Result<Map<String, Value>, Error> {
     })
 }
 
+/// Tells whether a write to a definition concerns the items that there are.
+fn needs_check(record: Option<&Record>, outcome: &Outcome) -> Result<bool, Error> {
+    Ok(match (record, outcome) {
+        (Some(record), Outcome::Updated(item)) => {
+            record.definition.get("schema") != object(item)?.get("schema")
+        }
+        (_, outcome) => *outcome == Outcome::Deleted,
+    })
+}
+
 fn new_record(key: &Key, item: &Item) -> Result<Record, Error> {
     let name = CollectionName::new(key.id.as_str());
     let name = name.map_err(|error| {
@@ -287,7 +304,7 @@ impl Store for Definitions {
                 let written = this.write(write, None, None).await;
                 verdicts.push(written.and_then(|written| match written {
                     Written::Decided(verdict) => Ok(verdict),
-                    Written::Changing => Err(contended()),
+                    Written::Changing | Written::Unchecked => Err(contended()),
                 }));
             }
             verdicts

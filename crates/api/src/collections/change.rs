@@ -28,6 +28,9 @@ pub(super) async fn compiled(
     compiled.map_err(|error| DefinitionFailure::schema(&error))
 }
 
+/// How often a write is decided anew because the definition has changed meanwhile.
+const ATTEMPTS_MAX: usize = 8;
+
 /// Writes a definition. `next` is what it says, and `keeps_items` that existing items are not to be looked at.
 ///
 /// # Cancel safety
@@ -36,66 +39,83 @@ pub(super) async fn write_definition(
     catalog: &Catalog,
     name: &CollectionName,
     write: Write,
-    (definition, next): (Map<String, Value>, Collection),
+    next: (Map<String, Value>, Collection),
     keeps_items: bool,
 ) -> Result<Verdict, DefinitionFailure> {
+    for _ in 0..ATTEMPTS_MAX {
+        if let Some(verdict) = attempt(catalog, name, &write, &next, keeps_items).await? {
+            return Ok(verdict);
+        }
+    }
+    Err(WriteFailure::changing().into())
+}
+
+/// Writes a definition once. Returns nothing if it was another one when that was decided.
+async fn attempt(
+    catalog: &Catalog,
+    name: &CollectionName,
+    write: &Write,
+    (definition, next): &(Map<String, Value>, Collection),
+    keeps_items: bool,
+) -> Result<Option<Verdict>, DefinitionFailure> {
     let definitions = catalog.definitions();
     let stored = definitions.read(&write.key).await.map_err(failed)?;
     let Some((record, _)) = stored else {
-        return Ok(written(catalog, name, &write, None, None).await?);
+        return Ok(written(catalog, name, write, None, None).await?);
     };
     let current = record.public();
     let unkeyed = Write { idempotency: None, ..write.clone() };
     let changes_schema = record.definition.get("schema") != definition.get("schema");
     let is_update = matches!(decide(Some(&current), None, &unkeyed), Ok(Outcome::Updated(_)));
     if !is_update || !changes_schema {
-        return Ok(written(catalog, name, &write, None, None).await?);
+        return Ok(written(catalog, name, write, None, None).await?);
     }
     if keeps_items {
         let items = Some(StoredItems::Unchecked);
-        return Ok(written(catalog, name, &write, None, items).await?);
+        return Ok(written(catalog, name, write, None, items).await?);
     }
-    if let Some(verdict) = replayed(definitions, &write).await.map_err(failed)? {
-        return Ok(verdict);
+    if let Some(verdict) = replayed(definitions, write).await.map_err(failed)? {
+        return Ok(Some(verdict));
     }
     // Most changes that cannot be made are found out by this, and no writer is held up for them.
-    let glance = check_items(catalog, &write.key, &next, true).await.map_err(failed)?;
+    let glance = check_items(catalog, &write.key, next, true).await.map_err(failed)?;
     if glance.violating > 0 {
         return Err(DefinitionFailure::violating(name, glance));
     }
-    let change = Change::begin(catalog, name, Some(definition)).await.map_err(NotApplied::from)?;
-    let change = change.ok_or_else(WriteFailure::changing)?;
-    let checked = check_items(catalog, &write.key, &next, false).await.map_err(failed)?;
+    let change = Change::begin(catalog, name, Some(definition.clone())).await;
+    let change = change.map_err(NotApplied::from)?.ok_or_else(WriteFailure::changing)?;
+    let checked = check_items(catalog, &write.key, next, false).await.map_err(failed)?;
     if checked.violating > 0 {
         // If it cannot be given up now, it is when its beat is missed.
         let _ = change.give_up().await;
         return Err(DefinitionFailure::violating(name, checked));
     }
-    let verdict = written(catalog, name, &write, Some(change.id()), Some(checked.items)).await;
-    if matches!(verdict, Ok(Ok(Outcome::Updated(_)))) {
+    let verdict = written(catalog, name, write, Some(change.id()), Some(checked.items)).await;
+    if matches!(verdict, Ok(Some(Ok(Outcome::Updated(_))))) {
         change.conclude();
     }
     Ok(verdict?)
 }
 
-/// Writes a definition, and puts it into force here.
+/// Writes a definition, and puts it into force here. Returns nothing if its items would have to be looked at,
+/// and were not.
 pub(super) async fn written(
     catalog: &Catalog,
     name: &CollectionName,
     write: &Write,
     own: Option<&str>,
     items: Option<StoredItems>,
-) -> Result<Verdict, NotApplied> {
-    match catalog.definitions().write(write, own, items).await {
-        Ok(Written::Decided(verdict)) => {
+) -> Result<Option<Verdict>, NotApplied> {
+    match catalog.definitions().write(write, own, items).await? {
+        Written::Decided(verdict) => {
             if verdict.is_ok() {
                 // It is in force in the store; if it cannot be read now, the next request does.
                 let _ = catalog.lease().ask(Ask::Name(name.clone())).await;
             }
-            Ok(verdict)
+            Ok(Some(verdict))
         }
-        Ok(Written::Changing) => Err(NotApplied::Changing),
-        Err(error) => Err(error.into()),
+        Written::Unchecked => Ok(None),
+        Written::Changing => Err(NotApplied::Changing),
     }
 }
 

@@ -77,7 +77,8 @@ pub(crate) async fn delete_collection(
         }
         let own = change.as_ref().map(Change::id);
         let verdict = written(&catalog, &name, &write, own, None).await;
-        let verdict = verdict.map_err(WriteFailure::from)?;
+        // Nothing: the collection was declared a moment ago.
+        let verdict = verdict.map_err(WriteFailure::from)?.ok_or_else(WriteFailure::changing)?;
         if let (Some(change), Ok(_)) = (change, &verdict) {
             change.conclude();
             sweep_soon(&catalog);
