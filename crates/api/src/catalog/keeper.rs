@@ -29,7 +29,8 @@ const LOOKUP_PAUSE: Duration = Duration::from_millis(10);
 /// reads a second, which no store notices.
 const LOOKUPS_MAX: usize = 16;
 
-/// Longest time for one read of the store: those who wait for it are to be told, and others to have their turn.
+/// Longest time for one read of the store: a request that waits for it is then answered, and the next wish
+/// has its turn.
 const READ_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// How long a change is believed to go on whose beat does not change: ten beats.
@@ -56,8 +57,8 @@ impl Keeper {
         Self { catalog, wishes, pending: BTreeMap::new() }
     }
 
-    /// Reads all definitions for the first time. Nobody waits for what this process checked when it ended
-    /// the last time, if the store is its own.
+    /// Reads all definitions for the first time. If the store belongs to this process alone, it gives up the
+    /// changes that were being checked when it ended the last time.
     ///
     /// # Errors
     /// Why they cannot be read. They are read again when a request needs them.
@@ -152,7 +153,7 @@ impl Keeper {
             self.read(names).await
         };
         for (_, told) in now {
-            // Who does not wait any more has gone away.
+            // The request may have ended meanwhile.
             let _ = told.send(result.clone());
         }
     }

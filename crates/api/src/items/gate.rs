@@ -63,8 +63,8 @@ impl Gate {
         self.lease.hold().await?;
         self.writes.fetch_add(1, Ordering::SeqCst);
         let passed = Passed(self);
-        // The definition is looked at after the write is counted: who closes the gate waits for the writes
-        // that are counted then.
+        // The gate is looked at after the write is counted: the one that closes it waits for all writes that
+        // are counted then.
         let is_open = !self.is_closed.load(Ordering::SeqCst) && self.allows(change);
         Ok(if is_open { Ok(passed) } else { Err(Changing) })
     }

@@ -13,9 +13,9 @@ mod problems;
 mod routes;
 mod serve;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use contract::about::ServedDocument;
@@ -42,6 +42,8 @@ pub(crate) struct Documents {
     tags: Mutex<BTreeMap<String, HeaderValue>>,
     /// Its paths and their methods.
     routes: ArcSwap<Routes>,
+    /// The keys and permissions that were warned of.
+    warned: Mutex<BTreeSet<(String, String)>>,
     /// Notified when there is something.
     first: Notify,
     /// Notified when the documents are to be fetched now.
@@ -60,6 +62,7 @@ impl Documents {
             served: ArcSwapOption::empty(),
             tags: Mutex::default(),
             routes: ArcSwap::default(),
+            warned: Mutex::default(),
             first: Notify::new(),
             wanted: Notify::new(),
             fetches_begun: AtomicU64::new(0),
@@ -93,7 +96,16 @@ impl Documents {
             return;
         }
         let routes = self.routes.load();
-        for (key, permission) in access.keys.load().unknown(routes.names()) {
+        let keys = access.keys.load();
+        let unknown = keys.unknown(routes.names());
+        let unknown: BTreeSet<_> =
+            unknown.map(|(key, permission)| (key.to_owned(), permission)).collect();
+        let known = {
+            let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *warned, unknown.clone())
+        };
+        // Each is told once, and not again with every new document.
+        for (key, permission) in unknown.difference(&known) {
             let path = path.display();
             tracing::warn!(%path, key, permission, "{path}: the key {key:?} has the permission {permission:?}, and no replica has such a collection");
         }
