@@ -23,7 +23,11 @@ struct Parts {
 
 /// Everything that can be wrong with a put, in the order of the design.
 const FAULTS: &[Fault] = &[
-    Fault { status: 404, slug: "no-such-path", add: |parts| Parts { collection: "none", ..parts } },
+    Fault {
+        status: 404,
+        slug: "no-such-collection",
+        add: |parts| Parts { collection: "none", ..parts },
+    },
     Fault {
         status: 405,
         slug: "method-not-allowed",

@@ -145,6 +145,10 @@ async fn an_unknown_path_is_a_404_problem() {
                     ("HEAD", _) => {
                         answer.expect(404);
                     }
+                    // The first segment would be the name of a collection.
+                    (_, "/unknown/foo" | "/unknown" | "/ITEMS/a") => {
+                        answer.expect_problem(404, "no-such-collection");
+                    }
                     _ => {
                         answer.expect_problem(404, "no-such-path");
                     }
