@@ -27,7 +27,7 @@ type Failures<Id extends keyof operations> = Bodies<Id, Exclude<keyof Answers<Id
 type AllFailures = { [Id in keyof operations]: Failures<Id> }[keyof operations];
 holds<AllFailures extends { type: `/problems#${string}`; status: number; detail: string } ? true : false>();
 type Invalid = Extract<Failures<"put_item">, { status: 422 }>["type"];
-holds<Same<Invalid, "/problems#invalid-item" | "/problems#idempotency-key-reused">>();
+holds<Same<Invalid, "/problems#invalid-item" | "/problems#invalid-schema" | "/problems#idempotency-key-reused">>();
 
 // What is filled in is required in what is returned, and may be absent in what is sent.
 holds<Same<Schemas["BooksItem"]["tags"], string[]>>();

@@ -28,7 +28,7 @@ pub(crate) fn definition_collection() -> Collection {
         },
         "required": ["schema"],
         "additionalProperties": false,
-        "examples": [{ "schema": { "type": "object", "properties": { "title": { "type": "string" } }, "required": ["title"] } }],
+        "examples": [{ "schema": { "type": "object", "properties": { "title": { "type": "string" } }, "required": ["title"] }, "require_precondition": false }],
     });
     Collection::new(name, schema, false).expect("a sound schema")
 }
