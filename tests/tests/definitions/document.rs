@@ -55,6 +55,38 @@ async fn the_document_describes_what_is_declared() {
     shelf.stop().await;
 }
 
+/// A part of a schema would be called as the schema of a collection that comes before it or after it.
+#[tokio::test]
+async fn no_part_of_a_schema_is_called_as_another_collections_items() {
+    let with_part = |part: &str| {
+        let reference = format!("#/$defs/{part}");
+        serde_json::json!({ "schema": {
+            "properties": { "x": { "$ref": reference } },
+            "$defs": { part: { "properties": {} } },
+        } })
+        .to_string()
+    };
+    for (part, other) in [
+        ("addressItem", "books-address"),
+        ("item", "books-part"),
+        ("addressItemPage", "books-address"),
+    ] {
+        for names in [["books", other], [other, "books"]] {
+            let shelf = Shelf::start().spawn().await;
+            for name in names {
+                let part = if name == "books" { part } else { "city" };
+                shelf.send(declare(name, &with_part(part))).await.expect(201);
+                shelf.send(declare(name, &with_part(part))).await.expect(200);
+            }
+            let document = shelf.send(Request::get("/openapi.json")).await.expect(200).json();
+            for name in names {
+                assert!(document["paths"][format!("/{name}")].is_object(), "{part}: {name}");
+            }
+            shelf.stop().await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn counters_come_and_go_with_a_collection() {
     let shelf = Shelf::start().bare().spawn().await;

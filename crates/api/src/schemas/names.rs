@@ -47,9 +47,9 @@ impl Names {
         let (prefix, part) = (prefix.unwrap_or(&item), pascal_case(part));
         let short = format!("{prefix}{part}");
         let long = format!("{prefix}Part{part}");
-        let name = if self.is_free(&short) && !self.is_confusing(&short) {
+        let name = if self.is_free(&short) && !self.is_confusing(&short) && !is_of_items(&short) {
             short
-        } else if self.is_free(&long) {
+        } else if self.is_free(&long) && !is_of_items(&long) {
             long
         } else {
             let last = self.numbers.get(&long).copied().unwrap_or(1);
@@ -73,6 +73,12 @@ impl Names {
         let starts = self.collections.iter().map(String::as_str).chain(OWN);
         starts.into_iter().any(|start| name.starts_with(start))
     }
+}
+
+/// Tells whether a collection, of now or later, can have a schema of this name for its items or pages.
+fn is_of_items(name: &str) -> bool {
+    let name = plain(name);
+    ENDINGS.iter().any(|ending| name.ends_with(&format!("item{}", plain(ending))))
 }
 
 /// Returns the name of a collection's schema: `Item` for the built-in collection, `Collection` for the
@@ -144,7 +150,9 @@ mod tests {
         assert_eq!(books("a-d-dress"), "BooksPartADDress2");
         // What belongs to another part, or to the collection.
         assert_eq!(books("address input"), "BooksPartAddressInput2");
-        assert_eq!(books("item"), "BooksPartItem");
+        // What would belong to a collection `books-part` or `books-address`.
+        assert_eq!(books("item"), "BooksPartItem2");
+        assert_eq!(books("address item"), "BooksPartAddressItem2");
         assert_eq!(books("Item/Page"), "BooksPartItemPage2");
         assert_eq!(books("größe"), "BooksGrE");
         assert_eq!(books(""), "Books");
