@@ -14,7 +14,7 @@ use domain::{CollectionName, Key};
 use serde_json::{Map, Value};
 use store::Error;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, interval, sleep};
+use tokio::time::{Instant, interval, sleep, sleep_until};
 
 use super::record::{PendingChange, Record, random};
 use super::{Catalog, definition_key};
@@ -22,6 +22,9 @@ use crate::lease::{Ask, LEASE};
 
 /// How often a change says that its check goes on.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
+
+/// How much longer than the lease it is waited: a request may have looked at its catalog at the end of that.
+const LEASE_MARGIN: Duration = Duration::from_millis(100);
 
 /// How often it is looked whether the writes that were on their way have come to their end.
 const DRAIN_STEP: Duration = Duration::from_millis(1);
@@ -88,7 +91,7 @@ impl Change {
             sleep(DRAIN_STEP).await;
         }
         if lease.is_shared() {
-            tokio::time::sleep_until(written + LEASE + Duration::from_millis(100)).await;
+            sleep_until(written + LEASE + LEASE_MARGIN).await;
         }
         Ok(())
     }

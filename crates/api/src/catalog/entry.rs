@@ -1,12 +1,12 @@
 //! One collection of the catalog: what serves it, and what the document says of it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use contract::{Blueprint, ResourceDoc, ResourceEntry};
 use domain::{Collection, CollectionName, ETag, Keyspace};
 use serde_json::Value;
 
+use super::SchemaNames;
 use crate::documented::words;
 use crate::items::{Gate, Means, SharedCollection, page_schemas};
 use crate::metrics::Metrics;
@@ -40,7 +40,7 @@ impl EntryMaker {
         (keyspace, items): (Keyspace, StoredItems),
         gate: Option<Gate>,
         basis: Option<ETag>,
-        taken: &BTreeSet<String>,
+        taken: &SchemaNames,
     ) -> Entry {
         let doc = self.describe(&collection, items, taken);
         let counters = self.metrics.collection(collection.name(), doc.operations());
@@ -54,7 +54,7 @@ impl EntryMaker {
         &self,
         collection: &Collection,
         items: StoredItems,
-        taken: &BTreeSet<String>,
+        taken: &SchemaNames,
     ) -> ResourceEntry {
         let names = self.configured.iter().chain([collection.name()]);
         let mut names = Names::of(names);

@@ -9,7 +9,7 @@ use domain::{CollectionName, Item, ItemId, PAGE_ITEMS_MAX, PageQuery, PageStart}
 use futures_util::future::join_all;
 use store::Error;
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::entry::Entry;
@@ -25,8 +25,8 @@ const REFRESH_EVERY: Duration = Duration::from_millis(LEASE.as_millis() as u64 /
 /// How long no collection that may not exist is looked up after some were.
 const LOOKUP_PAUSE: Duration = Duration::from_millis(10);
 
-/// Most collections that may not exist which are looked up at a time: with the pause, no more than 1,600
-/// reads a second, which no store notices.
+/// Most collections that may not exist which are looked up at a time: with the pause, at most 1,600 reads a
+/// second, whatever clients ask for.
 const LOOKUPS_MAX: usize = 16;
 
 /// Longest time for one read of the store: a request that waits for it is then answered, and the next wish
@@ -74,8 +74,9 @@ impl Keeper {
     pub async fn keep(mut self) -> Infallible {
         let mut rounds = interval(REFRESH_EVERY);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let sweeper = tokio::spawn(sweep::sweep_again_and_again(self.catalog.clone(), SWEEP_EVERY));
-        let _ends_with_this = AbortOnDrop(sweeper);
+        // What runs beside this ends with it.
+        let mut beside = JoinSet::new();
+        beside.spawn(sweep::sweep_again_and_again(self.catalog.clone(), SWEEP_EVERY));
         let mut waiting: Vec<Wish> = Vec::new();
         let mut last_lookup: Option<Instant> = None;
         loop {
@@ -203,6 +204,7 @@ impl Keeper {
         let before = self.catalog.0.current.load_full();
         let mut after = Generation {
             entries: before.entries.clone(),
+            schema_names: Arc::clone(&before.schema_names),
             broken: before.broken.clone(),
             ..Generation::default()
         };
@@ -211,7 +213,10 @@ impl Keeper {
             let known: BTreeSet<_> = read.iter().map(|(name, _)| name.as_str()).collect();
             let is_gone = |name: &str, basis: bool| basis && !known.contains(name);
             let count = after.entries.len() + after.broken.len();
-            after.entries.retain(|name, entry| !is_gone(name, entry.basis.is_some()));
+            let gone =
+                after.entries.iter().filter(|(name, entry)| is_gone(name, entry.basis.is_some()));
+            let gone: Vec<_> = gone.map(|(name, _)| name.clone()).collect();
+            gone.iter().for_each(|name| after.remove(name));
             after.broken.retain(|name, _| !is_gone(name, true));
             self.pending.retain(|name, _| known.contains(name.as_str()));
             has_changed |= count != after.entries.len() + after.broken.len();
@@ -228,25 +233,21 @@ impl Keeper {
             }
             has_changed = true;
             after.broken.remove(&name);
+            // Before it is made anew: its own names are free for it.
+            after.remove(&name);
             let made = match item {
                 None => Ok(None),
                 Some(item) => self.entry(&after, &name, item).await.map(Some),
             };
             match made {
-                Ok(Some(entry)) => {
-                    after.entries.insert(name, Arc::new(entry));
-                }
-                Ok(None) => {
-                    after.entries.remove(&name);
-                    self.pending.remove(&name);
-                }
+                Ok(Some(entry)) => after.insert(name, entry),
+                Ok(None) => drop(self.pending.remove(&name)),
                 Err(error) => {
                     tracing::error!(
                         collection = name,
                         error = &error as &dyn std::error::Error,
                         "the definition of the collection {name} cannot be used"
                     );
-                    after.entries.remove(&name);
                     after.broken.insert(name, error);
                 }
             }
@@ -278,7 +279,7 @@ impl Keeper {
                 }
             }
         }
-        let taken = after.schema_names_without(name.as_str());
+        let taken = Arc::clone(&after.schema_names);
         let lease = Arc::clone(self.catalog.lease());
         let catalog = self.catalog.clone();
         let basis = item.etag();
@@ -325,13 +326,4 @@ impl Keeper {
 
 fn too_slow() -> Error {
     Error::new(store::ErrorKind::Unavailable, "the store does not answer")
-}
-
-/// Ends a task with what it belongs to.
-struct AbortOnDrop(tokio::task::JoinHandle<Infallible>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }

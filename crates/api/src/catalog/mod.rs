@@ -55,10 +55,15 @@ struct Inner {
     sweep: Notify,
 }
 
+/// Names of schemas, in the form in which they are compared.
+type SchemaNames = BTreeSet<String>;
+
 /// The collections between two changes.
 #[derive(Debug, Default)]
 pub(crate) struct Generation {
     entries: BTreeMap<String, Arc<Entry>>,
+    /// The names of all schemas.
+    schema_names: Arc<SchemaNames>,
     /// Definitions that cannot be served, and why.
     broken: BTreeMap<String, store::Error>,
     /// Made when it is asked for.
@@ -66,10 +71,19 @@ pub(crate) struct Generation {
 }
 
 impl Generation {
-    /// Returns the names of all schemas but those of one collection, as they are compared.
-    fn schema_names_without(&self, name: &str) -> BTreeSet<String> {
-        let others = self.entries.iter().filter(|(known, _)| *known != name);
-        others.flat_map(|(_, entry)| entry.doc.schema_names()).map(plain).collect()
+    fn insert(&mut self, name: String, entry: Entry) {
+        self.remove(&name);
+        let names = Arc::make_mut(&mut self.schema_names);
+        names.extend(entry.doc.schema_names().map(plain));
+        self.entries.insert(name, Arc::new(entry));
+    }
+
+    fn remove(&mut self, name: &str) {
+        let Some(entry) = self.entries.remove(name) else { return };
+        let names = Arc::make_mut(&mut self.schema_names);
+        for name in entry.doc.schema_names() {
+            names.remove(&plain(name));
+        }
     }
 }
 
@@ -89,11 +103,11 @@ impl Catalog {
         let mut generation = Generation::default();
         for collection in configured {
             let name = collection.name().as_str();
-            let taken = generation.schema_names_without(name);
             let items = (collection.name().into(), StoredItems::Complete);
-            let entry = maker.entry(collection.clone(), items, None, None, &taken);
+            let taken = &generation.schema_names;
+            let entry = maker.entry(collection.clone(), items, None, None, taken);
             entry.served.counters.show();
-            generation.entries.insert(name.to_owned(), Arc::new(entry));
+            generation.insert(name.to_owned(), entry);
         }
         let catalog = Self(Arc::new(Inner {
             maker,

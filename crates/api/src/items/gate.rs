@@ -24,7 +24,7 @@ pub(crate) struct Gate {
 pub(crate) enum Fence {
     /// The collection will have this schema.
     Schema(Box<Collection>),
-    /// The collection will be deleted if it is empty.
+    /// The collection will be deleted.
     Deletion,
 }
 

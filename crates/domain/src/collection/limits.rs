@@ -1,6 +1,6 @@
 //! How large a schema may be.
 //!
-//! Whoever declares a collection sends its schema, so compiling one has to end soon whatever it is.
+//! The client that declares a collection sends its schema, so compiling one has to end soon whatever it is.
 //! The largest schemas that people publish, such as those of FHIR or of Kubernetes for one kind of
 //! object, are within a tenth of each limit. Together the limits keep a compilation below about a
 //! second and 200 MiB; the tests in `tests/hostile.rs` try to exceed that.
