@@ -99,3 +99,23 @@ async fn without_a_replica_there_is_no_document() {
     gateway.send(Request::get("/openapi.json")).await.expect_problem(503, "no-replica");
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn what_only_a_replica_had_that_is_gone_leaves_the_document() {
+    let one = Shelf::start().bare().spawn().await;
+    let other = Shelf::start().bare().collections(r#"{"books":{"schema":{}}}"#).spawn().await;
+    let gateway = Gateway::start().replica(one.address()).replica(other.address()).spawn().await;
+    let has_books = async |wanted: bool| {
+        eventually("the document to follow", Duration::from_secs(20), async || {
+            let document = document_of(&gateway).await;
+            (document["paths"]["/books"].is_object() == wanted).then_some(())
+        })
+        .await;
+    };
+    has_books(true).await;
+    other.kill();
+    has_books(false).await;
+    gateway.terminate();
+    gateway.ended_with_faults().await;
+    one.stop().await;
+}

@@ -72,14 +72,17 @@ impl Documents {
     async fn update(&self, source: DocumentSource<'_>) {
         let (now, replicas) = (clock::now(), source.replicas.load_full());
         let there = || replicas.iter().filter(|replica| replica.health.is_available(now));
-        let tags: Vec<_> = {
-            let known = self.tags.lock().unwrap_or_else(PoisonError::into_inner);
-            there().map(|replica| known.get(&replica.origin.to_string()).cloned()).collect()
-        };
-        let asking =
-            there().zip(&tags).map(|(replica, tag)| has_changed(source.client, replica, tag));
-        if tags.iter().all(Option::is_some) && !join_all(asking).await.contains(&true) {
-            return;
+        let tags = self.tags.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // The same replicas as the last time, and each with the document that it had then.
+        let tagged = there().map(|replica| Some((replica, tags.get(&replica.origin.to_string())?)));
+        if let Some(tagged) = tagged.collect::<Option<Vec<_>>>()
+            && tagged.len() == tags.len()
+        {
+            let asking =
+                tagged.into_iter().map(|(replica, tag)| has_changed(source.client, replica, tag));
+            if !join_all(asking).await.contains(&true) {
+                return;
+            }
         }
         let fetched = join_all(there().map(|replica| fetch(source.client, replica))).await;
         let (mut tags, mut documents) = (BTreeMap::new(), Vec::new());
@@ -106,8 +109,7 @@ impl Documents {
 
 /// Tells whether a replica has another document than that with this tag. A large one is not fetched again and
 /// again for nothing.
-async fn has_changed(client: &Client, replica: &Replica, tag: &Option<HeaderValue>) -> bool {
-    let Some(tag) = tag else { return true };
+async fn has_changed(client: &Client, replica: &Replica, tag: &HeaderValue) -> bool {
     let request = get(client, replica).header(IF_NONE_MATCH, tag);
     // One that does not answer has none that could be fetched.
     request.send().await.is_ok_and(|answer| answer.status() != StatusCode::NOT_MODIFIED)
