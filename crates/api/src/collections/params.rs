@@ -2,7 +2,7 @@
 
 use contract::extract::PathParameter;
 use domain::{COLLECTION_NAME_BYTES_MAX, CollectionName, ItemId};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -53,22 +53,12 @@ pub(crate) struct ExistingParams {
     pub(crate) existing: Option<Existing>,
 }
 
-/// `existing`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+// The documentation of a type would become its description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub(crate) enum Existing {
-    /// They are not looked at.
     Keep,
-}
-
-impl JsonSchema for Existing {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Existing".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "enum": ["keep"] })
-    }
 }
 
 /// The query of a deletion.
@@ -80,20 +70,9 @@ pub(crate) struct ItemsParams {
     pub(crate) items: Option<Items>,
 }
 
-/// `items`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub(crate) enum Items {
-    /// They are deleted.
     Delete,
-}
-
-impl JsonSchema for Items {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Items".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "enum": ["delete"] })
-    }
 }

@@ -44,12 +44,7 @@ impl Attempts<'_> {
         let in_flight = running.end();
         let failure = match sent {
             Ok(Ok((answer, lease))) => {
-                let grade = match Grade::of(&answer) {
-                    // Another change of the collection is being checked, which is no load.
-                    Grade::Busy if self.plan.is_slow => Grade::Good,
-                    grade => grade,
-                };
-                replica.answered(started, grade);
+                replica.answered(started, Grade::of(&answer));
                 return Ok(ReplicaAnswer { answer, lease, in_flight });
             }
             Ok(Err(failure)) => failure,

@@ -197,12 +197,17 @@ impl Replica {
         if matches!(grade, Grade::Error | Grade::Failed) {
             self.faults.fetch_add(1, Relaxed);
         }
-        if matches!(grade, Grade::Busy | Grade::Failed) {
-            self.latency.observe_failure(latency, now);
-            self.note_failure(now);
-        } else {
-            self.latency.observe(latency, now);
-            self.health.succeeded(now);
+        match grade {
+            Grade::Good | Grade::Error => {
+                self.latency.observe(latency, now);
+                self.health.succeeded(now);
+            }
+            // Without it the others would have more to do.
+            Grade::Busy => self.latency.observe_failure(latency, now),
+            Grade::Failed => {
+                self.latency.observe_failure(latency, now);
+                self.note_failure(now);
+            }
         }
     }
 
@@ -308,12 +313,16 @@ mod tests {
         busy.headers_mut().insert(RETRY_AFTER, http::HeaderValue::from_static("1"));
         assert_eq!(Grade::of(&busy), Grade::Busy);
         let replica = Replica::new("127.0.0.1:8000".parse().unwrap(), Health::new());
-        replica.answered(Instant::now(), Grade::Busy);
+        (0..10).for_each(|_| replica.answered(Instant::now(), Grade::Busy));
         assert_eq!(replica.faults(), 0);
+        assert_eq!(
+            replica.health.state(clock::now()).as_str(),
+            Health::new().state(clock::now()).as_str()
+        );
         replica.answered(Instant::now(), Grade::Error);
         replica.broke_off();
         replica.failed(Instant::now());
-        assert_eq!((replica.faults(), replica.counts()), (3, (2, 1)));
+        assert_eq!((replica.faults(), replica.counts()), (3, (11, 1)));
     }
 
     #[test]
