@@ -27,6 +27,8 @@ pub(crate) enum Resource {
     One,
     /// The number of its items.
     Count,
+    /// Many writes.
+    Bulk,
 }
 
 /// The words in which what the document says of collections differs, beside the name (0): the nouns for all
@@ -67,12 +69,13 @@ pub(crate) fn item_operation(
         // One item is created, through the path of all.
         Resource::One => ONE,
         Resource::All if verb == "create" => ONE,
-        Resource::All | Resource::Count => ALL,
+        Resource::All | Resource::Count | Resource::Bulk => ALL,
     };
     let resource = match resource {
         Resource::All => ALL_ENDING.to_string(),
         Resource::One => format!("_{ONE}"),
         Resource::Count => format!("count_{ALL}"),
+        Resource::Bulk => format!("bulk_{ALL}"),
     };
     Doc {
         id: format!("{verb}_{noun}"),

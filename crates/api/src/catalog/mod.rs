@@ -29,7 +29,6 @@ pub(crate) use self::check::{CheckedItems, check_items, has_items};
 pub(crate) use self::definitions::{Definitions, Written, definition_key, keyspace};
 use self::entry::{Entry, EntryMaker};
 pub use self::keeper::Keeper;
-pub(crate) use self::lookup::LookupFailure;
 pub(crate) use self::record::compile;
 pub(crate) use self::sweep::sweep_soon;
 use crate::items::{Gate, Means, ServedCollection, SharedCollection};
@@ -42,7 +41,7 @@ use crate::stored_items::StoredItems;
 #[derive(Clone)]
 pub struct Catalog(Arc<Inner>);
 
-struct Inner {
+pub(crate) struct Inner {
     maker: EntryMaker,
     definitions: Arc<Definitions>,
     lease: Arc<Lease>,
@@ -209,6 +208,12 @@ impl Catalog {
         table.renew(&self.0.current.load());
         tables.push(Arc::downgrade(&table));
         table
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").finish_non_exhaustive()
     }
 }
 

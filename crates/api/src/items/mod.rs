@@ -16,20 +16,24 @@ mod parts;
 mod patch;
 mod put;
 mod served;
+mod stream;
 
 pub(crate) use body::{ItemBody, PatchBody};
 pub(crate) use count::count_items;
 pub(crate) use create::create_item;
 pub(crate) use delete::{DeleteItem, delete_item};
-pub(crate) use failure::{BodyFailure, StoreFailure, WriteFailure, precondition_failed};
-pub(crate) use gate::{Fence, Gate};
+pub(crate) use failure::{
+    BodyFailure, LookupFailure, StoreFailure, WriteFailure, precondition_failed,
+};
+pub(crate) use gate::{Fence, FindCollection, Finding, Gate};
 pub(crate) use get::get_item;
 pub(crate) use idempotency::RequestKey;
 pub(crate) use list::{list_items, page_schemas};
 pub(crate) use params::{Conditions, Id};
-pub(crate) use parts::{ITEM, ITEM_SENT, MERGE_PATCH, PAGE};
+pub(crate) use parts::{ITEM, ITEM_SENT, MERGE_PATCH, PAGE, WRITE_LINE};
 pub(crate) use patch::{
     PATCH_ATTEMPTS_MAX, PatchFailure, PatchItem, parse_patch, patch_item, patch_settled, patched,
 };
 pub(crate) use put::{PutItem, put_item};
-pub(crate) use served::{Means, NotApplied, ServedCollection, SharedCollection};
+pub(crate) use served::{Means, NotApplied, ServedCollection, SharedCollection, StreamLimits};
+pub(crate) use stream::{Streams, bulk_write, line_schemas};

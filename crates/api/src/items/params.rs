@@ -78,7 +78,7 @@ impl<S: Sync> Extract<S> for Conditions {
 }
 
 /// Keeps the tags that can match at all.
-fn known(tags: EntityTags, weak_too: bool) -> Tags {
+pub(crate) fn known(tags: EntityTags, weak_too: bool) -> Tags {
     match tags {
         EntityTags::Any => Tags::Any,
         EntityTags::Listed(tags) => {

@@ -14,6 +14,8 @@ pub(crate) const ITEM: &str = "item";
 pub(crate) const ITEM_SENT: &str = "item-sent";
 /// The role of the schema of merge patches to a collection's items.
 pub(crate) const MERGE_PATCH: &str = "merge-patch";
+/// The role of the schema of lines that write items of a collection.
+pub(crate) const WRITE_LINE: &str = "write-line";
 /// The role of the schema of a collection's pages.
 pub(crate) const PAGE: &str = "page";
 
@@ -148,6 +150,13 @@ impl Header for NextLink {
 pub(crate) struct WriteOutcome(&'static str);
 
 impl WriteOutcome {
+    /// All that are told.
+    pub(crate) const ALL: [&str; 4] = ["created", "updated", "unchanged", "deleted"];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        self.0
+    }
+
     pub(crate) const fn of(outcome: &Outcome) -> Self {
         Self(match outcome {
             Outcome::Created(_) => "created",
@@ -164,7 +173,7 @@ impl Header for WriteOutcome {
     const DESCRIPTION: &'static str = "What the write did. `unchanged`: the item already was equal to what was sent, and nothing was written.";
 
     fn schema() -> Value {
-        json!({ "type": "string", "enum": ["created", "updated", "unchanged", "deleted"] })
+        json!({ "type": "string", "enum": Self::ALL })
     }
 
     fn value(self) -> HeaderValue {
