@@ -15,6 +15,7 @@ mod page;
 mod patch;
 mod precondition;
 mod prefix;
+mod snapshot;
 mod write;
 
 pub use collection::{Collection, ITEM_BYTES_MAX, InvalidSchema, VIOLATIONS_MAX, Violation};
@@ -36,4 +37,5 @@ pub use patch::{
 };
 pub use precondition::{Precondition, Tags};
 pub use prefix::{IdPrefix, InvalidIdPrefix};
+pub use snapshot::{SnapshotEntry, SnapshotQuery, Version};
 pub use write::{Change, RememberWhen, Write};

@@ -1,9 +1,16 @@
 //! What can be set about a store besides its URL.
 
+use std::time::Duration;
+
 /// Memory for blocks of the embedded store that were read from disk, unless told otherwise:
 /// 64 MiB hold the hot blocks of a few hundred thousand small items and leave most of a 1 GiB
 /// container to the rest of the service.
 pub const CACHE_BYTES_DEFAULT: u64 = 64 << 20;
+
+/// How long a snapshot may be open, unless told otherwise: time enough to send some hundred million
+/// small items, and little enough for what it keeps a store from giving back (files that were
+/// merged, rows that were updated).
+pub const SNAPSHOT_TIME_MAX_DEFAULT: Duration = Duration::from_secs(3_600);
 
 /// What can be set about a store besides its URL.
 #[derive(Clone, Debug)]
@@ -13,10 +20,16 @@ pub struct Options {
     pub cache_bytes: u64,
     /// Whether a database is used that does not keep what it acknowledges.
     pub allow_unsafe: bool,
+    /// How long a snapshot may be open. It ends then with [`ErrorKind::Expired`](crate::ErrorKind::Expired).
+    pub snapshot_time_max: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: CACHE_BYTES_DEFAULT, allow_unsafe: false }
+        Self {
+            cache_bytes: CACHE_BYTES_DEFAULT,
+            allow_unsafe: false,
+            snapshot_time_max: SNAPSHOT_TIME_MAX_DEFAULT,
+        }
     }
 }

@@ -122,10 +122,12 @@ impl From<store::Error> for StoreFailure {
             ErrorKind::Corrupt | ErrorKind::Internal | ErrorKind::TooLarge => {
                 Self::StoreFailed(problem)
             }
-            // A read is neither unknown nor out of room.
-            ErrorKind::Unavailable | ErrorKind::Poisoned | ErrorKind::Unknown | ErrorKind::Full => {
-                Self::StoreUnavailable(problem, DOWN_RETRY_AFTER)
-            }
+            // A read is neither unknown nor out of room, and only a snapshot expires.
+            ErrorKind::Unavailable
+            | ErrorKind::Poisoned
+            | ErrorKind::Unknown
+            | ErrorKind::Full
+            | ErrorKind::Expired => Self::StoreUnavailable(problem, DOWN_RETRY_AFTER),
         }
     }
 }

@@ -18,6 +18,7 @@ mod preconditions;
 mod prefixes;
 mod races;
 mod representations;
+mod snapshots;
 mod transcript;
 
 /// Runs every case against the stores that `$fixture` opens: a function without arguments that
@@ -86,6 +87,15 @@ macro_rules! conformance {
             representations: number_text_and_member_order_are_kept;
             representations: an_item_of_one_mebibyte_is_kept;
             representations: an_empty_object_is_an_item;
+            snapshots: an_empty_collection_has_an_empty_snapshot;
+            snapshots: a_snapshot_holds_everything_in_ascending_order;
+            snapshots: a_snapshot_begins_after_an_id;
+            snapshots: large_items_come_in_small_chunks;
+            snapshots: later_writes_are_not_seen;
+            snapshots: a_snapshot_is_of_one_moment_while_others_write;
+            snapshots: two_snapshots_are_read_at_once;
+            snapshots: a_dropped_snapshot_leaves_room_for_others;
+            snapshots: too_many_snapshots_are_refused;
             transcript: the_same_operations_give_the_same_bytes_as_memory;
         }
     };

@@ -1,23 +1,34 @@
 //! A store in memory. It keeps nothing when it is dropped: for tests, and for trying Shelf out.
 
 mod answers;
+mod snapshots;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use domain::{
     Count, Item, ItemId, Key, Keyspace, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey,
-    Verdict, Write, decide,
+    SnapshotQuery, Verdict, Write, decide,
 };
 use parking_lot::RwLock;
 
 use self::answers::RememberedAnswers;
+use self::snapshots::OpenSnapshots;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::snapshot::Snapshot;
 use crate::store::Store;
 
-type Items = BTreeMap<ItemId, Item>;
+type Items = BTreeMap<ItemId, StoredItem>;
+
+/// An item, and the number of the change that made it what it is.
+#[derive(Clone, Debug)]
+struct StoredItem {
+    item: Item,
+    change: u64,
+}
 
 /// Items in a map behind a lock. Every call answers at once and never fails.
 ///
@@ -25,22 +36,28 @@ type Items = BTreeMap<ItemId, Item>;
 /// are applied.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    state: RwLock<MemoryState>,
+    state: Arc<RwLock<MemoryState>>,
 }
 
 #[derive(Debug, Default)]
 struct MemoryState {
     collections: BTreeMap<Keyspace, Items>,
     answers: RememberedAnswers,
+    snapshots: OpenSnapshots,
+    /// How many changes there were.
+    changes: u64,
 }
 
 impl MemoryState {
-    fn get(&self, key: &Key) -> Option<&Item> {
+    fn get(&self, key: &Key) -> Option<&StoredItem> {
         self.collections.get(&key.collection).and_then(|items| items.get(&key.id))
     }
 
     /// Returns the items from the beginning of a query on, as far as they have its prefix.
-    fn entries<'a>(&'a self, query: &'a PageQuery) -> impl Iterator<Item = (&'a ItemId, &'a Item)> {
+    fn entries<'a>(
+        &'a self,
+        query: &'a PageQuery,
+    ) -> impl Iterator<Item = (&'a ItemId, &'a StoredItem)> {
         let items = self.collections.get(&query.collection).into_iter();
         let entries = items.flat_map(|items| {
             items.range::<str, (Bound<&str>, Bound<&str>)>((query.first(), Bound::Unbounded))
@@ -52,14 +69,21 @@ impl MemoryState {
 
     fn apply(&mut self, write: Write) -> Verdict {
         let remembered = write.idempotency.and_then(|own| self.answers.get(&own.key));
-        let outcome = decide(self.get(&write.key), remembered, &write)?;
+        let stored = self.get(&write.key);
+        let outcome = decide(stored.map(|stored| &stored.item), remembered, &write)?;
+        if matches!(outcome, Outcome::Created(_) | Outcome::Updated(_) | Outcome::Deleted) {
+            let stored = stored.cloned();
+            self.snapshots.keep(&write.key, stored.as_ref());
+            self.changes += 1;
+        }
         if let Some((own, remembered)) = write.idempotency.zip(write.remember(&outcome)) {
             self.answers.keep(own, remembered);
         }
         let Key { collection, id } = write.key;
         match &outcome {
             Outcome::Created(item) | Outcome::Updated(item) => {
-                self.collections.entry(collection).or_default().insert(id, item.clone());
+                let stored = StoredItem { item: item.clone(), change: self.changes };
+                self.collections.entry(collection).or_default().insert(id, stored);
             }
             Outcome::Deleted => {
                 self.collections.entry(collection).and_modify(|items| drop(items.remove(&id)));
@@ -72,7 +96,7 @@ impl MemoryState {
 
 impl Store for Memory {
     fn get(&self, key: &Key) -> Reply<Result<Option<Item>, Error>> {
-        Reply::Ready(Ok(self.state.read().get(key).cloned()))
+        Reply::Ready(Ok(self.state.read().get(key).map(|stored| stored.item.clone())))
     }
 
     fn apply(&self, writes: Vec<Write>) -> Reply<Vec<Result<Verdict, Error>>> {
@@ -85,7 +109,8 @@ impl Store for Memory {
 
     fn list(&self, query: PageQuery) -> Reply<Result<Page, Error>> {
         let state = self.state.read();
-        let entries = state.entries(&query).map(|(id, item)| Ok((id.clone(), item.clone())));
+        let entries =
+            state.entries(&query).map(|(id, stored)| Ok((id.clone(), stored.item.clone())));
         Reply::Ready(Page::collect(entries, query.items_max))
     }
 
@@ -106,6 +131,10 @@ impl Store for Memory {
         let mut collections = state.collections.range((first, Bound::Unbounded));
         let found = collections.find(|(_, items)| !items.is_empty());
         Reply::Ready(Ok(found.map(|(name, _)| name.clone())))
+    }
+
+    fn snapshot(&self, query: SnapshotQuery) -> Snapshot {
+        snapshots::open(&self.state, query)
     }
 
     fn check(&self) -> Reply<Result<(), Error>> {

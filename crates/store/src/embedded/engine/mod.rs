@@ -5,6 +5,7 @@
 //! - [`flush`] writes memtables out and moves the checkpoint, [`compact`] merges files, each on
 //!   a thread of its own; [`backlog`] is what waits for them, and slows writers down.
 //! - [`list`] reads pages, [`damage`] finds where they can go on behind damage; [`count`] counts.
+//! - [`long_read`] reads a collection as it was at one moment, for as long as a caller takes.
 //! - [`pin`] keeps table files together for a backup.
 //! - [`entry`] is the form of a change in the journal, [`replay`] brings it back.
 //!
@@ -25,6 +26,7 @@ mod error;
 mod expiry;
 mod flush;
 mod list;
+mod long_read;
 mod manifest;
 mod pin;
 mod replay;
@@ -44,6 +46,7 @@ pub(super) use self::backlog::Backpressure;
 pub(super) use self::entry::{Entry, TreeName};
 pub(super) use self::error::guarded;
 use self::error::read_failed;
+pub(super) use self::long_read::SnapshotReader;
 pub(super) use self::pin::PinnedTree;
 pub(super) use self::replay::Recovery;
 use self::snapshot::Snapshots;
