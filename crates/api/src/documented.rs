@@ -29,6 +29,8 @@ pub(crate) enum Resource {
     Count,
     /// Many writes.
     Bulk,
+    /// All items in one answer.
+    Export,
 }
 
 /// The words in which what the document says of collections differs, beside the name (0): the nouns for all
@@ -69,13 +71,14 @@ pub(crate) fn item_operation(
         // One item is created, through the path of all.
         Resource::One => ONE,
         Resource::All if verb == "create" => ONE,
-        Resource::All | Resource::Count | Resource::Bulk => ALL,
+        Resource::All | Resource::Count | Resource::Bulk | Resource::Export => ALL,
     };
     let resource = match resource {
         Resource::All => ALL_ENDING.to_string(),
         Resource::One => format!("_{ONE}"),
         Resource::Count => format!("count_{ALL}"),
         Resource::Bulk => format!("bulk_{ALL}"),
+        Resource::Export => format!("export_{ALL}"),
     };
     Doc {
         id: format!("{verb}_{noun}"),

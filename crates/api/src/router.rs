@@ -23,9 +23,9 @@ use crate::documented::{
     service_operation,
 };
 use crate::items::{
-    ITEM, ITEM_SENT, Id, LookupFailure, MERGE_PATCH, Means, PAGE, ServedCollection,
+    EXPORT_LINE, ITEM, ITEM_SENT, Id, LookupFailure, MERGE_PATCH, Means, PAGE, ServedCollection,
     SharedCollection, Streams, WRITE_LINE, bulk_write, count_items, create_item, delete_item,
-    get_item, list_items, page_schemas, patch_item, put_item,
+    export_items, get_item, list_items, page_schemas, patch_item, put_item,
 };
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -211,6 +211,7 @@ fn mount_items(api: &mut Api<Context>, limits: Limits) {
         (MERGE_PATCH, PATCH.to_string()),
         (PAGE, format!("{RETURNED}Page")),
         (WRITE_LINE, format!("{RETURNED}Line")),
+        (EXPORT_LINE, format!("{RETURNED}Export")),
     ] {
         scope.role(role, name);
     }
@@ -231,12 +232,19 @@ fn mount_items(api: &mut Api<Context>, limits: Limits) {
         "Writes many items",
         "Takes one write a line, of any number, and answers a line for each. It is no transaction: each line is a write by itself, those of one id in their order.",
     );
+    let export = item_operation(
+        Resource::Export,
+        "export",
+        "Returns all items",
+        "As they were at one moment, one a line. With `after` an export that was cut off goes on, as the items are then.",
+    );
     let (all, one) = ("/{collection}", "/{collection}/{id}");
     scope
         .get(all, of_all("list", "Lists items", "In ascending order of the ids. To get all items, request the path in `next`, or repeat the request with `after`, until they are null. An item that exists throughout is listed exactly once."), list_items)
         .get("/{collection}:count", count, count_items)
         .on(Method::POST, all, of_all("create", "Creates an item under a new id", "The service chooses the id, a UUID of version 7. If you may have to repeat the request, choose an id yourself and use PUT, or send an `Idempotency-Key`."), create_item)
         .on(Method::POST, "/{collection}:bulk", bulk, bulk_write)
+        .get("/{collection}:export", export, export_items)
         .get(one, of_one("get", "Returns an item", "Send its `ETag` in the `If-Match` of a later write, or in the `If-None-Match` of a later read."), get_item::<Id>)
         .on(Method::PUT, one, of_one("put", "Creates an item, or makes it equal to the body", "Answers 201 if the item did not exist and 200 if it did; then `Shelf-Outcome` says whether it was `updated` or `unchanged`. Members that you leave out get the schema's default. You can safely repeat the request."), put_item)
         .on(Method::PATCH, one, of_one("patch", "Changes an item", "Applies a merge patch (RFC 7396) or a JSON Patch (RFC 6902) atomically: no concurrent write is lost."), patch_item)

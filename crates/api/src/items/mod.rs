@@ -30,10 +30,10 @@ pub(crate) use get::get_item;
 pub(crate) use idempotency::RequestKey;
 pub(crate) use list::{list_items, page_schemas};
 pub(crate) use params::{Conditions, Id};
-pub(crate) use parts::{ITEM, ITEM_SENT, MERGE_PATCH, PAGE, WRITE_LINE};
+pub(crate) use parts::{EXPORT_LINE, ITEM, ITEM_SENT, MERGE_PATCH, PAGE, WRITE_LINE};
 pub(crate) use patch::{
     PATCH_ATTEMPTS_MAX, PatchFailure, PatchItem, parse_patch, patch_item, patch_settled, patched,
 };
 pub(crate) use put::{PutItem, put_item};
 pub(crate) use served::{Means, NotApplied, ServedCollection, SharedCollection, StreamLimits};
-pub(crate) use stream::{Streams, bulk_write, line_schemas};
+pub(crate) use stream::{Streams, bulk_write, export_items, export_schema, line_schema};

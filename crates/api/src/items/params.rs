@@ -215,7 +215,7 @@ impl TryFrom<String> for FromId {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        ItemId::new(&text).map(Self).map_err(|error| format!("`from` is no id: {error}"))
+        ItemId::new(&text).map(Self).map_err(|error| format!("it is no id: {error}"))
     }
 }
 

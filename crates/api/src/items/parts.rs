@@ -16,6 +16,8 @@ pub(crate) const ITEM_SENT: &str = "item-sent";
 pub(crate) const MERGE_PATCH: &str = "merge-patch";
 /// The role of the schema of lines that write items of a collection.
 pub(crate) const WRITE_LINE: &str = "write-line";
+/// The role of the schema of an item in an export of a collection.
+pub(crate) const EXPORT_LINE: &str = "export-line";
 /// The role of the schema of a collection's pages.
 pub(crate) const PAGE: &str = "page";
 

@@ -7,7 +7,7 @@ use domain::CollectionName;
 use super::COLLECTIONS;
 
 /// What the forms of a schema and the pages of a collection add to its name.
-const ENDINGS: [&str; 6] = ["", "Input", "Line", "MergePatch", "Page", "PageEntry"];
+const ENDINGS: [&str; 7] = ["", "Export", "Input", "Line", "MergePatch", "Page", "PageEntry"];
 
 /// How the names of the service's own schemas begin.
 const OWN: [&str; 8] = [

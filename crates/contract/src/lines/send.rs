@@ -4,13 +4,14 @@ use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
 use crate::answer_parts::AnswerParts;
@@ -23,8 +24,9 @@ use crate::variant::Variant;
 /// A piece is sent when it has so many bytes: what a TLS record and an HTTP/2 frame carry.
 const PIECE_BYTES: usize = 16 << 10;
 
-/// Most pieces that wait for a client that does not read: 1 MiB.
-const PIECES_MAX: usize = 64;
+/// Most bytes that wait for a client that does not read, beside one piece: what its system and the socket
+/// hold anyway.
+const WAITING_BYTES_MAX: usize = 1 << 20;
 
 /// What the lines of a stream are.
 pub trait LineSchema: Send + Sync + 'static {
@@ -39,17 +41,19 @@ pub struct Gone;
 /// Takes the lines of an answer.
 #[derive(Debug)]
 pub struct LineSender {
-    pieces: mpsc::Sender<Piece>,
-    /// The room for the last piece, which never waits.
-    last: mpsc::OwnedPermit<Piece>,
+    pieces: mpsc::UnboundedSender<Piece>,
+    /// The bytes that may wait.
+    room: Arc<Semaphore>,
     /// Lines that were not sent.
     text: Vec<u8>,
 }
 
 #[derive(Debug)]
-enum Piece {
-    Lines(Bytes),
-    Last(Bytes),
+struct Piece {
+    text: Bytes,
+    is_last: bool,
+    /// Gives the room back.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 impl LineSender {
@@ -75,10 +79,14 @@ impl LineSender {
         if self.text.is_empty() {
             return Ok(());
         }
-        let room = self.pieces.reserve().await.map_err(|_| Gone)?;
-        room.send(Piece::Lines(std::mem::take(&mut self.text).into()));
+        let bytes = u32::try_from(self.text.len().min(WAITING_BYTES_MAX)).unwrap_or(u32::MAX);
+        let room = tokio::select! {
+            room = Arc::clone(&self.room).acquire_many_owned(bytes) => room.ok(),
+            () = self.pieces.closed() => return Err(Gone),
+        };
+        let text = std::mem::take(&mut self.text).into();
         self.text.reserve(PIECE_BYTES + (PIECE_BYTES >> 2));
-        Ok(())
+        self.pieces.send(Piece { text, is_last: false, _room: room }).map_err(|_| Gone)
     }
 
     /// Sends the rest of the text as the last of the answer, which ends well. It does not wait. Without it
@@ -86,7 +94,8 @@ impl LineSender {
     ///
     /// The answer is complete when what is returned is dropped.
     pub fn end(self) -> OpenEnd {
-        self.last.send(Piece::Last(self.text.into()));
+        // The client may have gone.
+        let _ = self.pieces.send(Piece { text: self.text.into(), is_last: true, _room: None });
         OpenEnd { _pieces: self.pieces }
     }
 }
@@ -94,7 +103,7 @@ impl LineSender {
 /// Keeps an answer open whose last line has been sent.
 #[derive(Debug)]
 pub struct OpenEnd {
-    _pieces: mpsc::Sender<Piece>,
+    _pieces: mpsc::UnboundedSender<Piece>,
 }
 
 /// The body of an answer: lines, which a task makes while they are sent.
@@ -115,9 +124,9 @@ impl<L> LineStream<L> {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (sender, pieces) = mpsc::channel(PIECES_MAX + 1);
-        let last = sender.clone().try_reserve_owned().expect("the channel is empty");
-        let task = tokio::spawn(make(LineSender { pieces: sender, last, text: Vec::new() }));
+        let (sender, pieces) = mpsc::unbounded_channel();
+        let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX));
+        let task = tokio::spawn(make(LineSender { pieces: sender, room, text: Vec::new() }));
         let task = task.abort_handle();
         let body = PieceBody { pieces, has_last: false, is_complete: false, task };
         Self { media_type, body, lines: PhantomData }
@@ -143,7 +152,7 @@ impl<L: LineSchema> Part for LineStream<L> {
 }
 
 struct PieceBody {
-    pieces: mpsc::Receiver<Piece>,
+    pieces: mpsc::UnboundedReceiver<Piece>,
     /// Whether the last piece has come.
     has_last: bool,
     is_complete: bool,
@@ -174,10 +183,9 @@ impl HttpBody for PieceBody {
             return Poll::Ready(None);
         }
         let text = match ready!(self.pieces.poll_recv(context)) {
-            Some(Piece::Lines(text)) => text,
-            Some(Piece::Last(text)) => {
-                self.has_last = true;
-                text
+            Some(piece) => {
+                self.has_last = piece.is_last;
+                piece.text
             }
             None => {
                 self.is_complete = true;

@@ -7,58 +7,53 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::Method;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use jsonschema::Validator;
 
-use super::plan::Plan;
+use super::plan::judge_text;
 use super::service::Recording;
 use crate::lines::{Line, Splitter};
-
-/// What an answer in lines was promised by.
-#[derive(Clone)]
-pub(super) struct Promised {
-    pub(super) plan: Arc<Plan>,
-    pub(super) method: Method,
-    pub(super) status: u16,
-}
 
 /// Checks the lines of one answer.
 pub struct LineCheck {
     recording: Recording,
-    promised: Promised,
-    path: String,
+    schema: Arc<Validator>,
+    answer: LineAnswer,
     lines: Splitter,
 }
 
+/// Which answer has the lines.
+pub(super) struct LineAnswer {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) status: u16,
+}
+
 impl LineCheck {
-    pub(super) fn new(recording: Recording, promised: Promised, path: String) -> Self {
-        Self { recording, promised, path, lines: Splitter::new(usize::MAX) }
+    pub(super) fn new(recording: Recording, schema: Arc<Validator>, answer: LineAnswer) -> Self {
+        Self { recording, schema, answer, lines: Splitter::new(usize::MAX) }
     }
 
     /// Checks the lines that end in a piece of the body.
     pub fn push(&mut self, piece: Bytes) {
-        let Self { recording, promised, path, lines } = self;
-        lines.push(piece);
-        while let Some(line) = lines.next() {
-            promised.judge(recording, path, line);
+        self.lines.push(piece);
+        while let Some(line) = self.lines.next() {
+            judge_line(&self.recording, &self.schema, &self.answer, line);
         }
     }
 
     /// Checks what stands behind the last line when the body ends.
     pub fn end(&mut self) {
-        let Self { recording, promised, path, lines } = self;
-        if let Some(line) = lines.rest() {
-            promised.judge(recording, path, line);
+        if let Some(line) = self.lines.rest() {
+            judge_line(&self.recording, &self.schema, &self.answer, line);
         }
     }
 }
 
-impl Promised {
-    fn judge(&self, recording: &Recording, path: &str, line: Line<'_>) {
-        let Self { plan, method, status } = self;
-        let operation = plan.path(path).and_then(|at| plan.operation(at, method));
-        let answer = operation.and_then(|operation| operation.answers.get(status));
-        let schema = answer.and_then(|answer| answer.line_schema());
-        let (Some(schema), Ok(text)) = (schema, line.text) else { return };
-        recording.blame(method, path, *status, plan.judge_line(schema, line.number, text));
+fn judge_line(recording: &Recording, schema: &Validator, answer: &LineAnswer, line: Line<'_>) {
+    let Ok(text) = line.text else { return };
+    let faults = judge_text(schema, &format!("line {}", line.number), text);
+    if !faults.is_empty() {
+        recording.blame(&answer.method, &answer.path, answer.status, faults);
     }
 }
 
@@ -110,7 +105,7 @@ impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for CheckedLines<B> {
 
 impl std::fmt::Debug for LineCheck {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LineCheck").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("LineCheck").field("path", &self.answer.path).finish_non_exhaustive()
     }
 }
 

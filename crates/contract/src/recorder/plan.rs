@@ -130,9 +130,10 @@ impl Plan {
         answer.judge(&self.schemas, method, headers, body)
     }
 
-    /// Returns everything about a line that the document does not promise.
-    pub(crate) fn judge_line(&self, schema: &Value, number: u64, line: &[u8]) -> Vec<String> {
-        self.schemas.judge(&format!("line {number}"), schema, line)
+    /// Returns the schema of an answer's lines, compiled, if it has lines.
+    pub(crate) fn line_schema(&self, answer: &PlannedAnswer) -> Option<Arc<Validator>> {
+        let content = answer.content.as_ref().filter(|content| content.is_lines)?;
+        Some(self.schemas.compiled(&content.schema))
     }
 
     pub(crate) fn operations(&self) -> impl Iterator<Item = &PlannedOperation> {
@@ -161,11 +162,6 @@ impl PlannedAnswer {
             }
         });
         Self { headers, content }
-    }
-
-    /// Returns the schema of the body's lines, if it has lines.
-    pub(crate) fn line_schema(&self) -> Option<&Value> {
-        self.content.as_ref().filter(|content| content.is_lines).map(|content| &content.schema)
     }
 
     /// Returns everything about the answer that the document does not promise.
@@ -242,31 +238,17 @@ impl PlannedAnswer {
             // Lines are judged as they pass.
             (Some(content), _) if content.is_lines => {}
             (Some(content), Some(media_type)) if media_type.ends_with("json") => {
-                faults.extend(schemas.judge("the body", &content.schema, body));
+                faults.extend(judge_text(&schemas.compiled(&content.schema), "the body", body));
             }
             (Some(content), Some(_)) => {
                 let text = json!(String::from_utf8_lossy(body));
-                faults.extend(schemas.judge_value("the body", &content.schema, &text));
+                faults.extend(judge(&schemas.compiled(&content.schema), "the body", &text));
             }
         }
     }
 }
 
 impl Schemas {
-    /// Returns everything about a JSON text that a schema of the document does not promise.
-    fn judge(&self, what: &str, schema: &Value, text: &[u8]) -> Vec<String> {
-        match serde_json::from_slice(text) {
-            Ok(value) => self.judge_value(what, schema, &value),
-            Err(error) => vec![format!("{what} is not JSON: {error}")],
-        }
-    }
-
-    fn judge_value(&self, what: &str, schema: &Value, value: &Value) -> Vec<String> {
-        let schema = self.compiled(schema);
-        let errors = schema.iter_errors(value);
-        errors.map(|error| format!("{what} at {}: {error}", error.instance_path())).collect()
-    }
-
     /// Returns a schema of the document, compiled; its references are into the document.
     fn compiled(&self, schema: &Value) -> Arc<Validator> {
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
@@ -282,6 +264,22 @@ impl Schemas {
         });
         Arc::clone(compiled)
     }
+}
+
+/// Returns everything about a JSON text that a schema does not promise.
+pub(super) fn judge_text(schema: &Validator, what: &str, text: &[u8]) -> Vec<String> {
+    match serde_json::from_slice(text) {
+        Ok(value) => judge(schema, what, &value),
+        Err(error) => vec![format!("{what} is not JSON: {error}")],
+    }
+}
+
+fn judge(schema: &Validator, what: &str, value: &Value) -> Vec<String> {
+    if schema.is_valid(value) {
+        return Vec::new();
+    }
+    let errors = schema.iter_errors(value);
+    errors.map(|error| format!("{what} at {}: {error}", error.instance_path())).collect()
 }
 
 /// Follows a reference to a component.

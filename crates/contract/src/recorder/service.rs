@@ -15,7 +15,7 @@ use http::header::{ACCESS_CONTROL_ALLOW_METHODS, CONTENT_ENCODING};
 use http::{HeaderMap, Method, Request, Uri};
 use tower::Service;
 
-use super::lines::{CheckedLines, LineCheck, Promised};
+use super::lines::{CheckedLines, LineAnswer, LineCheck};
 use super::plan::{Plan, PlannedOperation};
 use super::report::{Report, Violation};
 use crate::about::ServedDocument;
@@ -149,9 +149,9 @@ impl Recording {
         let plan = promises.0.as_ref().filter(|_| *method != Method::HEAD)?;
         let operation = plan.operation(plan.path(uri.path())?, method)?;
         let status = response.status.as_u16();
-        operation.answers.get(&status)?.line_schema()?;
-        let promised = Promised { plan: Arc::clone(plan), method: method.clone(), status };
-        Some(LineCheck::new(self.clone(), promised, uri.path().to_owned()))
+        let schema = plan.line_schema(operation.answers.get(&status)?)?;
+        let answer = LineAnswer { method: method.clone(), path: uri.path().to_owned(), status };
+        Some(LineCheck::new(self.clone(), schema, answer))
     }
 
     /// Notes what was not promised.

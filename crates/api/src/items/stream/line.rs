@@ -225,7 +225,7 @@ fn tags(pointer: &str, member: Option<Value>, weak_too: bool) -> Result<Option<T
 }
 
 /// Returns the schema of the lines that write items whose schema as they are sent is `sent`, with its name.
-pub(crate) fn line_schemas(sent: &str, returned: &str) -> [(String, Value); 1] {
+pub(crate) fn line_schema(sent: &str, returned: &str) -> (String, Value) {
     let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     let tags = |field: &str| json!({ "type": "string", "description": format!("As the header field {field}.") });
     let write = json!({
@@ -242,5 +242,5 @@ pub(crate) fn line_schemas(sent: &str, returned: &str) -> [(String, Value); 1] {
         },
         "additionalProperties": false,
     });
-    [(format!("{returned}Line"), write)]
+    (format!("{returned}Line"), write)
 }

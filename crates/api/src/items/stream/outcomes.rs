@@ -6,6 +6,7 @@ use domain::Outcome;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::super::list::push_tag;
 use super::super::parts::WriteOutcome;
 use super::bulk::EndFailure;
 use super::line::LineFailure;
@@ -126,10 +127,8 @@ impl Outcomes {
         text.extend_from_slice(WriteOutcome::of(outcome).as_str().as_bytes());
         if let Outcome::Created(item) | Outcome::Updated(item) | Outcome::Unchanged(item) = outcome
         {
-            text.extend_from_slice(b"\",\"etag\":\"\\");
-            let tag = item.etag().to_text();
-            text.extend_from_slice(&tag[..tag.len() - 1]);
-            text.extend_from_slice(b"\\\"");
+            text.extend_from_slice(b"\",\"etag\":\"");
+            push_tag(text, item.etag());
         }
         text.extend_from_slice(b"\"}\n");
     }
