@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use contract::about::{DOCUMENT_PATH, PROBLEMS_PATH};
+use contract::about::{DOCUMENT_3_2_PATH, DOCUMENT_PATH, PROBLEMS_PATH};
 use contract::guard::{CatchPanic, OneHost};
 use contract::{Api, Blueprint, ContractError, Dispatch, RequestId, Variant};
 use domain::{Collection, CollectionName, Item, ItemId};
@@ -30,7 +30,7 @@ use crate::items::{
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::pages::{docs, docs_asset, problems, redoc, redoc_asset, start};
-use crate::probes::{Service, get_livez, get_metrics, get_openapi, get_readyz};
+use crate::probes::{Service, get_livez, get_metrics, get_openapi, get_openapi_3_2, get_readyz};
 use crate::reserved::is_reserved;
 use crate::schemas::{COLLECTIONS, ItemSchemas, Names};
 use crate::stored_items::StoredItems;
@@ -385,6 +385,15 @@ fn mount_service(api: &mut Api<Context>, setup: &Setup) {
                 "It lists every answer that the service can send.",
             ),
             get_openapi,
+        )
+        .get(
+            DOCUMENT_3_2_PATH,
+            service_operation(
+                "openapi_3_2",
+                "Returns this document in OpenAPI 3.2",
+                "It describes the lines of streams (`itemSchema`). Most generators of clients do not read it yet.",
+            ),
+            get_openapi_3_2,
         );
 }
 

@@ -23,6 +23,9 @@ use crate::variant::Variant;
 /// Where the document is.
 pub const DOCUMENT_PATH: &str = "/openapi.json";
 
+/// Where the document in OpenAPI 3.2 is.
+pub const DOCUMENT_3_2_PATH: &str = "/openapi-3.2.json";
+
 /// Where the page is that the `type` of every problem links to.
 pub const PROBLEMS_PATH: &str = "/problems";
 
@@ -37,7 +40,7 @@ const PROBES: [&str; 2] = ["/livez", "/readyz"];
 /// probes have no data of clients.
 #[must_use]
 pub fn is_public(segment: &str) -> bool {
-    let paths = PAGES.iter().chain(&PROBES).chain([&DOCUMENT_PATH]);
+    let paths = PAGES.iter().chain(&PROBES).chain([&DOCUMENT_PATH, &DOCUMENT_3_2_PATH]);
     paths.into_iter().any(|path| path.strip_prefix('/') == Some(segment))
 }
 
@@ -264,7 +267,7 @@ impl Part for DocumentText {
     fn describe(answer: &mut Answer, _: &mut Schemas, _: &'static Variant, required: bool) {
         let schema = json!({
             "type": "object",
-            "description": "An OpenAPI 3.1 document.",
+            "description": "An OpenAPI document.",
             "properties": { "openapi": { "type": "string" } },
             "required": ["openapi"],
         });

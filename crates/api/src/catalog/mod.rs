@@ -65,8 +65,9 @@ pub(crate) struct Generation {
     schema_names: Arc<SchemaNames>,
     /// Definitions that cannot be served, and why.
     broken: BTreeMap<String, store::Error>,
-    /// Made when it is asked for.
+    /// Made when it is asked for; in OpenAPI 3.1 and 3.2.
     document: OnceLock<ServedDocument>,
+    document_3_2: OnceLock<ServedDocument>,
 }
 
 impl Generation {
@@ -129,7 +130,10 @@ impl Catalog {
     /// Returns the document of what is served now.
     #[must_use]
     pub fn document(&self) -> ServedDocument {
-        let generation = self.0.current.load();
+        self.document_of(&self.0.current.load())
+    }
+
+    fn document_of(&self, generation: &Generation) -> ServedDocument {
         let made = generation.document.get_or_init(|| {
             let entries = generation.entries.values().map(|entry| &entry.doc);
             let document = self.0.maker.blueprint.document(entries);
@@ -137,6 +141,12 @@ impl Catalog {
             document.served().clone()
         });
         made.clone()
+    }
+
+    /// Returns the document in OpenAPI 3.2.
+    pub(crate) fn document_3_2(&self) -> ServedDocument {
+        let generation = self.0.current.load_full();
+        generation.document_3_2.get_or_init(|| self.document_of(&generation).in_3_2()).clone()
     }
 
     /// Returns the collection of a definition as it is known now.
