@@ -25,7 +25,7 @@ use crate::documented::{
 use crate::items::{
     EXPORT_LINE, ITEM, ITEM_SENT, Id, LookupFailure, MERGE_PATCH, Means, PAGE, ServedCollection,
     SharedCollection, Streams, WRITE_LINE, bulk_write, count_items, create_item, delete_item,
-    export_items, get_item, list_items, page_schemas, patch_item, put_item,
+    export_items, get_item, list_items, page_schemas, patch_item, put_item, replace_items,
 };
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -232,6 +232,12 @@ fn mount_items(api: &mut Api<Context>, limits: Limits) {
         "Writes many items",
         "Takes one write a line, of any number, and answers a line for each. It is no transaction: each line is a write by itself, those of one id in their order.",
     );
+    let replace = item_operation(
+        Resource::Replace,
+        "replace",
+        "Replaces all items",
+        "A full refresh: takes one write a line, and at the end deletes the items that no line names and that others have not changed since the stream began. The stream ends with `{\"end\":{\"items\":N}}`, where N is the number of lines before; without it, or with another number, nothing is deleted. Send the lines in ascending byte order of the ids; at most 1,000,000 may be out of order.",
+    );
     let export = item_operation(
         Resource::Export,
         "export",
@@ -244,6 +250,7 @@ fn mount_items(api: &mut Api<Context>, limits: Limits) {
         .get("/{collection}:count", count, count_items)
         .on(Method::POST, all, of_all("create", "Creates an item under a new id", "The service chooses the id, a UUID of version 7. If you may have to repeat the request, choose an id yourself and use PUT, or send an `Idempotency-Key`."), create_item)
         .on(Method::POST, "/{collection}:bulk", bulk, bulk_write)
+        .on(Method::POST, "/{collection}:replace", replace, replace_items)
         .get("/{collection}:export", export, export_items)
         .get(one, of_one("get", "Returns an item", "Send its `ETag` in the `If-Match` of a later write, or in the `If-None-Match` of a later read."), get_item::<Id>)
         .on(Method::PUT, one, of_one("put", "Creates an item, or makes it equal to the body", "Answers 201 if the item did not exist and 200 if it did; then `Shelf-Outcome` says whether it was `updated` or `unchanged`. Members that you leave out get the schema's default. You can safely repeat the request."), put_item)

@@ -36,4 +36,6 @@ pub(crate) use patch::{
 };
 pub(crate) use put::{PutItem, put_item};
 pub(crate) use served::{Means, NotApplied, ServedCollection, SharedCollection, StreamLimits};
-pub(crate) use stream::{Streams, bulk_write, export_items, export_schema, line_schema};
+pub(crate) use stream::{
+    Streams, bulk_write, export_items, export_schema, line_schema, replace_items,
+};

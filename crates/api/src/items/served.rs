@@ -9,8 +9,9 @@ use contract::extract::{BodyLimit, FromRef, LineLimit};
 use contract::{Problem, Resource};
 use domain::{
     Collection, CollectionName, Idempotency, Item, ItemId, Key, Keyspace, Outcome, Precondition,
-    Refusal, Verdict, Write, json,
+    Refusal, Verdict, Write, decide, json,
 };
+use futures_util::StreamExt as _;
 use http::StatusCode;
 use memory::Memory;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -343,6 +344,20 @@ impl ServedCollection {
                 .into_iter()
                 .map(|passes| if passes { next() } else { Err(NotApplied::Changing) });
             results.collect()
+        })
+    }
+
+    /// Tells what writes would do, each by itself, and does nothing.
+    pub(crate) fn rehearse_all(&self, writes: Vec<Write>) -> Applying {
+        /// Most reads at a time.
+        const READS_MAX: usize = 64;
+        let this = self.clone();
+        Box::pin(async move {
+            let rehearse = async |write: Write| {
+                let current = this.store().get(&write.key).await?;
+                Ok(decide(current.as_ref(), None, &write))
+            };
+            futures_util::stream::iter(writes).map(rehearse).buffered(READS_MAX).collect().await
         })
     }
 

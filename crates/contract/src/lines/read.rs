@@ -1,10 +1,12 @@
 //! Lines of a request's body, as it comes.
 
 use std::fmt;
+use std::time::Duration;
 
 use axum::body::Body;
 use http_body_util::BodyExt as _;
 use memory::Exhausted;
+use tokio::time::timeout;
 
 use super::split::{Line, Splitter};
 use crate::coding;
@@ -87,10 +89,10 @@ impl LineReader {
         }
     }
 
-    /// Reads what follows and drops it, up to so many bytes.
-    pub async fn skip(&mut self, bytes_max: usize) {
+    /// Reads what follows and drops it, up to so many bytes, and as long as it comes without such a pause.
+    pub async fn skip(&mut self, bytes_max: usize, pause_max: Duration) {
         let mut skipped = 0;
-        while let Some(Ok(frame)) = self.body.frame().await {
+        while let Ok(Some(Ok(frame))) = timeout(pause_max, self.body.frame()).await {
             skipped += frame.data_ref().map_or(0, |data| data.len());
             if skipped > bytes_max {
                 return;

@@ -1,8 +1,10 @@
 //! Lines that go to the store together.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use domain::{Change, Verdict, Write};
+use contract::Fault;
+use domain::{Change, ItemId, Verdict, Write};
 
 use super::super::served::NotApplied;
 use super::line::{LineFailure, RefusedLine};
@@ -69,6 +71,22 @@ impl Group {
         start..self.ids.len()
     }
 
+    /// Returns the ids of the lines, those of refused ones last, if they can be ids at all.
+    pub(super) fn ids(&self) -> impl Iterator<Item = Cow<'_, ItemId>> {
+        let written = self.writes.iter().map(|write| Cow::Borrowed(&write.key.id));
+        let refused = self.lines.iter().filter(|line| line.failure.is_some());
+        let refused = refused.filter_map(|line| {
+            let id: String = serde_json::from_slice(&self.ids[line.id.clone()]).ok()?;
+            Some(Cow::Owned(ItemId::new(&id).ok()?))
+        });
+        written.chain(refused)
+    }
+
+    /// Tells whether it is not known what item some line is about.
+    pub(super) fn has_line_without_id(&self) -> bool {
+        self.lines.iter().any(|line| line.id.is_empty())
+    }
+
     /// Takes the writes out, to be applied.
     pub(super) fn take_writes(&mut self) -> Vec<Write> {
         std::mem::take(&mut self.writes)
@@ -90,14 +108,14 @@ impl Group {
                     Err(failed) => LineFailure::not_applied(failed, deletes),
                 },
             };
-            if let Some(fault) = outcomes.failed(number, id, failure) {
-                tracing::error!(
-                    line = number,
-                    error = fault.error(),
-                    "a line of a stream failed: {}",
-                    fault.error()
-                );
-            }
+            log(outcomes.failed(number, id, failure));
         }
+    }
+}
+
+/// Logs why a line failed, if it is for the operator to know.
+pub(super) fn log(fault: Option<Fault>) {
+    if let Some(fault) = fault {
+        tracing::error!(error = fault.error(), "a line of a stream failed: {}", fault.error());
     }
 }

@@ -52,8 +52,8 @@ pub(crate) enum LineFailure {
 #[derive(Debug)]
 pub(super) enum WriteLine {
     Write(Write),
-    /// The end of an export.
-    End,
+    /// The end of an export, with the number of items if it tells it.
+    End(Option<u64>),
 }
 
 /// A line that does nothing.
@@ -148,8 +148,8 @@ pub(super) fn read_line(
         return Err(without_id(LineFailure::malformed("", "a line is a JSON object")));
     };
     let mut members = Members::of(object);
-    if let (Some(_), None) = (&members.end, &members.id) {
-        return Ok(WriteLine::End);
+    if let (Some(end), None) = (&members.end, &members.id) {
+        return Ok(WriteLine::End(end["items"].as_u64()));
     }
     let id = match members.id.take() {
         Some(Value::String(id)) => id,

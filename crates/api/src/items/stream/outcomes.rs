@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::list::push_tag;
 use super::super::parts::WriteOutcome;
-use super::bulk::EndFailure;
+use super::end::EndFailure;
 use super::line::LineFailure;
 
 /// The lines of the answer to a stream of writes.
@@ -45,11 +45,23 @@ impl LineSchema for OutcomeLines {
                     "type": "object",
                     "properties": {
                         "line": line,
-                        "id": { "type": "string", "description": "The id, if it could be read." },
+                        "id": { "type": "string", "description": "The id, if it could be read. Without `line` it is that of an item which no line names." },
                         "status": { "type": "integer" },
                         "problem": problem,
                     },
-                    "required": ["line", "status", "problem"],
+                    "required": ["status", "problem"],
+                    "additionalProperties": false,
+                },
+                {
+                    "title": "Deleted",
+                    "description": "An item that a stream which replaces all does not name.",
+                    "type": "object",
+                    "properties": {
+                        "id": { "type": "string" },
+                        "status": { "type": "integer" },
+                        "outcome": { "type": "string", "const": "deleted" },
+                    },
+                    "required": ["id", "status", "outcome"],
                     "additionalProperties": false,
                 },
                 {
@@ -133,6 +145,23 @@ impl Outcomes {
         text.extend_from_slice(b"\"}\n");
     }
 
+    /// Tells that an item was deleted that no line names. `id` is JSON.
+    pub(super) fn deleted(&mut self, id: &[u8]) {
+        self.summary.deleted += 1;
+        if self.is_minimal {
+            return;
+        }
+        let text = self.sender.text();
+        text.extend_from_slice(b"{\"id\":");
+        text.extend_from_slice(id);
+        text.extend_from_slice(b",\"status\":204,\"outcome\":\"deleted\"}\n");
+    }
+
+    /// Returns how many lines had an outcome.
+    pub(super) fn lines(&self) -> u64 {
+        self.summary.lines
+    }
+
     /// Tells that a line failed. Returns why, if it is for the operator to know.
     pub(super) fn failed(
         &mut self,
@@ -141,8 +170,6 @@ impl Outcomes {
         failure: impl Responses,
     ) -> Option<Fault> {
         self.summary.lines += 1;
-        self.summary.failed += 1;
-        let parts = failure.into_parts();
         let text = self.sender.text();
         text.extend_from_slice(b"{\"line\":");
         push_number(text, line);
@@ -150,6 +177,21 @@ impl Outcomes {
             text.extend_from_slice(b",\"id\":");
             text.extend_from_slice(id);
         }
+        self.push_failure(failure)
+    }
+
+    /// Tells that an item was not deleted that no line names. `id` is JSON.
+    pub(super) fn not_deleted(&mut self, id: &[u8], failure: impl Responses) -> Option<Fault> {
+        let text = self.sender.text();
+        text.extend_from_slice(b"{\"id\":");
+        text.extend_from_slice(id);
+        self.push_failure(failure)
+    }
+
+    fn push_failure(&mut self, failure: impl Responses) -> Option<Fault> {
+        self.summary.failed += 1;
+        let parts = failure.into_parts();
+        let text = self.sender.text();
         text.extend_from_slice(b",\"status\":");
         push_number(text, parts.status.as_u16().into());
         if let Content::Problem(problem) = &parts.content {
