@@ -353,18 +353,16 @@ impl Store for Definitions {
             configured.map(|(id, item)| (id.clone(), item.clone())).collect();
         let chunks = self.store.snapshot(query).map(Some).chain(stream::iter([None]));
         let merged = chunks.map(move |chunk| {
-            let (chunk, rest) = match chunk.transpose()? {
-                Some(chunk) => {
-                    let last = chunk.last().map(|entry| Bound::Excluded(entry.id.clone()));
-                    let behind = last.map(|last| (last, Bound::Unbounded));
-                    let rest = behind.map(|behind| configured.range(behind));
-                    let rest = rest.into_iter().flatten();
-                    let rest = rest.map(|(id, item)| (id.clone(), item.clone())).collect();
-                    (chunk, rest)
+            let chunk = chunk.transpose()?.unwrap_or_default();
+            let later = match chunk.last() {
+                None => BTreeMap::new(),
+                Some(last) => {
+                    let mut later = configured.split_off(&last.id);
+                    configured.extend(later.remove_entry(&last.id));
+                    later
                 }
-                None => (Vec::new(), BTreeMap::new()),
             };
-            merge(chunk, std::mem::replace(&mut configured, rest))
+            merge(chunk, std::mem::replace(&mut configured, later))
         });
         let is_some =
             |chunk: &Result<Vec<_>, Error>| !matches!(chunk, Ok(chunk) if chunk.is_empty());
@@ -387,3 +385,6 @@ impl Store for Definitions {
         self.store.alive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -271,6 +271,13 @@ impl Engine {
         self.refresh();
     }
 
+    /// Returns how many entries the files of the items have.
+    #[cfg(test)]
+    pub(super) fn stored_entries(&self) -> u64 {
+        let version = self.tree(TreeName::Items).current_version();
+        version.iter_tables().map(|table| table.metadata.item_count).sum()
+    }
+
     /// What waits for the background threads.
     pub(super) fn backlog(&self) -> &Backlog {
         &self.backlog
