@@ -45,11 +45,12 @@ mod remote;
 mod reply;
 mod size;
 mod store;
+mod tombstone;
 
 pub use embedded::BackupError;
 pub use error::{Error, ErrorKind, Resume, Retry};
 pub use open::{backup, open};
 pub use open_error::OpenError;
-pub use options::{CACHE_BYTES_DEFAULT, Options};
+pub use options::{CACHE_BYTES_DEFAULT, DELETIONS_TIME_DEFAULT, Options};
 pub use reply::Reply;
 pub use store::Store;

@@ -40,7 +40,7 @@ const SCHEMES: &[Scheme] = &[
     Scheme {
         names: &["etcd", "etcds"],
         form: "etcd://HOST,HOST,HOST",
-        open: |url, _, _| Ok(Arc::new(etcd::open(url)?)),
+        open: |url, _, options| Ok(Arc::new(etcd::open(url, options)?)),
     },
     Scheme { names: &["faulty"], form: "faulty:DIR?store=URL", open: open_faulty },
 ];
@@ -80,11 +80,11 @@ pub fn open(url: &str, options: &Options) -> Result<Arc<dyn Store>, OpenError> {
     (scheme.open)(url, rest, options)
 }
 
-fn open_memory(url: &str, rest: &str, _: &Options) -> Opened {
+fn open_memory(url: &str, rest: &str, options: &Options) -> Opened {
     if !rest.is_empty() {
         return Err(invalid(url, "nothing may follow `memory:`"));
     }
-    Ok(Arc::new(Memory::default()))
+    Ok(Arc::new(Memory::new(options)))
 }
 
 fn open_file(url: &str, rest: &str, options: &Options) -> Opened {
