@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use store::Resume;
 
 use super::failure::StoreFailure;
+use super::order::order_schema;
 use super::params::{After, FromId, Include, PageParams, PageQueryParams, Prefix};
 use super::parts::{NextLink, PageText};
 use super::served::ServedCollection;
@@ -135,6 +136,10 @@ fn page_text(
         }
         text.extend_from_slice(b",\"etag\":");
         write_json(&mut text, &item.etag().to_string());
+        if let Some(order) = item.order() {
+            text.extend_from_slice(b",\"order\":");
+            order.push_json(&mut text);
+        }
         text.push(b'}');
     }
     text.extend_from_slice(b"],\"next\":");
@@ -177,6 +182,7 @@ pub(crate) fn page_schemas(item: &str) -> [(String, Value); 2] {
             "id": { "type": "string" },
             "item": reference(item),
             "etag": { "type": "string", "description": "The `ETag` of the item itself." },
+            "order": order_schema(),
         },
         "required": ["id", "etag"],
     });

@@ -154,6 +154,7 @@ impl WriteOutcome {
             Outcome::Updated(_) => "updated",
             Outcome::Unchanged(_) => "unchanged",
             Outcome::Deleted => "deleted",
+            Outcome::Stale(_) => "stale",
             Outcome::Replayed(_) => "replayed",
         })
     }
@@ -161,10 +162,10 @@ impl WriteOutcome {
 
 impl Header for WriteOutcome {
     const NAME: HeaderName = HeaderName::from_static("shelf-outcome");
-    const DESCRIPTION: &'static str = "What the write did. `unchanged`: the item already was equal to what was sent, and nothing was written.";
+    const DESCRIPTION: &'static str = "What the write did. `unchanged`: the item already was equal to what was sent. `stale`: what is stored has a greater order token, and the write did nothing.";
 
     fn schema() -> Value {
-        json!({ "type": "string", "enum": ["created", "updated", "unchanged", "deleted"] })
+        json!({ "type": "string", "enum": ["created", "updated", "unchanged", "deleted", "stale"] })
     }
 
     fn value(self) -> HeaderValue {

@@ -191,6 +191,20 @@ mod planted {
         }
         assert_eq!(dropped, 5);
     }
+
+    #[tokio::test]
+    async fn a_late_write_brings_the_item_back_where_deletions_forget_their_token() {
+        let (store, _directory) = planted("no-tombstone");
+        let ordered = |write: Write, token: &str| Write { order: token.parse().ok(), ..write };
+        let delete = Write { change: Change::Delete, ..put_item(item(0)) };
+        let writes = [
+            ordered(put_item(item(0)), "1"),
+            ordered(delete, "3"),
+            ordered(put_item(item(1)), "2"),
+        ];
+        let results = store.apply(writes.to_vec()).await;
+        assert!(matches!(results[2], Ok(Ok(Outcome::Created(_)))), "{results:?}");
+    }
 }
 
 #[tokio::test]
