@@ -102,7 +102,7 @@ impl Default for Metrics {
 }
 
 /// What is counted of writes.
-const OUTCOMES: [&str; 5] = ["created", "updated", "unchanged", "deleted", "replayed"];
+const OUTCOMES: [&str; 6] = ["created", "updated", "unchanged", "deleted", "replayed", "stale"];
 
 /// The counters of one collection.
 #[derive(Debug)]
@@ -123,6 +123,7 @@ impl CollectionCounters {
             Outcome::Unchanged(_) => 2,
             Outcome::Deleted => 3,
             Outcome::Replayed(_) => 4,
+            Outcome::Stale(_) => 5,
         })
         .inc();
     }

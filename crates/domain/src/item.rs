@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::etag::{ETag, hash128};
 use crate::json::canonical;
+use crate::order::Order;
 
 /// What two items have in common when they are equal as JSON: the first 128 bits of the BLAKE3
 /// hash of the canonical form, in which member order, string escapes and number spelling do not
@@ -29,12 +30,14 @@ impl Digest {
     }
 }
 
-/// A JSON object with its validator. Cheap to clone: clones share the representation.
+/// A JSON object with its validator, and the token of the write that made it what it is, if that had one.
+/// Cheap to clone: clones share the representation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     representation: Bytes,
     etag: ETag,
     digest: Digest,
+    order: Option<Order>,
 }
 
 impl Item {
@@ -50,13 +53,20 @@ impl Item {
             canonical if canonical == representation => Digest(*etag.as_bytes()),
             canonical => Digest(hash128(&canonical)),
         };
-        Self { representation: representation.into(), etag, digest }
+        Self { representation: representation.into(), etag, digest, order: None }
     }
 
-    /// Puts an item together again from the parts that a back end kept. Nothing is checked.
+    /// Puts an item together again from the parts that a back end kept, without an order
+    /// token. Nothing is checked.
     #[must_use]
     pub const fn from_parts(representation: Bytes, etag: ETag, digest: Digest) -> Self {
-        Self { representation, etag, digest }
+        Self { representation, etag, digest, order: None }
+    }
+
+    /// Returns the same item with another order token.
+    #[must_use]
+    pub fn with_order(self, order: Option<Order>) -> Self {
+        Self { order, ..self }
     }
 
     /// Returns the minified JSON object, in UTF-8.
@@ -75,6 +85,13 @@ impl Item {
     #[must_use]
     pub const fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// Returns the order token: that of the latest write that had one. It is no part of the JSON, and so
+    /// counts neither for the tag nor for [`equals`](Self::equals).
+    #[must_use]
+    pub const fn order(&self) -> Option<Order> {
+        self.order
     }
 
     /// Tells whether both are equal as JSON: member order and number spelling do not count.

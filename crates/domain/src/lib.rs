@@ -10,16 +10,18 @@ mod id;
 mod idempotency;
 mod item;
 pub mod json;
+mod order;
 mod outcome;
 mod page;
 mod patch;
 mod precondition;
 mod prefix;
 mod snapshot;
+mod state;
 mod write;
 
 pub use collection::{Collection, ITEM_BYTES_MAX, InvalidSchema, VIOLATIONS_MAX, Violation};
-pub use decide::decide;
+pub use decide::{Decision, Effect, decide};
 pub use etag::{ETag, ForeignETag};
 pub use id::{
     COLLECTION_NAME_BYTES_MAX, CollectionName, ITEM_ID_BYTES_MAX, InvalidCollectionName,
@@ -27,6 +29,7 @@ pub use id::{
 };
 pub use idempotency::{Fingerprint, Idempotency, Moment, ReplayKey};
 pub use item::{Digest, Item};
+pub use order::{InvalidOrder, MixedOrders, ORDER_DIGITS_MAX, Order, OrderKind};
 pub use outcome::{Outcome, Refusal, Remembered, Verdict};
 pub use page::{
     COUNT_STEP_ITEMS_MAX, CURSOR_BYTES_MAX, Count, Cursor, InvalidCursor, PAGE_BYTES_MAX,
@@ -38,4 +41,5 @@ pub use patch::{
 pub use precondition::{Precondition, Tags};
 pub use prefix::{IdPrefix, InvalidIdPrefix};
 pub use snapshot::{SnapshotEntry, SnapshotQuery, Version};
+pub use state::{Current, State};
 pub use write::{Change, RememberWhen, Write};

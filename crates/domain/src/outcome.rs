@@ -4,6 +4,7 @@ use crate::etag::ETag;
 use crate::id::ItemId;
 use crate::idempotency::{Fingerprint, Idempotency, Moment};
 use crate::item::Item;
+use crate::order::OrderKind;
 
 /// What a write did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,9 @@ pub enum Outcome {
     Unchanged(Item),
     /// The item existed, and no longer does.
     Deleted,
+    /// The write is older than what is there, by their order tokens; this is the stored item, if there is
+    /// one. Nothing was done.
+    Stale(Option<Item>),
     /// The same request was answered before; this is what it did then. Nothing was done now.
     Replayed(Box<Remembered>),
 }
@@ -38,9 +42,15 @@ pub enum Refusal {
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
+    /// The order token is of another kind than the one that is there.
+    #[error("the order token of the item is {stored}")]
+    OrderMixed {
+        /// The kind of the one that is there.
+        stored: OrderKind,
+    },
 }
 
-/// The answer of [`decide`](crate::decide).
+/// What [`decide`](crate::decide) answers the writer.
 pub type Verdict = Result<Outcome, Refusal>;
 
 /// The answer of a write that carried an idempotency key.

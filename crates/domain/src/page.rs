@@ -139,7 +139,7 @@ impl Page {
 pub struct Count {
     /// How many items there were.
     pub items: usize,
-    /// The last of them, if the step ended at its number of items. There may be none behind it.
+    /// The last of them, if the step ended early: at its number of items, or before. There may be none behind it.
     pub last: Option<ItemId>,
 }
 

@@ -4,6 +4,7 @@ use crate::etag::ETag;
 use crate::id::Key;
 use crate::idempotency::Idempotency;
 use crate::item::Item;
+use crate::order::Order;
 use crate::outcome::{Outcome, Remembered};
 use crate::precondition::Precondition;
 
@@ -16,6 +17,8 @@ pub struct Write {
     pub precondition: Precondition,
     /// What to do to it.
     pub change: Change,
+    /// When it was made, if the client says so: a write that is older than what is there does nothing.
+    pub order: Option<Order>,
     /// What makes it safe to repeat, if the client sent an idempotency key or a proxy marked it.
     pub idempotency: Option<Idempotency>,
     /// Which outcomes are remembered under that idempotency.
@@ -28,19 +31,20 @@ pub enum RememberWhen {
     /// All of them. A repetition does nothing, also when the item has changed since.
     #[default]
     Always,
-    /// Those that changed the item. An unchanged one leaves nothing, so it costs nothing: a
+    /// Those that changed the item. An unchanged or stale one leaves nothing, so it costs nothing: a
     /// repetition is decided anew, as if the first request had not been made.
     Changed,
 }
 
 impl Write {
-    /// Makes a write without a precondition and without an idempotency key.
+    /// Makes a write without a precondition, an order token or an idempotency key.
     #[must_use]
     pub fn new(key: Key, change: Change) -> Self {
         Self {
             key,
             precondition: Precondition::default(),
             change,
+            order: None,
             idempotency: None,
             remember_when: RememberWhen::Always,
         }
@@ -54,7 +58,7 @@ impl Write {
         let Idempotency { fingerprint, until, .. } = self.idempotency?;
         let is_remembered = match outcome {
             Outcome::Replayed(_) => false,
-            Outcome::Unchanged(_) => self.remember_when == RememberWhen::Always,
+            Outcome::Unchanged(_) | Outcome::Stale(_) => self.remember_when == RememberWhen::Always,
             Outcome::Created(_) | Outcome::Updated(_) | Outcome::Deleted => true,
         };
         if !is_remembered {

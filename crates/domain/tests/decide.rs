@@ -4,9 +4,14 @@
 
 use domain::{
     Change, ETag, Fingerprint, Idempotency, Item, ItemId, Key, Keyspace, Moment, Outcome,
-    Precondition, Refusal, RememberWhen, ReplayKey, Tags, Verdict, Write, decide, json,
+    Precondition, Refusal, RememberWhen, Remembered, ReplayKey, Tags, Verdict, Write, json,
 };
 use proptest::prelude::*;
+
+/// Decides without order tokens: these have tests of their own.
+fn decide(current: Option<&Item>, remembered: Option<&Remembered>, write: &Write) -> Verdict {
+    domain::decide(current, remembered, write).verdict
+}
 
 fn item(text: &str) -> Item {
     Item::new(json::parse(text.as_bytes()).unwrap().as_object().unwrap())
@@ -53,7 +58,7 @@ fn after(current: Option<Item>, verdict: &Verdict) -> Option<Item> {
     match verdict {
         Ok(Outcome::Created(item) | Outcome::Updated(item)) => Some(item.clone()),
         Ok(Outcome::Deleted) => None,
-        Ok(Outcome::Unchanged(_) | Outcome::Replayed(_)) | Err(_) => current,
+        Ok(Outcome::Unchanged(_) | Outcome::Stale(_) | Outcome::Replayed(_)) | Err(_) => current,
     }
 }
 
@@ -80,7 +85,8 @@ fn is_sound(current: Option<&Item>, write: &Write, verdict: &Verdict) -> bool {
         Err(Refusal::Moved) => {
             matches!(&write.change, Change::Replace { basis, .. } if current.is_some_and(|stored| stored.etag() != *basis))
         }
-        Ok(Outcome::Replayed(_)) | Err(Refusal::KeyReused) => false,
+        Ok(Outcome::Stale(_) | Outcome::Replayed(_))
+        | Err(Refusal::KeyReused | Refusal::OrderMixed { .. }) => false,
     }
 }
 
@@ -127,7 +133,9 @@ fn name(verdict: &Verdict) -> &'static str {
         Err(Refusal::PreconditionFailed { .. }) => "failed",
         Err(Refusal::NotFound) => "not found",
         Err(Refusal::Moved) => "moved",
+        Ok(Outcome::Stale(_)) => "stale",
         Ok(Outcome::Replayed(_)) => "replayed",
+        Err(Refusal::OrderMixed { .. }) => "mixed",
         Err(Refusal::KeyReused) => "key reused",
     }
 }

@@ -46,12 +46,15 @@ mod reply;
 mod size;
 mod snapshot;
 mod store;
+mod tombstone;
 
 pub use embedded::BackupError;
 pub use error::{Error, ErrorKind, Resume, Retry};
 pub use open::{backup, open};
 pub use open_error::OpenError;
-pub use options::{CACHE_BYTES_DEFAULT, Options, SNAPSHOT_TIME_MAX_DEFAULT};
+pub use options::{
+    CACHE_BYTES_DEFAULT, DELETIONS_TIME_DEFAULT, Options, SNAPSHOT_TIME_MAX_DEFAULT,
+};
 pub use reply::Reply;
 pub use snapshot::{SNAPSHOT_CHUNK_BYTES_MAX, SNAPSHOT_CHUNK_ITEMS_MAX, Snapshot};
 pub use store::Store;

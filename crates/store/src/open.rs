@@ -80,11 +80,11 @@ pub fn open(url: &str, options: &Options) -> Result<Arc<dyn Store>, OpenError> {
     (scheme.open)(url, rest, options)
 }
 
-fn open_memory(url: &str, rest: &str, _: &Options) -> Opened {
+fn open_memory(url: &str, rest: &str, options: &Options) -> Opened {
     if !rest.is_empty() {
         return Err(invalid(url, "nothing may follow `memory:`"));
     }
-    Ok(Arc::new(Memory::default()))
+    Ok(Arc::new(Memory::new(options)))
 }
 
 fn open_file(url: &str, rest: &str, options: &Options) -> Opened {

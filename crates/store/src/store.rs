@@ -21,6 +21,9 @@ use crate::snapshot::Snapshot;
 ///   called, also one of another process; of any number of writes that race to create one id exactly one is
 ///   told [`Created`](domain::Outcome::Created).
 /// - **One rule.** What a write does is what [`domain::decide`] says, and nothing else.
+/// - **Order tokens.** An item's token is kept with it in the same atomic step. A deletion leaves the token
+///   behind for [`Options::deletions_time`](crate::Options::deletions_time); such a tombstone is seen by
+///   [`apply`](Self::apply) alone.
 /// - **At most once.** A write that carries an idempotency key is remembered in the same atomic
 ///   step, also when it changed nothing, and is answered from memory when it comes again.
 /// - **Byte for byte.** An item comes back with exactly the representation that was written.

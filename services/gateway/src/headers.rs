@@ -38,7 +38,7 @@ fn is_of_one_hop(name: &HeaderName) -> bool {
 
 /// Fields that `Connection` must not name, because a request without them is another request. Those
 /// that the gateway sets itself need no protection: they are set afterwards.
-const NEVER_OF_ONE_HOP: [&str; 12] = [
+const NEVER_OF_ONE_HOP: [&str; 13] = [
     "host",
     "content-length",
     "content-type",
@@ -48,6 +48,7 @@ const NEVER_OF_ONE_HOP: [&str; 12] = [
     "if-match",
     "if-none-match",
     "idempotency-key",
+    "shelf-order",
     "prefer",
     "cache-control",
     "accept",

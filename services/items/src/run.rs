@@ -82,6 +82,7 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, RunError> {
     let report = settings.check_contract.as_deref().map(ReportFile::create).transpose()?;
     let mut options = Options::default();
     options.cache_bytes = settings.cache.as_u64();
+    options.deletions_time = settings.deletions_time;
     options.allow_unsafe = settings.allow_unsafe_store;
     let store = store::open(&settings.store, &options)?;
     let main =

@@ -5,6 +5,9 @@ use e2e::Request;
 use crate::definitions::DEFINITION;
 use crate::operation::{Operation, Subject};
 
+/// An order token that is no integer.
+pub(crate) const TIME: &str = "2026-01-31T12:00:00Z";
+
 /// Something that lets an operation answer with a certain status.
 #[derive(Debug)]
 pub(crate) struct Cause {
@@ -181,6 +184,7 @@ impl Item<'_> {
             }
             ("PATCH", 200) | ("DELETE", 204) => vec![self.on_existing(matching(self.request()))],
             ("PATCH", 204) => vec![self.on_existing(minimal(matching(self.request())))],
+            ("DELETE", 200) => vec![self.on_ordered(matching(self.request()), "1732")],
             ("GET" | "HEAD" | "PATCH" | "DELETE", 404) => vec![sent(matching(self.request()))],
             ("PATCH", 409) => {
                 let test = r#"[{"op":"test","path":"/size","value":-1}]"#;
@@ -192,7 +196,8 @@ impl Item<'_> {
                 let under_key = |request: Request| request.header("Idempotency-Key", "tour");
                 let reused = under_key(matching(self.request()));
                 let before = vec![under_key(self.put(r#"{"size":1}"#))];
-                let mut causes = vec![Cause { before, ..sent(reused) }];
+                let mixed = self.on_ordered(matching(self.request()), TIME);
+                let mut causes = vec![Cause { before, ..sent(reused) }, mixed];
                 if self.operation.takes_body() {
                     let invalid = self.with_body(r#"{"size":"6"}"#);
                     causes.push(Cause { before: Vec::new(), ..sent(matching(invalid)) });
@@ -234,6 +239,12 @@ impl Item<'_> {
 
     fn on_existing(&self, request: Request) -> Cause {
         Cause { before: vec![self.put(r#"{"size":1}"#)], ..sent(request) }
+    }
+
+    /// A request with an order token, to an item that has `1733`.
+    fn on_ordered(&self, request: Request, order: &str) -> Cause {
+        let before = self.put(r#"{"size":1}"#).header("Shelf-Order", "1733");
+        Cause { before: vec![before], ..sent(request.header("Shelf-Order", order)) }
     }
 
     /// A request that reaches the store when that fails.

@@ -2,7 +2,7 @@
 
 use e2e::Request;
 
-use crate::causes::{Cause, Item, sent};
+use crate::causes::{Cause, Item, TIME, sent};
 
 /// A definition.
 pub(crate) const DEFINITION: &str = r#"{"schema":{"properties":{"size":{"type":"integer"}}}}"#;
@@ -28,6 +28,7 @@ impl Item<'_> {
             ("GET" | "HEAD", 304) => {
                 vec![self.on_declared(request.header("If-None-Match", "*"))]
             }
+            ("DELETE", 200) => vec![self.on_ordered_definition(request, "1732")],
             (_, 404) => vec![sent(request)],
             (_, 409) => self.conflicts(),
             (_, 412) => {
@@ -36,8 +37,9 @@ impl Item<'_> {
             (_, 422) => {
                 let under_key = |request: Request| request.header("Idempotency-Key", "tour");
                 let before = vec![under_key(self.declare())];
-                let mut causes =
-                    vec![Cause { before, ..sent(under_key(request.header("If-Match", "*"))) }];
+                let mixed = self.on_ordered_definition(self.request(), TIME);
+                let reused = under_key(request.header("If-Match", "*"));
+                let mut causes = vec![Cause { before, ..sent(reused) }, mixed];
                 if takes_body {
                     let broken = r#"{"schema":{"type":"thing"}}"#;
                     causes.push(self.on_declared(self.with_body(broken)));
@@ -89,6 +91,12 @@ impl Item<'_> {
 
     fn declare(&self) -> Request {
         Request::put(&self.target, DEFINITION)
+    }
+
+    /// A request with an order token, to a definition that has `1733`.
+    fn on_ordered_definition(&self, request: Request, order: &str) -> Cause {
+        let before = self.declare().header("Shelf-Order", "1733");
+        Cause { before: vec![before], ..sent(request.header("Shelf-Order", order)) }
     }
 
     pub(crate) fn on_declared(&self, request: Request) -> Cause {

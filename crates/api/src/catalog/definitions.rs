@@ -9,9 +9,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use domain::{
-    Change, CollectionName, Count, IdPrefix, Item, ItemId, Key, Keyspace, Moment, Outcome, Page,
-    PageQuery, Precondition, Refusal, RememberWhen, Remembered, ReplayKey, SnapshotEntry,
-    SnapshotQuery, Tags, Verdict, Version, Write, decide,
+    Change, CollectionName, Count, Decision, Effect, IdPrefix, Item, ItemId, Key, Keyspace, Moment,
+    Outcome, Page, PageQuery, Precondition, Refusal, RememberWhen, Remembered, ReplayKey,
+    SnapshotEntry, SnapshotQuery, Tags, Verdict, Version, Write, decide,
 };
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Map, Value};
@@ -95,16 +95,26 @@ impl Definitions {
             if let Some(verdict) = self.replay(write).await? {
                 return Ok(Written::Decided(verdict));
             }
+            let current = stored.as_ref().map(public_of);
             let (record, basis) = stored.unzip();
-            let current = record.as_ref().map(Record::public);
             let unkeyed = Write { idempotency: None, ..write.clone() };
-            let outcome = match decide(current.as_ref(), None, &unkeyed) {
+            let Decision { verdict, effect } = decide(current.as_ref(), None, &unkeyed);
+            let outcome = match verdict {
                 Ok(outcome) => outcome,
-                refused => return Ok(Written::Decided(refused)),
+                // There may be a tombstone, which the store alone sees.
+                Err(Refusal::NotFound) if write.order.is_some() => {
+                    match self.apply_to_nothing(write).await? {
+                        Err(Refusal::PreconditionFailed { current: Some(_) } | Refusal::Moved) => {
+                            continue;
+                        }
+                        verdict => return Ok(Written::Decided(verdict)),
+                    }
+                }
+                Err(refused) => return Ok(Written::Decided(Err(refused))),
             };
             let pending = record.as_ref().and_then(|record| record.change.as_ref());
             let is_own = pending.map(|change| change.id.as_str()) == own;
-            let changes = !matches!(outcome, Outcome::Unchanged(_));
+            let changes = !matches!(outcome, Outcome::Unchanged(_) | Outcome::Stale(_));
             if changes && !is_own {
                 return Ok(Written::Changing);
             }
@@ -114,7 +124,7 @@ impl Definitions {
             }
             let remembers =
                 write.idempotency.is_some() && write.remember_when == RememberWhen::Always;
-            if !changes && !remembers {
+            if effect == Effect::Nothing && !remembers {
                 return Ok(Written::Decided(Ok(outcome)));
             }
             let change = match &outcome {
@@ -125,7 +135,9 @@ impl Definitions {
                     let definition = object(item)?;
                     Change::Put(Record { definition, items, change: None, ..record }.to_item())
                 }
-                Outcome::Unchanged(_) => Change::Put(basis.clone().ok_or_else(lost_record)?),
+                Outcome::Unchanged(_) | Outcome::Stale(_) => {
+                    Change::Put(basis.clone().ok_or_else(lost_record)?)
+                }
                 Outcome::Deleted => Change::Delete,
                 Outcome::Replayed(_) => unreachable!("it was decided without its key"),
             };
@@ -133,9 +145,10 @@ impl Definitions {
                 Some(basis) => if_match(basis),
                 None => Precondition { if_none_match: Some(Tags::Any), if_match: None },
             };
-            let Write { idempotency, remember_when, .. } = *write;
+            let Write { order, idempotency, remember_when, .. } = *write;
             let inner = Write {
                 precondition,
+                order,
                 idempotency,
                 remember_when,
                 ..Write::new(write.key.clone(), change)
@@ -145,8 +158,19 @@ impl Definitions {
                     let remembered = public_answer(*remembered)?;
                     return Ok(Written::Decided(Ok(Outcome::Replayed(Box::new(remembered)))));
                 }
+                // A tombstone has the greater token, or the definition got one a moment ago.
+                Ok(Outcome::Stale(stored)) => {
+                    let stored = stored.as_ref().map(public).transpose()?;
+                    return Ok(Written::Decided(Ok(Outcome::Stale(stored))));
+                }
+                Ok(Outcome::Created(stored)) => {
+                    let created = Outcome::Created(public(&stored)?);
+                    return Ok(Written::Decided(Ok(created)));
+                }
                 Ok(_) => return Ok(Written::Decided(Ok(outcome))),
-                Err(Refusal::KeyReused) => return Ok(Written::Decided(Err(Refusal::KeyReused))),
+                Err(refused @ (Refusal::KeyReused | Refusal::OrderMixed { .. })) => {
+                    return Ok(Written::Decided(Err(refused)));
+                }
                 // Another write came in between.
                 Err(Refusal::PreconditionFailed { .. } | Refusal::NotFound | Refusal::Moved) => {}
             }
@@ -182,6 +206,13 @@ impl Definitions {
         self.update(key, without).await.map(|_| ())
     }
 
+    /// Applies a deletion or a replacement where there is no record: it does nothing but leave its order token.
+    async fn apply_to_nothing(&self, write: &Write) -> Result<Verdict, Error> {
+        let if_none_match = Some(Tags::Any);
+        let precondition = Precondition { if_none_match, ..write.precondition.clone() };
+        self.apply_one(Write { precondition, ..write.clone() }).await
+    }
+
     async fn apply_one(&self, write: Write) -> Result<Verdict, Error> {
         let mut verdicts = self.store.apply(vec![write]).await;
         verdicts.pop().expect("a store answers every write")
@@ -213,7 +244,7 @@ impl Definitions {
         let mut items: BTreeMap<ItemId, Item> = BTreeMap::new();
         let last = stored.items.last().filter(|_| stored.more).map(|(id, _)| id.clone());
         for (id, item) in stored.items {
-            items.insert(id, Record::read(&item)?.public());
+            items.insert(id, public(&item)?);
         }
         let is_on_page = |id: &ItemId| last.as_ref().is_none_or(|last| id <= last);
         let configured = self.configured(&query).filter(|(id, _)| is_on_page(id));
@@ -278,13 +309,23 @@ fn new_record(key: &Key, item: &Item) -> Result<Record, Error> {
     Ok(Record::new(&name, object(item)?))
 }
 
+/// Returns a definition as clients see it, with its order token.
+fn public(stored: &Item) -> Result<Item, Error> {
+    Ok(Record::read(stored)?.public().with_order(stored.order()))
+}
+
+/// Returns a definition as clients see it, with its order token.
+pub(crate) fn public_of((record, stored): &(Record, Item)) -> Item {
+    record.public().with_order(stored.order())
+}
+
 /// Returns what is remembered of a write to a record as that of a write to the definition.
 fn public_answer(remembered: Remembered) -> Result<Remembered, Error> {
-    let public = |item: &Item| Record::read(item).map(|record| record.public());
     let outcome = match &remembered.outcome {
         Outcome::Created(item) => Outcome::Created(public(item)?),
         Outcome::Updated(item) => Outcome::Updated(public(item)?),
         Outcome::Unchanged(item) => Outcome::Unchanged(public(item)?),
+        Outcome::Stale(Some(item)) => Outcome::Stale(Some(public(item)?)),
         other => other.clone(),
     };
     Ok(Remembered { outcome, ..remembered })
@@ -308,7 +349,7 @@ impl Store for Definitions {
             return Reply::Ready(Ok(Some(item.clone())));
         }
         let (this, key) = (self.clone(), key.clone());
-        Reply::later(async move { Ok(this.read(&key).await?.map(|(record, _)| record.public())) })
+        Reply::later(async move { Ok(this.read(&key).await?.map(|found| public_of(&found))) })
     }
 
     fn apply(&self, writes: Vec<Write>) -> Reply<Vec<Result<Verdict, Error>>> {
@@ -353,18 +394,16 @@ impl Store for Definitions {
             configured.map(|(id, item)| (id.clone(), item.clone())).collect();
         let chunks = self.store.snapshot(query).map(Some).chain(stream::iter([None]));
         let merged = chunks.map(move |chunk| {
-            let (chunk, rest) = match chunk.transpose()? {
-                Some(chunk) => {
-                    let last = chunk.last().map(|entry| Bound::Excluded(entry.id.clone()));
-                    let behind = last.map(|last| (last, Bound::Unbounded));
-                    let rest = behind.map(|behind| configured.range(behind));
-                    let rest = rest.into_iter().flatten();
-                    let rest = rest.map(|(id, item)| (id.clone(), item.clone())).collect();
-                    (chunk, rest)
+            let chunk = chunk.transpose()?.unwrap_or_default();
+            let later = match chunk.last() {
+                None => BTreeMap::new(),
+                Some(last) => {
+                    let mut later = configured.split_off(&last.id);
+                    configured.extend(later.remove_entry(&last.id));
+                    later
                 }
-                None => (Vec::new(), BTreeMap::new()),
             };
-            merge(chunk, std::mem::replace(&mut configured, rest))
+            merge(chunk, std::mem::replace(&mut configured, later))
         });
         let is_some =
             |chunk: &Result<Vec<_>, Error>| !matches!(chunk, Ok(chunk) if chunk.is_empty());
@@ -387,3 +426,6 @@ impl Store for Definitions {
         self.store.alive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ use tokio::sync::Notify;
 
 pub(crate) use self::change::Change;
 pub(crate) use self::check::{CheckedItems, check_items, has_items};
-pub(crate) use self::definitions::{Definitions, Written, definition_key, keyspace};
+pub(crate) use self::definitions::{Definitions, Written, definition_key, keyspace, public_of};
 use self::entry::{Entry, EntryMaker};
 pub use self::keeper::Keeper;
 pub(crate) use self::record::compile;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use store::Error;
 
 use super::failure::DefinitionFailure;
-use crate::catalog::{Catalog, Change, Definitions, Written, check_items, compile};
+use crate::catalog::{Catalog, Change, Definitions, Written, check_items, compile, public_of};
 use crate::items::{NotApplied, StoreFailure, WriteFailure};
 use crate::lease::Ask;
 use crate::stored_items::StoredItems;
@@ -60,13 +60,14 @@ async fn attempt(
 ) -> Result<Option<Verdict>, DefinitionFailure> {
     let definitions = catalog.definitions();
     let stored = definitions.read(&write.key).await.map_err(failed)?;
-    let Some((record, _)) = stored else {
+    let current = stored.as_ref().map(public_of);
+    let Some((current, (record, _))) = current.zip(stored) else {
         return Ok(written(catalog, name, write, None, None).await?);
     };
-    let current = record.public();
     let unkeyed = Write { idempotency: None, ..write.clone() };
     let changes_schema = record.definition.get("schema") != definition.get("schema");
-    let is_update = matches!(decide(Some(&current), None, &unkeyed), Ok(Outcome::Updated(_)));
+    let is_update =
+        matches!(decide(Some(&current), None, &unkeyed).verdict, Ok(Outcome::Updated(_)));
     if !is_update || !changes_schema {
         return Ok(written(catalog, name, write, None, None).await?);
     }

@@ -9,7 +9,9 @@ use super::failure::configured;
 use super::params::{Items, ItemsParams, Name};
 use super::put::DefinitionWriter;
 use crate::catalog::{Change, has_items, sweep_soon};
-use crate::items::{Conditions, DeleteItem, NotApplied, RequestKey, StoreFailure, WriteFailure};
+use crate::items::{
+    DeleteItem, NotApplied, RequestKey, StoreFailure, WriteConditions, WriteFailure,
+};
 
 /// The answers of a deletion that fails.
 #[derive(Debug, Responses)]
@@ -36,21 +38,23 @@ pub(crate) async fn delete_collection(
     State(DefinitionWriter { definitions, catalog }): State<DefinitionWriter>,
     Path(Name(name)): Path<Name>,
     Query(ItemsParams { items }): Query<ItemsParams>,
-    Conditions(precondition): Conditions,
+    WriteConditions { precondition, order }: WriteConditions,
     request_key: RequestKey,
 ) -> Result<DeleteItem, DeleteCollectionFailure> {
-    let key = definitions.key(Name(name.clone()).into());
+    let id = Name(name.clone()).into();
+    let path = definitions.path(&id);
+    let key = definitions.key(id);
     let idempotency = request_key.item(&definitions, &key, b"");
     let remember_when = request_key.remember_when();
     if catalog.definitions().is_configured(&key.id) {
         return Err(DeleteCollectionFailure::CollectionIsConfigured(configured(&name)));
     }
     let write = Write::new(key, ItemChange::Delete);
-    let write = Write { precondition, idempotency, remember_when, ..write };
+    let write = Write { precondition, order, idempotency, remember_when, ..write };
     let failed = |error| WriteFailure::from(StoreFailure::from(error));
     let current = definitions.get(&write.key).await.map_err(WriteFailure::from)?;
     let unkeyed = Write { idempotency: None, ..write.clone() };
-    let deletes = matches!(decide(current.as_ref(), None, &unkeyed), Ok(Outcome::Deleted));
+    let deletes = matches!(decide(current.as_ref(), None, &unkeyed).verdict, Ok(Outcome::Deleted));
     let replay = match &write.idempotency {
         Some(idempotency) => definitions.replay(idempotency).await?,
         None => None,
@@ -86,7 +90,7 @@ pub(crate) async fn delete_collection(
         definitions.counted(verdict)
     };
     match verdict {
-        Ok(applied) => Ok(DeleteItem::new(request_key.for_client(applied))),
+        Ok(applied) => Ok(DeleteItem::new(request_key.for_client(applied), path)),
         Err(refusal) => Err(match WriteFailure::refused(refusal) {
             Some(refused) => refused.into(),
             None => DeleteCollectionFailure::NoSuchCollection(Problem::new(format!(

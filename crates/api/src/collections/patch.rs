@@ -5,13 +5,13 @@ use contract::guard::RetryAfter;
 use contract::{Problem, Responses};
 use domain::{Change, Refusal, Write};
 
-use super::change::{compiled, write_definition};
+use super::change::{compiled, write_definition, written};
 use super::failure::DefinitionFailure;
 use super::params::{ExistingParams, Name};
 use super::put::DefinitionWriter;
 use crate::items::{
-    Conditions, PATCH_ATTEMPTS_MAX, PatchBody, PatchFailure, PatchItem, RequestKey, WriteFailure,
-    parse_patch, patch_settled, patched, precondition_failed,
+    PATCH_ATTEMPTS_MAX, PatchBody, PatchFailure, PatchItem, RequestKey, WriteConditions,
+    WriteFailure, is_late, parse_patch, patch_settled, patched, precondition_first, probe,
 };
 
 /// The answers of a patch of a definition that fails.
@@ -31,7 +31,7 @@ pub(crate) async fn patch_collection(
     payload: Payload<PatchBody>,
     Path(Name(name)): Path<Name>,
     Query(ExistingParams { existing }): Query<ExistingParams>,
-    Conditions(precondition): Conditions,
+    WriteConditions { precondition, order }: WriteConditions,
     request_key: RequestKey,
     prefer: Prefer,
 ) -> Result<PatchItem, PatchCollectionFailure> {
@@ -54,26 +54,35 @@ pub(crate) async fn patch_collection(
         {
             return Ok(patch_settled(&request_key, replayed, path, prefer)?);
         }
-        let current = current.ok_or_else(|| PatchFailure::NoSuchItem(Problem::default()))?;
-        let made = async {
-            let item = patched(&definitions, &patch, &current)?;
-            let compiled = compiled(&name, &item).await?;
-            Ok::<_, PatchCollectionFailure>((item, compiled))
+        let write = |change| {
+            let write = Write::new(key.clone(), change);
+            let precondition = precondition.clone();
+            Write { precondition, order, idempotency, remember_when, ..write }
         };
-        let (item, compiled) = match made.await {
-            Ok(made) => made,
-            Err(_) if !precondition.holds(Some(&current)) => {
-                let (problem, tag) = precondition_failed(Some(current.etag()));
-                let failed = WriteFailure::PreconditionFailed(problem, tag);
-                return Err(PatchFailure::from(failed).into());
+        let verdict = match &current {
+            None if order.is_none() => {
+                return Err(PatchFailure::NoSuchItem(Problem::default()).into());
             }
-            Err(refused) => return Err(refused),
+            Some(current) if !is_late(&key, current, order) => {
+                let made = async {
+                    let item = patched(&definitions, &patch, current)?;
+                    let compiled = compiled(&name, &item).await?;
+                    Ok::<_, PatchCollectionFailure>((item, compiled))
+                };
+                let made = made.await;
+                let (item, compiled) =
+                    made.map_err(|refused| precondition_first(refused, &precondition, current))?;
+                let write = write(Change::Replace { basis: current.etag(), item });
+                write_definition(&catalog, &name, write, compiled, existing.is_some()).await?
+            }
+            current => {
+                let written =
+                    written(&catalog, &name, &write(probe(current.as_ref())), None, None).await;
+                // Nothing: the collection was declared a moment ago.
+                written.map_err(DefinitionFailure::from)?.unwrap_or(Err(Refusal::Moved))
+            }
         };
-        let change = Change::Replace { basis: current.etag(), item };
-        let write = Write::new(key.clone(), change);
-        let write =
-            Write { precondition: precondition.clone(), idempotency, remember_when, ..write };
-        match write_definition(&catalog, &name, write, compiled, existing.is_some()).await? {
+        match verdict {
             Err(Refusal::Moved) => {}
             verdict => {
                 let verdict = definitions.counted(verdict);

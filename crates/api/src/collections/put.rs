@@ -7,7 +7,7 @@ use super::change::{compiled, refused, write_definition};
 use super::failure::DefinitionFailure;
 use super::params::{ExistingParams, Name};
 use crate::catalog::Catalog;
-use crate::items::{Conditions, ItemBody, PutItem, RequestKey, ServedCollection};
+use crate::items::{ItemBody, PutItem, RequestKey, ServedCollection, WriteConditions};
 
 /// The state of operations that write definitions.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub(crate) async fn put_collection(
     payload: Payload<ItemBody>,
     Path(Name(name)): Path<Name>,
     Query(ExistingParams { existing }): Query<ExistingParams>,
-    Conditions(precondition): Conditions,
+    WriteConditions { precondition, order }: WriteConditions,
     request_key: RequestKey,
     prefer: Prefer,
 ) -> Result<PutItem, DefinitionFailure> {
@@ -50,7 +50,7 @@ pub(crate) async fn put_collection(
     let verdict = match admitted {
         Ok((item, compiled)) => {
             let write = Write::new(key, Change::Put(item));
-            let write = Write { precondition, idempotency, remember_when, ..write };
+            let write = Write { precondition, order, idempotency, remember_when, ..write };
             let verdict =
                 write_definition(&catalog, &name, write, compiled, existing.is_some()).await?;
             definitions.counted(verdict)

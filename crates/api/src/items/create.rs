@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::body::ItemBody;
 use super::failure::{BodyFailure, WriteFailure};
 use super::idempotency::{IdempotentReplayed, RequestKey};
-use super::params::Conditions;
+use super::order::{OrderToken, WriteConditions};
 use super::parts::{Location, Representation, Tag, WriteOutcome};
 use super::served::{AppliedWrite, ServedCollection};
 
@@ -21,6 +21,7 @@ pub(crate) enum CreateItem {
         Representation,
         Location,
         Tag,
+        Option<OrderToken>,
         WriteOutcome,
         Option<PreferenceApplied>,
         Option<IdempotentReplayed>,
@@ -48,7 +49,7 @@ pub(crate) async fn create_item(
     State(collection): State<ServedCollection>,
     payload: Payload<ItemBody>,
     NoQuery: NoQuery,
-    Conditions(precondition): Conditions,
+    WriteConditions { precondition, order }: WriteConditions,
     request_key: RequestKey,
     prefer: Prefer,
 ) -> Result<CreateItem, CreateFailure> {
@@ -58,7 +59,7 @@ pub(crate) async fn create_item(
     let verdict = match collection.read(&payload.bytes) {
         Ok(item) => {
             let write = Write::new(collection.key(id.clone()), Change::Put(item));
-            let write = Write { precondition, idempotency, remember_when, ..write };
+            let write = Write { precondition, order, idempotency, remember_when, ..write };
             collection.apply_item(write).await
         }
         Err(refused) => {
@@ -91,6 +92,7 @@ impl CreateItem {
             Representation(item.representation().clone()),
             Location(path),
             Tag(item.etag()),
+            OrderToken::of(&item),
             did,
             applied.map(PreferenceApplied),
             replayed.map(|_| IdempotentReplayed),

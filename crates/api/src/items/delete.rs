@@ -2,20 +2,31 @@
 
 use contract::extract::{NoQuery, Path, State};
 use contract::{Problem, Responses};
-use domain::{Change, Write};
+use domain::{Change, Outcome, Write};
 
 use super::failure::WriteFailure;
 use super::idempotency::{IdempotentReplayed, RequestKey};
-use super::params::{Conditions, Id};
-use super::parts::WriteOutcome;
+use super::order::{OrderToken, WriteConditions};
+use super::params::Id;
+use super::parts::{ContentLocation, Representation, Tag, WriteOutcome};
 use super::served::{AppliedWrite, ServedCollection};
 
 /// The answers of a deletion that succeeds.
 #[derive(Debug, Responses)]
 pub(crate) enum DeleteItem {
-    /// The item was deleted.
+    /// The item was deleted, or the deletion is `stale` and there is no item.
     #[answer(204)]
     Deleted(WriteOutcome, Option<IdempotentReplayed>),
+    /// The deletion is `stale`: this is the item, which has a greater order token.
+    #[answer(200)]
+    Stale(
+        Representation,
+        ContentLocation,
+        Tag,
+        Option<OrderToken>,
+        WriteOutcome,
+        Option<IdempotentReplayed>,
+    ),
 }
 
 /// The answers of a deletion that fails.
@@ -40,16 +51,17 @@ pub(crate) async fn delete_item(
     State(collection): State<ServedCollection>,
     Path(Id(id)): Path<Id>,
     NoQuery: NoQuery,
-    Conditions(precondition): Conditions,
+    WriteConditions { precondition, order }: WriteConditions,
     request_key: RequestKey,
 ) -> Result<DeleteItem, DeleteFailure> {
+    let path = collection.path(&id);
     let key = collection.key(id);
     let idempotency = request_key.item(&collection, &key, b"");
     let remember_when = request_key.remember_when();
     let verdict = match collection.demand(&precondition) {
         Ok(()) => {
             let write = Write::new(key, Change::Delete);
-            let write = Write { precondition, idempotency, remember_when, ..write };
+            let write = Write { precondition, order, idempotency, remember_when, ..write };
             collection.apply(write).await.map_err(WriteFailure::from)?
         }
         Err(problem) => {
@@ -58,7 +70,7 @@ pub(crate) async fn delete_item(
         }
     };
     match verdict {
-        Ok(applied) => Ok(DeleteItem::new(request_key.for_client(applied))),
+        Ok(applied) => Ok(DeleteItem::new(request_key.for_client(applied), path)),
         Err(refusal) => Err(match WriteFailure::refused(refusal) {
             Some(refused) => refused.into(),
             None => DeleteFailure::NoSuchItem(Problem::default()),
@@ -67,7 +79,11 @@ pub(crate) async fn delete_item(
 }
 
 impl DeleteItem {
-    pub(crate) fn new(AppliedWrite { outcome, replayed }: AppliedWrite) -> Self {
-        Self::Deleted(WriteOutcome::of(&outcome), replayed.map(|_| IdempotentReplayed))
+    pub(crate) fn new(AppliedWrite { outcome, replayed }: AppliedWrite, path: String) -> Self {
+        let (did, replayed) = (WriteOutcome::of(&outcome), replayed.map(|_| IdempotentReplayed));
+        let Outcome::Stale(Some(item)) = outcome else { return Self::Deleted(did, replayed) };
+        let body = Representation(item.representation().clone());
+        let (tag, order) = (Tag(item.etag()), OrderToken::of(&item));
+        Self::Stale(body, ContentLocation(path), tag, order, did, replayed)
     }
 }

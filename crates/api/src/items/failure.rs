@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use contract::guard::{Busy, RetryAfter};
 use contract::{Place, Problem, Responses};
-use domain::{CollectionName, ETag, InvalidPatch, Refusal, Violation, json};
+use domain::{CollectionName, ETag, InvalidPatch, OrderKind, Refusal, Violation, json};
 use store::ErrorKind;
 
 use super::parts::Tag;
@@ -59,6 +59,10 @@ pub(crate) enum WriteFailure {
     /// The `Idempotency-Key` was used for another request. Send a new key with each new request.
     #[answer(422)]
     IdempotencyKeyReused(Problem),
+    /// `Shelf-Order` is of another kind than the token of the item: one is an integer, and the other a time, so
+    /// that they cannot be compared. Send tokens of one kind. Nothing was written.
+    #[answer(422)]
+    OrderKindMixed(Problem),
     Store(StoreFailure),
     /// The collection is being changed or deleted, and this write does not fit what is to come. Nothing was
     /// written. When the change is done, in seconds, the request is answered by what is in force then.
@@ -159,11 +163,20 @@ impl WriteFailure {
                 Some(Self::PreconditionFailed(problem, tag))
             }
             Refusal::KeyReused => {
-                let detail = "it was used for a request with another target, precondition, media type or body";
+                let detail = "it was used for a request with another target, precondition, order token, media type or body";
                 let problem =
                     Problem::new(format!("The `Idempotency-Key` cannot be used: {detail}."));
                 let place = Place::header("Idempotency-Key", detail);
                 Some(Self::IdempotencyKeyReused(problem.at(place)))
+            }
+            Refusal::OrderMixed { stored } => {
+                let other = match stored {
+                    OrderKind::Integer => OrderKind::Time,
+                    OrderKind::Time => OrderKind::Integer,
+                };
+                let detail = format!("it is {other}, and the token of the item is {stored}");
+                let problem = Problem::new(format!("`Shelf-Order` cannot be compared: {detail}."));
+                Some(Self::OrderKindMixed(problem.at(Place::header("Shelf-Order", detail))))
             }
             Refusal::NotFound | Refusal::Moved => None,
         }

@@ -5,6 +5,7 @@ use contract::{CacheControl, Problem, Responses};
 use domain::ItemId;
 
 use super::failure::{StoreFailure, precondition_failed};
+use super::order::OrderToken;
 use super::params::Conditions;
 use super::parts::{Representation, Tag};
 use super::served::ServedCollection;
@@ -14,10 +15,10 @@ use super::served::ServedCollection;
 pub(crate) enum GetItem {
     /// The item.
     #[answer(200)]
-    Found(Representation, Tag, CacheControl),
+    Found(Representation, Tag, Option<OrderToken>, CacheControl),
     /// The item still has one of the tags in `If-None-Match`.
     #[answer(304)]
-    NotModified(Tag, CacheControl),
+    NotModified(Tag, Option<OrderToken>, CacheControl),
 }
 
 /// The answers of a get that fails.
@@ -43,15 +44,15 @@ pub(crate) async fn get_item<P: PathParameter + Into<ItemId>>(
 ) -> Result<GetItem, GetFailure> {
     let item = collection.get(&collection.key(id.into())).await?;
     let item = item.ok_or_else(|| GetFailure::NoSuchItem(Problem::default()))?;
-    let etag = item.etag();
+    let (etag, order) = (item.etag(), OrderToken::of(&item));
     // The order is that of RFC 9110 §13.2.2.
     if !precondition.if_match_holds(Some(&item)) {
         let (problem, tag) = precondition_failed(Some(etag));
         return Err(GetFailure::PreconditionFailed(problem, tag));
     }
     if !precondition.if_none_match_holds(Some(&item)) {
-        return Ok(GetItem::NotModified(Tag(etag), CacheControl::NoCache));
+        return Ok(GetItem::NotModified(Tag(etag), order, CacheControl::NoCache));
     }
     let body = Representation::read(&item, collection.memory()).map_err(StoreFailure::from)?;
-    Ok(GetItem::Found(body, Tag(etag), CacheControl::NoCache))
+    Ok(GetItem::Found(body, Tag(etag), order, CacheControl::NoCache))
 }

@@ -11,6 +11,7 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATC
 use serde_json::{Value, json};
 
 use super::attempt::{Attempt, ShelfAttempt};
+use super::order::SHELF_ORDER;
 use super::served::{AppliedWrite, ServedCollection};
 
 /// `Shelf-Principal`: the principal of the request, as a gateway has established it. The gateway drops the
@@ -83,7 +84,9 @@ fn head(inbound: &Inbound) -> Fingerprint {
             inbound.headers().get_all(name).iter().map(HeaderValue::as_bytes).collect();
         values.join(&b", "[..])
     });
-    Fingerprint::of(line.into_iter().chain(fields.iter().map(Vec::as_slice)))
+    // A request without a token has the fingerprint that it had before there were any.
+    let order = inbound.headers().get(&SHELF_ORDER).map(HeaderValue::as_bytes);
+    Fingerprint::of(line.into_iter().chain(fields.iter().map(Vec::as_slice)).chain(order))
 }
 
 impl RequestKey {

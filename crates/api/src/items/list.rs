@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use store::Resume;
 
 use super::failure::StoreFailure;
+use super::order::order_schema;
 use super::params::{After, FromId, Include, PageParams, PageQueryParams, Prefix};
 use super::parts::{NextLink, PageText};
 use super::served::ServedCollection;
@@ -147,7 +148,12 @@ pub(crate) fn push_entry(text: &mut Vec<u8>, id: &ItemId, item: &Item, with_item
     }
     text.extend_from_slice(b",\"etag\":\"");
     push_tag(text, item.etag());
-    text.extend_from_slice(b"\"}");
+    text.push(b'"');
+    if let Some(order) = item.order() {
+        text.extend_from_slice(b",\"order\":");
+        order.push_json(text);
+    }
+    text.push(b'}');
 }
 
 /// Writes an entity tag as it stands within a JSON string: its quotes are escaped.
@@ -190,6 +196,7 @@ pub(crate) fn page_schemas(item: &str) -> [(String, Value); 2] {
             "id": { "type": "string" },
             "item": reference(item),
             "etag": { "type": "string", "description": "The `ETag` of the item itself." },
+            "order": order_schema(),
         },
         "required": ["id", "etag"],
     });

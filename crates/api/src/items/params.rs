@@ -104,7 +104,7 @@ pub(crate) struct PageParams {
     /// Returns only items whose ids begin with this text. It is compared byte for byte, and may be `.` or `..`, which no id is.
     #[schemars(with = "Prefix")]
     pub(crate) prefix: Option<Prefix>,
-    /// `etag` leaves the items out: entries have `id` and `etag` alone.
+    /// `etag` leaves the items out: entries have `id` and `etag`, and `order` if there is a token.
     #[schemars(with = "Include")]
     pub(crate) include: Option<Include>,
 }

@@ -153,7 +153,7 @@ pub(crate) struct WriteOutcome(&'static str);
 
 impl WriteOutcome {
     /// All that are told.
-    pub(crate) const ALL: [&str; 4] = ["created", "updated", "unchanged", "deleted"];
+    pub(crate) const ALL: [&str; 5] = ["created", "updated", "unchanged", "deleted", "stale"];
 
     pub(crate) const fn as_str(self) -> &'static str {
         self.0
@@ -165,6 +165,7 @@ impl WriteOutcome {
             Outcome::Updated(_) => "updated",
             Outcome::Unchanged(_) => "unchanged",
             Outcome::Deleted => "deleted",
+            Outcome::Stale(_) => "stale",
             Outcome::Replayed(_) => "replayed",
         })
     }
@@ -172,7 +173,7 @@ impl WriteOutcome {
 
 impl Header for WriteOutcome {
     const NAME: HeaderName = HeaderName::from_static("shelf-outcome");
-    const DESCRIPTION: &'static str = "What the write did. `unchanged`: the item already was equal to what was sent, and nothing was written.";
+    const DESCRIPTION: &'static str = "What the write did. `unchanged`: the item already was equal to what was sent. `stale`: what is stored has a greater order token, and the write did nothing.";
 
     fn schema() -> Value {
         json!({ "type": "string", "enum": Self::ALL })

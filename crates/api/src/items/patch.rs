@@ -3,12 +3,17 @@
 use contract::extract::{NoQuery, Path, Payload, Prefer, PreferenceApplied, Return, State};
 use contract::guard::RetryAfter;
 use contract::{Place, Problem, Responses};
-use domain::{Change, Item, Outcome, Patch, PatchFailed, PatchFailedKind, Refusal, Write, json};
+use domain::{
+    Change, Item, Key, Order, Outcome, Patch, PatchFailed, PatchFailedKind, Precondition, Refusal,
+    Write, decide, json,
+};
+use serde_json::Map;
 
 use super::body::PatchBody;
 use super::failure::{BodyFailure, StoreFailure, WriteFailure, precondition_failed};
 use super::idempotency::{IdempotentReplayed, RequestKey};
-use super::params::{Conditions, Id};
+use super::order::{OrderToken, WriteConditions};
+use super::params::Id;
 use super::parts::{ContentLocation, Representation, Tag, WriteOutcome};
 use super::served::{AppliedWrite, ServedCollection};
 
@@ -31,13 +36,20 @@ pub(crate) enum PatchItem {
         Representation,
         ContentLocation,
         Tag,
+        Option<OrderToken>,
         WriteOutcome,
         Option<PreferenceApplied>,
         Option<IdempotentReplayed>,
     ),
-    /// The request was carried out. The item existed before, and the answer has no body because of `Prefer: return=minimal`.
+    /// The answer has no body because of `Prefer: return=minimal`, or because there is no item: the write is `stale`.
     #[answer(204)]
-    StoredMinimal(Tag, WriteOutcome, PreferenceApplied, Option<IdempotentReplayed>),
+    NoBody(
+        Option<Tag>,
+        Option<OrderToken>,
+        WriteOutcome,
+        Option<PreferenceApplied>,
+        Option<IdempotentReplayed>,
+    ),
 }
 
 /// The answers of a patch that fails.
@@ -79,7 +91,7 @@ pub(crate) async fn patch_item(
     payload: Payload<PatchBody>,
     Path(Id(id)): Path<Id>,
     NoQuery: NoQuery,
-    Conditions(precondition): Conditions,
+    WriteConditions { precondition, order }: WriteConditions,
     request_key: RequestKey,
     prefer: Prefer,
 ) -> Result<PatchItem, PatchFailure> {
@@ -99,33 +111,61 @@ pub(crate) async fn patch_item(
             return patch_settled(&request_key, replayed, path, prefer);
         }
         collection.demand(&precondition).map_err(PatchFailure::PreconditionRequired)?;
-        let current = current.ok_or_else(|| PatchFailure::NoSuchItem(Problem::default()))?;
-        let made = match &held {
-            Some(patch) => patched(&collection, patch, &current),
-            None => patched(&collection, &parse_patch(&payload)?, &current),
-        };
-        let item = match made {
-            Ok(item) => item,
-            // Applying the patch is part of what the preconditions stand before (RFC 9110 §13.2.1).
-            // Where it can be applied, the store judges them together with the result, which the item
-            // may have already.
-            Err(_) if !precondition.holds(Some(&current)) => {
-                let (problem, tag) = precondition_failed(Some(current.etag()));
-                return Err(WriteFailure::PreconditionFailed(problem, tag).into());
+        let change = match &current {
+            None if order.is_none() => {
+                return Err(PatchFailure::NoSuchItem(Problem::default()));
             }
-            Err(refused) => return Err(refused),
+            Some(current) if !is_late(&key, current, order) => {
+                let item = match &held {
+                    Some(patch) => patched(&collection, patch, current),
+                    None => patched(&collection, &parse_patch(&payload)?, current),
+                };
+                let item =
+                    item.map_err(|refused| precondition_first(refused, &precondition, current))?;
+                Change::Replace { basis: current.etag(), item }
+            }
+            current => probe(current.as_ref()),
         };
-        let change = Change::Replace { basis: current.etag(), item };
         let precondition = precondition.clone();
         let remember_when = request_key.remember_when();
         let write = Write::new(key.clone(), change);
-        let write = Write { precondition, idempotency, remember_when, ..write };
+        let write = Write { precondition, order, idempotency, remember_when, ..write };
         match collection.apply_item::<PatchFailure>(write).await? {
             Err(Refusal::Moved) => {}
             verdict => return patch_settled(&request_key, verdict, path, prefer),
         }
     }
     Err(PatchFailure::Contended(Problem::default(), RetryAfter(1)))
+}
+
+/// Tells whether a patch with this order token is not to be applied: the item has a greater one, or one of the
+/// other kind.
+pub(crate) fn is_late(key: &Key, current: &Item, order: Option<Order>) -> bool {
+    let write = Write { order, ..Write::new(key.clone(), probe(Some(current))) };
+    let verdict = decide(Some(current), None, &write).verdict;
+    matches!(verdict, Ok(Outcome::Stale(_)) | Err(Refusal::OrderMixed { .. }))
+}
+
+/// Returns a change in the place of a patch that is late, or has no item to be applied to. The store tells which
+/// of the two it is, and does nothing.
+pub(crate) fn probe(current: Option<&Item>) -> Change {
+    let item = current.cloned().unwrap_or_else(|| Item::new(&Map::new()));
+    Change::Replace { basis: item.etag(), item }
+}
+
+/// Returns why a patch is refused. Applying it is part of what the preconditions stand before (RFC 9110
+/// §13.2.1). Where it can be applied, the store judges them together with the result, which the item may have
+/// already.
+pub(crate) fn precondition_first<F: From<PatchFailure>>(
+    refused: F,
+    precondition: &Precondition,
+    current: &Item,
+) -> F {
+    if precondition.holds(Some(current)) {
+        return refused;
+    }
+    let (problem, tag) = precondition_failed(Some(current.etag()));
+    PatchFailure::from(WriteFailure::PreconditionFailed(problem, tag)).into()
 }
 
 /// Answers what the store said, other than that the item has moved.
@@ -186,19 +226,22 @@ fn refused(failed: PatchFailed) -> PatchFailure {
 impl PatchItem {
     fn new(AppliedWrite { outcome, replayed }: AppliedWrite, path: String, prefer: Prefer) -> Self {
         let (did, replayed) = (WriteOutcome::of(&outcome), replayed.map(|_| IdempotentReplayed));
-        let (Outcome::Created(item) | Outcome::Updated(item) | Outcome::Unchanged(item)) = outcome
-        else {
-            unreachable!("a replacement deletes nothing");
+        let applied = prefer.returns.map(PreferenceApplied);
+        let item = match outcome {
+            Outcome::Created(item)
+            | Outcome::Updated(item)
+            | Outcome::Unchanged(item)
+            | Outcome::Stale(Some(item)) => item,
+            Outcome::Stale(None) => return Self::NoBody(None, None, did, None, replayed),
+            Outcome::Deleted | Outcome::Replayed(_) => {
+                unreachable!("a replacement deletes nothing")
+            }
         };
-        let tag = Tag(item.etag());
-        match prefer.returns.map(PreferenceApplied) {
-            Some(applied @ PreferenceApplied(Return::Minimal)) => {
-                Self::StoredMinimal(tag, did, applied, replayed)
-            }
-            applied => {
-                let body = Representation(item.representation().clone());
-                Self::Stored(body, ContentLocation(path), tag, did, applied, replayed)
-            }
+        let (tag, order) = (Tag(item.etag()), OrderToken::of(&item));
+        if prefer.returns == Some(Return::Minimal) {
+            return Self::NoBody(Some(tag), order, did, applied, replayed);
         }
+        let body = Representation(item.representation().clone());
+        Self::Stored(body, ContentLocation(path), tag, order, did, applied, replayed)
     }
 }

@@ -7,7 +7,8 @@ use domain::{Change, Item, Outcome, Precondition, Write};
 use super::body::ItemBody;
 use super::failure::{BodyFailure, WriteFailure};
 use super::idempotency::{IdempotentReplayed, RequestKey};
-use super::params::{Conditions, Id};
+use super::order::{OrderToken, WriteConditions};
+use super::params::Id;
 use super::parts::{ContentLocation, Location, Representation, Tag, WriteOutcome};
 use super::served::{AppliedWrite, ServedCollection};
 
@@ -20,6 +21,7 @@ pub(crate) enum PutItem {
         Representation,
         ContentLocation,
         Tag,
+        Option<OrderToken>,
         WriteOutcome,
         Option<PreferenceApplied>,
         Option<IdempotentReplayed>,
@@ -30,13 +32,20 @@ pub(crate) enum PutItem {
         Representation,
         Location,
         Tag,
+        Option<OrderToken>,
         WriteOutcome,
         Option<PreferenceApplied>,
         Option<IdempotentReplayed>,
     ),
-    /// The request was carried out. The item existed before, and the answer has no body because of `Prefer: return=minimal`.
+    /// The answer has no body because of `Prefer: return=minimal`, or because there is no item: the write is `stale`.
     #[answer(204)]
-    StoredMinimal(Tag, WriteOutcome, PreferenceApplied, Option<IdempotentReplayed>),
+    NoBody(
+        Option<Tag>,
+        Option<OrderToken>,
+        WriteOutcome,
+        Option<PreferenceApplied>,
+        Option<IdempotentReplayed>,
+    ),
 }
 
 /// The answers of a put that fails.
@@ -60,7 +69,7 @@ pub(crate) async fn put_item(
     payload: Payload<ItemBody>,
     Path(Id(id)): Path<Id>,
     NoQuery: NoQuery,
-    Conditions(precondition): Conditions,
+    WriteConditions { precondition, order }: WriteConditions,
     request_key: RequestKey,
     prefer: Prefer,
 ) -> Result<PutItem, PutFailure> {
@@ -71,7 +80,7 @@ pub(crate) async fn put_item(
     let verdict = match admitted(&collection, &payload.bytes, &precondition) {
         Ok(item) => {
             let write = Write::new(key, Change::Put(item));
-            let write = Write { precondition, idempotency, remember_when, ..write };
+            let write = Write { precondition, order, idempotency, remember_when, ..write };
             collection.apply_item(write).await
         }
         Err(refused) => collection.replay_or(idempotency.as_ref(), refused).await,
@@ -106,16 +115,21 @@ impl PutItem {
             (Outcome::Created(item), applied) => {
                 let body = Representation(item.representation().clone());
                 let applied = applied.filter(|_| !minimal);
-                Self::Created(body, Location(path), Tag(item.etag()), did, applied, replayed)
+                let (tag, order) = (Tag(item.etag()), OrderToken::of(&item));
+                Self::Created(body, Location(path), tag, order, did, applied, replayed)
             }
-            (Outcome::Updated(item) | Outcome::Unchanged(item), Some(applied)) if minimal => {
-                Self::StoredMinimal(Tag(item.etag()), did, applied, replayed)
-            }
-            (Outcome::Updated(item) | Outcome::Unchanged(item), applied) => {
-                let tag = Tag(item.etag());
+            (
+                Outcome::Updated(item) | Outcome::Unchanged(item) | Outcome::Stale(Some(item)),
+                applied,
+            ) => {
+                let (tag, order) = (Tag(item.etag()), OrderToken::of(&item));
+                if minimal {
+                    return Self::NoBody(Some(tag), order, did, applied, replayed);
+                }
                 let body = Representation(item.representation().clone());
-                Self::Stored(body, ContentLocation(path), tag, did, applied, replayed)
+                Self::Stored(body, ContentLocation(path), tag, order, did, applied, replayed)
             }
+            (Outcome::Stale(None), _) => Self::NoBody(None, None, did, None, replayed),
             (Outcome::Deleted | Outcome::Replayed(_), _) => unreachable!("a put deletes nothing"),
         }
     }

@@ -355,7 +355,7 @@ impl ServedCollection {
         Box::pin(async move {
             let rehearse = async |write: Write| {
                 let current = this.store().get(&write.key).await?;
-                Ok(decide(current.as_ref(), None, &write))
+                Ok(decide(current.as_ref(), None, &write).verdict)
             };
             futures_util::stream::iter(writes).map(rehearse).buffered(READS_MAX).collect().await
         })

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::{
-    Change, ETag, Fingerprint, IdPrefix, Idempotency, Item, ItemId, Key, Keyspace, Moment, Page,
-    PageQuery, PageStart, Precondition, Remembered, ReplayKey, SnapshotEntry, SnapshotQuery, Tags,
-    Verdict, Write,
+    Change, ETag, Fingerprint, IdPrefix, Idempotency, Item, ItemId, Key, Keyspace, Moment, Order,
+    Page, PageQuery, PageStart, Precondition, Remembered, ReplayKey, SnapshotEntry, SnapshotQuery,
+    Tags, Verdict, Write,
 };
 use futures_util::StreamExt as _;
 
@@ -74,6 +74,15 @@ pub(super) fn if_match_any(write: Write) -> Write {
 pub(super) fn if_none_match_any(write: Write) -> Write {
     let precondition = Precondition { if_none_match: Some(Tags::Any), ..write.precondition };
     Write { precondition, ..write }
+}
+
+pub(super) fn order(text: &str) -> Order {
+    text.parse().unwrap()
+}
+
+/// Gives a write an order token.
+pub(super) fn ordered(write: Write, token: &str) -> Write {
+    Write { order: Some(order(token)), ..write }
 }
 
 /// Gives a write an idempotency key: the request `fingerprint`, made at `now`, is remembered under

@@ -13,6 +13,7 @@ mod idempotency;
 mod ids;
 mod kit;
 mod model;
+mod orders;
 mod paging;
 mod preconditions;
 mod prefixes;
@@ -60,6 +61,14 @@ macro_rules! conformance {
             ids: slashes_part_no_ids;
             ids: the_longest_names_work;
             model: random_operations_do_what_decide_says;
+            orders: a_late_write_is_stale_and_an_equal_token_is_applied;
+            orders: a_write_without_a_token_applies_and_leaves_the_token;
+            orders: a_newer_token_is_kept_even_if_the_item_does_not_change;
+            orders: a_deletion_leaves_a_tombstone_that_only_writes_see;
+            orders: many_creations_meet_tombstones;
+            orders: kinds_do_not_mix_within_one_item;
+            orders: writes_in_any_order_do_what_they_do_sorted;
+            orders: a_repeated_request_is_answered_before_it_is_stale;
             paging: an_empty_collection_has_one_empty_page;
             paging: pages_cover_everything_once_in_ascending_order;
             paging: a_page_begins_at_an_id_whether_it_is_there_or_not;
@@ -91,6 +100,7 @@ macro_rules! conformance {
             snapshots: a_snapshot_holds_everything_in_ascending_order;
             snapshots: a_snapshot_begins_after_an_id;
             snapshots: large_items_come_in_small_chunks;
+            snapshots: order_tokens_are_seen_and_tombstones_are_not;
             snapshots: later_writes_are_not_seen;
             snapshots: a_snapshot_is_of_one_moment_while_others_write;
             snapshots: two_snapshots_are_read_at_once;
@@ -114,10 +124,11 @@ mod memory {
     use std::sync::Arc;
 
     use crate::memory::Memory;
+    use crate::options::Options;
     use crate::store::Store;
 
     fn fixture() -> (Arc<dyn Store>, ()) {
-        (Arc::new(Memory::default()), ())
+        (Arc::new(Memory::new(&Options::default())), ())
     }
 
     conformance!(fixture);

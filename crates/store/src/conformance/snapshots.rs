@@ -66,6 +66,22 @@ pub(crate) async fn large_items_come_in_small_chunks(store: Subject) {
     assert!(items.len() == 20 && items.iter().all(|(_, item)| *item == large));
 }
 
+pub(crate) async fn order_tokens_are_seen_and_tombstones_are_not(store: Subject) {
+    fill(&store, 0..1).await;
+    let token = |n: usize| (n + 1).to_string();
+    let writes = (1..500).flat_map(|n| {
+        let put = ordered(put(&name(n), &numbered(n)), &token(n));
+        let delete = (n % 100 > 0).then(|| ordered(delete(&name(n)), &token(n)));
+        [put].into_iter().chain(delete)
+    });
+    assert!(all(&store, writes.collect()).await.iter().all(Result::is_ok));
+    let items = snapshot_items(&store).await;
+    assert_eq!(items, list_all(&store, "items", 1_000).await);
+    let orders: Vec<_> = items.iter().map(|(_, item)| item.order()).collect();
+    let expected = [100, 200, 300, 400].map(|n| Some(token(n).parse().unwrap()));
+    assert_eq!((orders[0], &orders[1..]), (None, &expected[..]));
+}
+
 pub(crate) async fn later_writes_are_not_seen(store: Subject) {
     fill(&store, (0..COUNT).map(|n| 2 * n)).await;
     let mut reading = snapshot(&store, "items", None);

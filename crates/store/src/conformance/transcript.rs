@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use domain::{Change, Outcome, PageStart};
+use domain::{Change, Outcome, PageStart, Write};
 
 use super::kit::*;
 use crate::memory::Memory;
+use crate::options::Options;
 
 pub(crate) async fn the_same_operations_give_the_same_bytes_as_memory(store: Subject) {
-    let reference: Subject = Arc::new(Memory::default());
+    let reference: Subject = Arc::new(Memory::new(&Options::default()));
     let expected = transcript(&reference).await;
     assert!(expected.lines().count() > 100, "the script does something");
     assert_eq!(transcript(&store).await, expected);
@@ -24,13 +25,18 @@ async fn transcript(store: &Subject) -> String {
         let sent =
             item(&format!(r#"{{"size":{}.0,"name":"{}"}}"#, round % 4, "x".repeat(round % 3)));
         let basis = item(r#"{"size":1.0,"name":"x"}"#).etag();
-        let writes = vec![
+        let writes = [
             write(key_in(name, text), Change::Put(sent.clone())),
             if_none_match_any(write(key_in("items", text), Change::Put(sent.clone()))),
             if_match(write(key_in(name, "foo"), Change::Put(sent.clone())), &[basis]),
             write(key_in(name, text), Change::Replace { basis, item: sent }),
             write(key_in("a", if round % 7 == 0 { text } else { "none" }), Change::Delete),
         ];
+        // Every token is less than some and greater than others.
+        let token = |at: usize| (round * 5 + at) * 7 % 31;
+        let order = |at| (at % 2 == 0).then(|| order(&token(at).to_string()));
+        let ordered = |(at, write)| Write { order: order(at), ..write };
+        let writes = writes.into_iter().enumerate().map(ordered).collect();
         for verdict in all(store, writes).await {
             let line = match verdict {
                 Ok(Outcome::Created(item)) => {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::{Item, Outcome, Remembered, ReplayKey, Verdict, Write, decide};
+use domain::{Decision, Remembered, ReplayKey, State, Verdict, Write, decide};
 use lsm_tree::Slice;
 use tokio::sync::oneshot::Sender;
 
@@ -24,7 +24,7 @@ const GROUP_WRITES_MAX: usize = 4_096;
 pub(super) struct Group {
     /// The state that the group leaves behind, of each id that it changes. All entries of a group
     /// have one sequence number in the trees, so an id may be in it only once.
-    changes: HashMap<Slice, Option<Item>>,
+    changes: HashMap<Slice, State>,
     /// What the group's writes leave to be remembered, by idempotency key.
     remembered: HashMap<ReplayKey, Remembered>,
     writes: usize,
@@ -63,18 +63,20 @@ impl Group {
         let key = KeyBytes::of(&write.key);
         let remembered = write.idempotency.map(|own| self.recall(engine, &own.key)).transpose()?;
         let remembered = remembered.flatten();
-        let verdict = match self.changes.get(key.as_ref()) {
-            Some(changed) => decide(changed.as_ref(), remembered.as_ref(), write),
-            None => decide(engine.get(&write.key)?.as_ref(), remembered.as_ref(), write),
+        let Decision { verdict, effect } = match self.changes.get(key.as_ref()) {
+            Some(changed) => decide(changed, remembered.as_ref(), write),
+            None => decide(&engine.state(&key)?, remembered.as_ref(), write),
         };
-        let Ok(outcome) = &verdict else { return Ok(verdict) };
-        let answer = write.idempotency.zip(write.remember(outcome));
-        let change = match outcome {
-            Outcome::Created(item) | Outcome::Updated(item) => Some(Some(item.clone())),
-            Outcome::Deleted => Some(None),
-            Outcome::Unchanged(_) | Outcome::Replayed(_) => None,
+        let answer = verdict.as_ref().ok().and_then(|outcome| write.remember(outcome));
+        let answer = write.idempotency.zip(answer);
+        let change = effect.into_state();
+        let grows = match &change {
+            Some(State::Item(_)) => true,
+            // Deletions are what a full disk needs.
+            Some(State::Deleted(_)) => verdict.is_err(),
+            Some(State::Absent) | None => false,
         };
-        if !may_grow && (answer.is_some() || matches!(change, Some(Some(_)))) {
+        if !may_grow && (answer.is_some() || grows) {
             return Err(Error::new(ErrorKind::Full, "the disk has no room left"));
         }
         if let Some(change) = change {
@@ -104,21 +106,24 @@ impl Group {
     }
 
     /// Takes what the group leaves to be made durable.
-    pub(super) fn take_entries(&mut self) -> Vec<Entry> {
-        let form = &mut self.form;
-        let changes = self.changes.drain().map(|(key, item)| {
-            let value = item.map(|item| {
-                form.clear();
-                push_item(form, &item);
-                Slice::from(form.as_slice())
+    pub(super) fn take_entries(&mut self, engine: &Engine) -> Vec<Entry> {
+        let mut entries = Vec::with_capacity(self.changes.len() + self.remembered.len());
+        for (key, state) in self.changes.drain() {
+            if let State::Deleted(order) = state {
+                entries.push(engine.tombstone(&key, order));
+            }
+            let value = state.item().map(|item| {
+                self.form.clear();
+                push_item(&mut self.form, item);
+                Slice::from(self.form.as_slice())
             });
-            Entry { tree: TreeName::Items, key, value }
-        });
-        let remembered = self.remembered.drain().map(|(key, answer)| {
+            entries.push(Entry { tree: TreeName::Items, key, value });
+        }
+        entries.extend(self.remembered.drain().map(|(key, answer)| {
             let value = Some(encode_remembered(&answer).into());
             Entry { tree: TreeName::Answers, key: key.as_bytes().into(), value }
-        });
-        changes.chain(remembered).collect()
+        }));
+        entries
     }
 
     /// Tells whether there is anything to make durable.

@@ -113,3 +113,25 @@ impl fmt::Debug for OpenSnapshot {
         f.debug_struct("OpenSnapshot").field("until", &self.until).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::Keyspace;
+
+    use super::super::Embedded;
+    use super::*;
+    use crate::options::Options;
+
+    #[test]
+    fn what_nobody_reads_ends_as_well() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Embedded::open(directory.path(), &Options::default()).unwrap();
+        let query = || SnapshotQuery { collection: Keyspace::new("items").unwrap(), after: None };
+        for (time_max, stays) in [(Duration::ZERO, false), (Duration::from_secs(60), true)] {
+            let snapshots = OpenSnapshots::new(time_max);
+            let open = snapshots.open(store.engine(), query()).unwrap();
+            snapshots.end_late();
+            assert_eq!(open.reader.lock().is_some(), stays);
+        }
+    }
+}

@@ -164,7 +164,7 @@ impl Writer {
             },
         )?;
         self.engine.check()?;
-        let entries = self.group.take_entries();
+        let entries = self.group.take_entries(&self.engine);
         self.frame.clear();
         entries.iter().for_each(|entry| entry.push_to(&mut self.frame));
         let number = self.engine.next_number();

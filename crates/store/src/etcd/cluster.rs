@@ -9,6 +9,7 @@ use super::keys::Keys;
 use super::message::{KeyValue, Op, OpResponse, RangeRequest, RangeResponse, Txn, TxnResponse};
 use super::transport::Transport;
 use crate::remote::http::{AttemptFailure, Effect};
+use crate::tombstone::TombstoneTime;
 
 /// How many keys are read with one transaction. A transaction could hold twice as many, and their
 /// values hundreds of MiB; this many of the largest items still fit into one answer.
@@ -19,13 +20,14 @@ pub(super) const READ_KEYS_MAX: usize = 64;
 pub(super) struct Cluster {
     pub(super) transport: Transport,
     pub(super) keys: Keys,
+    pub(super) tombstone_time: TombstoneTime,
     /// Whether a member failed since one was last seen to work.
     shaken: Cell<bool>,
 }
 
 impl Cluster {
-    pub(super) fn new(transport: Transport, keys: Keys) -> Self {
-        Self { transport, keys, shaken: Cell::new(false) }
+    pub(super) fn new(transport: Transport, keys: Keys, tombstone_time: TombstoneTime) -> Self {
+        Self { transport, keys, tombstone_time, shaken: Cell::new(false) }
     }
 
     /// Carries a transaction out that writes.

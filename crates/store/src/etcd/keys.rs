@@ -3,7 +3,8 @@
 //! | key | value |
 //! |---|---|
 //! | `PREFIX/format` | the store format, as text |
-//! | `PREFIX/items/` and the key of the [codec](crate::codec) | [an item](super::value) |
+//! | `PREFIX/items/` and the key of the [codec](crate::codec) | [an item](super::value), or its tombstone on a lease |
+//! | `PREFIX/deletions/` and the same key | nothing: an item's tombstone stands in its place, on the same lease |
 //! | `PREFIX/answers/` and 16 bytes | [an answer](super::value) that is remembered, on a lease |
 //! | `PREFIX/bodies/`, 16 bytes, 8 bytes of lease | what is too large to stand in an answer, on its lease |
 //! | `PREFIX/marks/` and 16 bytes | the last transaction of [a lane](super::commit), on a lease |
@@ -17,6 +18,7 @@ use crate::codec::KeyBytes;
 #[derive(Debug)]
 pub(super) struct Keys {
     items: String,
+    deletions: String,
     answers: String,
     bodies: String,
     marks: String,
@@ -29,6 +31,7 @@ impl Keys {
         let under = |name: &str| format!("{prefix}/{name}/");
         Self {
             items: under("items"),
+            deletions: under("deletions"),
             answers: under("answers"),
             bodies: under("bodies"),
             marks: under("marks"),
@@ -54,6 +57,12 @@ impl Keys {
     /// Where an item with this id would be, or what only bounds ids.
     pub(super) fn place(&self, collection: &Keyspace, id: &str) -> Bytes {
         join(&self.items, &[KeyBytes::edge(collection, 0).as_ref(), id.as_bytes()])
+    }
+
+    /// What marks that a tombstone stands where an item can be. etcd counts keys without their values, so that
+    /// tombstones are counted by these.
+    pub(super) fn deletion(&self, item: &[u8]) -> Option<Bytes> {
+        self.strip_items(item).map(|key| join(&self.deletions, &[key]))
     }
 
     /// The range of all items.

@@ -6,7 +6,7 @@
 //! [`until`](domain::Remembered::until) says so.
 //!
 //! Answers that are remembered for minutes have another lease than those that are remembered for a
-//! day: each [`LeaseClass`] has one.
+//! day, and tombstones another: each [`LeaseClass`] has one.
 
 use std::time::Duration;
 
@@ -36,12 +36,14 @@ pub(super) enum LeaseClass {
     Short,
     /// For longer, or as long as the lane lives.
     Long,
+    /// A tombstone, for weeks. Its lease makes no answer last as long.
+    Tombstone,
 }
 
 impl LeaseClass {
-    pub(super) const ALL: [Self; 2] = [Self::Short, Self::Long];
+    pub(super) const ALL: [Self; 3] = [Self::Short, Self::Long, Self::Tombstone];
 
-    /// Returns the class of what is remembered until a moment.
+    /// Returns the class of an answer that is remembered until a moment.
     pub(super) fn of(until: Moment) -> Self {
         let left = until.0.saturating_sub(now().0);
         if left > 0 && left <= millis(SHORT_TIME_MAX) { Self::Short } else { Self::Long }
@@ -52,16 +54,14 @@ impl LeaseClass {
         match self {
             Self::Short => Duration::from_secs(60),
             Self::Long => Duration::from_secs(3600),
+            Self::Tombstone => Duration::from_secs(24 * 3600),
         }
     }
 }
 
-/// The leases that a lane uses, one of each class.
+/// The leases that a lane uses, one of each class, in the order of [`LeaseClass::ALL`].
 #[derive(Debug, Default)]
-pub(super) struct Leases {
-    short: CurrentLease,
-    long: CurrentLease,
-}
+pub(super) struct Leases([CurrentLease; LeaseClass::ALL.len()]);
 
 /// The lease of a class, and what is known of those to come.
 #[derive(Debug, Default)]
@@ -89,17 +89,12 @@ impl Leases {
         until: Moment,
         keys: usize,
     ) -> Result<i64, EtcdFailure> {
-        let lease = match class {
-            LeaseClass::Short => &mut self.short,
-            LeaseClass::Long => &mut self.long,
-        };
-        lease.until(transport, class.window(), until, keys).await
+        self.0[class as usize].until(transport, class.window(), until, keys).await
     }
 
     /// Uses the leases no more: etcd does not know one of them.
     pub(super) fn forget(&mut self) {
-        self.short.granted = None;
-        self.long.granted = None;
+        self.0.iter_mut().for_each(|lease| lease.granted = None);
     }
 }
 

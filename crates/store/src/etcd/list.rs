@@ -5,8 +5,8 @@ use std::ops::Bound;
 use bytes::Bytes;
 use domain::{Count, IdPrefix, Item, ItemId, Keyspace, PAGE_BYTES_MAX, Page, PageQuery};
 
-use super::cluster::Cluster;
-use super::message::{KeyValue, RangeRequest};
+use super::cluster::{Cluster, ranges};
+use super::message::{KeyValue, Op, RangeRequest, Txn};
 use super::value;
 use crate::codec::{decode_collection, decode_id};
 use crate::error::{Error, ErrorKind};
@@ -27,9 +27,9 @@ pub(super) async fn page(cluster: &Cluster, query: &PageQuery) -> Result<Page, E
     // One more than the page holds, to know whether there is more.
     let items_max = query.items_max + 1;
     let mut entries: Vec<(ItemId, Item)> = Vec::new();
-    let mut bytes = 0;
+    let (mut seen, mut bytes) = (0, 0);
     loop {
-        let limit = piece(entries.len(), bytes).min(items_max - entries.len());
+        let limit = piece(seen, bytes).min(items_max - entries.len());
         let range = RangeRequest {
             key: next.clone(),
             range_end: end.clone(),
@@ -40,8 +40,9 @@ pub(super) async fn page(cluster: &Cluster, query: &PageQuery) -> Result<Page, E
         if let Some(last) = found.kvs.last() {
             next = after(&last.key);
         }
+        seen += found.kvs.len();
         for kv in &found.kvs {
-            let entry = entry(cluster, query, kv)?;
+            let Some(entry) = entry(cluster, query, kv)? else { continue };
             bytes += entry.1.representation().len();
             entries.push(entry);
         }
@@ -54,29 +55,48 @@ pub(super) async fn page(cluster: &Cluster, query: &PageQuery) -> Result<Page, E
     }
 }
 
-/// Counts all items at once: etcd has its keys in memory and returns their number alone.
+/// Counts all items at once: etcd has its keys in memory and returns their number alone. Among them are
+/// tombstones, whose marks are counted at the same revision.
 pub(super) async fn count(cluster: &Cluster, query: &PageQuery) -> Result<Count, Error> {
-    let Some((key, range_end)) = range(cluster, query) else { return Ok(Count::default()) };
-    let range = RangeRequest { key, range_end, count_only: true, ..RangeRequest::default() };
-    let found = cluster.transport.range(&range).await?;
-    let items = usize::try_from(found.count)
+    let Some((first, end)) = range(cluster, query) else { return Ok(Count::default()) };
+    let marks = cluster.keys.deletion(&first).zip(cluster.keys.deletion(&end));
+    let (first_mark, end_mark) = marks.ok_or_else(not_asked_for)?;
+    let count = |(key, range_end)| {
+        Op::Range(RangeRequest { key, range_end, count_only: true, ..RangeRequest::default() })
+    };
+    let success = [(first, end), (first_mark, end_mark)].map(count).to_vec();
+    let answer = cluster.transport.txn(&Txn { success, ..Txn::default() }).await?;
+    let counts = ranges(answer.responses, 2)?;
+    let items = usize::try_from(counts[0].count - counts[1].count)
         .map_err(|_| Error::new(ErrorKind::Corrupt, "etcd returned an invalid number of keys"))?;
     Ok(Count { items, last: None })
 }
 
-/// Returns the first collection behind `after` that holds an item.
+/// Returns the first collection behind `after` that holds an item. Where it begins with tombstones, these are
+/// passed.
 pub(super) async fn collection_after(
     cluster: &Cluster,
     after: Option<&Keyspace>,
 ) -> Result<Option<Keyspace>, Error> {
     let (first, range_end) = cluster.keys.all_items();
-    let key = after.map_or(first, |name| cluster.keys.edge(name, 1));
-    let range =
-        RangeRequest { key, range_end, limit: 1, keys_only: true, ..RangeRequest::default() };
-    let found = cluster.transport.range(&range).await?;
-    let key =
-        found.kvs.first().map(|kv| cluster.keys.strip_items(&kv.key).ok_or_else(not_asked_for));
-    key.transpose()?.map(decode_collection).transpose()
+    let mut key = after.map_or(first, |name| cluster.keys.edge(name, 1));
+    let mut limit = 1;
+    loop {
+        let range_end = range_end.clone();
+        let range = RangeRequest { key, range_end, limit, ..RangeRequest::default() };
+        let found = cluster.transport.range(&range).await?;
+        for kv in &found.kvs {
+            if value::item(kv)?.is_some() {
+                let key = cluster.keys.strip_items(&kv.key).ok_or_else(not_asked_for)?;
+                return decode_collection(key).map(Some);
+            }
+        }
+        match found.kvs.last() {
+            Some(last) if found.more => key = self::after(&last.key),
+            _ => return Ok(None),
+        }
+        limit = MOST as i64;
+    }
 }
 
 /// Returns the keys of a query, from the first to the one behind the last; nothing if there can be none.
@@ -115,9 +135,15 @@ pub(super) fn after(key: &[u8]) -> Bytes {
     [key, &[0]].concat().into()
 }
 
-fn entry(cluster: &Cluster, query: &PageQuery, kv: &KeyValue) -> Result<(ItemId, Item), Error> {
+/// Returns the item under a key, unless that is a tombstone.
+fn entry(
+    cluster: &Cluster,
+    query: &PageQuery,
+    kv: &KeyValue,
+) -> Result<Option<(ItemId, Item)>, Error> {
     let key = cluster.keys.strip_items(&kv.key).ok_or_else(not_asked_for)?;
-    Ok((decode_id(key, &query.collection)?, value::stored(kv)?.item))
+    let id = decode_id(key, &query.collection)?;
+    Ok(value::item(kv)?.map(|item| (id, item)))
 }
 
 #[cfg(test)]

@@ -78,6 +78,7 @@ use crate::open_error::OpenError;
 use crate::options::Options;
 use crate::remote::Remote;
 use crate::remote::http::SetupError;
+use crate::tombstone::TombstoneTime;
 
 /// Opens the store that an `etcd://` or `etcds://` URL names: asks the cluster for its format.
 pub(crate) fn open(url: &str, options: &Options) -> Result<Remote, OpenError> {
@@ -89,7 +90,10 @@ pub(crate) fn open(url: &str, options: &Options) -> Result<Remote, OpenError> {
     let at = config.to_string();
     let unusable = |source: Error| OpenError::Engine { at: at.clone(), source };
     let transport = Transport::new(&config).map_err(|error| unusable(setup_failed(error)))?;
-    let cluster = Cluster::new(transport, Keys::new(&config.prefix));
+    // A cluster tells no time of day.
+    let clock = Clock::of_process();
+    let time = TombstoneTime::new(clock, options.deletions_time);
+    let cluster = Cluster::new(transport, Keys::new(&config.prefix), time);
     let name = at.clone();
     let prepare = async move || {
         let checked = format::ensure(&cluster).await;
@@ -97,8 +101,7 @@ pub(crate) fn open(url: &str, options: &Options) -> Result<Remote, OpenError> {
         let cluster = Rc::new(cluster);
         // No client of etcd can lock a key.
         let make = move |_| EtcdSession::new(Rc::clone(&cluster));
-        // A cluster tells no time of day.
-        Ok((make, Clock::of_process()))
+        Ok((make, clock))
     };
     Remote::start("etcd", config.pool, options, prepare, |error| OpenError::thread(at, error))
 }

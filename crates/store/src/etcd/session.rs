@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind};
 use crate::remote::session::{
     CurrentState, Failure, Put, PutResult, ReadRequest, Session, Swap, SwapResult,
 };
+use crate::tombstone::TombstoneTime;
 
 /// A session. What it needs of connections is the transport's.
 #[derive(Debug)]
@@ -43,7 +44,8 @@ impl EtcdSession {
         let keys: Vec<_> = puts.iter().map(|put| self.cluster.keys.item(put.key)).collect();
         let found = self.cluster.fetch(&keys).await.map_err(EtcdFailure::without_effect)?;
         found.iter().for_each(|kv| self.absence.learn(kv.is_none()));
-        Ok(found.iter().map(Option::as_ref).map(put_result).collect())
+        let time = self.cluster.tombstone_time;
+        Ok(found.iter().map(|kv| put_result(kv.as_ref(), time)).collect())
     }
 
     /// Creates all items, or tells what is there if there is any of them.
@@ -65,7 +67,8 @@ impl EtcdSession {
             CommitResult::Refused(seen) => {
                 let found = seen.iter().map(|range| range.kvs.first());
                 found.clone().for_each(|kv| self.absence.learn(kv.is_none()));
-                found.map(put_result).collect()
+                let time = self.cluster.tombstone_time;
+                found.map(|kv| put_result(kv, time)).collect()
             }
         })
     }
@@ -98,8 +101,8 @@ impl EtcdSession {
 }
 
 /// Tells a put what is there.
-fn put_result(kv: Option<&KeyValue>) -> PutResult<i64> {
-    match kv.map(value::stored) {
+fn put_result(kv: Option<&KeyValue>, time: TombstoneTime) -> PutResult<i64> {
+    match kv.map(|kv| value::stored(kv, time)) {
         None => PutResult::Absent,
         Some(Ok(stored)) => PutResult::Exists(stored),
         Some(Err(error)) => PutResult::Failed(Failure::Refused(error)),
@@ -148,10 +151,11 @@ impl Session for EtcdSession {
         let answers = places.iter().map(|key| keys.answer(key));
         let all: Vec<Bytes> = items.chain(answers).collect();
         let mut found = self.cluster.fetch(&all).await?.into_iter();
+        let time = self.cluster.tombstone_time;
         let mut states: Vec<CurrentState<i64>> = Vec::with_capacity(wanted.len());
         for one in wanted {
             let kv = one.item.and_then(|_| found.next()).flatten();
-            let stored = kv.as_ref().map(value::stored).transpose()?;
+            let stored = kv.as_ref().map(|kv| value::stored(kv, time)).transpose()?;
             states.push(CurrentState { stored, ..CurrentState::default() });
         }
         let found = places.into_iter().zip(found).filter_map(|(key, kv)| Some((key, kv?)));

@@ -24,7 +24,7 @@ pub(super) struct EtcdSnapshot {
     next: Option<Bytes>,
     /// What was read and not returned.
     read: VecDeque<SnapshotEntry>,
-    /// Items that were read, and their bytes: how many fit a chunk follows from these.
+    /// Items and tombstones that were read, and their bytes: how many fit a chunk follows from these.
     items: usize,
     bytes: usize,
 }
@@ -65,11 +65,12 @@ impl EtcdSnapshot {
         }
         for kv in &found.kvs {
             let key = self.cluster.keys.strip_items(&kv.key).ok_or_else(not_asked_for)?;
-            let (id, stored) = (decode_id(key, collection)?, value::stored(kv)?);
-            let version = Version::from(stored.version.unsigned_abs());
+            let id = decode_id(key, collection)?;
             self.items += 1;
-            self.bytes += stored.item.representation().len();
-            self.read.push_back(SnapshotEntry { id, item: stored.item, version });
+            let Some(item) = value::item(kv)? else { continue };
+            self.bytes += item.representation().len();
+            let version = Version::from(kv.mod_revision.unsigned_abs());
+            self.read.push_back(SnapshotEntry { id, item, version });
         }
         let last = found.kvs.last().filter(|_| found.more);
         self.next = Some(last.map_or_else(Bytes::new, |last| after(&last.key)));
@@ -79,7 +80,8 @@ impl EtcdSnapshot {
 
 impl SnapshotSession for EtcdSnapshot {
     async fn chunk(&mut self, query: &SnapshotQuery) -> Result<Vec<SnapshotEntry>, Error> {
-        if self.read.is_empty() && self.next.as_ref().is_none_or(|next| !next.is_empty()) {
+        // What was read can be tombstones alone.
+        while self.read.is_empty() && self.next.as_ref().is_none_or(|next| !next.is_empty()) {
             self.read(query).await?;
         }
         let mut chunk = Chunk::default();

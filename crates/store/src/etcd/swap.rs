@@ -13,7 +13,6 @@ use domain::{Moment, Remembered};
 use super::cluster::{Cluster, look};
 use super::commit::{BATCH_BYTES_MAX, BATCH_OPS_MAX, Batch, CommitResult, Committer};
 use super::failure::{Cause, EtcdFailure};
-use super::keys::Keys;
 use super::leases::LeaseClass;
 use super::message::{Compare, DeleteRequest, Op, PutRequest, RangeRequest, RangeResponse, Txn};
 use super::value::{self, INLINE_BYTES_MAX};
@@ -21,6 +20,7 @@ use crate::codec::encode_remembered;
 use crate::error::Error;
 use crate::remote::http::{AttemptFailure, Effect};
 use crate::remote::session::{self, Next, Swap, SwapResult};
+use crate::tombstone::Tombstone;
 
 /// How many answers one swap may leave. More requests with a key of their own for the same item are
 /// settled one round trip later.
@@ -49,9 +49,17 @@ pub(super) struct PreparedSwap {
     /// Its place among the swaps.
     at: usize,
     conditions: Vec<KeyCondition>,
-    change: Option<Op>,
+    change: ItemChange,
     answers: Vec<NewAnswer>,
     bytes: usize,
+}
+
+/// What a swap does to an item.
+#[derive(Debug)]
+struct ItemChange {
+    ops: Vec<Op>,
+    /// The tombstone that is left, whose keys are put on a lease.
+    tombstone: Option<Tombstone>,
 }
 
 /// What has to hold of one key for a swap to happen.
@@ -76,20 +84,14 @@ struct NewAnswer {
 }
 
 impl PreparedSwap {
-    pub(super) fn of(keys: &Keys, at: usize, swap: &Swap<i64>) -> Self {
+    pub(super) fn of(cluster: &Cluster, at: usize, swap: &Swap<i64>) -> Self {
+        let keys = &cluster.keys;
         let key = keys.item(&swap.key);
         let mut conditions = Vec::with_capacity(1 + swap.answers.len());
         conditions.push(KeyCondition::Version(key.clone(), swap.expected.unwrap_or(0)));
         let mut bytes = OP_BYTES + 3 * key.len();
-        let change = match &swap.next {
-            Next::Same => None,
-            Next::Item(item) => {
-                let value = value::of_item(swap.token, item);
-                bytes += value.len();
-                Some(Op::Put(PutRequest { key, value, lease: 0 }))
-            }
-            Next::Nothing => Some(Op::Delete(DeleteRequest { key, range_end: Bytes::new() })),
-        };
+        let change = ItemChange::of(cluster, key, swap);
+        bytes += change.bytes();
         let mut answers = Vec::with_capacity(swap.answers.len());
         for answer in &swap.answers {
             let key = keys.answer(&answer.key);
@@ -114,12 +116,25 @@ impl PreparedSwap {
 
     /// How many operations it takes in the longest list.
     fn ops(&self) -> usize {
-        self.conditions.len()
+        self.conditions.len().max(self.change.ops.len() + self.answers.len())
     }
 
     /// Tells whether it removes an item and does nothing else.
     fn only_deletes(&self) -> bool {
-        matches!(self.change, Some(Op::Delete(_))) && self.answers.is_empty()
+        let deletes = self.change.ops.iter().all(|op| matches!(op, Op::Delete(_)));
+        deletes && !self.change.ops.is_empty() && self.answers.is_empty()
+    }
+
+    /// Returns what it puts on leases, except for the bodies of answers: the class, until when, and how many keys.
+    fn leased(&self) -> impl Iterator<Item = (LeaseClass, Moment, usize)> {
+        // A body is a key too.
+        let answers = self
+            .answers
+            .iter()
+            .map(|answer| (answer.class, answer.until, 1 + usize::from(answer.body.is_some())));
+        let tombstone = self.change.tombstone.iter();
+        let keys = self.change.ops.len();
+        answers.chain(tombstone.map(move |stone| (LeaseClass::Tombstone, stone.until, keys)))
     }
 
     fn holds(&self, seen: &mut impl Iterator<Item = RangeResponse>) -> bool {
@@ -127,6 +142,53 @@ impl PreparedSwap {
         // Every condition takes its own, also after one that does not hold.
         self.conditions.iter().zip(seen).filter(|(condition, seen)| !condition.holds(seen)).count()
             == 0
+    }
+}
+
+impl ItemChange {
+    fn of(cluster: &Cluster, key: Bytes, swap: &Swap<i64>) -> Self {
+        let delete = |key| Op::Delete(DeleteRequest { key, range_end: Bytes::new() });
+        let put = |key, value| Op::Put(PutRequest { key, value, lease: 0 });
+        let mark = cluster.keys.deletion(&key);
+        let was_marked = mark.clone().filter(|_| swap.replaces_tombstone);
+        let (mut ops, mut tombstone) = (Vec::with_capacity(1), None);
+        match &swap.next {
+            Next::Same => {}
+            Next::Item(item) => {
+                ops.push(put(key, value::of_item(swap.token, item)));
+                ops.extend(was_marked.map(delete));
+            }
+            Next::Nothing => {
+                ops.push(delete(key));
+                ops.extend(was_marked.map(delete));
+            }
+            Next::Deleted(order) => {
+                let stone = cluster.tombstone_time.tombstone(*order);
+                ops.push(put(key, value::of_tombstone(swap.token, stone)));
+                ops.extend(mark.map(|mark| put(mark, Bytes::new())));
+                tombstone = Some(stone);
+            }
+        }
+        Self { ops, tombstone }
+    }
+
+    /// How many bytes it takes beside a key of the item.
+    fn bytes(&self) -> usize {
+        let value = |op: &Op| match op {
+            Op::Put(put) => put.value.len(),
+            Op::Range(_) | Op::Delete(_) => 0,
+        };
+        let marks = self.ops.iter().skip(1).map(|_| OP_BYTES + THREE_KEYS_BYTES_MAX / 3);
+        self.ops.iter().map(value).sum::<usize>() + marks.sum::<usize>()
+    }
+
+    /// Returns the operations; keys of a tombstone are attached to `lease`.
+    fn on_lease(&self, lease: i64) -> impl Iterator<Item = Op> {
+        let is_tombstone = self.tombstone.is_some();
+        self.ops.iter().cloned().map(move |op| match op {
+            Op::Put(put) if is_tombstone => Op::Put(PutRequest { lease, ..put }),
+            op => op,
+        })
     }
 }
 
@@ -164,8 +226,7 @@ pub(super) async fn swap_all(
     committer: &mut Committer,
     swaps: &[&Swap<i64>],
 ) -> Vec<SwapResult> {
-    let prepared =
-        swaps.iter().enumerate().map(|(at, swap)| PreparedSwap::of(&cluster.keys, at, swap));
+    let prepared = swaps.iter().enumerate().map(|(at, swap)| PreparedSwap::of(cluster, at, swap));
     let mut waiting = VecDeque::from(chunks(prepared, |one| (one.ops(), one.bytes)));
     let mut results = vec![SwapResult::Moved; swaps.len()];
     while let Some(chunk) = waiting.pop_front() {
@@ -260,9 +321,9 @@ async fn commit(
     for (lease, class) in leases.iter_mut().zip(LeaseClass::ALL) {
         let answers =
             || open.iter().flat_map(|one| &one.answers).filter(|answer| answer.class == class);
-        let Some(until) = answers().map(|answer| answer.until).max() else { continue };
-        // A body is a key too.
-        let keys = answers().map(|answer| 1 + usize::from(answer.body.is_some())).sum();
+        let leased = || open.iter().flat_map(PreparedSwap::leased).filter(|one| one.0 == class);
+        let Some(until) = leased().map(|(_, until, _)| until).max() else { continue };
+        let keys = leased().map(|(_, _, keys)| keys).sum();
         *lease = committer.lease(class, until, keys).await.map_err(EtcdFailure::without_effect)?;
         let bodies = answers().filter_map(|answer| answer.body.as_ref());
         for bodies in chunks(bodies, |(_, form)| (1, form.len() + OP_BYTES)) {
@@ -278,14 +339,14 @@ async fn commit(
     committer.commit(&batch(open, leases)).await
 }
 
-/// Makes a batch whose answers are attached to the leases of their classes, in the order of
+/// Makes a batch whose answers and tombstones are attached to the leases of their classes, in the order of
 /// [`LeaseClass::ALL`].
 fn batch(open: &[PreparedSwap], leases: [i64; LeaseClass::ALL.len()]) -> Batch {
     let mut batch = Batch::default();
     for one in open {
         batch.compare.extend(one.conditions.iter().map(KeyCondition::compare));
         batch.failure.extend(one.conditions.iter().map(KeyCondition::look));
-        batch.success.extend(one.change.clone());
+        batch.success.extend(one.change.on_lease(leases[LeaseClass::Tombstone as usize]));
         batch.success.extend(one.answers.iter().map(|answer| {
             let (key, value) = (answer.key.clone(), answer.value.clone());
             Op::Put(PutRequest { key, value, lease: leases[answer.class as usize] })

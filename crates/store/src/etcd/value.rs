@@ -2,6 +2,7 @@
 //!
 //! - item: 16 bytes of the token of the write that made it what it is, and the item in the form of
 //!   the [codec](crate::codec).
+//! - tombstone: the token likewise, and the tombstone in the form of the codec.
 //! - answer: `0` and the answer in the form of the codec; or `1` and 16 bytes of its digest, when it
 //!   is so large that item and answer might not fit into one request. Then its form stands under a
 //!   key of its own, which is made of that digest and of the lease that both end with.
@@ -9,13 +10,14 @@
 //! The value of an answer follows from the answer alone, so that it can be compared.
 
 use bytes::Bytes;
-use domain::{Item, ReplayKey};
+use domain::{Item, ReplayKey, State};
 
 use super::message::KeyValue;
-use crate::codec::{decode_item, push_item};
+use crate::codec::{decode_item, decode_tombstone, encode_tombstone, is_tombstone, push_item};
 use crate::error::{Error, ErrorKind};
 use crate::remote::session::StoredItem;
 use crate::remote::token::Token;
+use crate::tombstone::{Tombstone, TombstoneTime};
 
 /// The largest form of an answer that stands in its value. Most items are far smaller; and with
 /// [`ANSWERS_MAX`](super::swap::ANSWERS_MAX) answers of this size there is room for an item of
@@ -42,11 +44,26 @@ pub(super) fn of_item(token: Token, item: &Item) -> Bytes {
     value.into()
 }
 
-/// Reads an item from its key and value.
-pub(super) fn stored(kv: &KeyValue) -> Result<StoredItem<i64>, Error> {
+/// Returns the value of a tombstone.
+pub(super) fn of_tombstone(token: Token, tombstone: Tombstone) -> Bytes {
+    [&token.0[..], &encode_tombstone(tombstone)].concat().into()
+}
+
+/// Reads an item, unless the value is that of a tombstone.
+pub(super) fn item(kv: &KeyValue) -> Result<Option<Item>, Error> {
+    let form = kv.value.slice(Token::BYTES.min(kv.value.len())..);
+    if is_tombstone(&form) { Ok(None) } else { decode_item(&form).map(Some) }
+}
+
+/// Reads an item or a tombstone from its key and value.
+pub(super) fn stored(kv: &KeyValue, time: TombstoneTime) -> Result<StoredItem<i64>, Error> {
     let token = kv.value.first_chunk().ok_or_else(|| damaged("a stored item is too short"))?;
+    let state = match item(kv)? {
+        Some(item) => State::Item(item),
+        None => time.state(decode_tombstone(&kv.value[Token::BYTES..])?),
+    };
     Ok(StoredItem {
-        item: decode_item(&kv.value.slice(Token::BYTES..))?,
+        state,
         token: Token(*token),
         created: kv.create_revision == kv.mod_revision,
         version: kv.mod_revision,

@@ -9,7 +9,8 @@
 //!
 //! Tests that judge stores have to show that they would find a bad one. With the feature `planted-bugs`,
 //! when the store is opened and there is a file `DIR/bug`, it has the bug that the file names, for as
-//! long as it lives: `lost-update`, `double-create`, `stale-read` or `dropped-write`.
+//! long as it lives: `lost-update`, `double-create`, `stale-read`, `dropped-write` or
+//! `no-tombstone`.
 
 mod fault;
 #[cfg(feature = "planted-bugs")]

@@ -42,6 +42,8 @@ enum Bug {
     StaleRead,
     /// A write is acknowledged and not made.
     DroppedWrite,
+    /// A deletion forgets its order token, so that a late write brings the item back.
+    NoTombstone,
 }
 
 impl Bug {
@@ -69,11 +71,12 @@ impl FromStr for Bug {
             "double-create" => Ok(Self::DoubleCreate),
             "stale-read" => Ok(Self::StaleRead),
             "dropped-write" => Ok(Self::DroppedWrite),
+            "no-tombstone" => Ok(Self::NoTombstone),
             other => Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 format!(
-                    "{other:?} is no bug; known are lost-update, double-create, stale-read and \
-                     dropped-write"
+                    "{other:?} is no bug; known are lost-update, double-create, stale-read, \
+                     dropped-write and no-tombstone"
                 ),
             )),
         }
@@ -136,9 +139,14 @@ impl Spoilt {
                 }
             }
             Bug::StaleRead => drop(self.earlier.lock().insert(write.key.clone(), current)),
+            Bug::NoTombstone => {
+                if matches!(write.change, Change::Delete) {
+                    write.order = None;
+                }
+            }
             Bug::DroppedWrite => {
                 if self.goes_wrong(DROPPED_EVERY) {
-                    return Ok(decide(current.as_ref(), None, &write));
+                    return Ok(decide(current.as_ref(), None, &write).verdict);
                 }
             }
         }

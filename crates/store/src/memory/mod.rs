@@ -1,6 +1,6 @@
 //! A store in memory. It keeps nothing when it is dropped: for tests, and for trying Shelf out.
 
-mod answers;
+mod expiring;
 mod snapshots;
 
 use std::collections::BTreeMap;
@@ -8,18 +8,20 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use domain::{
-    Count, Item, ItemId, Key, Keyspace, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey,
-    SnapshotQuery, Verdict, Write, decide,
+    Count, Current, Decision, Effect, Item, ItemId, Key, Keyspace, Moment, Page, PageQuery,
+    Remembered, ReplayKey, SnapshotQuery, State, Verdict, Write, decide,
 };
 use parking_lot::RwLock;
 
-use self::answers::RememberedAnswers;
+use self::expiring::ExpiringMap;
 use self::snapshots::OpenSnapshots;
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::options::Options;
 use crate::reply::Reply;
 use crate::snapshot::Snapshot;
 use crate::store::Store;
+use crate::tombstone::{Tombstone, TombstoneTime};
 
 type Items = BTreeMap<ItemId, StoredItem>;
 
@@ -34,15 +36,17 @@ struct StoredItem {
 ///
 /// The lock is held for one write or one page at a time, so readers get through while many writes
 /// are applied.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Memory {
     state: Arc<RwLock<MemoryState>>,
+    tombstone_time: TombstoneTime,
 }
 
 #[derive(Debug, Default)]
 struct MemoryState {
     collections: BTreeMap<Keyspace, Items>,
-    answers: RememberedAnswers,
+    answers: ExpiringMap<ReplayKey, Remembered>,
+    tombstones: ExpiringMap<Key, Tombstone>,
     snapshots: OpenSnapshots,
     /// How many changes there were.
     changes: u64,
@@ -67,30 +71,55 @@ impl MemoryState {
         })
     }
 
-    fn apply(&mut self, write: Write) -> Verdict {
+    fn current(&self, key: &Key, time: TombstoneTime) -> Current<'_> {
+        match self.get(key) {
+            Some(stored) => Current::Item(&stored.item),
+            None => match self.tombstones.get(key).map(|tombstone| time.state(*tombstone)) {
+                Some(State::Deleted(order)) => Current::Deleted(order),
+                _ => Current::Absent,
+            },
+        }
+    }
+
+    fn apply(&mut self, write: Write, time: TombstoneTime) -> Verdict {
         let remembered = write.idempotency.and_then(|own| self.answers.get(&own.key));
-        let stored = self.get(&write.key);
-        let outcome = decide(stored.map(|stored| &stored.item), remembered, &write)?;
-        if matches!(outcome, Outcome::Created(_) | Outcome::Updated(_) | Outcome::Deleted) {
-            let stored = stored.cloned();
+        let Decision { verdict, effect } =
+            decide(self.current(&write.key, time), remembered, &write);
+        let remembered = verdict.as_ref().ok().and_then(|outcome| write.remember(outcome));
+        if let Some((own, remembered)) = write.idempotency.zip(remembered) {
+            self.answers.keep(own.now, own.key, remembered.until, remembered);
+        }
+        if effect != Effect::Nothing {
+            let stored = self.get(&write.key).cloned();
             self.snapshots.keep(&write.key, stored.as_ref());
             self.changes += 1;
         }
-        if let Some((own, remembered)) = write.idempotency.zip(write.remember(&outcome)) {
-            self.answers.keep(own, remembered);
-        }
-        let Key { collection, id } = write.key;
-        match &outcome {
-            Outcome::Created(item) | Outcome::Updated(item) => {
-                let stored = StoredItem { item: item.clone(), change: self.changes };
+        match effect {
+            Effect::Nothing => {}
+            Effect::Keep(item) => {
+                let Key { collection, id } = write.key;
+                let stored = StoredItem { item, change: self.changes };
                 self.collections.entry(collection).or_default().insert(id, stored);
             }
-            Outcome::Deleted => {
-                self.collections.entry(collection).and_modify(|items| drop(items.remove(&id)));
+            Effect::Remove { order } => {
+                if let Some(items) = self.collections.get_mut(&write.key.collection) {
+                    items.remove(&write.key.id);
+                }
+                if let Some(order) = order {
+                    let now = Clock::of_process().now();
+                    let tombstone = time.tombstone(order);
+                    self.tombstones.keep(now, write.key, tombstone.until, tombstone);
+                }
             }
-            Outcome::Unchanged(_) | Outcome::Replayed(_) => {}
         }
-        Ok(outcome)
+        verdict
+    }
+}
+
+impl Memory {
+    pub(crate) fn new(options: &Options) -> Self {
+        let tombstone_time = TombstoneTime::new(Clock::of_process(), options.deletions_time);
+        Self { state: Arc::default(), tombstone_time }
     }
 }
 
@@ -100,7 +129,12 @@ impl Store for Memory {
     }
 
     fn apply(&self, writes: Vec<Write>) -> Reply<Vec<Result<Verdict, Error>>> {
-        Reply::Ready(writes.into_iter().map(|write| Ok(self.state.write().apply(write))).collect())
+        Reply::Ready(
+            writes
+                .into_iter()
+                .map(|write| Ok(self.state.write().apply(write, self.tombstone_time)))
+                .collect(),
+        )
     }
 
     fn recall(&self, key: &ReplayKey) -> Reply<Result<Option<Remembered>, Error>> {

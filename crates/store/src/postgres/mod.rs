@@ -43,6 +43,7 @@ use crate::error::Error;
 use crate::open_error::OpenError;
 use crate::options::Options;
 use crate::remote::Remote;
+use crate::tombstone::TombstoneTime;
 
 /// Opens the store that a `postgres://` URL names: connects, makes the tables if they are missing.
 pub(crate) fn open(url: &str, options: &Options) -> Result<Remote, OpenError> {
@@ -53,10 +54,12 @@ pub(crate) fn open(url: &str, options: &Options) -> Result<Remote, OpenError> {
     })?;
     let (pool, at) = (config.pool, config.to_string());
     let (name, allow_unsafe) = (at.clone(), options.allow_unsafe);
+    let deletions_time = options.deletions_time;
     let prepare = async move || {
         let ready = make_ready(config, allow_unsafe).await;
         let (connector, clock) = ready.map_err(|source| OpenError::Engine { at: name, source })?;
-        Ok((move |waits| PostgresSession::new(Rc::clone(&connector), waits), clock))
+        let time = TombstoneTime::new(clock, deletions_time);
+        Ok((move |waits| PostgresSession::new(Rc::clone(&connector), waits, time), clock))
     };
     Remote::start("PostgreSQL", pool, options, prepare, |error| OpenError::thread(at, error))
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::error::Error as StdError;
 
 use bytes::{Bytes, BytesMut};
-use domain::{Digest, ETag, Item, Key, Outcome};
+use domain::{Digest, ETag, Item, Key, Moment, Order, Outcome, State};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
 use tokio_postgres::{Client, Error as DriverError, Row, Statement};
 
@@ -12,6 +12,7 @@ use crate::codec::encode_remembered;
 use crate::error::{Error, ErrorKind};
 use crate::remote::session::{Next, PutResult, StoredItem, Swap};
 use crate::remote::token::Token;
+use crate::tombstone::{Tombstone, TombstoneTime};
 
 /// Sixteen bytes, as hashes and tokens are, in a column of type `bytea`.
 #[derive(Debug)]
@@ -40,6 +41,8 @@ pub(super) struct ItemColumns<'a> {
     digests: Vec<Bytes16>,
     representations: Vec<&'a str>,
     tokens: Vec<Bytes16>,
+    orders: Vec<Option<Bytes16>>,
+    deletions: Vec<Option<i64>>,
 }
 
 impl<'a> ItemColumns<'a> {
@@ -53,12 +56,31 @@ impl<'a> ItemColumns<'a> {
         self.digests.push(Bytes16(*item.digest().as_bytes()));
         self.representations.push(representation);
         self.tokens.push(Bytes16(token.0));
+        self.orders.push(item.order().map(|order| Bytes16(order.to_bytes())));
+        self.deletions.push(None);
         Ok(())
     }
 
+    /// Adds a tombstone: a row that says until when it is kept. The columns of an item mean nothing there.
+    fn push_tombstone(&mut self, key: &'a Key, tombstone: Tombstone, token: Token) {
+        self.collections.push(key.collection.as_str());
+        self.ids.push(key.id.as_str());
+        self.etags.push(Bytes16([0; 16]));
+        self.digests.push(Bytes16([0; 16]));
+        self.representations.push("");
+        self.tokens.push(Bytes16(token.0));
+        self.orders.push(Some(Bytes16(tombstone.order.to_bytes())));
+        self.deletions.push(Some(end(tombstone.until.0)));
+    }
+
     pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 6] {
-        let Self { collections, ids, etags, digests, representations, tokens } = self;
+        let Self { collections, ids, etags, digests, representations, tokens, .. } = self;
         [collections, ids, etags, digests, representations, tokens]
+    }
+
+    fn swap_parameters(&self) -> impl Iterator<Item = &(dyn ToSql + Sync)> {
+        let more: [&(dyn ToSql + Sync); 2] = [&self.orders, &self.deletions];
+        self.parameters().into_iter().chain(more)
     }
 }
 
@@ -92,7 +114,7 @@ struct AnswerColumns {
 
 impl<'a> SwapsByKind<'a> {
     /// Sorts swaps by kind. All replicas lock rows in the same order.
-    pub(super) fn of(swaps: &[&'a Swap<Token>]) -> Result<Self, Error> {
+    pub(super) fn of(swaps: &[&'a Swap<Token>], time: TombstoneTime) -> Result<Self, Error> {
         let mut sorted = swaps.to_vec();
         sorted.sort_unstable_by_key(|swap| &swap.key);
         let mut kinds = Self::default();
@@ -103,7 +125,7 @@ impl<'a> SwapsByKind<'a> {
                 2 => &mut kinds.remove,
                 _ => &mut kinds.keep,
             };
-            kind.push(swap)?;
+            kind.push(swap, time)?;
         }
         Ok(kinds)
     }
@@ -111,8 +133,8 @@ impl<'a> SwapsByKind<'a> {
     /// Returns which kind a swap is: 0 for an insertion, then as the fields are ordered.
     pub(super) fn place(swap: &Swap<Token>) -> usize {
         match (&swap.next, swap.expected) {
-            (Next::Item(_), None) => 0,
-            (Next::Item(_), Some(_)) => 1,
+            (Next::Item(_) | Next::Deleted(_), None) => 0,
+            (Next::Item(_) | Next::Deleted(_), Some(_)) => 1,
             (Next::Nothing, _) => 2,
             (Next::Same, _) => 3,
         }
@@ -120,13 +142,17 @@ impl<'a> SwapsByKind<'a> {
 }
 
 impl<'a> SwapColumns<'a> {
-    fn push(&mut self, swap: &'a Swap<Token>) -> Result<(), Error> {
-        if let Next::Item(item) = &swap.next {
-            self.items.push(&swap.key, item, swap.token)?;
-        } else {
-            self.keys.0.push(swap.key.collection.as_str());
-            self.keys.1.push(swap.key.id.as_str());
-            self.tokens.push(Bytes16(swap.token.0));
+    fn push(&mut self, swap: &'a Swap<Token>, time: TombstoneTime) -> Result<(), Error> {
+        match &swap.next {
+            Next::Item(item) => self.items.push(&swap.key, item, swap.token)?,
+            Next::Deleted(order) => {
+                self.items.push_tombstone(&swap.key, time.tombstone(*order), swap.token);
+            }
+            Next::Nothing | Next::Same => {
+                self.keys.0.push(swap.key.collection.as_str());
+                self.keys.1.push(swap.key.id.as_str());
+                self.tokens.push(Bytes16(swap.token.0));
+            }
         }
         self.expected.extend(swap.expected.map(|token| Bytes16(token.0)));
         for answer in &swap.answers {
@@ -144,8 +170,8 @@ impl<'a> SwapColumns<'a> {
         client: &Client,
         statement: &Statement,
     ) -> Result<HashSet<Token>, DriverError> {
-        let columns = self.items.parameters();
-        self.send(client, statement, columns.into_iter().chain(self.answers.parameters())).await
+        let columns = self.items.swap_parameters();
+        self.send(client, statement, columns.chain(self.answers.parameters())).await
     }
 
     /// Updates, and returns the tokens of the swaps that happened.
@@ -155,7 +181,7 @@ impl<'a> SwapColumns<'a> {
         statement: &Statement,
     ) -> Result<HashSet<Token>, DriverError> {
         let expected: [&(dyn ToSql + Sync); 1] = [&self.expected];
-        let columns = self.items.parameters().into_iter().chain(expected);
+        let columns = self.items.swap_parameters().chain(expected);
         self.send(client, statement, columns.chain(self.answers.parameters())).await
     }
 
@@ -226,19 +252,33 @@ pub(super) fn column_bytes16(row: &Row, at: usize) -> Result<[u8; 16], Error> {
     column::<&[u8]>(row, at)?.try_into().map_err(|_| damaged_row())
 }
 
-/// Takes the item out of a row: representation, tag and digest, from the column `at` on.
+/// Takes the item out of a row: representation, tag, digest and order token, from the column `at` on.
 pub(super) fn item(row: &Row, at: usize) -> Result<Item, Error> {
     let representation = Bytes::copy_from_slice(column::<&str>(row, at)?.as_bytes());
     let etag = ETag::from_bytes(column_bytes16(row, at + 1)?);
     let digest = Digest::from_bytes(column_bytes16(row, at + 2)?);
-    Ok(Item::from_parts(representation, etag, digest))
+    Ok(Item::from_parts(representation, etag, digest).with_order(order(row, at + 3)?))
 }
 
-/// Takes an item with its marks out of a row: from the column 1 on, the item, the token, and whether
-/// the last write created it.
-pub(super) fn stored_in(row: &Row) -> Result<StoredItem<Token>, Error> {
-    let token = Token(column_bytes16(row, 4)?);
-    Ok(StoredItem { item: item(row, 1)?, token, created: column(row, 5)?, version: token })
+/// Takes an order token out of a row.
+fn order(row: &Row, at: usize) -> Result<Option<Order>, Error> {
+    let Some(bytes) = column::<Option<&[u8]>>(row, at)? else { return Ok(None) };
+    let order = bytes.try_into().ok().and_then(Order::from_bytes);
+    order.map(Some).ok_or_else(damaged_row)
+}
+
+/// Takes an item or a tombstone with its marks out of a row: from the column 1 on, the item, the token,
+/// whether the last write created it, and until when it is kept if it is a tombstone.
+pub(super) fn stored_in(row: &Row, time: TombstoneTime) -> Result<StoredItem<Token>, Error> {
+    let state = match column::<Option<i64>>(row, 7)? {
+        None => State::Item(item(row, 1)?),
+        Some(until) => {
+            let order = order(row, 4)?.ok_or_else(damaged_row)?;
+            time.state(Tombstone { until: Moment(until.unsigned_abs()), order })
+        }
+    };
+    let token = Token(column_bytes16(row, 5)?);
+    Ok(StoredItem { state, token, created: column(row, 6)?, version: token })
 }
 
 /// Tells what a put did, from the row that the statement returned for it.
@@ -248,14 +288,19 @@ pub(super) fn put_result(row: &Row, sent: &Item) -> Result<PutResult<Token>, Err
     }
     let created: bool = column(row, 1)?;
     let outcome = if created { Outcome::Created } else { Outcome::Updated };
-    Ok(PutResult::Did(outcome(sent.clone())))
+    // The token of the item stays.
+    Ok(PutResult::Did(outcome(sent.clone().with_order(order(row, 5)?))))
 }
 
 /// Tells what became of one of many puts, from the row that the statement returned for it.
-pub(super) fn creation_result(row: &Row, sent: &Item) -> Result<PutResult<Token>, Error> {
+pub(super) fn creation_result(
+    row: &Row,
+    sent: &Item,
+    time: TombstoneTime,
+) -> Result<PutResult<Token>, Error> {
     Ok(match column::<Option<&str>>(row, 1)? {
         None => PutResult::Did(Outcome::Created(sent.clone())),
-        Some(_) => PutResult::Exists(stored_in(row)?),
+        Some(_) => PutResult::Exists(stored_in(row, time)?),
     })
 }
 

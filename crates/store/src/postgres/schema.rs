@@ -43,8 +43,32 @@ const TABLES: &str = r#"
     INSERT INTO shelf_format (format) VALUES (1) ON CONFLICT DO NOTHING;
 "#;
 
-/// Longest time for all of that: as the statements together may take on a server that is busy.
-const TIME_MAX: Duration = Duration::from_secs(30);
+/// What a store has that was made by a version that knew no order tokens: nothing of this. Such a version can
+/// go on beside this one as long as no client sends tokens: it knows nothing of tombstones, which are rows that
+/// say until when they are kept.
+const ORDER_COLUMNS: &str = "
+    ALTER TABLE shelf_items ADD COLUMN IF NOT EXISTS order_token bytea;
+    ALTER TABLE shelf_items ADD COLUMN IF NOT EXISTS deleted_until bigint;
+";
+
+/// Tombstones alone are in these, so that they cost other rows nothing: one to count them, one to find those
+/// whose time is over. They come last, by which it is known that nothing is missing.
+const ORDER_INDEXES: &str = "
+    CREATE INDEX IF NOT EXISTS shelf_items_deleted ON shelf_items (collection, id)
+        WHERE deleted_until IS NOT NULL;
+    CREATE INDEX IF NOT EXISTS shelf_items_deleted_until ON shelf_items (deleted_until)
+        WHERE deleted_until IS NOT NULL;
+";
+
+/// Tells whether the tables have all that.
+const HAS_ORDER: &str = "
+    SELECT EXISTS (
+        SELECT 1 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        WHERE i.indrelid = to_regclass('shelf_items') AND c.relname = 'shelf_items_deleted_until')";
+
+/// Longest time for all of that: an index of a table that is there reads it once, at some hundred thousand rows
+/// a second.
+const TIME_MAX: Duration = Duration::from_secs(600);
 
 /// Makes sure that the tables are there, in the format of this version.
 ///
@@ -58,7 +82,14 @@ pub(super) async fn ensure(client: &Client) -> Result<(), Error> {
 async fn make(client: &Client) -> Result<(), Error> {
     for _ in 0..ATTEMPTS_MAX {
         match format(client).await {
-            Ok(Some(format)) => return judge(format),
+            Ok(Some(format)) => {
+                judge(format)?;
+                if has_order(client).await? || add_order(client).await? {
+                    return Ok(());
+                }
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
             Ok(None) => {}
             Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {}
             // The table is there, and the row will be in a moment.
@@ -73,6 +104,27 @@ async fn make(client: &Client) -> Result<(), Error> {
         tokio::time::sleep(PAUSE).await;
     }
     Err(Error::new(ErrorKind::Unavailable, "other sessions kept the tables from being made"))
+}
+
+async fn has_order(client: &Client) -> Result<bool, Error> {
+    let row = client.query_one(HAS_ORDER, &[]).await.map_err(read_failed)?;
+    Ok(row.get(0))
+}
+
+/// Adds what order tokens need. Returns whether no other session was in the way.
+async fn add_order(client: &Client) -> Result<bool, Error> {
+    for statements in [ORDER_COLUMNS, ORDER_INDEXES] {
+        match client.batch_execute(statements).await {
+            Ok(()) => {}
+            Err(error) if is_race(&error) => return Ok(false),
+            Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+                let message = "the tables were made by an earlier version, and the role may not change them; start this version once as the owner of shelf_items";
+                return Err(Error::with_source(ErrorKind::Internal, message, error));
+            }
+            Err(error) => return Err(read_failed(error)),
+        }
+    }
+    Ok(true)
 }
 
 /// Returns the format of the tables, if they are there. A look at what is missing would be an error in the server's

@@ -25,8 +25,9 @@ use crate::remote::session::{
     StoredItem, Swap, SwapResult,
 };
 use crate::remote::token::Token;
+use crate::tombstone::TombstoneTime;
 
-/// How many answers are removed at a time: little enough to hold no locks for long.
+/// How many answers and tombstones are removed at a time: little enough to hold no locks for long.
 const FORGOTTEN_AT_A_TIME: i64 = 1_000;
 
 /// From so many puts on, those of items that exist take two statements, and creations half the time.
@@ -40,14 +41,19 @@ pub(super) struct PostgresSession {
     waits: LockWait,
     /// Whether the last attempt to connect failed: an outage is logged once.
     down: bool,
+    pub(super) tombstone_time: TombstoneTime,
 }
 
 /// The parameters of a statement.
 pub(super) type Parameters<'a> = [&'a (dyn ToSql + Sync)];
 
 impl PostgresSession {
-    pub(super) fn new(connector: Rc<Connector>, waits: LockWait) -> Self {
-        Self { connector, connection: None, waits, down: false }
+    pub(super) fn new(
+        connector: Rc<Connector>,
+        waits: LockWait,
+        tombstone_time: TombstoneTime,
+    ) -> Self {
+        Self { connector, connection: None, waits, down: false, tombstone_time }
     }
 
     async fn connected(&mut self) -> Result<&Connection, Error> {
@@ -141,7 +147,11 @@ impl PostgresSession {
         for row in rows {
             let token = Token(column_bytes16(&row, 0).map_err(lost)?);
             if let Some(sent) = by_token.get(&token) {
-                let one = if many { creation_result(&row, sent) } else { put_result(&row, sent) };
+                let one = if many {
+                    creation_result(&row, sent, self.tombstone_time)
+                } else {
+                    put_result(&row, sent)
+                };
                 told.insert(token, one.map_err(lost)?);
             }
         }
@@ -211,7 +221,7 @@ impl Session for PostgresSession {
         for row in items {
             let ordinal: i64 = column(&row, 0)?;
             let place = usize::try_from(ordinal - 1).ok().and_then(|at| stored.get_mut(at));
-            *place.ok_or_else(damaged_row)? = Some(stored_in(&row)?);
+            *place.ok_or_else(damaged_row)? = Some(stored_in(&row, self.tombstone_time)?);
         }
         let mut found = HashMap::with_capacity(answers.len());
         for row in answers {
@@ -320,7 +330,8 @@ impl Session for PostgresSession {
         let rows = self.query(|connection| &connection.statements.count, parameters).await?;
         let row = rows.first().ok_or_else(damaged_row)?;
         let items = column::<i64>(row, 0)?.try_into().map_err(|_| damaged_row())?;
-        let last = column::<Option<&str>>(row, 1)?.filter(|_| items == query.items_max);
+        let is_cut: bool = column(row, 2)?;
+        let last = column::<Option<&str>>(row, 1)?.filter(|_| is_cut);
         let last = last.map(ItemId::new).transpose().map_err(|_| damaged_row())?;
         Ok(Count { items, last })
     }
@@ -354,7 +365,10 @@ impl Session for PostgresSession {
         while Instant::now() < until {
             let forgotten = self.call(async |connection| {
                 let parameters: &Parameters<'_> = &[&now, &FORGOTTEN_AT_A_TIME];
-                connection.client().execute(&connection.statements.forget, parameters).await
+                let (client, statements) = (connection.client(), &connection.statements);
+                let answers = client.execute(&statements.forget_answers, parameters).await?;
+                let tombstones = client.execute(&statements.forget_tombstones, parameters).await?;
+                Ok(answers.max(tombstones))
             });
             if forgotten.await.map_err(StatementFailure::into_read_error)?
                 < FORGOTTEN_AT_A_TIME as u64

@@ -23,13 +23,14 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// Parameters: collection, the id behind which they begin or nothing, a text that no id reaches, most
 /// rows, enough bytes.
 const CHUNK: &str = "
-    SELECT id, representation, etag, digest, token FROM (
-        SELECT id, representation, etag, digest, token,
+    SELECT id, representation, etag, digest, order_token, token FROM (
+        SELECT id, representation, etag, digest, order_token, token,
             coalesce(sum(octet_length(representation)) OVER (
                 ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes
         FROM (
-            SELECT id, representation, etag, digest, token FROM shelf_items
-            WHERE collection = $1 AND id > $2 AND id < $3 ORDER BY id LIMIT $4
+            SELECT id, representation, etag, digest, order_token, token FROM shelf_items
+            WHERE collection = $1 AND id > $2 AND id < $3 AND deleted_until IS NULL
+            ORDER BY id LIMIT $4
         ) AS chunk
     ) AS measured WHERE bytes < $5 ORDER BY id";
 
@@ -77,7 +78,7 @@ impl PostgresSnapshot {
                 break;
             }
             let id = ItemId::new(column(row, 0)?).map_err(|_| damaged_row())?;
-            let version = Version::from_bytes(column_bytes16(row, 4)?);
+            let version = Version::from_bytes(column_bytes16(row, 5)?);
             chunk.push(SnapshotEntry { id, item: item(row, 1)?, version });
         }
         Ok(chunk.take())

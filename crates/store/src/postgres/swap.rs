@@ -14,7 +14,7 @@ impl PostgresSession {
         swaps: &[&Swap<Token>],
     ) -> Vec<Option<SwapResult>> {
         let all = |swapped: Option<SwapResult>| vec![swapped; swaps.len()];
-        let kinds = match SwapsByKind::of(swaps) {
+        let kinds = match SwapsByKind::of(swaps, self.tombstone_time) {
             Ok(kinds) => kinds,
             Err(error) => return all(Some(SwapResult::Failed(Failure::Refused(error)))),
         };

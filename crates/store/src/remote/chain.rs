@@ -132,14 +132,17 @@ impl<V: Clone + PartialEq> Chain<V> {
             && self.as_put(Token([0; Token::BYTES])).is_some()
     }
 
-    /// Returns the first write, if it is a put without a precondition and without a key.
+    /// Returns the first write, if it is a put without a precondition, an order token and a key.
     pub(super) fn as_put(&self, token: Token) -> Option<Put<'_>> {
         match &self.writes.front()?.1 {
-            Write { key, precondition, change: Change::Put(item), idempotency: None, .. }
-                if precondition.is_empty() =>
-            {
-                Some(Put { key, item, token })
-            }
+            Write {
+                key,
+                precondition,
+                change: Change::Put(item),
+                order: None,
+                idempotency: None,
+                ..
+            } if precondition.is_empty() => Some(Put { key, item, token }),
             _ => None,
         }
     }

@@ -141,7 +141,7 @@ impl<V: Clone + PartialEq> InDoubt<V> {
         let stored = state.stored.as_ref()?;
         match self {
             Self::Put(token) if *token == stored.token => {
-                let item = stored.item.clone();
+                let item = stored.state.item()?.clone();
                 let created = stored.created;
                 Some(vec![Ok(if created {
                     Outcome::Created(item)
@@ -150,7 +150,8 @@ impl<V: Clone + PartialEq> InDoubt<V> {
                 })])
             }
             Self::Swap(Plan { verdicts, swap: Some(swap) })
-                if matches!(swap.next, Next::Item(_)) && swap.token == stored.token =>
+                if matches!(swap.next, Next::Item(_) | Next::Deleted(_))
+                    && swap.token == stored.token =>
             {
                 Some(verdicts.clone())
             }

@@ -239,7 +239,9 @@ impl Read {
     fn answer<V>(self, found: Result<CurrentState<V>, Error>) {
         match self {
             Self::Get(_, reply) => {
-                drop(reply.send(found.map(|state| state.stored.map(|stored| stored.item))));
+                drop(reply.send(
+                    found.map(|state| state.stored.and_then(|stored| stored.state.into_item())),
+                ));
             }
             Self::Recall(key, reply) => {
                 drop(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::{Item, Key, Outcome, Verdict, Write, decide};
+use domain::{Decision, Effect, Key, State, Verdict, Write, decide};
 
 use super::session::{Answer, CurrentState, Next, Swap};
 use super::token::Token;
@@ -18,8 +18,9 @@ pub(super) struct Plan<V> {
 
 /// Decides `writes`, all of them to the item `key`, one after the other.
 ///
-/// The plan ends before a write that would delete an item that the plan creates: the engine has no
-/// version to compare where there was nothing and shall be nothing, and yet something to remember.
+/// The plan ends before a write that would delete an item that the plan creates, and leave no tombstone: the
+/// engine has no version to compare where there was nothing and shall be nothing, and yet something to
+/// remember.
 /// It also ends before an answer that would replace one of the plan's own, and behind a change before
 /// a write with a key that leaves no answer, because it is refused or changes nothing: that nothing
 /// is remembered under its key is known as of the read, and the swap does not make sure of it.
@@ -29,7 +30,7 @@ pub(super) fn plan<'a, V: Clone>(
     state: &CurrentState<V>,
     token: Token,
 ) -> Plan<V> {
-    let mut current: Option<Item> = state.stored.as_ref().map(|stored| stored.item.clone());
+    let mut current = state.stored.as_ref().map_or(State::Absent, |stored| stored.state.clone());
     let mut changed = false;
     let mut answers: Vec<Answer> = Vec::new();
     let mut own = HashMap::new();
@@ -39,9 +40,9 @@ pub(super) fn plan<'a, V: Clone>(
         let remembered =
             place.and_then(|place| own.get(&place).or_else(|| state.answers.get(&place)));
         let replay = write.idempotency.and_then(|own| own.replay(remembered));
-        let verdict = decide(current.as_ref(), remembered, write);
+        let Decision { verdict, effect } = decide(&current, remembered, write);
         let answer = verdict.as_ref().ok().and_then(|outcome| place.zip(write.remember(outcome)));
-        let vanishes = state.stored.is_none() && matches!(verdict, Ok(Outcome::Deleted));
+        let vanishes = state.stored.is_none() && effect == (Effect::Remove { order: None });
         let replaces = answer.as_ref().is_some_and(|(place, _)| own.contains_key(place));
         // Without an answer of its own nothing is in the way of one that others leave.
         let unguarded = place.is_some() && replay.is_none() && answer.is_none();
@@ -53,23 +54,24 @@ pub(super) fn plan<'a, V: Clone>(
             let instead_of = state.answers.get(&place).cloned();
             answers.push(Answer { key: place, remembered, instead_of });
         }
-        match &verdict {
-            Ok(Outcome::Created(item) | Outcome::Updated(item)) => {
-                (current, changed) = (Some(item.clone()), true);
-            }
-            Ok(Outcome::Deleted) => (current, changed) = (None, true),
-            Ok(Outcome::Unchanged(_) | Outcome::Replayed(_)) | Err(_) => {}
+        if let Some(next) = effect.into_state() {
+            (current, changed) = (next, true);
         }
         verdicts.push(verdict);
     }
     let next = match current {
         _ if !changed => Next::Same,
-        Some(item) => Next::Item(item),
-        None => Next::Nothing,
+        State::Item(item) => Next::Item(item),
+        State::Deleted(order) => Next::Deleted(order),
+        State::Absent => Next::Nothing,
     };
     let swap = (changed || !answers.is_empty()).then(|| Swap {
         key: key.clone(),
         expected: state.stored.as_ref().map(|stored| stored.version.clone()),
+        replaces_tombstone: state
+            .stored
+            .as_ref()
+            .is_some_and(|stored| stored.state.item().is_none()),
         next,
         token,
         answers,
@@ -80,8 +82,8 @@ pub(super) fn plan<'a, V: Clone>(
 #[cfg(test)]
 mod tests {
     use domain::{
-        Change, Fingerprint, Idempotency, ItemId, Keyspace, Moment, Refusal, RememberWhen,
-        ReplayKey,
+        Change, Fingerprint, Idempotency, Item, ItemId, Keyspace, Moment, Outcome, Refusal,
+        RememberWhen, ReplayKey,
     };
 
     use super::super::session::StoredItem;
@@ -117,7 +119,7 @@ mod tests {
 
     fn stored(number: u8) -> CurrentState<u8> {
         let stored = StoredItem {
-            item: item(number),
+            state: State::Item(item(number)),
             token: Token([0; 16]),
             created: true,
             version: number,
@@ -143,6 +145,45 @@ mod tests {
         let swap = plan.swap.unwrap();
         assert_eq!(swap.expected, Some(0));
         assert!(matches!(swap.next, Next::Item(last) if last == item(3)));
+    }
+
+    fn ordered(write: Write, token: &str) -> Write {
+        Write { order: Some(token.parse().unwrap()), ..write }
+    }
+
+    #[test]
+    fn a_newer_token_is_a_swap_even_if_nothing_else_changes() {
+        let plan = plan(&key(), &[ordered(put(1), "5"), ordered(put(2), "4")], &stored(1), TOKEN);
+        let kept = item(1).with_order(Some("5".parse().unwrap()));
+        assert_eq!(
+            plan.verdicts,
+            [Ok(Outcome::Unchanged(kept.clone())), Ok(Outcome::Stale(Some(kept.clone())))]
+        );
+        assert!(matches!(plan.swap.unwrap().next, Next::Item(next) if next == kept));
+    }
+
+    #[test]
+    fn a_tombstone_is_left_where_there_was_nothing_and_can_follow_a_creation() {
+        let nothing = CurrentState::<u8>::default();
+        for writes in [vec![ordered(delete(), "5")], vec![put(1), ordered(delete(), "5"), delete()]]
+        {
+            let plan = plan(&key(), &writes, &nothing, TOKEN);
+            assert_eq!(plan.verdicts.len(), writes.len());
+            assert_eq!(plan.verdicts.last(), Some(&Err(Refusal::NotFound)));
+            let swap = plan.swap.unwrap();
+            assert_eq!(swap.expected, None);
+            assert!(matches!(swap.next, Next::Deleted(order) if order.to_string() == "5"));
+        }
+    }
+
+    #[test]
+    fn a_tombstone_whose_time_is_over_is_replaced_by_version() {
+        let mut state = stored(1);
+        state.stored.as_mut().unwrap().state = State::Absent;
+        let plan = plan(&key(), &[put(1)], &state, TOKEN);
+        assert_eq!(plan.verdicts, [Ok(Outcome::Created(item(1)))]);
+        let swap = plan.swap.unwrap();
+        assert_eq!((swap.expected, swap.replaces_tombstone), (Some(1), true));
     }
 
     #[test]

@@ -5,14 +5,14 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use domain::{
-    Count, Item, Key, Keyspace, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey,
-    SnapshotEntry, SnapshotQuery,
+    Count, Item, Key, Keyspace, Moment, Order, Outcome, Page, PageQuery, Remembered, ReplayKey,
+    SnapshotEntry, SnapshotQuery, State,
 };
 
 use super::token::Token;
 use crate::error::Error;
 
-/// How long remembered answers are removed at a time: others wait for the session meanwhile.
+/// How long remembered answers and tombstones are removed at a time: others wait for the session meanwhile.
 pub(crate) const FORGET_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// How long a session waits for what another client of the engine holds.
@@ -84,7 +84,7 @@ pub(crate) trait Session {
     /// Tells whether a write would be accepted now.
     async fn check(&mut self) -> Result<(), Error>;
 
-    /// Removes remembered answers whose time was over at `now`, if the engine does not do so by
+    /// Removes remembered answers and tombstones whose time was over at `now`, if the engine does not do so by
     /// itself. It stops after [`FORGET_TIME_MAX`], and is called again soon if it took so long.
     async fn forget(&mut self, now: Moment) -> Result<(), Error>;
 }
@@ -112,7 +112,7 @@ pub(crate) struct ReadRequest<'a> {
 /// What is there.
 #[derive(Clone, Debug)]
 pub(crate) struct CurrentState<V> {
-    /// The item.
+    /// The item, or its tombstone.
     pub(crate) stored: Option<StoredItem<V>>,
     /// The answers that were found.
     pub(crate) answers: HashMap<ReplayKey, Remembered>,
@@ -124,11 +124,11 @@ impl<V> Default for CurrentState<V> {
     }
 }
 
-/// An item as it stands in the engine.
+/// An item as it stands in the engine, or what a deletion with an order token left in its place.
 #[derive(Clone, Debug)]
 pub(crate) struct StoredItem<V> {
-    /// The item.
-    pub(crate) item: Item,
+    /// The item or the tombstone; [`State::Absent`] is a tombstone whose time is over.
+    pub(crate) state: State,
     /// The write that made it what it is.
     pub(crate) token: Token,
     /// Whether that write created it.
@@ -171,8 +171,10 @@ pub(crate) enum PutResult<V> {
 pub(crate) struct Swap<V> {
     /// Where.
     pub(crate) key: Key,
-    /// The version that was read; `None` if there was no item.
+    /// The version that was read; `None` if there was neither an item nor a tombstone.
     pub(crate) expected: Option<V>,
+    /// Whether that was a tombstone.
+    pub(crate) replaces_tombstone: bool,
     /// What is to become of the item.
     pub(crate) next: Next,
     /// The mark it leaves.
@@ -190,6 +192,8 @@ pub(crate) enum Next {
     Item(Item),
     /// It is removed.
     Nothing,
+    /// It is removed, and its place keeps this order token for a time.
+    Deleted(Order),
 }
 
 /// An answer that is to be remembered.

@@ -85,6 +85,11 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
     pub(crate) idempotency_time: Duration,
 
+    /// How long a deletion with an order token is remembered, so that a late write does not bring the item
+    /// back.
+    #[arg(long, value_name = "TIME", default_value = "30days", value_parser = humantime::parse_duration)]
+    pub(crate) deletions_time: Duration,
+
     /// The path below which clients find the service, such as /shelf, if a proxy strips it. Locations, links
     /// and the document have it.
     #[arg(long, value_name = "PATH")]

@@ -12,6 +12,7 @@ use store::{Error, ErrorKind, Snapshot};
 
 use super::super::failure::StoreFailure;
 use super::super::list::push_entry;
+use super::super::order::order_schema;
 use super::super::params::FromId;
 use super::super::parts::EXPORT_LINE;
 use super::super::served::ServedCollection;
@@ -187,6 +188,7 @@ pub(crate) fn export_schema(item: &str) -> (String, Value) {
             "id": { "type": "string" },
             "item": { "$ref": format!("#/components/schemas/{item}") },
             "etag": { "type": "string", "description": "The `ETag` of the item itself." },
+            "order": order_schema(),
         },
         "required": ["id", "item", "etag"],
     });

@@ -3,12 +3,13 @@
 use contract::extract::{EntityTags, Media};
 use contract::lines::{ITEM_SCHEMA, LineTooLong, MEDIA_TYPES};
 use contract::{Place, Problem, Responses, Schemas};
-use domain::{Change, Item, ItemId, Precondition, Refusal, Tags, Write, json};
+use domain::{Change, Item, ItemId, Order, Precondition, Refusal, Tags, Write, json};
 use http::header::{ACCEPT, HeaderName};
 use serde_json::{Map, Value, json};
 
 use super::super::delete::DeleteFailure;
 use super::super::failure::{BodyFailure, LookupFailure, WriteFailure};
+use super::super::order::order_schema;
 use super::super::params::known;
 use super::super::parts::WRITE_LINE;
 use super::super::put::PutFailure;
@@ -22,7 +23,7 @@ impl Media for WriteLines {
     const TYPES: &'static [&'static str] = MEDIA_TYPES;
     const FIELD: HeaderName = ACCEPT;
     const FIELD_VALUE: &'static str = "application/jsonl, application/x-ndjson";
-    const DESCRIPTION: &'static str = "JSON lines: one write a line, such as `{\"id\":\"foo\",\"item\":{\"size\":6}}` or `{\"id\":\"foo\",\"op\":\"delete\"}`. A line may have `if_match` and `if_none_match`, written as those header fields. `etag` is ignored, and so is a line `{\"end\":{..}}`: an export can be sent as it is.";
+    const DESCRIPTION: &'static str = "JSON lines: one write a line, such as `{\"id\":\"foo\",\"item\":{\"size\":6}}` or `{\"id\":\"foo\",\"op\":\"delete\"}`. A line may have `order`, as `Shelf-Order`, and `if_match` and `if_none_match`, written as those header fields. `etag` is ignored, and so is a line `{\"end\":{..}}`: an export can be sent as it is.";
 
     fn describe(_: &'static str, schemas: &mut Schemas) -> Value {
         json!({ ITEM_SCHEMA: schemas.role(WRITE_LINE) })
@@ -108,6 +109,7 @@ struct Members {
     op: Option<Value>,
     if_match: Option<Value>,
     if_none_match: Option<Value>,
+    order: Option<Value>,
     end: Option<Value>,
     unknown: Option<String>,
 }
@@ -122,6 +124,7 @@ impl Members {
                 "op" => members.op = Some(value),
                 "if_match" => members.if_match = Some(value),
                 "if_none_match" => members.if_none_match = Some(value),
+                "order" => members.order = Some(value),
                 "end" => members.end = Some(value),
                 // What an export has beside the item follows from it.
                 "etag" => {}
@@ -174,13 +177,17 @@ fn read_write(
         let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
         return malformed(
             &pointer,
-            "a line has the members `id`, `item`, `op`, `if_match` and `if_none_match`",
+            "a line has the members `id`, `item`, `op`, `order`, `if_match` and `if_none_match`",
         );
     }
     let precondition = Precondition {
         // If-Match compares strongly, If-None-Match weakly (RFC 9110 §13.1).
         if_match: tags("/if_match", members.if_match, false)?,
         if_none_match: tags("/if_none_match", members.if_none_match, true)?,
+    };
+    let order = match members.order.as_ref().map(Order::from_json).transpose() {
+        Ok(order) => order,
+        Err(invalid) => return malformed("/order", &invalid.to_string()),
     };
     let change = match (members.op.as_ref().map(Value::as_str), members.item) {
         (None | Some(Some("put")), Some(item)) => Change::Put(admit(collection, item)?),
@@ -203,7 +210,7 @@ fn read_write(
         Change::Delete => DeleteFailure::PreconditionRequired(problem).into(),
         _ => LineFailure::from(PutFailure::PreconditionRequired(problem)),
     })?;
-    Ok(Write { precondition, ..Write::new(collection.key(id), change) })
+    Ok(Write { precondition, order, ..Write::new(collection.key(id), change) })
 }
 
 fn admit(collection: &ServedCollection, item: Value) -> Result<Item, LineFailure> {
@@ -237,6 +244,7 @@ pub(crate) fn line_schema(sent: &str, returned: &str) -> (String, Value) {
             "op": { "type": "string", "enum": ["put", "delete"] },
             "if_match": tags("If-Match"),
             "if_none_match": tags("If-None-Match"),
+            "order": order_schema(),
             "etag": { "type": "string", "description": "Ignored." },
             "end": { "type": "object", "description": "The last line of an export has this member alone. It is ignored." },
         },

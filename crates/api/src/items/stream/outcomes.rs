@@ -20,7 +20,7 @@ impl LineSchema for OutcomeLines {
         let problem = schemas.problem_of::<LineFailure>();
         let line = json!({ "type": "integer", "minimum": 1, "description": "The number of the line; the first is 1." });
         let count = json!({ "type": "integer", "minimum": 0 });
-        let counts = ["lines", "created", "updated", "unchanged", "deleted", "failed"];
+        let counts = ["lines", "created", "updated", "unchanged", "deleted", "stale", "failed"];
         let properties = counts.map(|name| (name.to_owned(), count.clone()));
         let properties = properties.into_iter().collect::<Map<_, _>>();
         let end = schemas.problem_of::<EndFailure>();
@@ -94,6 +94,7 @@ pub(super) struct Summary {
     updated: u64,
     unchanged: u64,
     deleted: u64,
+    stale: u64,
     failed: u64,
 }
 
@@ -120,6 +121,7 @@ impl Outcomes {
             Outcome::Updated(_) => &mut summary.updated,
             Outcome::Unchanged(_) => &mut summary.unchanged,
             Outcome::Deleted => &mut summary.deleted,
+            Outcome::Stale(_) => &mut summary.stale,
             Outcome::Replayed(_) => unreachable!("a line has no idempotency key"),
         } += 1;
         if self.is_minimal {
@@ -132,12 +134,15 @@ impl Outcomes {
         text.extend_from_slice(id);
         let status: &[u8] = match outcome {
             Outcome::Created(_) => b",\"status\":201,\"outcome\":\"",
-            Outcome::Deleted => b",\"status\":204,\"outcome\":\"",
+            Outcome::Deleted | Outcome::Stale(None) => b",\"status\":204,\"outcome\":\"",
             _ => b",\"status\":200,\"outcome\":\"",
         };
         text.extend_from_slice(status);
         text.extend_from_slice(WriteOutcome::of(outcome).as_str().as_bytes());
-        if let Outcome::Created(item) | Outcome::Updated(item) | Outcome::Unchanged(item) = outcome
+        if let Outcome::Created(item)
+        | Outcome::Updated(item)
+        | Outcome::Unchanged(item)
+        | Outcome::Stale(Some(item)) = outcome
         {
             text.extend_from_slice(b"\",\"etag\":\"");
             push_tag(text, item.etag());

@@ -25,7 +25,7 @@ const HEAD_BYTES: usize = 7;
 pub(in crate::embedded) enum TreeName {
     /// The items.
     Items = 0,
-    /// The remembered answers.
+    /// The remembered answers, and the tombstones.
     Answers = 1,
 }
 

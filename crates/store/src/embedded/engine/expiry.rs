@@ -1,4 +1,4 @@
-//! Forgetting remembered answers, as a by-product of merging.
+//! Forgetting remembered answers and tombstones, as a by-product of merging.
 //!
 //! The engine rewrites files now and then to merge them. Answers whose time is over are left out
 //! then: there is no sweep, and no write pays for it. Readers recognise an answer that is over and still

@@ -37,7 +37,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use domain::{Item, Key, Remembered, ReplayKey};
+use domain::{Item, Key, Order, Remembered, ReplayKey, State};
 use lsm_tree::{AbstractTree as _, AnyTree, Cache, Memtable, SequenceNumberCounter, Slice};
 use parking_lot::Mutex;
 
@@ -52,9 +52,10 @@ pub(super) use self::replay::Recovery;
 use self::snapshot::Snapshots;
 use super::disk::Disk;
 use crate::clock::Clock;
-use crate::codec::{KeyBytes, decode_item, decode_remembered};
+use crate::codec::{KeyBytes, decode_item, decode_remembered, decode_tombstone, encode_tombstone};
 use crate::error::{Error, ErrorKind};
 use crate::options::Options;
+use crate::tombstone::TombstoneTime;
 
 /// Writes are collected in memory up to this size, both trees together, and then become files:
 /// 32 MiB are about 100,000 small items. At most three of these exist at a time (one that grows, two
@@ -82,6 +83,7 @@ pub(super) struct Engine {
     /// Why only opening the store anew can help.
     reopening: OnceLock<Error>,
     disk: Arc<dyn Disk>,
+    tombstone_time: TombstoneTime,
 }
 
 /// What was written since the memtables were sealed.
@@ -132,6 +134,7 @@ impl Engine {
             failure: OnceLock::new(),
             reopening: OnceLock::new(),
             disk,
+            tombstone_time: TombstoneTime::new(clock, options.deletions_time),
         })
     }
 
@@ -146,6 +149,29 @@ impl Engine {
     pub(super) fn get(&self, key: &Key) -> Result<Option<Item>, Error> {
         let value = self.look_up(TreeName::Items, KeyBytes::of(key).as_ref())?;
         value.map(|value| decode_item(&value.into())).transpose()
+    }
+
+    /// Returns what there is where an item can be.
+    pub(super) fn state(&self, key: &KeyBytes) -> Result<State, Error> {
+        if let Some(value) = self.look_up(TreeName::Items, key.as_ref())? {
+            return decode_item(&value.into()).map(State::Item);
+        }
+        let key = KeyBytes::of_tombstone(key.as_ref());
+        let found = self.look_up(TreeName::Answers, key.as_ref())?;
+        let found = found.map(|value| decode_tombstone(&value)).transpose()?;
+        Ok(found.map_or(State::Absent, |tombstone| self.tombstone_time.state(tombstone)))
+    }
+
+    /// Makes the entry of the tombstone of an item.
+    ///
+    /// None is removed when there is an item again: the item has its token, which the next tombstone has as well.
+    pub(super) fn tombstone(&self, item: &[u8], order: Order) -> Entry {
+        let tombstone = self.tombstone_time.tombstone(order);
+        Entry {
+            tree: TreeName::Answers,
+            key: KeyBytes::of_tombstone(item).as_ref().into(),
+            value: Some(encode_tombstone(tombstone)[..].into()),
+        }
     }
 
     /// Returns a remembered answer.
@@ -269,6 +295,13 @@ impl Engine {
             tree.major_compact(u64::MAX, self.snapshots.oldest()).unwrap();
         }
         self.refresh();
+    }
+
+    /// Returns how many entries the files of the items have.
+    #[cfg(test)]
+    pub(super) fn stored_entries(&self) -> u64 {
+        let version = self.tree(TreeName::Items).current_version();
+        version.iter_tables().map(|table| table.metadata.item_count).sum()
     }
 
     /// What waits for the background threads.

@@ -1,6 +1,7 @@
 //! What is left behind, and how many connections there are.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use domain::Moment;
 use futures_util::future::join_all;
@@ -11,7 +12,9 @@ use super::super::config::Config;
 use super::super::connect::Connector;
 use super::super::session::PostgresSession;
 use super::kit::*;
+use crate::clock::Clock;
 use crate::remote::session::{LockWait, Session as _};
+use crate::tombstone::TombstoneTime;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_whose_time_is_over_are_removed() {
@@ -25,7 +28,9 @@ async fn answers_whose_time_is_over_are_removed() {
     let connector = Connector::new(Config::parse(&url).unwrap(), false).unwrap();
     let local = LocalSet::new();
     let forget = local.run_until(async {
-        PostgresSession::new(Rc::new(connector), LockWait::Briefly).forget(Moment(4_000)).await
+        let time = TombstoneTime::new(Clock::of_process(), Duration::ZERO);
+        let mut session = PostgresSession::new(Rc::new(connector), LockWait::Briefly, time);
+        session.forget(Moment(4_000)).await
     });
     forget.await.unwrap();
     let left = "SELECT min(expires), count(*) FROM shelf_answers";

@@ -1,6 +1,6 @@
 //! Doubts that stand side by side.
 
-use domain::{Refusal, Verdict, Write};
+use domain::{Refusal, State, Verdict, Write};
 
 use super::super::in_doubt::{DoubtFinding, InDoubt, WritesInDoubt};
 use super::super::plan::{Plan, plan};
@@ -11,7 +11,8 @@ use crate::error::{Error, ErrorKind};
 
 fn state(number: usize) -> CurrentState<usize> {
     let token = Token([0; Token::BYTES]);
-    let stored = StoredItem { item: item(number), token, created: true, version: number };
+    let stored =
+        StoredItem { state: State::Item(item(number)), token, created: true, version: number };
     CurrentState { stored: Some(stored), ..CurrentState::default() }
 }
 

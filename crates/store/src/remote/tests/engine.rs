@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::{
     Count, Item, ItemId, Key, Keyspace, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey,
-    SnapshotEntry, SnapshotQuery, Verdict, Version, Write,
+    SnapshotEntry, SnapshotQuery, State, Verdict, Version, Write,
 };
 
 use tokio::sync::Semaphore;
@@ -78,7 +78,7 @@ impl Engine {
     }
 
     pub(super) fn item(&self, key: &Key) -> Option<Item> {
-        self.inner().items.get(key).map(|stored| stored.item.clone())
+        self.inner().items.get(key).and_then(|stored| stored.state.item().cloned())
     }
 
     /// How often something changed.
@@ -141,22 +141,26 @@ impl Inner {
     /// Carries a request out, if its conditions hold.
     fn carry_out(&mut self, request: &Request) -> Option<Outcome> {
         match request {
-            Request::Put(key, item, token) => Some(self.put(key, item, *token)),
+            Request::Put(key, item, token) => self.put(key, item, *token),
             Request::Swap(swap) => self.swap(swap).then_some(Outcome::Deleted),
         }
     }
 
-    fn put(&mut self, key: &Key, item: &Item, token: Token) -> Outcome {
-        let outcome = match self.items.get(key) {
-            Some(stored) if stored.item.equals(item) => {
-                return Outcome::Unchanged(stored.item.clone());
+    /// Puts an item. A tombstone has to be decided on, and the token of an item stays.
+    fn put(&mut self, key: &Key, item: &Item, token: Token) -> Option<Outcome> {
+        let outcome = match self.items.get(key).map(|stored| &stored.state) {
+            Some(State::Item(stored)) if stored.equals(item) => {
+                return Some(Outcome::Unchanged(stored.clone()));
             }
-            Some(_) => Outcome::Updated(item.clone()),
+            Some(State::Item(stored)) => Outcome::Updated(item.clone().with_order(stored.order())),
+            Some(_) => return None,
             None => Outcome::Created(item.clone()),
         };
-        let created = matches!(outcome, Outcome::Created(_));
-        self.change(key, Some((item, created)), token);
-        outcome
+        if let Outcome::Created(item) | Outcome::Updated(item) = &outcome {
+            let created = matches!(outcome, Outcome::Created(_));
+            self.change(key, State::Item(item.clone()), created, token);
+        }
+        Some(outcome)
     }
 
     fn swap(&mut self, swap: &Swap<u64>) -> bool {
@@ -173,23 +177,27 @@ impl Inner {
         }
         match &swap.next {
             Next::Same => self.changes.push((swap.key.clone(), swap.token)),
-            Next::Item(item) => self.change(&swap.key, Some((item, there.is_none())), swap.token),
-            Next::Nothing => self.change(&swap.key, None, swap.token),
+            Next::Item(item) => {
+                let created = there.is_none();
+                self.change(&swap.key, State::Item(item.clone()), created, swap.token);
+            }
+            Next::Nothing => self.change(&swap.key, State::Absent, false, swap.token),
+            Next::Deleted(order) => {
+                self.change(&swap.key, State::Deleted(*order), false, swap.token);
+            }
         }
         true
     }
 
-    fn change(&mut self, key: &Key, item: Option<(&Item, bool)>, token: Token) {
+    fn change(&mut self, key: &Key, state: State, created: bool, token: Token) {
         self.version += 1;
         self.changes.push((key.clone(), token));
-        match item {
-            None => drop(self.items.remove(key)),
-            Some((item, created)) => {
-                let item = item.clone();
-                let stored = StoredItem { item, token, created, version: self.version };
-                self.items.insert(key.clone(), stored);
-            }
+        if state == State::Absent {
+            self.items.remove(key);
+            return;
         }
+        let stored = StoredItem { state, token, created, version: self.version };
+        self.items.insert(key.clone(), stored);
     }
 
     /// Meets one request with a fault. What is returned happened, and its answer arrives.
@@ -244,10 +252,10 @@ impl SnapshotSession for ScriptedSnapshot {
             _ => {}
         }
         let items = self.items.get_or_insert_with(|| {
-            let items = inner.items.iter().map(|(key, stored)| {
+            let items = inner.items.iter().filter_map(|(key, stored)| {
                 let version = Version::from(stored.version);
-                let (id, item) = (key.id.clone(), stored.item.clone());
-                (id.clone(), SnapshotEntry { id, item, version })
+                let (id, item) = (key.id.clone(), stored.state.item()?.clone());
+                Some((id.clone(), SnapshotEntry { id, item, version }))
             });
             items.collect()
         });

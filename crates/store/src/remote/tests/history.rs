@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use domain::{Item, Outcome, Remembered, ReplayKey, Verdict, Write, decide};
+use domain::{Decision, Outcome, Remembered, ReplayKey, State, Verdict, Write, decide};
 
 /// One write of a history. What failed for certain did nothing and is left out.
 #[derive(Clone, Debug)]
@@ -17,27 +17,25 @@ pub(super) struct Done {
     pub(super) call: usize,
 }
 
-/// An item and all answers.
+/// An item or a tombstone, and all answers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct World {
-    pub(super) item: Option<Item>,
+    pub(super) state: State,
     pub(super) answers: BTreeMap<ReplayKey, Remembered>,
 }
 
 impl World {
     fn after(&self, write: &Write) -> (Verdict, Self) {
         let remembered = write.idempotency.and_then(|own| self.answers.get(&own.key));
-        let verdict = decide(self.item.as_ref(), remembered, write);
+        let Decision { verdict, effect } = decide(&self.state, remembered, write);
         let mut after = self.clone();
         if let Ok(outcome) = &verdict {
-            match outcome {
-                Outcome::Created(item) | Outcome::Updated(item) => after.item = Some(item.clone()),
-                Outcome::Deleted => after.item = None,
-                Outcome::Unchanged(_) | Outcome::Replayed(_) => {}
-            }
             if let Some((own, answer)) = write.idempotency.zip(write.remember(outcome)) {
                 after.answers.insert(own.key, answer);
             }
+        }
+        if let Some(state) = effect.into_state() {
+            after.state = state;
         }
         (verdict, after)
     }
@@ -83,7 +81,10 @@ fn the_search_finds_lies() {
         returned,
         call: usize::try_from(called).unwrap(),
     };
-    let end = |number| World { item: number, ..World::default() };
+    let end = |item: Option<_>| World {
+        state: item.map_or(State::Absent, State::Item),
+        ..World::default()
+    };
     let created = |n| Some(Ok(Outcome::Created(item(n))));
     let honest = [done(put("a", 1), created(1), 0, 2), done(delete("a"), None, 1, u64::MAX)];
     assert!(is_possible(&honest, &end(Some(item(1)))));
