@@ -57,7 +57,7 @@ fn outcomes(answer: &Answer) -> (Vec<Value>, Value) {
 
 /// Returns a summary in which all that is not told is none.
 fn summary(lines: usize, told: &[(&str, usize)]) -> Value {
-    let mut summary = json!({ "lines": lines, "created": 0, "updated": 0, "unchanged": 0, "deleted": 0, "failed": 0 });
+    let mut summary = json!({ "lines": lines, "created": 0, "updated": 0, "unchanged": 0, "deleted": 0, "stale": 0, "failed": 0 });
     for (name, count) in told {
         summary[*name] = json!(count);
     }
