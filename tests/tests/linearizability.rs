@@ -161,6 +161,7 @@ fn main() -> ExitCode {
         finds("lost-update", 1, |start| start.planted("lost-update"), any),
         finds("double-create", 1, |start| start.planted("double-create"), doubled),
         finds("stale-read", 1, |start| start.planted("stale-read"), lost),
+        finds("no-tombstone", 1, |start| start.planted("no-tombstone"), any),
         finds("dropped-write", 1, |start| start.planted("dropped-write"), lost),
         // Two replicas that believe to share a store, and do not.
         finds("split-brain", 2, undressed, doubled),

@@ -126,7 +126,7 @@ fn problems_with_one_status_are_told_apart_by_their_type() {
     assert_eq!(kind["enum"], json!(kinds.map(|slug| format!("/problems#{slug}"))));
     assert_eq!(
         kind["x-enum-varnames"],
-        json!(["IdempotencyKeyReused", "InvalidItem", "InvalidSchema"])
+        json!(["IdempotencyKeyReused", "InvalidItem", "InvalidSchema", "OrderKindMixed"])
     );
     assert_eq!(schema["properties"]["status"]["const"], 422);
 }

@@ -21,7 +21,7 @@ mod state;
 mod write;
 
 pub use collection::{Collection, ITEM_BYTES_MAX, InvalidSchema, VIOLATIONS_MAX, Violation};
-pub use decide::{Decision, Effect, decide};
+pub use decide::{Decision, Effect, decide, decide_version};
 pub use etag::{ETag, ForeignETag};
 pub use id::{
     COLLECTION_NAME_BYTES_MAX, CollectionName, ITEM_ID_BYTES_MAX, InvalidCollectionName,

@@ -34,6 +34,13 @@ impl From<u64> for Version {
     }
 }
 
+/// A number by which a store tells states apart, and that is never negative.
+impl From<i64> for Version {
+    fn from(number: i64) -> Self {
+        Self::from(number.unsigned_abs())
+    }
+}
+
 /// What part of a collection to read from a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotQuery {

@@ -21,4 +21,4 @@ mod tests;
 pub use self::check::Verdict;
 pub use self::record::{History, Moment, Recorded};
 pub use self::recorder::{Call, Recorder};
-pub use self::register::{Action, Condition, Operation, Outcome, Register, Value};
+pub use self::register::{Action, Condition, Operation, Outcome, Register, State, Token, Value};

@@ -7,6 +7,9 @@ use todc_utils::Specification;
 /// What is put into an item; each client has its own.
 pub type Value = u32;
 
+/// An order token.
+pub type Token = u32;
+
 /// What an operation demands of the item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
@@ -16,6 +19,8 @@ pub enum Condition {
     IfMatch(Value),
     /// `If-None-Match: *`
     IfNoneMatch,
+    /// `Shelf-Order`: the write does nothing if the item has a greater token, or had one when it was deleted.
+    Order(Token),
 }
 
 /// What a client asks for.
@@ -44,6 +49,8 @@ pub enum Outcome {
     NotFound,
     /// The condition does not hold.
     PreconditionFailed,
+    /// The write is older than what is there, which is this.
+    Stale(Option<Value>),
     /// The item is this.
     Found(Value),
     /// Nothing: the answer was lost, or says that the outcome is unknown.
@@ -92,19 +99,28 @@ impl fmt::Display for Operation {
     }
 }
 
-/// One item: the value it has, if it exists. Items do not exist at first.
+/// One item. Items do not exist at first.
 #[derive(Debug)]
 pub struct Register;
 
+/// What there is of an item.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct State {
+    /// The value, if the item exists.
+    value: Option<Value>,
+    /// The greatest token that it was written or deleted with.
+    token: Option<Token>,
+}
+
 impl Specification for Register {
-    type State = Option<Value>;
+    type State = State;
     type Operation = Operation;
 
-    fn init() -> Self::State {
-        None
+    fn init() -> State {
+        State::default()
     }
 
-    fn apply(operation: &Operation, state: &Self::State) -> (bool, Self::State) {
+    fn apply(operation: &Operation, state: &State) -> (bool, State) {
         let (expected, next) = step(operation.action, *state);
         let told = operation.outcome == Outcome::Open || operation.outcome == expected;
         (told, if told { next } else { *state })
@@ -113,23 +129,39 @@ impl Specification for Register {
 
 /// Returns what an action is told and what it leaves, as the service's document says; written anew
 /// here, because the service is what is judged.
-fn step(action: Action, state: Option<Value>) -> (Outcome, Option<Value>) {
+fn step(action: Action, state: State) -> (Outcome, State) {
+    let token = match action {
+        Action::Put(_, Condition::Order(own)) | Action::Delete(Condition::Order(own)) => {
+            if state.token.is_some_and(|token| own < token) {
+                return (Outcome::Stale(state.value), state);
+            }
+            Some(own)
+        }
+        _ => state.token,
+    };
     let refused = (Outcome::PreconditionFailed, state);
-    match (action, state) {
-        (Action::Get, Some(value)) => (Outcome::Found(value), state),
-        // Without its item a deletion has nothing to compare: 404 comes before 412.
+    let (outcome, value) = match (action, state.value) {
+        (Action::Get, Some(value)) => (Outcome::Found(value), state.value),
+        // Without its item a deletion has nothing to compare: 404 comes before 412. Its token stays.
         (Action::Get | Action::Delete(_), None) => (Outcome::NotFound, None),
         (Action::Delete(condition), Some(current)) => match condition {
-            Condition::IfMatch(tag) if tag != current => refused,
-            Condition::IfNoneMatch => refused,
-            Condition::IfMatch(_) | Condition::None => (Outcome::Deleted, None),
+            Condition::IfMatch(tag) if tag != current => return refused,
+            Condition::IfNoneMatch => return refused,
+            Condition::IfMatch(_) | Condition::None | Condition::Order(_) => {
+                (Outcome::Deleted, None)
+            }
         },
-        (Action::Put(_, Condition::IfMatch(_)), None) => refused,
+        (Action::Put(_, Condition::IfMatch(_)), None) => return refused,
         (Action::Put(value, _), None) => (Outcome::Created, Some(value)),
-        (Action::Put(_, Condition::IfNoneMatch), Some(_)) => refused,
+        (Action::Put(_, Condition::IfNoneMatch), Some(_)) => return refused,
         // Also when the condition fails: the client repeats a put whose answer it lost.
-        (Action::Put(value, _), Some(current)) if value == current => (Outcome::Unchanged, state),
-        (Action::Put(_, Condition::IfMatch(tag)), Some(current)) if tag != current => refused,
+        (Action::Put(value, _), Some(current)) if value == current => {
+            (Outcome::Unchanged, state.value)
+        }
+        (Action::Put(_, Condition::IfMatch(tag)), Some(current)) if tag != current => {
+            return refused;
+        }
         (Action::Put(value, _), Some(_)) => (Outcome::Updated, Some(value)),
-    }
+    };
+    (outcome, State { value, token })
 }

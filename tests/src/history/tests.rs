@@ -1,7 +1,7 @@
 //! Histories small enough to be judged by hand.
 
 use super::Outcome::{
-    Created, Deleted, Found, NotFound, Open, PreconditionFailed, Unchanged, Updated,
+    Created, Deleted, Found, NotFound, Open, PreconditionFailed, Stale, Unchanged, Updated,
 };
 use super::record::NEVER;
 use super::*;
@@ -152,4 +152,43 @@ fn a_dropped_write_is_rejected_and_counted() {
     let gone = [(0, 1, put(1), Created), (4, 5, GET, NotFound)];
     rejected(&gone);
     assert_eq!(history(&gone).lost_writes(), 1);
+}
+
+fn put_at(value: Value, token: Token) -> Action {
+    Action::Put(value, Condition::Order(token))
+}
+
+fn delete_at(token: Token) -> Action {
+    Action::Delete(Condition::Order(token))
+}
+
+#[test]
+fn writes_with_tokens_do_what_the_document_says() {
+    accepted(&[
+        (0, 1, put_at(1, 5), Created),
+        (2, 3, put_at(2, 4), Stale(Some(1))),
+        (4, 5, put_at(2, 5), Updated),
+        (6, 7, put(3), Updated),
+        (8, 9, delete_at(4), Stale(Some(3))),
+        (10, 11, delete_at(6), Deleted),
+        (12, 13, put_at(4, 5), Stale(None)),
+        (14, 15, delete_at(7), NotFound),
+        (16, 17, put_at(4, 6), Stale(None)),
+        (18, 19, put(4), Created),
+        (20, 21, put_at(5, 6), Stale(Some(4))),
+        (22, 23, GET, Found(4)),
+    ]);
+    // A deletion whose answer was lost may have left its token.
+    accepted(&[(0, NEVER, delete_at(5), Open), (2, 3, put_at(1, 4), Stale(None))]);
+}
+
+#[test]
+fn a_late_write_that_is_applied_is_found() {
+    let history = [
+        (0, 1, put_at(1, 1), Created),
+        (2, 3, delete_at(3), Deleted),
+        (4, 5, put_at(2, 2), Created),
+    ];
+    assert!(rejected(&history).contains("put 2 Order(2): Created"));
+    rejected(&[(0, 1, put_at(1, 1), Created), (2, 3, put_at(2, 2), Stale(Some(1)))]);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{Progress, Target};
-use crate::history::{Action, Condition, Outcome, Recorder, Value};
+use crate::history::{Action, Condition, Outcome, Recorder, Token, Value};
 use crate::http::{Answer, Connection, Problem, Request};
 use crate::poll::eventually;
 use crate::random::Random;
@@ -60,10 +60,11 @@ impl Client {
         operations: usize,
         progress: &Progress,
     ) {
-        for _ in 0..operations {
+        for number in 0..operations {
             let at = self.random.below(targets.len() as u64);
             let target = &targets[usize::try_from(at).expect("it is small")];
             let action = self.choose(target);
+            let action = self.with_order(action, number);
             self.act(&target.id, action).await;
             progress.fetch_add(1, Ordering::Relaxed);
         }
@@ -90,6 +91,21 @@ impl Client {
             _ if !target.is_deleted => Action::Get,
             88..94 => Action::Delete(seen.map_or(Condition::None, Condition::IfMatch)),
             _ => Action::Delete(Condition::None),
+        }
+    }
+
+    /// Gives some of the writes without a condition an order token. Tokens grow with the work, and are often less
+    /// than others that came before.
+    fn with_order(&mut self, action: Action, number: usize) -> Action {
+        let order = Condition::Order(
+            Token::try_from(number as u64 + self.random.below(8)).expect("it is small"),
+        );
+        match action {
+            Action::Put(value, Condition::None) if self.random.below(2) == 0 => {
+                Action::Put(value, order)
+            }
+            Action::Delete(Condition::None) if self.random.below(2) == 0 => Action::Delete(order),
+            action => action,
         }
     }
 
@@ -154,6 +170,7 @@ impl Client {
         };
         match condition {
             Condition::None => request,
+            Condition::Order(token) => request.header("Shelf-Order", token.to_string()),
             Condition::IfNoneMatch => request.header("If-None-Match", "*"),
             Condition::IfMatch(_) => request.header("If-Match", &self.seen[item].1),
         }
@@ -164,11 +181,11 @@ impl Client {
             self.put.insert(item.to_owned(), value);
         }
         let value = match (action, outcome) {
-            (_, Outcome::Found(value)) => value,
+            (_, Outcome::Found(value) | Outcome::Stale(Some(value))) => value,
             (Action::Put(value, _), Outcome::Created | Outcome::Updated | Outcome::Unchanged) => {
                 value
             }
-            (_, Outcome::Deleted | Outcome::NotFound) => {
+            (_, Outcome::Deleted | Outcome::NotFound | Outcome::Stale(None)) => {
                 self.seen.remove(item);
                 return;
             }
@@ -194,14 +211,10 @@ fn outcome(action: Action, answer: &Answer) -> Told {
         answer.expect_item(answer.status, name, &body(value));
         outcome
     };
+    let is_stale = answer.header("shelf-outcome") == Some("stale");
     Told::Outcome(match (action, answer.status) {
-        (Action::Get, 200) => {
-            let value = answer.json()["size"].as_u64().and_then(|size| size.try_into().ok());
-            let value =
-                value.unwrap_or_else(|| panic!("an item that no client put: {}", answer.shown()));
-            assert_eq!(answer.text(), body(value), "an item as it was put");
-            Outcome::Found(value)
-        }
+        (Action::Get, 200) => Outcome::Found(shown(answer)),
+        (_, 200 | 204) if is_stale => Outcome::Stale((answer.status == 200).then(|| shown(answer))),
         (Action::Put(value, _), 201) => written(value, Outcome::Created, "created"),
         (Action::Put(value, _), 200) => match answer.required("shelf-outcome") {
             "updated" => written(value, Outcome::Updated, "updated"),
@@ -216,6 +229,14 @@ fn outcome(action: Action, answer: &Answer) -> Told {
         (_, 500..) => return Told::Nothing,
         _ => panic!("an answer to nothing that was asked: {}", answer.shown()),
     })
+}
+
+/// Returns the value that an answer shows.
+fn shown(answer: &Answer) -> Value {
+    let value = answer.json()["size"].as_u64().and_then(|size| size.try_into().ok());
+    let value = value.unwrap_or_else(|| panic!("an item that no client put: {}", answer.shown()));
+    assert_eq!(answer.text(), body(value), "an item as it was put");
+    value
 }
 
 fn body(value: Value) -> String {

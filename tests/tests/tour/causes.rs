@@ -184,7 +184,7 @@ impl Item<'_> {
             }
             ("PATCH", 200) | ("DELETE", 204) => vec![self.on_existing(matching(self.request()))],
             ("PATCH", 204) => vec![self.on_existing(minimal(matching(self.request())))],
-            ("DELETE", 200) => vec![self.on_ordered(matching(self.request()), "1732")],
+            ("DELETE", 200) => vec![self.on_ordered("1732")],
             ("GET" | "HEAD" | "PATCH" | "DELETE", 404) => vec![sent(matching(self.request()))],
             ("PATCH", 409) => {
                 let test = r#"[{"op":"test","path":"/size","value":-1}]"#;
@@ -196,7 +196,7 @@ impl Item<'_> {
                 let under_key = |request: Request| request.header("Idempotency-Key", "tour");
                 let reused = under_key(matching(self.request()));
                 let before = vec![under_key(self.put(r#"{"size":1}"#))];
-                let mixed = self.on_ordered(matching(self.request()), TIME);
+                let mixed = self.on_ordered(TIME);
                 let mut causes = vec![Cause { before, ..sent(reused) }, mixed];
                 if self.operation.takes_body() {
                     let invalid = self.with_body(r#"{"size":"6"}"#);
@@ -242,9 +242,16 @@ impl Item<'_> {
     }
 
     /// A request with an order token, to an item that has `1733`.
-    fn on_ordered(&self, request: Request, order: &str) -> Cause {
-        let before = self.put(r#"{"size":1}"#).header("Shelf-Order", "1733");
-        Cause { before: vec![before], ..sent(request.header("Shelf-Order", order)) }
+    fn on_ordered(&self, order: &str) -> Cause {
+        let item = self.another();
+        let before = item.put(r#"{"size":1}"#).header("Shelf-Order", "1733");
+        let request = item.request().header("If-Match", "*").header("Shelf-Order", order);
+        Cause { before: vec![before], ..sent(request) }
+    }
+
+    /// Another item for the same status.
+    pub(crate) fn another(&self) -> Self {
+        Self { operation: self.operation, target: format!("{}-2", self.target) }
     }
 
     /// A request that reaches the store when that fails.

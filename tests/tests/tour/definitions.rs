@@ -28,7 +28,7 @@ impl Item<'_> {
             ("GET" | "HEAD", 304) => {
                 vec![self.on_declared(request.header("If-None-Match", "*"))]
             }
-            ("DELETE", 200) => vec![self.on_ordered_definition(request, "1732")],
+            ("DELETE", 200) => vec![self.on_ordered_definition("1732")],
             (_, 404) => vec![sent(request)],
             (_, 409) => self.conflicts(),
             (_, 412) => {
@@ -37,7 +37,7 @@ impl Item<'_> {
             (_, 422) => {
                 let under_key = |request: Request| request.header("Idempotency-Key", "tour");
                 let before = vec![under_key(self.declare())];
-                let mixed = self.on_ordered_definition(self.request(), TIME);
+                let mixed = self.on_ordered_definition(TIME);
                 let reused = under_key(request.header("If-Match", "*"));
                 let mut causes = vec![Cause { before, ..sent(reused) }, mixed];
                 if takes_body {
@@ -94,9 +94,10 @@ impl Item<'_> {
     }
 
     /// A request with an order token, to a definition that has `1733`.
-    fn on_ordered_definition(&self, request: Request, order: &str) -> Cause {
-        let before = self.declare().header("Shelf-Order", "1733");
-        Cause { before: vec![before], ..sent(request.header("Shelf-Order", order)) }
+    fn on_ordered_definition(&self, order: &str) -> Cause {
+        let item = self.another();
+        let before = item.declare().header("Shelf-Order", "1733");
+        Cause { before: vec![before], ..sent(item.request().header("Shelf-Order", order)) }
     }
 
     pub(crate) fn on_declared(&self, request: Request) -> Cause {

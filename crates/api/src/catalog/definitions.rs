@@ -279,7 +279,7 @@ fn merge(
     for SnapshotEntry { id, item, version } in stored {
         entries.insert(id, (Record::read(&item)?.public(), version));
     }
-    entries.extend(configured.into_iter().map(|(id, item)| (id, (item, Version::from(0)))));
+    entries.extend(configured.into_iter().map(|(id, item)| (id, (item, Version::from(0_u64)))));
     let entries = entries.into_iter();
     Ok(entries.map(|(id, (item, version))| SnapshotEntry { id, item, version }).collect())
 }

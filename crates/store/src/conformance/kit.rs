@@ -110,6 +110,11 @@ pub(super) fn soon() -> u64 {
     u64::try_from(now.as_millis()).unwrap() + 3_600_000
 }
 
+/// Demands that the item has not changed since a snapshot entry was read.
+pub(super) fn unchanged_since(write: Write, entry: &SnapshotEntry) -> Write {
+    Write { unchanged_since: Some(entry.version), ..write }
+}
+
 /// Applies one write.
 pub(super) async fn one(store: &Subject, write: Write) -> Verdict {
     let mut verdicts = all(store, vec![write]).await;

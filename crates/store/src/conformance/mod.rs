@@ -21,6 +21,7 @@ mod races;
 mod representations;
 mod snapshots;
 mod transcript;
+mod unchanged;
 
 /// Runs every case against the stores that `$fixture` opens: a function without arguments that
 /// returns an `Arc<dyn Store>` and a guard that must live as long.
@@ -107,6 +108,11 @@ macro_rules! conformance {
             snapshots: a_dropped_snapshot_leaves_room_for_others;
             snapshots: too_many_snapshots_are_refused;
             transcript: the_same_operations_give_the_same_bytes_as_memory;
+            unchanged: an_item_that_did_not_change_is_deleted;
+            unchanged: an_item_that_changed_is_not_deleted;
+            unchanged: a_put_can_demand_it_too;
+            unchanged: what_one_call_changed_has_changed_for_its_later_writes;
+            unchanged: of_many_deletions_and_changes_each_item_sees_one;
         }
     };
     ($fixture:path => $($group:ident: $case:ident;)+) => {

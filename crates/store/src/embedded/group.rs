@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::{Decision, Remembered, ReplayKey, State, Verdict, Write, decide};
+use domain::{Decision, Remembered, ReplayKey, State, Verdict, Write, decide, decide_version};
 use lsm_tree::Slice;
 use tokio::sync::oneshot::Sender;
 
@@ -65,7 +65,10 @@ impl Group {
         let remembered = remembered.flatten();
         let Decision { verdict, effect } = match self.changes.get(key.as_ref()) {
             Some(changed) => decide(changed, remembered.as_ref(), write),
-            None => decide(&engine.state(&key)?, remembered.as_ref(), write),
+            None => {
+                let (state, version) = engine.state(&key)?;
+                decide_version(&state, version, remembered.as_ref(), write)
+            }
         };
         let answer = verdict.as_ref().ok().and_then(|outcome| write.remember(outcome));
         let answer = write.idempotency.zip(answer);

@@ -69,7 +69,7 @@ impl EtcdSnapshot {
             self.items += 1;
             let Some(item) = value::item(kv)? else { continue };
             self.bytes += item.representation().len();
-            let version = Version::from(kv.mod_revision.unsigned_abs());
+            let version = Version::from(kv.mod_revision);
             self.read.push_back(SnapshotEntry { id, item, version });
         }
         let last = found.kvs.last().filter(|_| found.more);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use domain::{
     Count, Current, Decision, Effect, Item, ItemId, Key, Keyspace, Moment, Page, PageQuery,
-    Remembered, ReplayKey, SnapshotQuery, State, Verdict, Write, decide,
+    Remembered, ReplayKey, SnapshotQuery, State, Verdict, Version, Write, decide_version,
 };
 use parking_lot::RwLock;
 
@@ -83,8 +83,9 @@ impl MemoryState {
 
     fn apply(&mut self, write: Write, time: TombstoneTime) -> Verdict {
         let remembered = write.idempotency.and_then(|own| self.answers.get(&own.key));
+        let version = self.get(&write.key).map(|stored| Version::from(stored.change));
         let Decision { verdict, effect } =
-            decide(self.current(&write.key, time), remembered, &write);
+            decide_version(self.current(&write.key, time), version, remembered, &write);
         let remembered = verdict.as_ref().ok().and_then(|outcome| write.remember(outcome));
         if let Some((own, remembered)) = write.idempotency.zip(remembered) {
             self.answers.keep(own.now, own.key, remembered.until, remembered);

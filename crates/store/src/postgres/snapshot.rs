@@ -13,6 +13,7 @@ use super::rows::{column, column_bytes16, damaged_row, item};
 use super::session::Parameters;
 use crate::error::{Error, ErrorKind};
 use crate::remote::session::{Failure, SnapshotSession};
+use crate::remote::token::Token;
 use crate::snapshot::{Chunk, SNAPSHOT_CHUNK_BYTES_MAX, SNAPSHOT_CHUNK_ITEMS_MAX};
 
 /// PostgreSQL shows one state in a transaction of this kind; databases that know no other level than
@@ -78,7 +79,7 @@ impl PostgresSnapshot {
                 break;
             }
             let id = ItemId::new(column(row, 0)?).map_err(|_| damaged_row())?;
-            let version = Version::from_bytes(column_bytes16(row, 5)?);
+            let version = Version::from(Token(column_bytes16(row, 5)?));
             chunk.push(SnapshotEntry { id, item: item(row, 1)?, version });
         }
         Ok(chunk.take())

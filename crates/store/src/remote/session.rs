@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::{
     Count, Item, Key, Keyspace, Moment, Order, Outcome, Page, PageQuery, Remembered, ReplayKey,
-    SnapshotEntry, SnapshotQuery, State,
+    SnapshotEntry, SnapshotQuery, State, Version,
 };
 
 use super::token::Token;
@@ -32,7 +32,8 @@ pub(crate) enum LockWait {
 /// None is needed: a session is used by one lane, which lets every call come to its end.
 pub(crate) trait Session {
     /// What an engine compares to find out whether an item is still the one that was read.
-    type Version: Clone + Debug + PartialEq;
+    /// Snapshots have the same.
+    type Version: Copy + Debug + PartialEq + Into<Version>;
 
     /// How many answers one swap may leave to be remembered.
     const ANSWERS_MAX: usize = usize::MAX;

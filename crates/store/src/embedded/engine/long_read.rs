@@ -10,7 +10,7 @@ use std::io;
 use std::ops::Bound::{self, Excluded, Included};
 
 use domain::{Keyspace, PageQuery, PageStart, SnapshotEntry, SnapshotQuery, Version};
-use lsm_tree::{AbstractTree as _, AnyTree, Slice, Tree};
+use lsm_tree::{AbstractTree as _, AnyTree, InternalValue, Slice, Tree};
 
 use super::error::{guarded, read_failed};
 use super::list::{Entries, Listing, View, range};
@@ -18,6 +18,9 @@ use super::{Engine, TreeName};
 use crate::codec::{KeyBytes, decode_id, decode_item};
 use crate::error::{Error, ErrorKind, Resume};
 use crate::snapshot::{Chunk, SNAPSHOT_CHUNK_ITEMS_MAX};
+
+/// What stands for the versions of items beside damage. It equals none, so they count as changed.
+const UNKNOWN: Version = Version::from_bytes([0xff; Version::BYTES]);
 
 /// Reads the items of a collection from a snapshot.
 pub(in crate::embedded) struct SnapshotReader {
@@ -28,7 +31,7 @@ pub(in crate::embedded) struct SnapshotReader {
     /// Behind the last key.
     end: Vec<u8>,
     /// The entries from the start on, if they are being read.
-    entries: Option<Entries>,
+    entries: Option<NumberedEntries>,
 }
 
 /// What the tree of the items held at one moment: all groups below a number.
@@ -39,7 +42,10 @@ struct FixedView {
 
 /// Returns the entries between two keys of a version of a tree, whose type has no name outside of
 /// `lsm-tree`.
-type RangeOf = Box<dyn Fn(Bound<&[u8]>, Bound<&[u8]>) -> Entries + Send>;
+type RangeOf = Box<dyn Fn(Bound<&[u8]>, Bound<&[u8]>) -> NumberedEntries + Send>;
+
+/// Entries with the numbers of the groups that wrote them.
+type NumberedEntries = Box<dyn Iterator<Item = lsm_tree::Result<InternalValue>> + Send>;
 
 /// A fixed view, and the tree as it is now.
 struct ViewInTree<'a> {
@@ -62,10 +68,9 @@ impl Engine {
         let held = self.snapshots.hold();
         let number = held.number();
         let version = tree.get_version_history_lock().get_version_for_snapshot(number);
-        let range_of = move |from: Bound<&[u8]>, to: Bound<&[u8]>| -> Entries {
+        let range_of = move |from: Bound<&[u8]>, to: Bound<&[u8]>| -> NumberedEntries {
             let (version, range) = (version.clone(), (from, to));
-            let entries = Tree::create_internal_range::<&[u8], _>(version, &range, number, None);
-            Box::new(entries.map(|entry| entry.map(|entry| (entry.key.user_key, entry.value))))
+            Box::new(Tree::create_internal_range::<&[u8], _>(version, &range, number, None))
         };
         let view = FixedView { number, range: Box::new(range_of) };
         let SnapshotQuery { collection, after } = query;
@@ -110,9 +115,10 @@ impl SnapshotReader {
                 }
                 Some(entry) => entry.map_err(read_failed),
             };
-            let entry = entry.and_then(|(key, value)| {
-                let (id, item) = (decode_id(&key, &self.collection)?, decode_item(&value.into())?);
-                Ok((key, SnapshotEntry { id, item, version: Version::from(self.view.number) }))
+            let entry = entry.and_then(|InternalValue { key, value }| {
+                let id = decode_id(&key.user_key, &self.collection)?;
+                let (item, version) = (decode_item(&value.into())?, Version::from(key.seqno));
+                Ok((key.user_key, SnapshotEntry { id, item, version }))
             });
             match entry {
                 Ok((key, entry)) => {
@@ -144,9 +150,8 @@ impl SnapshotReader {
         match listing.page(start.as_ref().map(Vec::as_slice), SNAPSHOT_CHUNK_ITEMS_MAX) {
             Ok(page) => {
                 self.start = page.items.last().map(|(id, _)| Excluded(key(id.as_str())));
-                let version = Version::from(self.view.number);
                 let items = page.items.into_iter();
-                Ok(items.map(|(id, item)| SnapshotEntry { id, item, version }).collect())
+                Ok(items.map(|(id, item)| SnapshotEntry { id, item, version: UNKNOWN }).collect())
             }
             Err(error) => {
                 if let Some(Resume::At(id)) = error.resume() {
@@ -160,7 +165,8 @@ impl SnapshotReader {
 
 impl View for ViewInTree<'_> {
     fn range(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Entries {
-        (self.view.range)(from, to)
+        let entries = (self.view.range)(from, to);
+        Box::new(entries.map(|entry| entry.map(|entry| (entry.key.user_key, entry.value))))
     }
 
     /// The key is one that the view has. It is read from the tree, where it may have changed.

@@ -37,7 +37,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use domain::{Item, Key, Order, Remembered, ReplayKey, State};
+use domain::{Item, Key, Order, Remembered, ReplayKey, State, Version};
 use lsm_tree::{AbstractTree as _, AnyTree, Cache, Memtable, SequenceNumberCounter, Slice};
 use parking_lot::Mutex;
 
@@ -151,15 +151,19 @@ impl Engine {
         value.map(|value| decode_item(&value.into())).transpose()
     }
 
-    /// Returns what there is where an item can be.
-    pub(super) fn state(&self, key: &KeyBytes) -> Result<State, Error> {
-        if let Some(value) = self.look_up(TreeName::Items, key.as_ref())? {
-            return decode_item(&value.into()).map(State::Item);
+    /// Returns what there is where an item can be, and the version of an item: the number of the group
+    /// that wrote it, which it keeps in `lsm-tree` through all merges.
+    pub(super) fn state(&self, key: &KeyBytes) -> Result<(State, Option<Version>), Error> {
+        let number = self.snapshots.load().number();
+        let entry = self.tree(TreeName::Items).get_internal_entry(key.as_ref(), number);
+        if let Some(entry) = entry.map_err(read_failed)? {
+            let item = decode_item(&entry.value.into())?;
+            return Ok((State::Item(item), Some(Version::from(entry.key.seqno))));
         }
         let key = KeyBytes::of_tombstone(key.as_ref());
         let found = self.look_up(TreeName::Answers, key.as_ref())?;
         let found = found.map(|value| decode_tombstone(&value)).transpose()?;
-        Ok(found.map_or(State::Absent, |tombstone| self.tombstone_time.state(tombstone)))
+        Ok((found.map_or(State::Absent, |tombstone| self.tombstone_time.state(tombstone)), None))
     }
 
     /// Makes the entry of the tombstone of an item.

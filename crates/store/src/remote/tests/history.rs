@@ -29,10 +29,9 @@ impl World {
         let remembered = write.idempotency.and_then(|own| self.answers.get(&own.key));
         let Decision { verdict, effect } = decide(&self.state, remembered, write);
         let mut after = self.clone();
-        if let Ok(outcome) = &verdict {
-            if let Some((own, answer)) = write.idempotency.zip(write.remember(outcome)) {
-                after.answers.insert(own.key, answer);
-            }
+        let answer = verdict.as_ref().ok().and_then(|outcome| write.remember(outcome));
+        if let Some((own, answer)) = write.idempotency.zip(answer) {
+            after.answers.insert(own.key, answer);
         }
         if let Some(state) = effect.into_state() {
             after.state = state;
