@@ -61,6 +61,52 @@ async fn each_line_is_answered_as_the_write_by_itself_would_be() {
 }
 
 #[tokio::test]
+async fn lines_with_order_tokens_have_the_effect_of_lines_in_order() {
+    on_every_store(Shelf::start, async |shelf| {
+        let sent = [
+            r#"{"id":"a","item":{"size":2},"order":20}"#,
+            r#"{"id":"a","item":{"size":1},"order":"10"}"#,
+            r#"{"id":"a","item":{"size":2},"order":30}"#,
+            r#"{"id":"a","op":"delete","order":25}"#,
+            r#"{"id":"gone","op":"delete","order":99999999999999999999999999999999999999}"#,
+            r#"{"id":"gone","item":{},"order":98}"#,
+            r#"{"id":"a","item":{},"order":"2026-12-01T00:00:00Z"}"#,
+            r#"{"id":"a","item":{},"order":-1}"#,
+            r#"{"id":"t","item":{},"order":"2026-12-01T01:00:00+01:00"}"#,
+        ];
+        let (outcomes, last) = outcomes(&shelf.send(bulk(sent.join("\n"))).await);
+        let told: Vec<_> = outcomes
+            .iter()
+            .map(|outcome| {
+                let told = outcome["outcome"].as_str().unwrap_or(slug(outcome));
+                (outcome["status"].as_u64().unwrap_or_default(), told)
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (201, "created"),
+                (200, "stale"),
+                (200, "unchanged"),
+                (200, "stale"),
+                (404, "no-such-item"),
+                (204, "stale"),
+                (422, "order-kind-mixed"),
+                (400, "malformed-line"),
+                (201, "created"),
+            ]
+        );
+        assert_eq!(outcomes[1]["etag"], outcomes[0]["etag"], "that of what is stored");
+        assert_eq!(last["summary"]["stale"], 3);
+        let exported = shelf.send(Request::get("/items:export")).await.text();
+        let lines: Vec<_> = exported.lines().collect();
+        assert!(lines[0].ends_with(r#","order":30}"#), "{exported}");
+        assert!(lines[1].ends_with(r#","order":"2026-12-01T00:00:00Z"}"#), "{exported}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn thousands_of_lines_keep_their_order() {
     on_every_store(Shelf::start, async |shelf| {
         // Every id comes three times, in different groups.

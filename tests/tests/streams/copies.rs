@@ -10,6 +10,8 @@ const ITEMS: &[&str] = &[
     r#"{"id":"é \"quoted\" 🦀","item":{"size":1e2,"name":"\u0000 \u2028 \/"}}"#,
     r#"{"id":"~","item":{"size":null,"name":""}}"#,
     r#"{"id":"~~","item":{}}"#,
+    r#"{"id":"ordered","item":{},"order":12345678901234567890123456789012345678}"#,
+    r#"{"id":"timed","item":{},"order":"2026-12-01T00:00:00.123456789Z"}"#,
 ];
 
 #[tokio::test]

@@ -191,8 +191,8 @@ async fn delete_some(
         push_json(&mut text, id.as_str());
         ids.push(text);
         let write = Write::new(collection.key(id), Change::Delete);
-        let _ = version;
-        writes.push(write);
+
+        writes.push(Write { unchanged_since: Some(version), ..write });
     }
     let may_have_more = ids.len() == DELETIONS_MAX;
     let results = match is_rehearsal {
