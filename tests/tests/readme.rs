@@ -1,4 +1,4 @@
-//! The sessions that README shows to newcomers, as printed.
+//! The sessions that README and other pages show, as printed.
 
 use std::path::Path;
 use std::process::Command;
@@ -44,19 +44,33 @@ fn steps(markdown: &str) -> Vec<Step> {
     steps
 }
 
+fn page(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    std::fs::read_to_string(path).expect("there is such a page")
+}
+
 #[tokio::test]
-async fn the_sessions_work_as_printed() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = std::fs::read_to_string(readme).expect("there is a README");
+async fn the_sessions_of_readme_work_as_printed() {
+    let readme = page("README.md");
     let sessions = SESSIONS.map(|heading| steps(section(&readme, heading)));
     for (heading, steps) in SESSIONS.iter().zip(&sessions) {
         assert!(steps.len() >= 8, "{heading:?} has only {} commands", steps.len());
     }
     assert_eq!(steps(&readme).len(), sessions.iter().map(Vec::len).sum::<usize>());
+    work_as_printed(sessions.into_iter().flatten()).await;
+}
 
+#[tokio::test]
+async fn the_session_of_late_writes_works_as_printed() {
+    let steps = steps(&page("docs/order.md"));
+    assert!(steps.len() >= 4, "it has only {} commands", steps.len());
+    work_as_printed(steps).await;
+}
+
+async fn work_as_printed(steps: impl IntoIterator<Item = Step>) {
     let shelf = Shelf::start().on_disk().spawn().await;
     let address = shelf.address().to_string();
-    for Step { command, output } in sessions.into_iter().flatten() {
+    for Step { command, output } in steps {
         let command = command.replace(PRINTED_ADDRESS, &address);
         let ran = Command::new("bash").args(["-c", &command]).output();
         let ran = ran.expect("bash can be run: apt-get install bash");
@@ -65,7 +79,7 @@ async fn the_sessions_work_as_printed() {
             "{command}\nfailed; is curl there? apt-get install curl\n{ran:?}"
         );
         let printed = String::from_utf8_lossy(&ran.stdout).replace(&address, PRINTED_ADDRESS);
-        assert_eq!(printed, output, "{command}\nprints something else than README says");
+        assert_eq!(printed, output, "{command}\nprints something else than the page says");
     }
     shelf.stop().await;
 }
