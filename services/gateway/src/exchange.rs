@@ -10,6 +10,7 @@ use serve::RequestBody;
 use serve::framing::{FramingFault, Refusals};
 
 use crate::access::Principal;
+use crate::class::Class;
 use crate::interim::Interims;
 use crate::peer::Peer;
 
@@ -19,6 +20,7 @@ use crate::peer::Peer;
 pub(crate) struct Exchange {
     pub(crate) head: Parts,
     pub(crate) body: RequestBody,
+    pub(crate) class: Class,
     pub(crate) peer: Rc<Peer>,
     /// The name of the request, once it has one.
     pub(crate) request_id: Option<HeaderValue>,

@@ -42,6 +42,7 @@ use tower::retry::budget::TpsBudget;
 
 use crate::answers::{overloaded, refuse_body, reply};
 use crate::balance::{Balance, Replicas};
+use crate::class::Class;
 use crate::exchange::Exchange;
 use crate::headers::announce_close;
 use crate::metrics::Metrics;
@@ -158,7 +159,7 @@ impl Forwarder {
             exchange.body,
             &head.headers,
             &exchange.refusals,
-            plan.streams,
+            plan.class == Class::Stream,
             limits,
         );
         let body = match reading.await {

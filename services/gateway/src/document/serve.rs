@@ -23,7 +23,7 @@ use tower::{Service, service_fn};
 use super::Documents;
 use super::problems::add;
 use crate::answers::{NotSent, reply};
-use crate::definitions;
+use crate::class::Class;
 use crate::exchange::Exchange;
 use crate::reply::{Reply, ReplyBody};
 
@@ -88,7 +88,7 @@ where
                     Ok(encoded(complete(&documents, page.await?).await, accepted).await)
                 }))
             }
-            path if definitions::is_written_by(&exchange.head.method, path) => {
+            _ if exchange.class == Class::Definition => {
                 let answering = self.inner.call(exchange);
                 let documents = Arc::clone(&self.documents);
                 Either::Left(Box::pin(async move {
