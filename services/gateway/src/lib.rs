@@ -22,12 +22,15 @@ mod metrics;
 mod overload;
 mod peer;
 mod policy;
+mod progress;
 mod rate;
+mod record;
 mod reply;
 mod request_body;
 mod run;
 mod settings;
 mod stack;
+mod stream;
 mod upstream;
 mod worker;
 

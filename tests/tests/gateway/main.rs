@@ -9,6 +9,7 @@ mod cross_origin;
 mod discovery;
 mod document;
 mod drain;
+mod duplex;
 mod encodings;
 mod framing;
 mod handover;

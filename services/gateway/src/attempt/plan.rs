@@ -6,7 +6,7 @@ use std::ops::Range;
 use contract::prefix::PublicPrefix;
 use http::header::{EXPECT, HeaderName};
 use http::uri::PathAndQuery;
-use http::{Method, Uri, Version};
+use http::{HeaderValue, Method, Uri, Version};
 use percent_encoding::percent_decode;
 
 use super::mark::{Marks, SHELF_ATTEMPT};
@@ -47,8 +47,13 @@ impl RequestPlan {
     ) -> Self {
         let head = &mut exchange.head;
         let headers = &mut head.headers;
+        let class = exchange.class;
         let expects_continue = headers.contains_key(EXPECT);
         strip_hop(headers);
+        if class == Class::Stream && expects_continue {
+            // It is the replica that asks for the body of a stream.
+            headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
+        }
         join_cookies(headers);
         set_forwarded(headers, &exchange.peer, public_prefix);
         match &exchange.principal {
@@ -56,7 +61,6 @@ impl RequestPlan {
             None => headers.remove(SHELF_PRINCIPAL),
         };
         let target = head.uri.path_and_query().cloned();
-        let class = exchange.class;
         let is_read = matches!(head.method, Method::GET | Method::HEAD);
         let is_safe = is_read || head.method == Method::OPTIONS;
         let is_write =

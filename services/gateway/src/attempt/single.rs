@@ -75,7 +75,7 @@ impl Attempts<'_> {
         let (pools, time_max) = (&self.forwarder.pools, self.forwarder.settings.connect_time_max);
         let send = |reuse| {
             let request = request(self.next.get());
-            send(pools, replica, request, reuse, time_max, self.interims.as_ref())
+            send(pools, replica, request, reuse, time_max, &self.interims)
         };
         match send(Reuse::Allowed).await {
             Err(SendError { delivery: Delivery::Stale, cause }) if self.plan.repeatable => {

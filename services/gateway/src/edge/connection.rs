@@ -115,6 +115,7 @@ where
             fault: refusals.next(),
             refusals: refusals.clone(),
             principal: None,
+            stream_place: None,
             interims: opener.map(Opener::open),
             started,
             deadline: started,
