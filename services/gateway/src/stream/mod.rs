@@ -9,4 +9,4 @@ mod answer;
 mod limit;
 
 pub(crate) use answer::StreamAnswer;
-pub(crate) use limit::{StreamLimit, StreamPlace};
+pub(crate) use limit::{StreamLimit, StreamPlace, StreamRefused};
