@@ -67,6 +67,8 @@ mod tests {
             ("GET", "/items:count", Class::Point),
             ("POST", "/items", Class::Point),
             ("POST", "/items:a:bulk", Class::Point),
+            // Replicas do not decode it either.
+            ("POST", "/items%3Abulk", Class::Point),
             // These are items.
             ("POST", "/items/a:bulk", Class::Point),
             ("PUT", "/items:a/b:bulk", Class::Point),

@@ -29,6 +29,7 @@ mod same;
 mod shutdown;
 mod slow;
 mod storm;
+mod stream_limits;
 mod streams;
 mod tls;
 mod two_gateways;

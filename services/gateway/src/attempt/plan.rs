@@ -10,7 +10,7 @@ use http::{HeaderValue, Method, Uri, Version};
 use percent_encoding::percent_decode;
 
 use super::mark::{Marks, SHELF_ATTEMPT};
-use crate::access::SHELF_PRINCIPAL;
+use crate::access::{SHELF_DELETIONS, SHELF_PRINCIPAL};
 use crate::class::Class;
 use crate::exchange::Exchange;
 use crate::headers::{join_cookies, set_forwarded, strip_hop};
@@ -59,6 +59,15 @@ impl RequestPlan {
         match &exchange.principal {
             Some(principal) => headers.insert(SHELF_PRINCIPAL, principal.pseudonym.clone()),
             None => headers.remove(SHELF_PRINCIPAL),
+        };
+        let is_bulk = class == Class::Stream && head.method == Method::POST;
+        match &exchange.principal {
+            Some(principal)
+                if is_bulk && !principal.permissions.allow_deletions(head.uri.path()) =>
+            {
+                headers.insert(SHELF_DELETIONS, HeaderValue::from_static("refused"))
+            }
+            _ => headers.remove(SHELF_DELETIONS),
         };
         let target = head.uri.path_and_query().cloned();
         let is_read = matches!(head.method, Method::GET | Method::HEAD);
