@@ -89,7 +89,7 @@ async fn receive(mut stream: TcpStream, sender: mpsc::UnboundedSender<ManualRequ
         };
         let head = String::from_utf8_lossy(&unread[..at]).to_ascii_lowercase();
         unread.drain(..at + 4);
-        let is_check = head.starts_with("get /readyz ") || head.starts_with("get /openapi.json ");
+        let is_check = head.starts_with("get /readyz ") || head.starts_with("get /openapi");
         if !is_check {
             let (decoded, has_ended) = (Vec::new(), false);
             let _ = sender.send(ManualRequest { head, stream, unread, decoded, has_ended });

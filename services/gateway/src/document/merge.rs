@@ -6,6 +6,7 @@ use contract::about::DOCUMENT_PATH;
 use http::Method;
 use serde_json::{Map, Value, json};
 
+use super::DOCUMENT_3_2_PATH;
 use super::components::Components;
 use super::own::OwnAnswers;
 use crate::access::RequiredPermission;
@@ -59,8 +60,8 @@ pub(super) fn merge(mut document: Value, own: &OwnAnswers) -> Value {
             for (status, answer) in members(OwnAnswers::of(&own_answers, &verb, path)) {
                 // A client without credentials is let in there. The document is the gateway's own: no body
                 // is read for it, and no replica is asked.
-                let is_document =
-                    path == DOCUMENT_PATH && matches!(method.as_str(), "get" | "head");
+                let is_document = [DOCUMENT_PATH, DOCUMENT_3_2_PATH].contains(&path.as_str())
+                    && matches!(method.as_str(), "get" | "head");
                 let never = status == "403" && is_open
                     || is_document && matches!(status.as_str(), "408" | "413" | "502" | "504");
                 if !never {
