@@ -28,13 +28,13 @@ impl Progress {
     }
 
     /// Notes bytes of the request that go to a replica.
-    pub(crate) fn send(&self, bytes: usize) {
+    pub(crate) fn note_sent(&self, bytes: usize) {
         self.0.sent.set(self.0.sent.get() + bytes as u64);
         self.0.moved.set(Instant::now());
     }
 
     /// Notes bytes of the answer that go to the client.
-    pub(crate) fn receive(&self, bytes: usize) {
+    pub(crate) fn note_received(&self, bytes: usize) {
         self.0.received.set(self.0.received.get() + bytes as u64);
         self.0.moved.set(Instant::now());
     }
@@ -124,7 +124,7 @@ mod tests {
         let moving = async {
             for _ in 0..5 {
                 sleep(TIME_MAX * 3 / 4).await;
-                progress.receive(1);
+                progress.note_received(1);
             }
         };
         let idle = poll_fn(|context| timer.poll_idle(context));

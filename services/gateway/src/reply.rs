@@ -38,8 +38,10 @@ pub(crate) enum ReplyBody {
 impl ReplyBody {
     /// Keeps the body of the request until this one has been sent.
     pub(crate) fn hold(&mut self, request: BodyGuard) {
-        if let Self::Replica(body) = self {
-            body.request = Some(request);
+        match self {
+            Self::Own(_) => {}
+            Self::Replica(body) => body.request = Some(request),
+            Self::Stream(body) => body.hold(request),
         }
     }
 }

@@ -14,8 +14,9 @@ use crate::poll::within;
 /// Longest time until something comes.
 const TIME_MAX: Duration = Duration::from_secs(20);
 
-/// The answer to a check, and to a request for a document.
-const CHECKED: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+/// The answer to a check, and to a request for a document: an empty one.
+const CHECKED: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n{\"openapi\":\"3.1.0\",\"paths\":{}}";
 
 /// A replica. It answers checks by itself; all other requests are for the test.
 #[derive(Debug)]

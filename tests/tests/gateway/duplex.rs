@@ -1,16 +1,9 @@
 //! Streams of lines: both directions pass at the same time, and each is whole or seen to be cut.
 
-use std::io;
 use std::time::Duration;
 
-use bytes::Bytes;
 use e2e::gateway::{Gateway, ManualReplica, ManualRequest, StartGateway};
 use e2e::{Connection, eventually};
-use http_body::Frame;
-use http_body_util::StreamBody;
-use reqwest::StatusCode;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 const BULK: &str = "POST /items:bulk HTTP/1.1\r\nHost: x\r\nContent-Type: application/jsonl\r\nTransfer-Encoding: chunked\r\n";
 
@@ -18,7 +11,7 @@ fn chunk(line: &str) -> String {
     format!("{:x}\r\n{line}\n\r\n", line.len() + 1)
 }
 
-async fn start(replica: &ManualReplica) -> Gateway {
+pub(crate) async fn start(replica: &ManualReplica) -> Gateway {
     Gateway::start().replica(replica.address()).spawn().await
 }
 
@@ -64,94 +57,21 @@ async fn lines_pass_in_both_directions_at_the_same_time() {
     gateway.stop().await;
 }
 
-/// A bulk write over HTTP/2: lines that are put into the channel are sent; an error resets it.
-struct Http2Bulk {
-    lines: mpsc::Sender<io::Result<Bytes>>,
-    answering: JoinHandle<reqwest::Result<reqwest::Response>>,
-}
-
-impl Http2Bulk {
-    fn begin(gateway: &Gateway) -> Self {
-        let (sender, mut lines) = mpsc::channel::<io::Result<Bytes>>(1);
-        let body = futures_util::stream::poll_fn(move |context| {
-            lines.poll_recv(context).map(|line| line.map(|line| line.map(Frame::data)))
-        });
-        let client = reqwest::Client::builder().http2_prior_knowledge().build();
-        let post = client.expect("a client").post(format!("{}/items:bulk", gateway.origin()));
-        let body = reqwest::Body::wrap(StreamBody::new(body));
-        let sending = post.header("content-type", "application/jsonl").body(body).send();
-        Self { lines: sender, answering: tokio::spawn(sending) }
-    }
-
-    async fn send(&self, line: impl Into<Bytes>) {
-        self.lines.send(Ok(line.into())).await.expect("the body is sent");
-    }
-
-    /// Waits for the head of the answer.
-    async fn answer(&mut self) -> reqwest::Response {
-        (&mut self.answering).await.expect("it is sent").expect("it is answered")
-    }
-}
-
+/// Checking answers holds no line of a stream back.
 #[tokio::test]
-async fn lines_pass_over_http2() {
+async fn lines_pass_while_answers_are_checked() {
     let mut replica = ManualReplica::start().await;
-    let gateway = start(&replica).await;
-    let mut bulk = Http2Bulk::begin(&gateway);
-    bulk.send("first\n").await;
-    let mut request = replica.request().await;
-    assert_eq!(request.line().await, "first");
-    request.begin(207).await;
-    let mut answer = bulk.answer().await;
-    assert_eq!(answer.status(), StatusCode::MULTI_STATUS);
-    for number in 0..20 {
-        request.answer(&format!("outcome {number}")).await;
-        let outcome = answer.chunk().await.unwrap().expect("it goes on");
-        assert_eq!(outcome, format!("outcome {number}\n"));
-        bulk.send(format!("line {number}\n")).await;
-        assert_eq!(request.line().await, format!("line {number}"));
-    }
-    drop(bulk);
+    let gateway = Gateway::start().replica(replica.address()).check_contract().spawn().await;
+    let (mut client, mut request) = begun(&gateway, &mut replica).await;
+    client.write("0\r\n\r\n").await;
     assert_eq!(request.try_line().await.unwrap(), None);
     request.end().await;
-    assert!(answer.bytes().await.unwrap().is_empty());
-    gateway.stop().await;
-}
-
-#[tokio::test]
-async fn what_is_cut_over_http2_is_seen_to_be_cut() {
-    let mut replica = ManualReplica::start().await;
-    let gateway = start(&replica).await;
-    let mut bulk = Http2Bulk::begin(&gateway);
-    let mut request = replica.request().await;
-    request.begin(207).await;
-    let mut answer = bulk.answer().await;
-    drop(request);
-    answer.chunk().await.expect_err("the answer is cut");
-
-    let mut bulk = Http2Bulk::begin(&gateway);
-    let mut request = replica.request().await;
-    request.begin(207).await;
-    let mut answer = bulk.answer().await;
-    let _ = bulk.lines.send(Err(io::ErrorKind::Other.into())).await;
-    request.try_line().await.expect_err("the body has no end");
-    answer.chunk().await.expect_err("the answer is cut");
-
-    // A refusal is heard while the body is sent.
-    let mut bulk = Http2Bulk::begin(&gateway);
-    let mut request = replica.request().await;
-    request.write("HTTP/1.1 415 Refused\r\nContent-Length: 2\r\n\r\n{}").await;
-    while bulk.lines.send(Ok(vec![b'x'; 100 << 10].into())).await.is_ok()
-        && !bulk.answering.is_finished()
-    {}
-    assert_eq!(bulk.answer().await.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    request.closed().await;
-    assert!(replica.is_idle(), "nothing is repeated");
-    gateway.stop().await;
+    assert_eq!(client.chunk().await.unwrap(), b"");
+    gateway.stop_with_report().await;
 }
 
 /// Answers until no buffer takes more. Returns how many lines of 64 KiB that were, of which the last one is not whole.
-async fn fill(request: &mut ManualRequest) -> usize {
+pub(crate) async fn fill(request: &mut ManualRequest) -> usize {
     let outcome = "o".repeat((64 << 10) - 1);
     let mut count = 1;
     while tokio::time::timeout(Duration::from_millis(500), request.answer(&outcome)).await.is_ok() {
@@ -180,22 +100,6 @@ async fn one_direction_does_not_wait_for_the_other() {
         came += client.chunk().await.unwrap().len();
     }
     drop((client, request));
-
-    let mut bulk = Http2Bulk::begin(&gateway);
-    let mut request = replica.request().await;
-    request.begin(207).await;
-    let mut answer = bulk.answer().await;
-    let whole = fill(&mut request).await - 1;
-    for number in 0..10 {
-        bulk.send(format!("line {number}\n")).await;
-        assert_eq!(request.line().await, format!("line {number}"));
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
-    let mut came = 0;
-    while came < whole * (64 << 10) {
-        came += answer.chunk().await.unwrap().expect("it goes on").len();
-    }
-    drop((bulk, answer, request));
     gateway.stop().await;
 }
 

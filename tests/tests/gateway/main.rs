@@ -10,6 +10,7 @@ mod discovery;
 mod document;
 mod drain;
 mod duplex;
+mod duplex_http2;
 mod encodings;
 mod framing;
 mod handover;

@@ -149,6 +149,6 @@ fn stream_reply(answered: ReplicaAnswer, passing: &Passing<'_>) -> Reply {
     let (mut head, body) = answer.into_parts();
     strip_answer(&mut head.headers);
     let idle = IdleTimer::new(passing.progress.clone(), passing.idle_time_max);
-    let answer = StreamAnswer::new(body, passing.body.cloned(), idle, lease, in_flight);
+    let answer = StreamAnswer::new(body, idle, lease, in_flight);
     Response::from_parts(head, ReplyBody::Stream(Box::new(answer)))
 }

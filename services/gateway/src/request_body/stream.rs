@@ -80,13 +80,6 @@ impl StreamHandle {
         }
     }
 
-    /// Says that the answer is over, and drops what is not read of the body.
-    pub(crate) fn end(&self) {
-        self.release();
-        self.0.is_over.set(true);
-        self.wake();
-    }
-
     fn wake(&self) {
         if let Some(waker) = self.0.waiting.take() {
             waker.wake();
@@ -108,6 +101,13 @@ impl StreamHandle {
 /// Keeps the body of a request while its answer is written.
 #[derive(Debug)]
 pub(crate) struct BodyGuard(StreamHandle);
+
+impl BodyGuard {
+    /// Returns the body.
+    pub(crate) fn body(&self) -> &StreamHandle {
+        &self.0
+    }
+}
 
 impl Drop for BodyGuard {
     fn drop(&mut self) {
@@ -168,7 +168,7 @@ impl BodyStream {
                 None => return Poll::Ready(None),
             },
         };
-        self.handle.progress().send(data.len());
+        self.handle.progress().note_sent(data.len());
         if self.handle.progress().sent() > self.bytes_max {
             let fault = BodyFault::TooLarge { bytes_max: self.bytes_max };
             return Poll::Ready(Some(Err(self.fail(fault))));

@@ -11,7 +11,7 @@ use super::StreamPlace;
 use crate::balance::InFlight;
 use crate::progress::{IdleTimer, Progress};
 use crate::record::RequestRecord;
-use crate::request_body::{BodyError, StreamHandle};
+use crate::request_body::{BodyError, BodyGuard};
 use crate::upstream::Lease;
 
 /// The body of the answer to a stream. When it is dropped, the stream is over: nothing more of the request is read,
@@ -22,7 +22,7 @@ pub(crate) struct StreamAnswer {
     progress: Progress,
     idle: IdleTimer,
     /// The body of the request, if there is one.
-    request: Option<StreamHandle>,
+    request: Option<BodyGuard>,
     in_flight: InFlight,
     _lease: Lease,
     place: Option<StreamPlace>,
@@ -35,7 +35,6 @@ impl StreamAnswer {
     /// `lease` is that of a connection that is closed after this answer.
     pub(crate) fn new(
         incoming: Incoming,
-        request: Option<StreamHandle>,
         idle: IdleTimer,
         lease: Lease,
         in_flight: InFlight,
@@ -45,13 +44,18 @@ impl StreamAnswer {
             incoming,
             progress,
             idle,
-            request,
+            request: None,
             in_flight,
             _lease: lease,
             place: None,
             record: None,
             is_whole: false,
         }
+    }
+
+    /// Keeps the body of the request, and drops what is not read of it when the stream is over.
+    pub(crate) fn hold(&mut self, request: BodyGuard) {
+        self.request = Some(request);
     }
 
     /// Keeps the place of the stream until it is over.
@@ -66,7 +70,7 @@ impl StreamAnswer {
 
     /// Notes that the answer does not come whole; if the client's request was, the replica is to blame.
     fn broke_off(&self) {
-        if self.request.as_ref().is_none_or(|request| request.fault().is_none()) {
+        if self.request.as_ref().is_none_or(|request| request.body().fault().is_none()) {
             self.in_flight.replica().note_fault();
         }
     }
@@ -87,7 +91,7 @@ impl Body for StreamAnswer {
         };
         this.idle.stop();
         match &frame {
-            Some(Ok(frame)) => this.progress.receive(frame.data_ref().map_or(0, Bytes::len)),
+            Some(Ok(frame)) => this.progress.note_received(frame.data_ref().map_or(0, Bytes::len)),
             Some(Err(_)) => this.broke_off(),
             None => this.is_whole = true,
         }
@@ -106,7 +110,7 @@ impl Body for StreamAnswer {
 impl Drop for StreamAnswer {
     fn drop(&mut self) {
         if let Some(request) = &self.request {
-            request.end();
+            request.body().release();
         }
         if let Some((record, status)) = &self.record {
             // The last piece may say that it is the last one.
