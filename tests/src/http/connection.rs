@@ -163,6 +163,23 @@ impl Connection {
         self.unread.into()
     }
 
+    /// Waits for the head of an answer whose body is read in chunks, by [`chunk`](Self::chunk).
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn read_head(&mut self) -> Answer {
+        let head = within("a head", ANSWER_TIME_MAX, self.take_until(b"\r\n\r\n")).await;
+        Answer::of_head(&head.expect("an answer comes"))
+    }
+
+    /// Waits for the next chunk of a body; it is empty at the proper end.
+    ///
+    /// # Errors
+    /// If the body is cut.
+    pub async fn chunk(&mut self) -> io::Result<Vec<u8>> {
+        within("a chunk", ANSWER_TIME_MAX, self.take_chunk()).await
+    }
+
     async fn read_answer(&mut self, is_head: bool) -> io::Result<Answer> {
         let mut interim = Vec::new();
         let mut answer = loop {
@@ -193,16 +210,21 @@ impl Connection {
     async fn take_chunks(&mut self) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         loop {
-            let line = self.take_until(b"\r\n").await?;
-            let line = String::from_utf8_lossy(&line).into_owned();
-            let length = usize::from_str_radix(line.split(';').next().unwrap_or_default(), 16);
-            let length = length.expect("a chunk says its length");
-            body.extend(self.take(length).await?);
-            self.take(2).await?;
-            if length == 0 {
+            let chunk = self.take_chunk().await?;
+            if chunk.is_empty() {
                 return Ok(body);
             }
+            body.extend(chunk);
         }
+    }
+
+    async fn take_chunk(&mut self) -> io::Result<Vec<u8>> {
+        let line = self.take_until(b"\r\n").await?;
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let length = usize::from_str_radix(line.split(';').next().unwrap_or_default(), 16);
+        let chunk = self.take(length.expect("a chunk says its length")).await?;
+        self.take(2).await?;
+        Ok(chunk)
     }
 
     /// Takes what comes before `end`, and drops the end itself.
