@@ -122,6 +122,12 @@ impl Export {
                 }
                 // What follows is then as it is at a later moment.
                 Some(Err(error)) if error.kind() == ErrorKind::Expired && self.items > 0 => {
+                    tracing::info!(
+                        collection = %self.collection.name(),
+                        error = &error as &dyn std::error::Error,
+                        "an export of {} goes on with the items as they are now: {error}",
+                        self.collection.name()
+                    );
                     let query = query(&self.collection, self.last.clone());
                     self.snapshot = self.collection.store().snapshot(query);
                 }
