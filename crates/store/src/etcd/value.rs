@@ -100,3 +100,37 @@ fn unreadable() -> Error {
 fn damaged(message: &'static str) -> Error {
     Error::new(ErrorKind::Corrupt, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::Clock;
+
+    fn read(value: Bytes) -> Result<StoredItem<i64>, Error> {
+        let time = TombstoneTime::new(Clock::of_process(), Duration::from_secs(60));
+        stored(
+            &KeyValue { value, create_revision: 3, mod_revision: 3, ..KeyValue::default() },
+            time,
+        )
+    }
+
+    #[test]
+    fn items_of_a_version_without_tokens_are_read_and_tombstones_are_told_apart() {
+        let item = Item::new(&serde_json::from_str(r#"{"size":6}"#).unwrap());
+        let token = Token([7; Token::BYTES]);
+        let (etag, digest) = (item.etag(), item.digest());
+        let old = [&token.0[..], etag.as_bytes(), digest.as_bytes(), item.representation()];
+        assert_eq!(read(old.concat().into()).unwrap().state, State::Item(item.clone()));
+        let ordered = item.with_order(Some("5".parse().unwrap()));
+        assert_eq!(read(of_item(token, &ordered)).unwrap().state, State::Item(ordered));
+        let time = TombstoneTime::new(Clock::of_process(), Duration::from_secs(60));
+        let value = of_tombstone(token, time.tombstone("5".parse().unwrap()));
+        let stored = read(value.clone()).unwrap();
+        assert_eq!((stored.state, stored.token), (State::Deleted("5".parse().unwrap()), token));
+        for len in 0..value.len() {
+            assert!(read(value.slice(..len)).is_err(), "{len}");
+        }
+    }
+}

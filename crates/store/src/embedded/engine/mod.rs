@@ -166,6 +166,13 @@ impl Engine {
         Ok((found.map_or(State::Absent, |tombstone| self.tombstone_time.state(tombstone)), None))
     }
 
+    /// Tells whether a tombstone is kept, also one whose time is over.
+    #[cfg(test)]
+    pub(super) fn has_tombstone(&self, key: &Key) -> bool {
+        let key = KeyBytes::of_tombstone(KeyBytes::of(key).as_ref());
+        self.look_up(TreeName::Answers, key.as_ref()).unwrap().is_some()
+    }
+
     /// Makes the entry of the tombstone of an item.
     ///
     /// None is removed when there is an item again: the item has its token, which the next tombstone has as well.

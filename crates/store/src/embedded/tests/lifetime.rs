@@ -1,7 +1,11 @@
 //! What is left when the store is closed, and what keeps it open.
 
-use domain::{Change, Fingerprint, Idempotency, Moment, Outcome, PageQuery, PageStart, ReplayKey};
 use std::fs;
+use std::time::Duration;
+
+use domain::{
+    Change, Fingerprint, Idempotency, Moment, Outcome, PageQuery, PageStart, Refusal, ReplayKey,
+};
 
 use super::*;
 
@@ -154,4 +158,52 @@ fn what_is_over_is_forgotten_when_files_are_merged() {
         assert_eq!(remembered.is_some(), n % 2 == 1, "{n}");
         assert_eq!(get(&store, &n.to_string()).unwrap(), Some(item(n)), "the items stay");
     }
+}
+
+fn ordered(write: Write, token: &str) -> Write {
+    Write { order: token.parse().ok(), ..write }
+}
+
+#[test]
+fn tombstones_are_there_after_reopening() {
+    let directory = directory();
+    for round in 0..3 {
+        let store = open(&directory);
+        for n in 0..50 {
+            let text = n.to_string();
+            let delete = Write { change: Change::Delete, ..put(&text, n) };
+            let put = apply(&store, ordered(put(&text, n), "4")).unwrap();
+            if round == 0 {
+                assert!(matches!(put, Ok(Outcome::Created(_))), "{put:?}");
+                assert_eq!(apply(&store, ordered(delete, "5")).unwrap(), Ok(Outcome::Deleted));
+            } else {
+                assert_eq!(put, Ok(Outcome::Stale(None)));
+            }
+            assert_eq!(get(&store, &text).unwrap(), None);
+        }
+        if round == 1 {
+            store.engine().write_out();
+            store.engine().merge_everything();
+        }
+    }
+}
+
+#[test]
+fn a_tombstone_whose_time_is_over_counts_no_more_and_goes_when_files_are_merged() {
+    let directory = directory();
+    let path = directory.path();
+    let options = Options { deletions_time: Duration::ZERO, ..Options::default() };
+    let store = Embedded::open(path, &options).unwrap();
+    let delete = |n: usize| Write { change: Change::Delete, ..put(&n.to_string(), n) };
+    let deletions = (0..50).map(|n| ordered(delete(n), "5")).collect();
+    let results = runtime().block_on(store.apply(deletions));
+    assert!(results.into_iter().all(|result| result.unwrap() == Err(Refusal::NotFound)));
+    let late = apply(&store, ordered(put("0", 0), "4")).unwrap();
+    assert!(matches!(late, Ok(Outcome::Created(_))), "{late:?}");
+    let tombstone = |n: usize| store.engine().has_tombstone(&put(&n.to_string(), n).key);
+    store.engine().write_out();
+    assert!((0..50).all(tombstone));
+    store.engine().merge_everything();
+    assert!(!(0..50).any(tombstone));
+    assert!(get(&store, "0").unwrap().is_some(), "the items stay");
 }

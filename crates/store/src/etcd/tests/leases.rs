@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use domain::{Change, Outcome, Write};
 
-use super::kit::{item, key, keyed, keyed_for, one, open_url, prefix, put, shared, transport};
+use super::kit::{
+    delete, item, key, keyed, keyed_for, one, open_url, prefix, put, shared, transport,
+};
 use crate::etcd::message::{KeyValue, RangeRequest};
 
 async fn under(prefix: &str) -> Vec<KeyValue> {
@@ -106,4 +108,39 @@ async fn a_lease_that_is_gone_is_replaced() {
     // What was remembered is gone with its lease, so this is a new request.
     let outcome = one(&store, keyed("k", large)).await.expect("it works");
     assert_eq!(outcome, Outcome::Unchanged(item(1, 100_000)));
+}
+
+/// A tombstone stands in the place of the item, and a key marks it; both end with one lease, which is no answer's.
+#[tokio::test]
+async fn a_tombstone_ends_with_a_lease_and_an_item_in_its_place_does_not() {
+    const DAY: u64 = 24 * 3600;
+    let prefix = prefix();
+    let store = open_url(&format!("{}/{prefix}?writers=1", shared().url()));
+    let ordered = |write: Write, token: &str| Write { order: token.parse().ok(), ..write };
+    let in_place = async |name: &str| {
+        let found = under(&prefix).await.into_iter();
+        let found = found.filter(|kv| kv.key[prefix.len() + 1..].starts_with(name.as_bytes()));
+        found.map(|kv| kv.lease).collect::<Vec<_>>()
+    };
+    let seconds = |lease: i64| {
+        let lives = shared().etcdctl(&["lease", "timetolive", &format!("{lease:x}")]);
+        let seconds = lives.split_once("TTL(").and_then(|(_, rest)| rest.split_once("s)"));
+        seconds.and_then(|(seconds, _)| seconds.parse::<u64>().ok()).expect("it lives")
+    };
+    one(&store, ordered(put("a", 1), "1")).await.expect("it works");
+    one(&store, ordered(delete("a"), "5")).await.expect("it works");
+    one(&store, keyed("k", put("b", 1))).await.expect("it works");
+    let (items, marks) = (in_place("items/").await, in_place("deletions/").await);
+    assert_eq!((items.len(), marks.len()), (2, 1));
+    assert_eq!(items[0], marks[0], "they end together");
+    assert_eq!(items[1], 0, "the item that was put does not end");
+    assert!((30 * DAY..=32 * DAY).contains(&seconds(marks[0])));
+    let answers = in_place("answers/").await;
+    assert!(seconds(answers[0]) <= 26 * 3600, "no answer lasts as long");
+    let late = one(&store, ordered(put("a", 1), "4")).await.expect("it works");
+    assert_eq!(late, Outcome::Stale(None));
+    let due = one(&store, ordered(put("a", 1), "6")).await.expect("it works");
+    assert!(matches!(due, Outcome::Created(_)), "{due:?}");
+    assert_eq!(in_place("items/").await, [0, 0]);
+    assert!(in_place("deletions/").await.is_empty());
 }

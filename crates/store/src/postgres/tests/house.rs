@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use domain::Moment;
+use domain::{Change, Moment, Outcome, Refusal, Write};
 use futures_util::future::join_all;
 use testbed::Relay;
 use tokio::task::LocalSet;
@@ -35,6 +35,33 @@ async fn answers_whose_time_is_over_are_removed() {
     forget.await.unwrap();
     let left = "SELECT min(expires), count(*) FROM shelf_answers";
     assert_eq!(server().sql(&url, left), "4001|1000");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tombstones_whose_time_is_over_are_removed_and_items_are_not() {
+    let url = server().create_database();
+    let store = opened(&url);
+    for id in ["a", "b"] {
+        let change = Change::Delete;
+        let deletion = Write { order: "5".parse().ok(), ..Write::new(key(id), change) };
+        assert_eq!(one(&store, deletion).await.unwrap(), Err(Refusal::NotFound));
+    }
+    one(&store, put("c", "x")).await.unwrap().unwrap();
+    server().sql(&url, "UPDATE shelf_items SET deleted_until = 4000 WHERE id = 'a'");
+    // It counts no more although it is there.
+    let late = Write { order: "4".parse().ok(), ..put("a", "x") };
+    assert!(matches!(one(&store, late.clone()).await.unwrap(), Ok(Outcome::Created(_))));
+    server().sql(&url, "UPDATE shelf_items SET deleted_until = 4000 WHERE id = 'a'");
+    let connector = Connector::new(Config::parse(&url).unwrap(), false).unwrap();
+    let local = LocalSet::new();
+    let forget = local.run_until(async {
+        let time = TombstoneTime::new(Clock::of_process(), Duration::ZERO);
+        let mut session = PostgresSession::new(Rc::new(connector), LockWait::Briefly, time);
+        session.forget(Moment(4_000)).await
+    });
+    forget.await.unwrap();
+    let left = "SELECT string_agg(id, ',' ORDER BY id) FROM shelf_items";
+    assert_eq!(server().sql(&url, left), "b,c");
 }
 
 /// All replicas measure ages by the clock of the database, not by those of their machines.

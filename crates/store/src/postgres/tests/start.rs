@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use domain::Outcome;
+use domain::{Outcome, Write};
 
 use super::kit::*;
 
@@ -68,4 +68,56 @@ fn the_first_start_leaves_no_error_in_the_log_of_the_server() {
     drop(opened(&server.url()));
     let log = server.log();
     assert!(!log.contains("ERROR"), "{log}");
+}
+
+/// Turns the tables into those of a version that knew no order tokens.
+fn before_order(url: &str) {
+    server().sql(
+        url,
+        "DROP INDEX shelf_items_deleted; DROP INDEX shelf_items_deleted_until;
+         ALTER TABLE shelf_items DROP COLUMN order_token, DROP COLUMN deleted_until",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_of_a_version_without_order_tokens_are_taken_as_they_are() {
+    let url = server().create_database();
+    let store = opened(&url);
+    one(&store, put("a", "b")).await.unwrap().unwrap();
+    drop(store);
+    before_order(&url);
+    let stores: Vec<_> = thread::scope(|scope| {
+        let openers: Vec<_> = (0..8).map(|_| scope.spawn(|| opened(&url))).collect();
+        openers.into_iter().map(|opener| opener.join().unwrap()).collect()
+    });
+    let store = &stores[0];
+    assert_eq!(store.get(&key("a")).await.unwrap(), Some(item("b")));
+    let ordered = |write, token: &str| Write { order: token.parse().ok(), ..write };
+    one(store, ordered(put("a", "c"), "5")).await.unwrap().unwrap();
+    // A version that knows no tokens can still write: what it does not name is left.
+    server().sql(&url, "UPDATE shelf_items SET representation = '{\"name\":\"d\"}'");
+    let found = store.get(&key("a")).await.unwrap().expect("it is there");
+    assert_eq!(found.order().map(|order| order.to_string()).as_deref(), Some("5"));
+    server().sql(
+        &url,
+        "INSERT INTO shelf_items (collection, id, representation, etag, digest, token, born)
+         SELECT collection, 'z', representation, etag, digest, token, born FROM shelf_items",
+    );
+    assert_eq!(store.get(&key("z")).await.unwrap().expect("it is there").order(), None);
+}
+
+#[test]
+fn a_role_that_may_not_add_columns_is_told_what_it_needs() {
+    let server = server();
+    let url = server.create_database();
+    drop(opened(&url));
+    before_order(&url);
+    server.sql(
+        &url,
+        "DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN;
+         GRANT SELECT, INSERT, UPDATE, DELETE ON shelf_format, shelf_items, shelf_answers TO reader",
+    );
+    let message = refusal(&url.replace("//shelf@", "//reader@"));
+    assert!(message.contains("made by an earlier version"), "{message}");
+    assert!(message.contains("as the owner of shelf_items"), "{message}");
 }
