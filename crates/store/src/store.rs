@@ -50,7 +50,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// Each write is atomic by itself; together they are not: one can fail where the next
     /// succeeds, and others may see some of them before the rest. Writes to one id are applied in
-    /// order. Any number of writes is allowed; the caller's memory is the limit.
+    /// order, also those of several calls, in the order of the calls. A call of many writes does not hold
+    /// up calls of few. Any number of writes is allowed; the caller's memory is the limit.
     ///
     /// # Errors
     /// Each write has its own. A [`Refusal`](domain::Refusal) is no error but a verdict. The kind

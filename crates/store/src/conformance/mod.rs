@@ -37,6 +37,7 @@ macro_rules! conformance {
             basics: a_fresh_store_is_in_order;
             batches: no_writes_have_no_results;
             batches: writes_to_one_id_apply_in_order;
+            batches: calls_apply_in_order_to_each_id;
             batches: a_refused_write_does_not_stop_the_others;
             batches: thousands_of_writes_apply_at_once;
             batches: many_bytes_apply_at_once;

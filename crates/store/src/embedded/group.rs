@@ -29,6 +29,8 @@ pub(super) struct Group {
     remembered: HashMap<ReplayKey, Remembered>,
     writes: usize,
     bytes: usize,
+    /// Whether a large job is in it.
+    pub(super) is_large: bool,
     answers: Vec<DecidedJob>,
     /// An item in the form in which it is stored; used again for each.
     form: Vec<u8>,
@@ -126,7 +128,14 @@ impl Group {
             let value = Some(encode_remembered(&answer).into());
             Entry { tree: TreeName::Answers, key: key.as_bytes().into(), value }
         }));
+        // In the order of the keys they are near each other in the memtables too.
+        entries.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         entries
+    }
+
+    /// Tells whether no write was decided.
+    pub(super) fn is_empty(&self) -> bool {
+        self.answers.is_empty()
     }
 
     /// Tells whether there is anything to make durable.
@@ -148,7 +157,7 @@ impl Group {
         }
         self.changes.clear();
         self.remembered.clear();
-        (self.writes, self.bytes) = (0, 0);
+        (self.writes, self.bytes, self.is_large) = (0, 0, false);
     }
 
     /// Forgets the group. The callers learn that the outcome is unknown.

@@ -8,12 +8,14 @@
 
 use std::io;
 use std::ops::Bound::{self, Excluded, Included};
+use std::sync::Arc;
 
 use domain::{Keyspace, PageQuery, PageStart, SnapshotEntry, SnapshotQuery, Version};
 use lsm_tree::{AbstractTree as _, AnyTree, InternalValue, Slice, Tree};
 
 use super::error::{guarded, read_failed};
 use super::list::{Entries, Listing, View, range};
+use super::snapshot::Snapshot;
 use super::{Engine, TreeName};
 use crate::codec::{KeyBytes, decode_id, decode_item};
 use crate::error::{Error, ErrorKind, Resume};
@@ -52,7 +54,7 @@ struct ViewInTree<'a> {
     view: &'a FixedView,
     tree: &'a AnyTree,
     /// What readers of the tree look through now.
-    now: u64,
+    now: Arc<Snapshot>,
 }
 
 impl Engine {
@@ -90,7 +92,7 @@ impl Engine {
         match guarded(|| reader.next_chunk()) {
             Err(error) if error.kind() == ErrorKind::Corrupt => {
                 let tree = self.tree(TreeName::Items);
-                reader.read_past_damage(tree, self.snapshots.load().number())
+                reader.read_past_damage(tree, self.snapshots.hold())
             }
             chunk => chunk,
         }
@@ -141,7 +143,11 @@ impl SnapshotReader {
     }
 
     /// As [`next_chunk`](Self::next_chunk), after that has met damage.
-    fn read_past_damage(&mut self, tree: &AnyTree, now: u64) -> Result<Vec<SnapshotEntry>, Error> {
+    fn read_past_damage(
+        &mut self,
+        tree: &AnyTree,
+        now: Arc<Snapshot>,
+    ) -> Result<Vec<SnapshotEntry>, Error> {
         self.entries = None;
         let Some(start) = self.start.take() else { return Ok(Vec::new()) };
         let view = ViewInTree { view: &self.view, tree, now };
@@ -171,7 +177,7 @@ impl View for ViewInTree<'_> {
 
     /// The key is one that the view has. It is read from the tree, where it may have changed.
     fn get(&self, key: &[u8]) -> Result<Option<Slice>, lsm_tree::Error> {
-        let entry = self.tree.get_internal_entry(key, self.now)?;
+        let entry = self.tree.get_internal_entry(key, self.now.number())?;
         match entry.filter(|entry| entry.key.seqno < self.view.number) {
             Some(entry) => Ok(Some(entry.value)),
             None => {

@@ -154,8 +154,9 @@ impl Engine {
     /// Returns what there is where an item can be, and the version of an item: the number of the group
     /// that wrote it, which it keeps in `lsm-tree` through all merges.
     pub(super) fn state(&self, key: &KeyBytes) -> Result<(State, Option<Version>), Error> {
-        let number = self.snapshots.load().number();
-        let entry = self.tree(TreeName::Items).get_internal_entry(key.as_ref(), number);
+        let snapshot = self.snapshots.load();
+        let tree = self.tree(TreeName::Items);
+        let entry = tree.get_internal_entry(key.as_ref(), snapshot.number());
         if let Some(entry) = entry.map_err(read_failed)? {
             let item = decode_item(&entry.value.into())?;
             return Ok((State::Item(item), Some(Version::from(entry.key.seqno))));
