@@ -19,14 +19,22 @@ struct Http2Bulk {
     answering: JoinHandle<reqwest::Result<reqwest::Response>>,
 }
 
+/// Returns a client that has one connection.
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().http2_prior_knowledge().build().expect("a client")
+}
+
 impl Http2Bulk {
     fn begin(gateway: &Gateway) -> Self {
+        Self::begin_by(&client(), gateway)
+    }
+
+    fn begin_by(client: &reqwest::Client, gateway: &Gateway) -> Self {
         let (sender, mut lines) = mpsc::channel::<io::Result<Bytes>>(1);
         let body = futures_util::stream::poll_fn(move |context| {
             lines.poll_recv(context).map(|line| line.map(|line| line.map(Frame::data)))
         });
-        let client = reqwest::Client::builder().http2_prior_knowledge().build();
-        let post = client.expect("a client").post(format!("{}/items:bulk", gateway.origin()));
+        let post = client.post(format!("{}/items:bulk", gateway.origin()));
         let body = reqwest::Body::wrap(StreamBody::new(body));
         let sending = post.header("content-type", "application/jsonl").body(body).send();
         Self { lines: sender, answering: tokio::spawn(sending) }
@@ -120,5 +128,31 @@ async fn one_direction_does_not_wait_for_the_other_over_http2() {
         came += answer.chunk().await.unwrap().expect("it goes on").len();
     }
     drop((bulk, answer, request));
+    gateway.stop().await;
+}
+
+/// Streams that a replica does not read leave room for the other requests on the connection.
+#[tokio::test]
+async fn streams_that_stand_still_do_not_stop_other_requests() {
+    let mut replica = ManualReplica::start().await;
+    let gateway = start(&replica).await;
+    let client = client();
+    let mut held = Vec::new();
+    for _ in 0..16 {
+        let bulk = Http2Bulk::begin_by(&client, &gateway);
+        let request = replica.request().await;
+        let piece = || Ok(vec![b'x'; 256 << 10].into());
+        while tokio::time::timeout(Duration::from_millis(200), bulk.lines.send(piece()))
+            .await
+            .is_ok()
+        {}
+        held.push((bulk, request));
+    }
+    let put = client.put(format!("{}/items/a", gateway.origin())).body("{}").send();
+    let put = tokio::spawn(put);
+    let mut request = replica.request().await;
+    request.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+    assert_eq!(put.await.unwrap().unwrap().status(), StatusCode::OK);
+    drop(held);
     gateway.stop().await;
 }
