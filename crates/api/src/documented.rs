@@ -27,6 +27,12 @@ pub(crate) enum Resource {
     One,
     /// The number of its items.
     Count,
+    /// Many writes.
+    Bulk,
+    /// All items in one answer.
+    Export,
+    /// All items in one request.
+    Replace,
 }
 
 /// The words in which what the document says of collections differs, beside the name (0): the nouns for all
@@ -67,12 +73,17 @@ pub(crate) fn item_operation(
         // One item is created, through the path of all.
         Resource::One => ONE,
         Resource::All if verb == "create" => ONE,
-        Resource::All | Resource::Count => ALL,
+        Resource::All | Resource::Count | Resource::Bulk | Resource::Export | Resource::Replace => {
+            ALL
+        }
     };
     let resource = match resource {
         Resource::All => ALL_ENDING.to_string(),
         Resource::One => format!("_{ONE}"),
         Resource::Count => format!("count_{ALL}"),
+        Resource::Bulk => format!("bulk_{ALL}"),
+        Resource::Export => format!("export_{ALL}"),
+        Resource::Replace => format!("replace_{ALL}"),
     };
     Doc {
         id: format!("{verb}_{noun}"),

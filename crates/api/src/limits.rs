@@ -6,6 +6,8 @@ use contract::extract::BodyLimit;
 use contract::guard::{HeadLimit, TimeLimit};
 use memory::Memory;
 
+use crate::items::StreamLimits;
+
 /// The limits of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -19,6 +21,12 @@ pub struct Limits {
     pub target_bytes_max: usize,
     /// Most bytes of the header section.
     pub headers_bytes_max: usize,
+    /// Most bytes of a line of a stream.
+    pub line_bytes_max: usize,
+    /// Most lines of a stream, if that is limited.
+    pub stream_lines_max: Option<u64>,
+    /// Most streams at a time.
+    pub streams_max: usize,
     /// How long the answer of a request with an `Idempotency-Key` is remembered.
     pub remembered_for: Duration,
 }
@@ -29,6 +37,8 @@ impl Default for Limits {
     ///   that a slow one is told apart from a slow service.
     /// - A target of 8,000 bytes is what RFC 9110 §4.1 asks servers to support at least, and 16 KiB
     ///   of header fields is what browsers and proxies are content with.
+    /// - A line of a stream is as long as a body. 64 streams at a time are more than keep a store busy, and
+    ///   what they hold, some MiB each, is small beside what a machine has.
     /// - Answers are remembered for a day: a client that was cut off comes back within hours.
     fn default() -> Self {
         Self {
@@ -37,6 +47,9 @@ impl Default for Limits {
             request_time_max: Duration::from_secs(30),
             target_bytes_max: 8_000,
             headers_bytes_max: 16 << 10,
+            line_bytes_max: 1 << 20,
+            stream_lines_max: None,
+            streams_max: 64,
             remembered_for: Duration::from_secs(24 * 60 * 60),
         }
     }
@@ -45,6 +58,14 @@ impl Default for Limits {
 impl Limits {
     pub(crate) fn body(&self, memory: Memory) -> BodyLimit {
         BodyLimit { bytes_max: self.body_bytes_max, time_max: self.body_time_max, memory }
+    }
+
+    pub(crate) fn stream(&self) -> StreamLimits {
+        StreamLimits {
+            line_bytes_max: self.line_bytes_max,
+            lines_max: self.stream_lines_max,
+            time_max: self.body_time_max,
+        }
     }
 
     pub(crate) fn head(&self) -> HeadLimit {

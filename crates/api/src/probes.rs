@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use contract::about::{GetMetrics, GetOpenapi, Live, Ready};
+use contract::about::{GetMetrics, GetOpenapi, Live, Ready, ServedDocument};
 use contract::extract::{IfNoneMatch, NoQuery, Prefix, State};
 use contract::guard::RetryAfter;
+use contract::prefix::PublicPrefix;
 use contract::{CacheControl, Problem, Responses};
 use serve::Draining;
 use store::Store;
@@ -78,8 +79,26 @@ pub(crate) async fn get_openapi(
     NoQuery: NoQuery,
     known: IfNoneMatch,
 ) -> GetOpenapi {
+    answer(service.catalog.document(), prefix, &known)
+}
+
+/// Returns the document in OpenAPI 3.2.
+pub(crate) async fn get_openapi_3_2(
+    State(service): State<Service>,
+    Prefix(prefix): Prefix,
+    NoQuery: NoQuery,
+    known: IfNoneMatch,
+) -> GetOpenapi {
+    answer(service.catalog.document_3_2(), prefix, &known)
+}
+
+fn answer(
+    document: ServedDocument,
+    prefix: Option<PublicPrefix>,
+    known: &IfNoneMatch,
+) -> GetOpenapi {
     match prefix {
-        None => service.catalog.document().answer(&known),
-        Some(prefix) => service.catalog.document().below(&prefix).answer(&known),
+        None => document.answer(known),
+        Some(prefix) => document.below(&prefix).answer(known),
     }
 }

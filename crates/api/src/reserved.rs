@@ -8,6 +8,6 @@ use crate::schemas::COLLECTIONS;
 /// id that the collection's would have, too.
 #[must_use]
 pub fn is_reserved(name: &str) -> bool {
-    matches!(name, "metrics" | "openapi" | "item" | "collection" | COLLECTIONS)
+    matches!(name, "metrics" | "openapi" | "openapi-3-2" | "item" | "collection" | COLLECTIONS)
         || about::is_public(name)
 }

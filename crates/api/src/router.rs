@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use contract::about::{DOCUMENT_PATH, PROBLEMS_PATH};
+use contract::about::{DOCUMENT_3_2_PATH, DOCUMENT_PATH, PROBLEMS_PATH};
 use contract::guard::{CatchPanic, OneHost};
 use contract::{Api, Blueprint, ContractError, Dispatch, RequestId, Variant};
 use domain::{Collection, CollectionName, Item, ItemId};
@@ -13,7 +13,7 @@ use serde_json::json;
 use serve::Draining;
 use store::Store;
 
-use crate::catalog::{Catalog, Definitions, Keeper, LookupFailure, keyspace};
+use crate::catalog::{Catalog, Definitions, Keeper, keyspace};
 use crate::collections::{
     DefinitionWriter, Name, definition_collection, delete_collection, patch_collection,
     put_collection,
@@ -23,13 +23,14 @@ use crate::documented::{
     service_operation,
 };
 use crate::items::{
-    ITEM, ITEM_SENT, Id, MERGE_PATCH, Means, PAGE, ServedCollection, SharedCollection, count_items,
-    create_item, delete_item, get_item, list_items, page_schemas, patch_item, put_item,
+    EXPORT_LINE, ITEM, ITEM_SENT, Id, LookupFailure, MERGE_PATCH, Means, PAGE, ServedCollection,
+    SharedCollection, Streams, WRITE_LINE, bulk_write, count_items, create_item, delete_item,
+    export_items, get_item, list_items, page_schemas, patch_item, put_item, replace_items,
 };
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::pages::{docs, docs_asset, problems, redoc, redoc_asset, start};
-use crate::probes::{Service, get_livez, get_metrics, get_openapi, get_readyz};
+use crate::probes::{Service, get_livez, get_metrics, get_openapi, get_openapi_3_2, get_readyz};
 use crate::reserved::is_reserved;
 use crate::schemas::{COLLECTIONS, ItemSchemas, Names};
 use crate::stored_items::StoredItems;
@@ -143,6 +144,7 @@ fn context(setup: &Setup, blueprint: Blueprint) -> (Context, Keeper) {
     });
     let definitions = Arc::new(Definitions::new(Arc::clone(&setup.store), configured.collect()));
     let problems = Arc::clone(blueprint.problems());
+    let streams = Streams::new(setup.limits.streams_max);
     let means = |store: Arc<dyn Store>| {
         Arc::new(Means {
             store,
@@ -150,6 +152,8 @@ fn context(setup: &Setup, blueprint: Blueprint) -> (Context, Keeper) {
             remembered_for: setup.limits.remembered_for,
             turns: setup.turns.clone(),
             memory: setup.memory.clone(),
+            streams: streams.clone(),
+            stream_limits: setup.limits.stream(),
         })
     };
     let collection = definition_collection();
@@ -206,6 +210,8 @@ fn mount_items(api: &mut Api<Context>, limits: Limits) {
         (ITEM_SENT, SENT.to_string()),
         (MERGE_PATCH, PATCH.to_string()),
         (PAGE, format!("{RETURNED}Page")),
+        (WRITE_LINE, format!("{RETURNED}Line")),
+        (EXPORT_LINE, format!("{RETURNED}Export")),
     ] {
         scope.role(role, name);
     }
@@ -220,11 +226,32 @@ fn mount_items(api: &mut Api<Context>, limits: Limits) {
         "Counts items",
         "Counts all items, or those whose ids begin with `prefix`. The more items there are, the longer it takes.",
     );
+    let bulk = item_operation(
+        Resource::Bulk,
+        "bulk",
+        "Writes many items",
+        "Takes one write a line, of any number, and answers a line for each. It is no transaction: each line is a write by itself, those of one id in their order.",
+    );
+    let replace = item_operation(
+        Resource::Replace,
+        "replace",
+        "Replaces all items",
+        "A full refresh: takes one write a line, and at the end deletes the items that no line names and that others have not changed since the stream began. The stream ends with `{\"end\":{\"items\":N}}`, where N is the number of lines before; without it, or with another number, nothing is deleted. Send the lines in ascending byte order of the ids; at most 1,000,000 may be out of order.",
+    );
+    let export = item_operation(
+        Resource::Export,
+        "export",
+        "Returns all items",
+        "As they were at one moment, one a line. With `after` an export that was cut off goes on, as the items are then.",
+    );
     let (all, one) = ("/{collection}", "/{collection}/{id}");
     scope
         .get(all, of_all("list", "Lists items", "In ascending order of the ids. To get all items, request the path in `next`, or repeat the request with `after`, until they are null. An item that exists throughout is listed exactly once."), list_items)
         .get("/{collection}:count", count, count_items)
         .on(Method::POST, all, of_all("create", "Creates an item under a new id", "The service chooses the id, a UUID of version 7. If you may have to repeat the request, choose an id yourself and use PUT, or send an `Idempotency-Key`."), create_item)
+        .on(Method::POST, "/{collection}:bulk", bulk, bulk_write)
+        .on(Method::POST, "/{collection}:replace", replace, replace_items)
+        .get("/{collection}:export", export, export_items)
         .get(one, of_one("get", "Returns an item", "Send its `ETag` in the `If-Match` of a later write, or in the `If-None-Match` of a later read."), get_item::<Id>)
         .on(Method::PUT, one, of_one("put", "Creates an item, or makes it equal to the body", "Answers 201 if the item did not exist and 200 if it did; then `Shelf-Outcome` says whether it was `updated` or `unchanged`. Members that you leave out get the schema's default. You can safely repeat the request."), put_item)
         .on(Method::PATCH, one, of_one("patch", "Changes an item", "Applies a merge patch (RFC 7396) or a JSON Patch (RFC 6902) atomically: no concurrent write is lost."), patch_item)
@@ -365,6 +392,15 @@ fn mount_service(api: &mut Api<Context>, setup: &Setup) {
                 "It lists every answer that the service can send.",
             ),
             get_openapi,
+        )
+        .get(
+            DOCUMENT_3_2_PATH,
+            service_operation(
+                "openapi_3_2",
+                "Returns this document in OpenAPI 3.2",
+                "It describes the lines of streams (`itemSchema`). Most generators of clients do not read it yet.",
+            ),
+            get_openapi_3_2,
         );
 }
 

@@ -8,12 +8,12 @@ use axum::body::{Body, to_bytes};
 use contract::Dispatch;
 use domain::{
     COUNT_STEP_ITEMS_MAX, Change, Collection, Count, Item, ItemId, Key, Keyspace, Moment, Page,
-    PageQuery, Remembered, ReplayKey, Verdict, Write,
+    PageQuery, Remembered, ReplayKey, SnapshotQuery, Verdict, Write,
 };
 use http::Request;
 use memory::Memory;
 use serve::Draining;
-use store::{Error, Options, Reply, Store};
+use store::{Error, Options, Reply, Snapshot, Store};
 use tower::Service as _;
 
 /// Counts the steps. Those behind the first never end, if that is wanted.
@@ -50,6 +50,10 @@ impl Store for Steps {
 
     fn collection_after(&self, after: Option<&Keyspace>) -> Reply<Result<Option<Keyspace>, Error>> {
         self.inner.collection_after(after)
+    }
+
+    fn snapshot(&self, query: SnapshotQuery) -> Snapshot {
+        self.inner.snapshot(query)
     }
 
     fn check(&self) -> Reply<Result<(), Error>> {

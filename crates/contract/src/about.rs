@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::header::{ETAG, HeaderName, HeaderValue};
+use memchr::memmem;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use crate::answers::Answer;
 use crate::entity_tags::EntityTags;
 use crate::extract::IfNoneMatch;
 use crate::header::{CacheControl, Header};
+use crate::lines::ITEM_SCHEMA;
 use crate::part::{APPLICATION_JSON, Json, Part};
 use crate::prefix::PublicPrefix;
 use crate::schemas::Schemas;
@@ -20,6 +22,9 @@ use crate::variant::Variant;
 
 /// Where the document is.
 pub const DOCUMENT_PATH: &str = "/openapi.json";
+
+/// Where the document in OpenAPI 3.2 is.
+pub const DOCUMENT_3_2_PATH: &str = "/openapi-3.2.json";
 
 /// Where the page is that the `type` of every problem links to.
 pub const PROBLEMS_PATH: &str = "/problems";
@@ -35,7 +40,7 @@ const PROBES: [&str; 2] = ["/livez", "/readyz"];
 /// probes have no data of clients.
 #[must_use]
 pub fn is_public(segment: &str) -> bool {
-    let paths = PAGES.iter().chain(&PROBES).chain([&DOCUMENT_PATH]);
+    let paths = PAGES.iter().chain(&PROBES).chain([&DOCUMENT_PATH, &DOCUMENT_3_2_PATH]);
     paths.into_iter().any(|path| path.strip_prefix('/') == Some(segment))
 }
 
@@ -134,9 +139,9 @@ pub enum GetOpenapi {
 /// The document's list of servers, as it is written: paths begin at the root.
 const SERVERS: &str = "\"servers\":[{\"url\":\"/\"}]";
 
-fn find(text: &[u8], sought: &[u8]) -> Option<usize> {
-    text.windows(sought.len()).position(|window| window == sought)
-}
+/// The version of OpenAPI, as it is written.
+const VERSION: &str = "\"openapi\":\"3.1.0\"";
+const VERSION_3_2: &[u8] = b"\"openapi\":\"3.2.0\"";
 
 /// The document as it is served. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -168,6 +173,28 @@ impl ServedDocument {
         serde_json::from_slice(&self.text).expect("a document is JSON")
     }
 
+    /// Returns the document in OpenAPI 3.2, which has a word for the [lines](crate::lines) of a stream.
+    ///
+    /// It is made anew: a copy and a hash, which take some 50 µs.
+    #[must_use]
+    pub fn in_3_2(&self) -> Self {
+        let mut text = Vec::with_capacity(self.text.len());
+        let mut rest = &self.text[..];
+        if let Some(at) = memmem::find(rest, VERSION.as_bytes()) {
+            text.extend_from_slice(&rest[..at]);
+            text.extend_from_slice(VERSION_3_2);
+            rest = &rest[at + VERSION.len()..];
+        }
+        let (keyword, in_3_2) = (format!("\"{ITEM_SCHEMA}\":"), b"\"itemSchema\":");
+        while let Some(at) = memmem::find(rest, keyword.as_bytes()) {
+            text.extend_from_slice(&rest[..at]);
+            text.extend_from_slice(in_3_2);
+            rest = &rest[at + keyword.len()..];
+        }
+        text.extend_from_slice(rest);
+        Self::new(text.into())
+    }
+
     /// Tells whether this is the very same document, without a look at its text.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
@@ -179,7 +206,7 @@ impl ServedDocument {
     /// It is made anew: a copy and a hash, which take some 50 µs.
     #[must_use]
     pub fn below(&self, prefix: &PublicPrefix) -> Self {
-        let Some(at) = find(&self.text, SERVERS.as_bytes()) else { return self.clone() };
+        let Some(at) = memmem::find(&self.text, SERVERS.as_bytes()) else { return self.clone() };
         let server = format!("\"servers\":[{{\"url\":\"{prefix}\"}}]");
         let (before, after) = (&self.text[..at], &self.text[at + SERVERS.len()..]);
         Self::new([before, server.as_bytes(), after].concat().into())
@@ -240,7 +267,7 @@ impl Part for DocumentText {
     fn describe(answer: &mut Answer, _: &mut Schemas, _: &'static Variant, required: bool) {
         let schema = json!({
             "type": "object",
-            "description": "An OpenAPI 3.1 document.",
+            "description": "An OpenAPI document.",
             "properties": { "openapi": { "type": "string" } },
             "required": ["openapi"],
         });

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::components::{Components, Kind, name_of};
 use crate::header::Header;
+use crate::lines;
 use crate::names::{pascal_case, title_case};
 use crate::problem;
 use crate::variant::Variant;
@@ -88,8 +89,10 @@ struct HeaderEntry {
 /// A body as the document lists it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct BodyEntry {
-    pub(crate) media_type: &'static str,
+    pub(crate) media_types: Vec<&'static str>,
     pub(crate) schema: Value,
+    /// Whether the body is lines, each of which has the schema.
+    pub(crate) is_lines: bool,
 }
 
 impl Answer {
@@ -122,7 +125,22 @@ impl Answer {
     /// may be missing. That is an error in the program, found at start-up.
     pub fn body(&mut self, media_type: &'static str, schema: Value, required: bool) {
         assert!(required, "an answer without its body is another answer, with a status of its own");
-        let body = BodyEntry { media_type, schema };
+        self.set_body(BodyEntry { media_types: vec![media_type], schema, is_lines: false });
+    }
+
+    /// Adds a body of [lines](crate::lines), each of which has this schema.
+    ///
+    /// # Panics
+    /// As [`body`](Self::body).
+    pub fn lines(&mut self, schema: Value) {
+        self.set_body(BodyEntry {
+            media_types: lines::MEDIA_TYPES.to_vec(),
+            schema,
+            is_lines: true,
+        });
+    }
+
+    fn set_body(&mut self, body: BodyEntry) {
         match &self.body {
             None => self.body = Some(body),
             Some(known) => assert!(
@@ -178,7 +196,8 @@ impl Answer {
             value["headers"] = headers.into();
         }
         if let Some(body) = &self.body {
-            let mut media = json!({ "schema": body.schema });
+            let keyword = if body.is_lines { lines::ITEM_SCHEMA } else { "schema" };
+            let mut media = json!({ keyword: body.schema });
             if !self.problems.is_empty() {
                 let examples = self.problems.iter().map(|variant| {
                     let example = json!({ "value": problem::example(variant) });
@@ -187,7 +206,9 @@ impl Answer {
                 });
                 media["examples"] = examples.collect::<Map<_, _>>().into();
             }
-            value["content"] = json!({ body.media_type: media });
+            let types = body.media_types.iter();
+            let types = types.map(|media_type| ((*media_type).to_owned(), media.clone()));
+            value["content"] = types.collect::<Map<_, _>>().into();
         }
         components.refer(Kind::Responses, &self.name(status), value)
     }

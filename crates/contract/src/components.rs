@@ -58,9 +58,10 @@ impl Components {
     }
 }
 
-/// Returns what a component with the body `schema` is called after: the name of the schema, if it has
-/// one.
+/// Returns what a component with the body `schema` is called after: the name of the schema, or of its first
+/// alternative, if it has one.
 pub(crate) fn name_of(schema: &Value) -> &str {
+    let schema = schema.pointer("/anyOf/0").unwrap_or(schema);
     let target = schema.get("$ref").and_then(Value::as_str).unwrap_or_default();
     target.rsplit('/').next().unwrap_or_default()
 }

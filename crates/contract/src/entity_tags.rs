@@ -1,7 +1,7 @@
 //! Entity tags in conditional fields (RFC 9110 §8.8.3, §13.1).
 
 use http::HeaderMap;
-use http::header::HeaderName;
+use http::header::{HeaderName, HeaderValue};
 
 use crate::refusals::InvalidHeader;
 
@@ -37,26 +37,33 @@ impl EntityTags {
         let Some(first) = values.next() else {
             return Ok(None);
         };
-        let refuse = || {
-            InvalidHeader::new(
-                name,
-                "write `*`, or entity tags in double quotes with commas between them",
-            )
-        };
-        if first.as_bytes().trim_ascii() == b"*" {
-            return if values.next().is_none() { Ok(Some(Self::Any)) } else { Err(refuse()) };
-        }
+        let lines = std::iter::once(first).chain(values).map(HeaderValue::as_bytes);
+        Self::read(lines).map(Some).map_err(|detail| InvalidHeader::new(name, detail))
+    }
+
+    /// Reads the value of a conditional field, which may come in several lines.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, &'static str> {
+        const MALFORMED: &str =
+            "write `*`, or entity tags in double quotes with commas between them";
         let mut tags = Vec::new();
-        for value in std::iter::once(first).chain(values) {
-            read_list(value.as_bytes(), &mut tags).ok_or_else(refuse)?;
+        let mut is_any = false;
+        let mut count = 0;
+        for line in lines {
+            count += 1;
+            if line.trim_ascii() == b"*" {
+                is_any = true;
+            } else {
+                read_list(line, &mut tags).ok_or(MALFORMED)?;
+            }
         }
         match tags.len() {
-            0 => Err(refuse()),
-            1..=ENTITY_TAGS_MAX => Ok(Some(Self::Listed(tags))),
-            _ => Err(InvalidHeader::new(
-                name,
-                &format!("it has more than {ENTITY_TAGS_MAX} entity tags"),
-            )),
+            0 if is_any && count == 1 => Ok(Self::Any),
+            1..=ENTITY_TAGS_MAX if !is_any => Ok(Self::Listed(tags)),
+            1.. if !is_any => Err("it has more than 100 entity tags"),
+            _ => Err(MALFORMED),
         }
     }
 }

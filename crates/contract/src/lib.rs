@@ -23,6 +23,7 @@ mod header;
 pub mod hex;
 mod host;
 mod inbound;
+pub mod lines;
 mod names;
 mod operation;
 mod operation_doc;

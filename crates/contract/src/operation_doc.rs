@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::answers::Answers;
 use crate::components::{Components, Kind, name_of};
+use crate::lines;
 use crate::responses::Responses;
 use crate::schemas::Schemas;
 
@@ -110,7 +111,9 @@ impl Described {
         }
         if let Some(body) = &self.request_body {
             let first = body["content"].as_object().and_then(|content| content.values().next());
-            let name = first.map_or("", |media| name_of(&media["schema"]));
+            let name = first.map_or("", |media| {
+                name_of(media.get(lines::ITEM_SCHEMA).unwrap_or(&media["schema"]))
+            });
             let name = format!("{name}Body");
             let body = components.refer(Kind::RequestBodies, &name, body.clone());
             value.insert("requestBody".into(), body);

@@ -82,6 +82,17 @@ impl Problem {
         self
     }
 
+    /// Says that the body that the places point into is the part of a larger one at `pointer`.
+    #[must_use]
+    pub fn within(mut self, pointer: &str) -> Self {
+        for place in &mut self.places {
+            if let Some(inner) = &mut place.pointer {
+                inner.insert_str(0, pointer);
+            }
+        }
+        self
+    }
+
     /// Adds the operator's side of the story. It never reaches the client: the response carries it
     /// as an extension, for the edge to log.
     #[must_use]

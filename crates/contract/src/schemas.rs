@@ -6,6 +6,10 @@ use schemars::JsonSchema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
+use crate::answers::Answers;
+use crate::problem;
+use crate::responses::Responses;
+
 /// Where the document keeps its schemas.
 const PATH: &str = "#/components/schemas/";
 
@@ -15,6 +19,8 @@ pub struct Schemas {
     generator: SchemaGenerator,
     declared: Map<String, Value>,
     bound: BTreeMap<&'static str, String>,
+    /// The answers that lines of streams tell of.
+    of_lines: Vec<Answers>,
 }
 
 impl Schemas {
@@ -23,7 +29,12 @@ impl Schemas {
             settings.definitions_path = PATH[1..PATH.len() - 1].into();
             settings.meta_schema = None;
         });
-        Self { generator: settings.into_generator(), declared: Map::new(), bound: BTreeMap::new() }
+        Self {
+            generator: settings.into_generator(),
+            declared: Map::new(),
+            bound: BTreeMap::new(),
+            of_lines: Vec::new(),
+        }
     }
 
     /// Returns a reference to the schema of a Rust type.
@@ -45,6 +56,22 @@ impl Schemas {
             .get(role)
             .unwrap_or_else(|| panic!("no schema is bound to the role {role:?}"));
         reference(name)
+    }
+
+    /// Returns the schema of the problems of `F`, for lines of a stream that tell of them.
+    pub fn problem_of<F: Responses>(&mut self) -> Value {
+        let mut answers = Answers::default();
+        F::describe(&mut answers, self);
+        let failures = answers.iter().filter(|(_, answer)| !answer.problems().is_empty());
+        let problems = failures.map(|(status, _)| reference(&problem::schema_name(status)));
+        let schema = json!({ "anyOf": problems.collect::<Vec<_>>() });
+        self.of_lines.push(answers);
+        schema
+    }
+
+    /// Returns the answers that lines of streams tell of.
+    pub(crate) fn of_lines(&self) -> &[Answers] {
+        &self.of_lines
     }
 
     /// Binds a name to `role`.

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use crate::item::Item;
 use crate::order::Order;
 use crate::outcome::{Outcome, Refusal, Remembered, Verdict};
+use crate::snapshot::Version;
 use crate::state::{Current, State};
 use crate::write::{Change, Write};
 
@@ -63,7 +64,7 @@ impl Effect {
 /// 5. `If-Match`. When it fails although the item already is what the change would make of it, the
 ///    write is [`Unchanged`](Outcome::Unchanged): the client repeats a request whose answer it
 ///    lost (RFC 9110 §13.1.1).
-/// 6. The basis of a replacement.
+/// 6. The basis of a replacement, and the version that the write demands.
 ///
 /// A write without a token leaves the token that is there, also where it creates or deletes the item.
 pub fn decide<'a>(
@@ -71,10 +72,27 @@ pub fn decide<'a>(
     remembered: Option<&Remembered>,
     write: &Write,
 ) -> Decision {
-    decide_on(current.into(), remembered, write)
+    decide_version(current, None, remembered, write)
 }
 
-fn decide_on(current: Current<'_>, remembered: Option<&Remembered>, write: &Write) -> Decision {
+/// As [`decide`], where `version` is that of the item, as snapshots have it. Without one the item counts as
+/// changed: by a write that is not committed yet, or in a way that is not known.
+pub fn decide_version<'a>(
+    current: impl Into<Current<'a>>,
+    version: Option<Version>,
+    remembered: Option<&Remembered>,
+    write: &Write,
+) -> Decision {
+    let has_moved = write.unchanged_since.is_some_and(|since| version != Some(since));
+    decide_on(current.into(), has_moved, remembered, write)
+}
+
+fn decide_on(
+    current: Current<'_>,
+    has_moved: bool,
+    remembered: Option<&Remembered>,
+    write: &Write,
+) -> Decision {
     if let Some(verdict) = write.idempotency.and_then(|own| own.replay(remembered)) {
         return nothing(verdict);
     }
@@ -100,6 +118,7 @@ fn decide_on(current: Current<'_>, remembered: Option<&Remembered>, write: &Writ
         };
     }
     match &write.change {
+        _ if has_moved => nothing(Err(Refusal::Moved)),
         Change::Replace { basis, .. } if stored.etag() != *basis => nothing(Err(Refusal::Moved)),
         Change::Put(sent) | Change::Replace { item: sent, .. } => {
             if stored.equals(sent) {
@@ -118,6 +137,7 @@ fn decide_on(current: Current<'_>, remembered: Option<&Remembered>, write: &Writ
 fn absent(current: Current<'_>, order: Option<Order>, write: &Write) -> Decision {
     let holds = write.precondition.holds(None);
     match &write.change {
+        Change::Put(_) if holds && write.unchanged_since.is_some() => nothing(Err(Refusal::Moved)),
         Change::Put(sent) if holds => keep(Outcome::Created, sent, order),
         Change::Put(_) => nothing(Err(Refusal::PreconditionFailed { current: None })),
         Change::Delete if holds && order != current.order() => {

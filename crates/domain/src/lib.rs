@@ -16,11 +16,12 @@ mod page;
 mod patch;
 mod precondition;
 mod prefix;
+mod snapshot;
 mod state;
 mod write;
 
 pub use collection::{Collection, ITEM_BYTES_MAX, InvalidSchema, VIOLATIONS_MAX, Violation};
-pub use decide::{Decision, Effect, decide};
+pub use decide::{Decision, Effect, decide, decide_version};
 pub use etag::{ETag, ForeignETag};
 pub use id::{
     COLLECTION_NAME_BYTES_MAX, CollectionName, ITEM_ID_BYTES_MAX, InvalidCollectionName,
@@ -39,5 +40,6 @@ pub use patch::{
 };
 pub use precondition::{Precondition, Tags};
 pub use prefix::{IdPrefix, InvalidIdPrefix};
+pub use snapshot::{SnapshotEntry, SnapshotQuery, Version};
 pub use state::{Current, State};
 pub use write::{Change, RememberWhen, Write};

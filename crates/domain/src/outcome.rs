@@ -36,7 +36,8 @@ pub enum Refusal {
     /// There is no such item to replace or delete.
     #[error("there is no such item")]
     NotFound,
-    /// The item is no longer the one that [`Change::Replace`](crate::Change::Replace) was computed from.
+    /// The item is no longer the one that [`Change::Replace`](crate::Change::Replace) was computed from, or has
+    /// changed since the snapshot that [`Write::unchanged_since`](crate::Write::unchanged_since) is of.
     #[error("the item has changed since it was read")]
     Moved,
     /// The idempotency key was used for another request.

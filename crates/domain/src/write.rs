@@ -7,6 +7,7 @@ use crate::item::Item;
 use crate::order::Order;
 use crate::outcome::{Outcome, Remembered};
 use crate::precondition::Precondition;
+use crate::snapshot::Version;
 
 /// One write to one item. A back end applies it whole or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,9 @@ pub struct Write {
     pub precondition: Precondition,
     /// What to do to it.
     pub change: Change,
+    /// The item must be as it was when a snapshot was read, and not have been changed and changed back
+    /// meanwhile: then this is its version there.
+    pub unchanged_since: Option<Version>,
     /// When it was made, if the client says so: a write that is older than what is there does nothing.
     pub order: Option<Order>,
     /// What makes it safe to repeat, if the client sent an idempotency key or a proxy marked it.
@@ -44,6 +48,7 @@ impl Write {
             key,
             precondition: Precondition::default(),
             change,
+            unchanged_since: None,
             order: None,
             idempotency: None,
             remember_when: RememberWhen::Always,

@@ -4,7 +4,8 @@
 
 use domain::{
     Change, ETag, Fingerprint, Idempotency, Item, ItemId, Key, Keyspace, Moment, Outcome,
-    Precondition, Refusal, RememberWhen, Remembered, ReplayKey, Tags, Verdict, Write, json,
+    Precondition, Refusal, RememberWhen, Remembered, ReplayKey, Tags, Verdict, Version, Write,
+    json,
 };
 use proptest::prelude::*;
 
@@ -303,4 +304,26 @@ proptest! {
             decide(current.as_ref(), None, &write)
         );
     }
+}
+
+#[test]
+fn a_write_that_demands_a_version_is_moved_where_there_is_another() {
+    let (one, other) = (item(r#"{"a":1}"#), item(r#"{"a":2}"#));
+    let demands = |change| Write {
+        unchanged_since: Some(Version::from(7_u64)),
+        ..write(Precondition::default(), change)
+    };
+    let decide = |current: Option<&Item>, version: Option<u64>, change| {
+        domain::decide_version(current, version.map(Version::from), None, &demands(change)).verdict
+    };
+    for change in [Change::Delete, Change::Put(one.clone()), Change::Put(other.clone())] {
+        for version in [None, Some(6), Some(8)] {
+            assert_eq!(decide(Some(&one), version, change.clone()), Err(Refusal::Moved));
+        }
+    }
+    assert_eq!(decide(Some(&one), Some(7), Change::Delete), Ok(Outcome::Deleted));
+    let update = Change::Put(other.clone());
+    assert_eq!(decide(Some(&one), Some(7), update.clone()), Ok(Outcome::Updated(other)));
+    assert_eq!(decide(None, None, Change::Delete), Err(Refusal::NotFound));
+    assert_eq!(decide(None, None, update), Err(Refusal::Moved));
 }

@@ -100,7 +100,7 @@ impl Http {
         // Each connection has an alarm of its own.
         let mut http1 = self.http1.clone();
         let service = WithDate(TakeRest::of_connection(service, self.cost.clone()));
-        let stream = TokioIo::new(ProgressTimeout::new(stream, self.stall_time.clone()));
+        let stream = TokioIo::new(ProgressTimeout::new(stream, self.stall_time.clone(), true));
         let connection = http1.timer(Alarm::default()).serve_connection(stream, service);
         Box::pin(watcher.watch(connection).map(ended))
     }
@@ -127,7 +127,7 @@ impl Http {
         let service = WithDate(HeadAnswer(TakeRest::of_streams(service, self.cost.clone())));
         let service = WatchAnswers { service, answers: answers.clone() };
         let stall_time = self.stall_time.clone();
-        let stream = TokioIo::new(ProgressTimeout::new(stream, stall_time.clone()));
+        let stream = TokioIo::new(ProgressTimeout::new(stream, stall_time.clone(), false));
         let connection = watcher.watch(self.http2.serve_connection(stream, service));
         Box::pin(async move {
             let _share = share;

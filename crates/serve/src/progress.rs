@@ -2,7 +2,8 @@
 //!
 //! A client that asks and does not read fills the socket, and then the answer waits in the service's
 //! memory, with the connection's place. After a time in which it took not one byte the connection
-//! fails, as if the client had hung up.
+//! fails, as if the client had hung up. A client whose request is being read meanwhile is given more time: many
+//! send all of a long request before they read the first byte of its answer.
 
 use std::future::Future;
 use std::io;
@@ -19,6 +20,8 @@ use crate::stall_time::StallTime;
 pub(crate) struct ProgressTimeout<T> {
     inner: T,
     stall_time: StallTime,
+    /// Whether bytes that are read count as well.
+    counts_reads: bool,
     /// Set while a write waits; mostly none does.
     waiting: Option<Waiting>,
 }
@@ -31,8 +34,9 @@ struct Waiting {
 }
 
 impl<T> ProgressTimeout<T> {
-    pub(crate) fn new(inner: T, stall_time: StallTime) -> Self {
-        Self { inner, stall_time, waiting: None }
+    /// `counts_reads` is for HTTP/1.1, which is read only for the body of the request that is being answered.
+    pub(crate) fn new(inner: T, stall_time: StallTime, counts_reads: bool) -> Self {
+        Self { inner, stall_time, counts_reads, waiting: None }
     }
 
     /// Looks at what came of a write.
@@ -68,7 +72,15 @@ impl<T: AsyncRead + Unpin> AsyncRead for ProgressTimeout<T> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.inner).poll_read(context, buffer);
+        if self.counts_reads
+            && buffer.filled().len() > before
+            && let Some(waiting) = &mut self.waiting
+        {
+            waiting.since = Instant::now();
+        }
+        polled
     }
 }
 
@@ -124,7 +136,7 @@ mod tests {
     async fn a_client_that_takes_nothing_is_given_up() {
         let (_client, server) = duplex(16);
         let started = Instant::now();
-        let mut server = ProgressTimeout::new(server, stall_time(&WorkerDraining::default()));
+        let mut server = ProgressTimeout::new(server, stall_time(&WorkerDraining::default()), true);
         let error = server.write_all(&[0; 100]).await.expect_err("the client does not read");
         assert_eq!((error.kind(), started.elapsed()), (io::ErrorKind::TimedOut, STALL_TIME_MAX));
     }
@@ -133,7 +145,7 @@ mod tests {
     async fn at_the_end_a_client_is_given_up_soon() {
         let (_client, server) = duplex(16);
         let draining = WorkerDraining::default();
-        let mut server = ProgressTimeout::new(server, stall_time(&draining));
+        let mut server = ProgressTimeout::new(server, stall_time(&draining), true);
         let writing = async { server.write_all(&[0; 100]).await.expect_err("it does not read") };
         let ending = async {
             sleep(Duration::from_secs(10)).await;
@@ -147,7 +159,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_little_is_served() {
         let (mut client, server) = duplex(16);
-        let mut server = ProgressTimeout::new(server, stall_time(&WorkerDraining::default()));
+        let mut server = ProgressTimeout::new(server, stall_time(&WorkerDraining::default()), true);
         let writing = async { server.write_all(&[7; 100]).await.expect("the client reads") };
         let reading = async {
             let mut byte = [0];
@@ -157,5 +169,39 @@ mod tests {
             }
         };
         tokio::join!(writing, reading);
+    }
+
+    /// Sends a byte now and then for `time`, reads nothing, and returns after what time it is given up.
+    async fn send_for(time: Duration, counts_reads: bool) -> Duration {
+        let (mut client, server) = duplex(16);
+        let server =
+            ProgressTimeout::new(server, stall_time(&WorkerDraining::default()), counts_reads);
+        let (mut reader, mut writer) = tokio::io::split(server);
+        let started = Instant::now();
+        let sending = async {
+            while started.elapsed() < time {
+                client.write_all(b"x").await.expect("the service reads");
+                sleep(STALL_TIME_MAX / 2).await;
+            }
+            // The connection stays open.
+            std::future::pending::<()>().await;
+        };
+        let reading = async {
+            let mut byte = [0];
+            while reader.read_exact(&mut byte).await.is_ok() {}
+        };
+        tokio::select! {
+            written = writer.write_all(&[0; 100]) => written.expect_err("the client does not read"),
+            () = sending => unreachable!(),
+            () = reading => unreachable!(),
+        };
+        started.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_sends_need_not_read() {
+        let time = 4 * STALL_TIME_MAX;
+        assert!(send_for(time, true).await >= time);
+        assert_eq!(send_for(time, false).await, STALL_TIME_MAX);
     }
 }

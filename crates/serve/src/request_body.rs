@@ -27,7 +27,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::Service;
 use memory::{Exhausted, Memory, Share, owning};
 use pin_project_lite::pin_project;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// How much of a rest is read after the answer, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +91,7 @@ impl Body for RequestBody {
         if let (Some(Ok(frame)), Some(unread)) = (&frame, &this.unread) {
             let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
             unread.hold(this.read, bytes)?;
+            unread.note_read();
             this.read += bytes;
         }
         match &frame {
@@ -137,6 +138,19 @@ struct UnreadBodyState {
     rest: BodyRest,
     /// What the request holds.
     share: Share,
+    /// When a piece of it was last read.
+    read_at: Option<Instant>,
+}
+
+/// Tells when the body of a request was last read, while its answer is being sent.
+#[derive(Clone, Debug)]
+pub(crate) struct LastRead(UnreadBody);
+
+impl LastRead {
+    /// Returns when that was, if a piece was read at all.
+    pub(crate) fn at(&self) -> Option<Instant> {
+        self.0.state().read_at
+    }
 }
 
 /// What is left of the body of a request.
@@ -155,7 +169,8 @@ enum BodyRest {
 
 impl UnreadBody {
     fn new(cost: &BodyCost) -> Self {
-        let state = UnreadBodyState { rest: BodyRest::None, share: cost.memory.share() };
+        let state =
+            UnreadBodyState { rest: BodyRest::None, share: cost.memory.share(), read_at: None };
         Self(Arc::new(UnreadBodyShared { cost: cost.clone(), state: Mutex::new(state) }))
     }
 
@@ -173,6 +188,11 @@ impl UnreadBody {
         if matches!(state.rest, BodyRest::None) {
             state.rest = BodyRest::Left(incoming);
         }
+    }
+
+    /// Notes that a piece was read.
+    fn note_read(&self) {
+        self.state().read_at = Some(Instant::now());
     }
 
     /// Takes memory for bytes that follow others.
@@ -273,7 +293,12 @@ where
         let mut answer = answer.map(|body| Holding { body, share });
         let Some(unread) = this.unread.take() else { return Poll::Ready(Ok(answer)) };
         let incoming = match unread.set(BodyRest::Answered) {
-            BodyRest::None | BodyRest::Answered => return Poll::Ready(Ok(answer)),
+            BodyRest::None | BodyRest::Answered => {
+                if !*this.ends_connection {
+                    answer.extensions_mut().insert(LastRead(unread));
+                }
+                return Poll::Ready(Ok(answer));
+            }
             BodyRest::Left(incoming) => Some(incoming),
             BodyRest::Broken => None,
         };

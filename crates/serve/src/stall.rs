@@ -2,8 +2,8 @@
 //!
 //! Each stream has a window, and a client that does not open it keeps the answer in the service's
 //! memory, while the connection goes on. So an answer is watched until its last byte has left for
-//! the socket. One of which nothing has left for a time ends the connection, with the other streams
-//! on it: hyper cannot be told to reset a stream that waits for its window.
+//! the socket. One of which nothing has left for a time, while nothing of its request was read either, ends the
+//! connection, with the other streams on it: hyper cannot be told to reset a stream that waits for its window.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,6 +19,7 @@ use memory::owning;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, sleep};
 
+use crate::request_body::LastRead;
 use crate::stall_time::StallTime;
 
 /// Most bytes of an answer that leave as one: what a frame carries unless the client allows more
@@ -31,7 +32,11 @@ pub(crate) struct WatchedAnswers(Arc<Mutex<Vec<Weak<Progress>>>>);
 
 /// How far an answer has got.
 #[derive(Debug)]
-struct Progress(Mutex<ProgressState>);
+struct Progress {
+    state: Mutex<ProgressState>,
+    /// When its request was last read; nothing if that is over, or there is no body.
+    request: Option<LastRead>,
+}
 
 #[derive(Debug)]
 struct ProgressState {
@@ -45,21 +50,23 @@ struct ProgressState {
 
 impl Progress {
     fn state(&self) -> MutexGuard<'_, ProgressState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells whether the client has taken nothing for `time_max`.
     fn is_stalled(&self, time_max: Duration) -> bool {
         let state = self.state();
-        (state.pieces > 0 || !state.is_being_made) && state.last.elapsed() >= time_max
+        let read_at = self.request.as_ref().and_then(LastRead::at);
+        let last = read_at.map_or(state.last, |at| at.max(state.last));
+        (state.pieces > 0 || !state.is_being_made) && last.elapsed() >= time_max
     }
 }
 
 impl WatchedAnswers {
     /// Watches an answer from now on.
-    fn begin(&self) -> Arc<Progress> {
+    fn begin(&self, request: Option<LastRead>) -> Arc<Progress> {
         let state = ProgressState { last: Instant::now(), pieces: 0, is_being_made: false };
-        let progress = Arc::new(Progress(Mutex::new(state)));
+        let progress = Arc::new(Progress { state: Mutex::new(state), request });
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that have ended make room; a connection has as many as it may have streams.
         if all.len() == all.capacity() {
@@ -122,8 +129,9 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let answer = ready!(this.answer.poll(context))?;
-        let progress = (!answer.body().is_end_stream()).then(|| this.answers.begin());
+        let mut answer = ready!(this.answer.poll(context))?;
+        let request = answer.extensions_mut().remove();
+        let progress = (!answer.body().is_end_stream()).then(|| this.answers.begin(request));
         Poll::Ready(Ok(answer.map(|body| WatchedBody { body, rest: Bytes::new(), progress })))
     }
 }

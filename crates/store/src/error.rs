@@ -46,6 +46,10 @@ pub enum ErrorKind {
     Poisoned,
     /// The write may have happened and may not.
     Unknown,
+    /// A snapshot ended before it was read to its end: its time is over, or the engine has removed
+    /// the state that it shows. A caller that can do without one consistent state goes on with a
+    /// new snapshot, after the last id that it got.
+    Expired,
     /// The store has a defect. The write did not happen.
     Internal,
 }
@@ -100,7 +104,10 @@ impl Error {
     #[must_use]
     pub const fn retry(&self) -> Retry {
         match self.kind {
-            ErrorKind::Unavailable | ErrorKind::Overloaded | ErrorKind::Full => Retry::Later,
+            ErrorKind::Unavailable
+            | ErrorKind::Overloaded
+            | ErrorKind::Full
+            | ErrorKind::Expired => Retry::Later,
             ErrorKind::Unknown => Retry::Ambiguous,
             ErrorKind::TooLarge
             | ErrorKind::Corrupt

@@ -44,6 +44,7 @@ mod postgres;
 mod remote;
 mod reply;
 mod size;
+mod snapshot;
 mod store;
 mod tombstone;
 
@@ -51,6 +52,9 @@ pub use embedded::BackupError;
 pub use error::{Error, ErrorKind, Resume, Retry};
 pub use open::{backup, open};
 pub use open_error::OpenError;
-pub use options::{CACHE_BYTES_DEFAULT, DELETIONS_TIME_DEFAULT, Options};
+pub use options::{
+    CACHE_BYTES_DEFAULT, DELETIONS_TIME_DEFAULT, Options, SNAPSHOT_TIME_MAX_DEFAULT,
+};
 pub use reply::Reply;
+pub use snapshot::{SNAPSHOT_CHUNK_BYTES_MAX, SNAPSHOT_CHUNK_ITEMS_MAX, Snapshot};
 pub use store::Store;

@@ -53,15 +53,15 @@ const SCHEMES: &[Scheme] = &[
 ///   percent-decoding. One process at a time can have it open; dropping the last handle makes
 ///   everything accepted durable and closes it.
 /// - `postgres://USER:PASSWORD@HOST:PORT/DATABASE?SETTINGS` keeps them in PostgreSQL, or in a
-///   database that speaks like it (feature `postgres`). The settings are those of libpq, and `writers`, `readers`
-///   (connections), `patience` and `statement_timeout` (times such as `5s`).
+///   database that speaks like it (feature `postgres`). The settings are those of libpq, and `writers`, `readers`,
+///   `snapshots` (connections), `patience` and `statement_timeout` (times such as `5s`).
 /// - `etcd://USER:PASSWORD@HOST:PORT,HOST:PORT,HOST:PORT/PREFIX?SETTINGS` keeps them in an etcd
 ///   cluster, under keys that begin with `PREFIX/` (`shelf/`; feature `etcd`). `etcds:` is the same with TLS. The
-///   settings are `ca`, `cert` and `key` (PEM files), `timeout` (of one call), `patience`, `writers`
-///   and `readers`. An item has at most 1.2 MiB there.
+///   settings are `ca`, `cert` and `key` (PEM files), `timeout` (of one call), `patience`, `writers`,
+///   `readers` and `snapshots`. An item has at most 1.2 MiB there.
 /// - `faulty:DIR?store=URL` wraps another store for rehearsals: when there is a file `DIR/next`,
 ///   the next call consumes it and fails as its text says: `unavailable`, `overloaded`, `full`,
-///   `too-large`, `corrupt`, `unknown` (does the work and hides the outcome), `panic`, or `stall` (never
+///   `too-large`, `corrupt`, `expired`, `unknown` (does the work and hides the outcome), `panic`, or `stall` (never
 ///   answers). It is for tests, and for authors of clients that have to handle every answer.
 ///
 /// It blocks while it reads the disk; recovery after a crash replays about 100 MiB at most.

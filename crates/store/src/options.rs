@@ -11,6 +11,11 @@ pub const CACHE_BYTES_DEFAULT: u64 = 64 << 20;
 /// in order delivers as late as 30 days.
 pub const DELETIONS_TIME_DEFAULT: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// How long a snapshot may be open, unless told otherwise: time enough to send some hundred million
+/// small items, and little enough for what it keeps a store from giving back (files that were
+/// merged, rows that were updated).
+pub const SNAPSHOT_TIME_MAX_DEFAULT: Duration = Duration::from_secs(3_600);
+
 /// What can be set about a store besides its URL.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -21,6 +26,8 @@ pub struct Options {
     pub deletions_time: Duration,
     /// Whether a database is used that does not keep what it acknowledges.
     pub allow_unsafe: bool,
+    /// How long a snapshot may be open. It ends then with [`ErrorKind::Expired`](crate::ErrorKind::Expired).
+    pub snapshot_time_max: Duration,
 }
 
 impl Default for Options {
@@ -29,6 +36,7 @@ impl Default for Options {
             cache_bytes: CACHE_BYTES_DEFAULT,
             deletions_time: DELETIONS_TIME_DEFAULT,
             allow_unsafe: false,
+            snapshot_time_max: SNAPSHOT_TIME_MAX_DEFAULT,
         }
     }
 }

@@ -3,11 +3,13 @@
 use std::fmt::Debug;
 
 use domain::{
-    Count, Item, Key, Keyspace, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write,
+    Count, Item, Key, Keyspace, Moment, Page, PageQuery, Remembered, ReplayKey, SnapshotQuery,
+    Verdict, Write,
 };
 
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::snapshot::Snapshot;
 
 /// Keeps items.
 ///
@@ -48,7 +50,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// Each write is atomic by itself; together they are not: one can fail where the next
     /// succeeds, and others may see some of them before the rest. Writes to one id are applied in
-    /// order. Any number of writes is allowed; the caller's memory is the limit.
+    /// order, also those of several calls, in the order of the calls. A call of many writes does not hold
+    /// up calls of few. Any number of writes is allowed; the caller's memory is the limit.
     ///
     /// # Errors
     /// Each write has its own. A [`Refusal`](domain::Refusal) is no error but a verdict. The kind
@@ -98,6 +101,22 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// # Errors
     /// As [`get`](Self::get).
     fn collection_after(&self, after: Option<&Keyspace>) -> Reply<Result<Option<Keyspace>, Error>>;
+
+    /// Returns the items of a collection in ascending byte order of their ids, in chunks of at most
+    /// [`SNAPSHOT_CHUNK_ITEMS_MAX`](crate::SNAPSHOT_CHUNK_ITEMS_MAX) items, as they were at one
+    /// moment between this call and the first chunk: of each write that happens meanwhile, it shows
+    /// all or nothing, and of any two writes never the later one alone.
+    ///
+    /// It is read as it is polled, at most one chunk ahead. Dropping it gives back all that it holds.
+    /// A store has few of them open at a time, and for no longer than
+    /// [`Options::snapshot_time_max`](crate::Options::snapshot_time_max).
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), and [`Overloaded`](crate::ErrorKind::Overloaded) when too many are open,
+    /// [`Expired`](crate::ErrorKind::Expired) when it ends early. An error ends the stream, but for
+    /// one of [damage](crate::ErrorKind::Corrupt) that tells by [`Error::resume`] where the stream
+    /// goes on: what is between the last item before and that id cannot be read.
+    fn snapshot(&self, query: SnapshotQuery) -> Snapshot;
 
     /// Tells whether the store can do its work now, writes included. Cheap enough to be asked
     /// every second.

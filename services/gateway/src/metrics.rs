@@ -39,6 +39,9 @@ struct Inner {
     faults: IntCounterVec,
     ejections: IntCounterVec,
     limit: IntGauge,
+    streams: IntGauge,
+    streams_ended: IntCounterVec,
+    stream_bytes: IntCounterVec,
 }
 
 impl Metrics {
@@ -88,6 +91,18 @@ impl Metrics {
             "Requests that are let in at a time, as the latency target allows.",
         )
         .expect(legal);
+        let streams =
+            IntGauge::new("shelf_gateway_streams", "Streams that are under way.").expect(legal);
+        let ended = Opts::new(
+            "shelf_gateway_streams_total",
+            "Streams that are over, by whether the answer was whole or cut.",
+        );
+        let streams_ended = IntCounterVec::new(ended, &["end"]).expect(legal);
+        let bytes = Opts::new(
+            "shelf_gateway_stream_bytes_total",
+            "Bytes of streams that are over: sent to replicas, and received from them.",
+        );
+        let stream_bytes = IntCounterVec::new(bytes, &["direction"]).expect(legal);
         for collector in [
             Box::new(answers.clone()) as Box<dyn prometheus::core::Collector>,
             Box::new(durations.clone()),
@@ -99,6 +114,9 @@ impl Metrics {
             Box::new(faults.clone()),
             Box::new(ejections.clone()),
             Box::new(limit.clone()),
+            Box::new(streams.clone()),
+            Box::new(streams_ended.clone()),
+            Box::new(stream_bytes.clone()),
         ] {
             registry.register(collector).expect("the names differ");
         }
@@ -116,16 +134,29 @@ impl Metrics {
             faults,
             ejections,
             limit,
+            streams,
+            streams_ended,
+            stream_bytes,
         }))
     }
 
-    /// Counts an answer.
-    pub(crate) fn answered(&self, status: u16, elapsed: Duration) {
+    /// Counts an answer. `elapsed` is the time to its head, if that says something of the service.
+    pub(crate) fn answered(&self, status: u16, elapsed: Option<Duration>) {
         let at = usize::from(status).saturating_sub(100).min(STATUSES - 1);
         let counter = self.0.by_status[at]
             .get_or_init(|| self.0.answers.with_label_values(&[status.to_string()]));
         counter.inc();
-        self.0.durations.observe(elapsed.as_secs_f64());
+        if let Some(elapsed) = elapsed {
+            self.0.durations.observe(elapsed.as_secs_f64());
+        }
+    }
+
+    /// Counts a stream that is over, and its bytes: those that went to a replica, and those that came from it.
+    pub(crate) fn stream_ended(&self, sent: u64, received: u64, is_whole: bool) {
+        let end = if is_whole { "whole" } else { "cut" };
+        self.0.streams_ended.with_label_values(&[end]).inc();
+        self.0.stream_bytes.with_label_values(&["sent"]).inc_by(sent);
+        self.0.stream_bytes.with_label_values(&["received"]).inc_by(received);
     }
 
     /// Counts a request that is sent once more.
@@ -143,9 +174,9 @@ impl Metrics {
         self.0.hedges_won.inc();
     }
 
-    /// Returns everything in the text format of Prometheus, with the state of these replicas and the limit of
-    /// requests that are let in at a time.
-    pub(crate) fn text(&self, replicas: &Replicas, limit: usize) -> String {
+    /// Returns everything in the text format of Prometheus, with the state of these replicas, the limit of
+    /// requests that are let in at a time, and the streams that are under way.
+    pub(crate) fn text(&self, replicas: &Replicas, limit: usize, streams: usize) -> String {
         let now = clock::now();
         self.0.in_flight.reset();
         self.0.up.reset();
@@ -154,6 +185,7 @@ impl Metrics {
         self.0.ejections.reset();
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.0.limit.set(limit);
+        self.0.streams.set(i64::try_from(streams).unwrap_or(i64::MAX));
         for replica in replicas.iter() {
             let name = [replica.origin.to_string()];
             let in_flight = i64::try_from(replica.in_flight()).unwrap_or(i64::MAX);

@@ -13,6 +13,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::balance::InFlight;
 use crate::request_body::{BodyError, BodyGuard};
+use crate::stream::StreamAnswer;
 use crate::upstream::Lease;
 
 /// Least rate at which a replica sends an answer, on average over the time that it is waited for and
@@ -30,13 +31,17 @@ pub(crate) enum ReplyBody {
     Own(Body),
     /// A replica's, as it arrives.
     Replica(ReplicaBody),
+    /// A replica's to a stream.
+    Stream(Box<StreamAnswer>),
 }
 
 impl ReplyBody {
     /// Keeps the body of the request until this one has been sent.
     pub(crate) fn hold(&mut self, request: BodyGuard) {
-        if let Self::Replica(body) = self {
-            body.request = Some(request);
+        match self {
+            Self::Own(_) => {}
+            Self::Replica(body) => body.request = Some(request),
+            Self::Stream(body) => body.hold(request),
         }
     }
 }
@@ -52,6 +57,7 @@ impl HttpBody for ReplyBody {
         match self.get_mut() {
             Self::Own(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
             Self::Replica(body) => body.poll_frame(context),
+            Self::Stream(body) => Pin::new(body).poll_frame(context),
         }
     }
 
@@ -59,6 +65,7 @@ impl HttpBody for ReplyBody {
         match self {
             Self::Own(body) => body.is_end_stream(),
             Self::Replica(body) => body.incoming.is_end_stream(),
+            Self::Stream(body) => body.is_end_stream(),
         }
     }
 
@@ -66,6 +73,7 @@ impl HttpBody for ReplyBody {
         match self {
             Self::Own(body) => body.size_hint(),
             Self::Replica(body) => body.incoming.size_hint(),
+            Self::Stream(body) => body.size_hint(),
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::overload::Overload;
 use crate::rate::ClientLimits;
 use crate::settings::{InsecureSettings, Settings, check_exposure};
 use crate::stack::Shared;
+use crate::stream::StreamLimit;
 use crate::worker;
 
 /// The name of a socket that is handed over for operators; all others are for clients.
@@ -81,6 +82,7 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, StartError> {
         access,
         limits,
         overload,
+        streams: Arc::new(StreamLimit::new(settings.streams_max, settings.client_streams_max)),
     };
     let tls = tls(settings)?;
     if let Some(dns) = &dns {
@@ -123,6 +125,7 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode, StartError> {
         replicas: Arc::clone(&shared.replicas),
         metrics: shared.metrics.clone(),
         overload: Arc::clone(&shared.overload),
+        streams: Arc::clone(&shared.streams),
         draining: draining.clone(),
         drain: Arc::clone(&drain),
     };

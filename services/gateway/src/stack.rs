@@ -18,11 +18,12 @@ use crate::exchange::Exchange;
 use crate::metrics::Metrics;
 use crate::overload::Overload;
 use crate::policy::{
-    Authenticate, CrossOrigin, Deadline, LastHop, LoadShed, Observe, RateLimit, Trace, Validate,
-    check,
+    Authenticate, CrossOrigin, Deadline, LastHop, LimitStreams, LoadShed, Observe, RateLimit,
+    Trace, Validate, check,
 };
 use crate::rate::ClientLimits;
 use crate::reply::Reply;
+use crate::stream::StreamLimit;
 use crate::upstream::Pools;
 
 /// How requests are treated.
@@ -46,6 +47,7 @@ pub(crate) struct Shared {
     pub(crate) access: Option<Arc<Access>>,
     pub(crate) limits: Option<Arc<ClientLimits>>,
     pub(crate) overload: Arc<Overload>,
+    pub(crate) streams: Arc<StreamLimit>,
     pub(crate) documents: Arc<Documents>,
 }
 
@@ -66,8 +68,9 @@ pub(crate) struct Shared {
 /// 8. **Deadline** says when the answer has to be there, for everything further in.
 /// 9. **LoadShed** is the last check: only what would really be sent is held against the requests that are
 ///    under way.
-/// 10. **ServeDocument** answers for the document, and adds to the page of problems.
-/// 11. **Forward** sends what is left to a replica.
+/// 10. **LimitStreams** does for streams what the step before does for all other requests.
+/// 11. **ServeDocument** answers for the document, and adds to the page of problems.
+/// 12. **Forward** sends what is left to a replica.
 pub(crate) fn stack(
     settings: StackSettings,
     shared: Shared,
@@ -75,7 +78,7 @@ pub(crate) fn stack(
 ) -> impl Service<Box<Exchange>, Response = Reply, Error = Infallible, Future: 'static> + Clone + use<>
 {
     let StackSettings { validate, trusted, cors, log_requests, forward } = settings;
-    let Shared { replicas, metrics, access, limits, overload, documents } = shared;
+    let Shared { replicas, metrics, access, limits, overload, streams, documents } = shared;
     let (time_max, public_prefix) = (forward.request_time_max, forward.public_prefix.clone());
     let last_hop = LastHop { documents: Arc::clone(&documents) };
     let authenticate = Authenticate { access, documents: Arc::clone(&documents) };
@@ -88,9 +91,10 @@ pub(crate) fn stack(
         .layer(layer_fn(move |inner| CrossOrigin::new(inner, cors.clone())))
         .layer(check(last_hop))
         .layer(check(authenticate))
-        .layer(check(RateLimit { limits, trusted }))
+        .layer(check(RateLimit { limits, trusted: Arc::clone(&trusted) }))
         .layer(check(Deadline { time_max }))
         .layer(check(load_shed))
+        .layer(check(LimitStreams { limit: streams, trusted }))
         .layer(layer_fn(move |inner| {
             ServeDocument::new(inner, Arc::clone(&documents), public_prefix.clone())
         }))

@@ -154,6 +154,9 @@ fn limits(settings: &Settings) -> Limits {
         request_time_max: settings.request_time_max,
         target_bytes_max: bytes(settings.common.target_max),
         headers_bytes_max: bytes(settings.headers_max),
+        line_bytes_max: bytes(settings.line_max),
+        stream_lines_max: settings.stream_lines_max,
+        streams_max: settings.streams_max.get(),
         remembered_for: settings.idempotency_time,
     }
 }

@@ -183,7 +183,7 @@ async fn serve(shared: Arc<Shared>, mut stream: TcpStream, connection: usize) {
         let is_head = received.line().starts_with("HEAD ");
         // What a gateway asks by itself goes through no hop.
         let is_passed_on = !received.header("via").is_empty();
-        let reaction = if received.line().starts_with("GET /openapi.json ") && !is_passed_on {
+        let reaction = if received.line().starts_with("GET /openapi") && !is_passed_on {
             (shared.script)(usize::MAX, &received)
         } else {
             let number = shared.count.fetch_add(1, Ordering::SeqCst);

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -21,7 +22,7 @@ const READ_BYTES: usize = 16 << 10;
 pub struct Connection {
     stream: TcpStream,
     /// What was read and belongs to no answer yet.
-    unread: Vec<u8>,
+    unread: BytesMut,
 }
 
 impl Connection {
@@ -37,7 +38,7 @@ impl Connection {
     pub async fn try_open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, unread: Vec::new() })
+        Ok(Self { stream, unread: BytesMut::new() })
     }
 
     /// Connects from an address of this machine.
@@ -49,7 +50,7 @@ impl Connection {
         socket.bind(local).expect("the address is this machine's");
         let stream = socket.connect(address).await.expect("the service accepts connections");
         stream.set_nodelay(true).expect("it is connected");
-        Self { stream, unread: Vec::new() }
+        Self { stream, unread: BytesMut::new() }
     }
 
     /// Sends a request and waits for its answer.
@@ -103,6 +104,26 @@ impl Connection {
         within("the bytes", ANSWER_TIME_MAX, reading).await;
     }
 
+    /// Waits until this text was read, of what no answer was made of.
+    ///
+    /// # Panics
+    /// If the connection is closed before.
+    pub async fn wait_for_text(&mut self, text: &str) {
+        let reading = async {
+            while !self.unread.windows(text.len()).any(|window| window == text.as_bytes()) {
+                self.fill().await.expect("more comes");
+            }
+        };
+        within("the text", ANSWER_TIME_MAX, reading).await;
+    }
+
+    /// Reads for some time or until the connection is closed, hangs up, and returns what came.
+    pub async fn read_for(mut self, time: Duration) -> Vec<u8> {
+        let reading = async { while self.fill().await.is_ok() {} };
+        let _ = tokio::time::timeout(time, reading).await;
+        self.unread.into()
+    }
+
     /// Writes bytes as they are.
     pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         // A request that is refused early may find the connection closed; the answer shows it.
@@ -139,7 +160,24 @@ impl Connection {
     pub async fn rest(mut self) -> Vec<u8> {
         let reading = async { while self.fill().await.is_ok() {} };
         within("the connection to be closed", ANSWER_TIME_MAX, reading).await;
-        self.unread
+        self.unread.into()
+    }
+
+    /// Waits for the head of an answer whose body is read in chunks, by [`chunk`](Self::chunk).
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn read_head(&mut self) -> Answer {
+        let head = within("a head", ANSWER_TIME_MAX, self.take_until(b"\r\n\r\n")).await;
+        Answer::of_head(&head.expect("an answer comes"))
+    }
+
+    /// Waits for the next chunk of a body; it is empty at the proper end.
+    ///
+    /// # Errors
+    /// If the body is cut.
+    pub async fn chunk(&mut self) -> io::Result<Vec<u8>> {
+        within("a chunk", ANSWER_TIME_MAX, self.take_chunk()).await
     }
 
     async fn read_answer(&mut self, is_head: bool) -> io::Result<Answer> {
@@ -163,7 +201,7 @@ impl Connection {
             // The end of the connection is the end of the body.
             None => {
                 while self.fill().await.is_ok() {}
-                std::mem::take(&mut self.unread)
+                std::mem::take(&mut self.unread).into()
             }
         };
         Ok(answer)
@@ -172,16 +210,21 @@ impl Connection {
     async fn take_chunks(&mut self) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         loop {
-            let line = self.take_until(b"\r\n").await?;
-            let line = String::from_utf8_lossy(&line).into_owned();
-            let length = usize::from_str_radix(line.split(';').next().unwrap_or_default(), 16);
-            let length = length.expect("a chunk says its length");
-            body.extend(self.take(length).await?);
-            self.take(2).await?;
-            if length == 0 {
+            let chunk = self.take_chunk().await?;
+            if chunk.is_empty() {
                 return Ok(body);
             }
+            body.extend(chunk);
         }
+    }
+
+    async fn take_chunk(&mut self) -> io::Result<Vec<u8>> {
+        let line = self.take_until(b"\r\n").await?;
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let length = usize::from_str_radix(line.split(';').next().unwrap_or_default(), 16);
+        let chunk = self.take(length.expect("a chunk says its length")).await?;
+        self.take(2).await?;
+        Ok(chunk)
     }
 
     /// Takes what comes before `end`, and drops the end itself.
@@ -189,9 +232,8 @@ impl Connection {
         loop {
             let at = self.unread.windows(end.len()).position(|window| window == end);
             if let Some(at) = at {
-                let taken = self.unread[..at].to_vec();
-                self.unread.drain(..at + end.len());
-                return Ok(taken);
+                let taken = self.unread.split_to(at + end.len());
+                return Ok(taken[..at].to_vec());
             }
             self.fill().await?;
         }
@@ -201,7 +243,7 @@ impl Connection {
         while self.unread.len() < length {
             self.fill().await?;
         }
-        Ok(self.unread.drain(..length).collect())
+        Ok(self.unread.split_to(length).into())
     }
 
     async fn fill(&mut self) -> io::Result<()> {

@@ -1,6 +1,8 @@
 //! The document that the gateway serves. That it lists exactly what is answered is shown by the tour
 //! (`tests/tour/through.rs`).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use e2e::gateway::{Gateway, Reaction, Upstream};
@@ -69,6 +71,37 @@ async fn the_document_has_a_tag_and_no_parameters() {
     }
     gateway.stop().await;
     shelf.stop().await;
+}
+
+/// Replicas that have the document in OpenAPI 3.2 as well have it served with the gateway's answers.
+#[tokio::test]
+async fn the_document_of_another_version_is_served_too() {
+    let has_3_2 = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&has_3_2);
+    let upstream = Upstream::start(move |_, got| {
+        const OLD: &str = r#"{"openapi":"3.1.0","paths":{"/a:bulk":{"post":{"responses":{}}}}}"#;
+        const NEW: &str = r#"{"openapi":"3.2.0","paths":{"/a:bulk":{"post":{"responses":{}}}}}"#;
+        match got.line().contains("3.2") {
+            false => Reaction::Answer(200, OLD),
+            true if told.load(Ordering::SeqCst) => Reaction::Answer(200, NEW),
+            true => Reaction::Answer(404, "{}"),
+        }
+    })
+    .await;
+    let gateway = Gateway::start().replica(upstream.address()).spawn().await;
+    let bulk = |document: &Value| document["paths"]["/a:bulk"]["post"]["responses"].clone();
+    let document = document_of(&gateway).await;
+    gateway.send(Request::get("/openapi-3.2.json")).await.expect(404);
+    has_3_2.store(true, Ordering::SeqCst);
+    let other = eventually("the other document", Duration::from_secs(20), async || {
+        let answer = gateway.send(Request::get("/openapi-3.2.json")).await;
+        let other = (answer.status == 200).then(|| answer.json())?;
+        bulk(&other)["503"].is_object().then_some(other)
+    })
+    .await;
+    assert_eq!((&document["openapi"], &other["openapi"]), (&"3.1.0".into(), &"3.2.0".into()));
+    assert_eq!(bulk(&document), bulk(&other));
+    gateway.stop().await;
 }
 
 /// What operators are told of this moment is not kept.

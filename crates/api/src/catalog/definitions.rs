@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use domain::{
     Change, CollectionName, Count, Decision, Effect, IdPrefix, Item, ItemId, Key, Keyspace, Moment,
-    Outcome, Page, PageQuery, Precondition, Refusal, RememberWhen, Remembered, ReplayKey, Tags,
-    Verdict, Write, decide,
+    Outcome, Page, PageQuery, Precondition, Refusal, RememberWhen, Remembered, ReplayKey,
+    SnapshotEntry, SnapshotQuery, Tags, Verdict, Version, Write, decide,
 };
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Map, Value};
-use store::{Error, ErrorKind, Reply, Store};
+use store::{Error, ErrorKind, Reply, Snapshot, Store};
 
 use super::record::{PendingChange, Record};
 use crate::schemas::COLLECTIONS;
@@ -269,6 +270,20 @@ impl Definitions {
     }
 }
 
+/// Returns the definitions of some records, and those that are configured, which come first.
+fn merge(
+    stored: Vec<SnapshotEntry>,
+    configured: BTreeMap<ItemId, Item>,
+) -> Result<Vec<SnapshotEntry>, Error> {
+    let mut entries = BTreeMap::new();
+    for SnapshotEntry { id, item, version } in stored {
+        entries.insert(id, (Record::read(&item)?.public(), version));
+    }
+    entries.extend(configured.into_iter().map(|(id, item)| (id, (item, Version::from(0_u64)))));
+    let entries = entries.into_iter();
+    Ok(entries.map(|(id, (item, version))| SnapshotEntry { id, item, version }).collect())
+}
+
 /// A definition is an object, so it is one again when it is read.
 fn object(item: &Item) -> Result<Map<String, Value>, Error> {
     serde_json::from_slice(item.representation()).map_err(|error| {
@@ -371,6 +386,30 @@ impl Store for Definitions {
         self.store.collection_after(after)
     }
 
+    /// What is configured does not change, and comes with the chunk in whose range it is.
+    fn snapshot(&self, query: SnapshotQuery) -> Snapshot {
+        let first = query.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let configured = self.configured.range::<ItemId, _>((first, Bound::Unbounded));
+        let mut configured: BTreeMap<ItemId, Item> =
+            configured.map(|(id, item)| (id.clone(), item.clone())).collect();
+        let chunks = self.store.snapshot(query).map(Some).chain(stream::iter([None]));
+        let merged = chunks.map(move |chunk| {
+            let chunk = chunk.transpose()?.unwrap_or_default();
+            let later = match chunk.last() {
+                None => BTreeMap::new(),
+                Some(last) => {
+                    let mut later = configured.split_off(&last.id);
+                    configured.extend(later.remove_entry(&last.id));
+                    later
+                }
+            };
+            merge(chunk, std::mem::replace(&mut configured, later))
+        });
+        let is_some =
+            |chunk: &Result<Vec<_>, Error>| !matches!(chunk, Ok(chunk) if chunk.is_empty());
+        merged.filter(move |chunk| std::future::ready(is_some(chunk))).boxed()
+    }
+
     fn check(&self) -> Reply<Result<(), Error>> {
         self.store.check()
     }
@@ -387,3 +426,6 @@ impl Store for Definitions {
         self.store.alive()
     }
 }
+
+#[cfg(test)]
+mod tests;

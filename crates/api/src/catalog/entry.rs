@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::SchemaNames;
 use crate::documented::words;
-use crate::items::{Gate, Means, SharedCollection, page_schemas};
+use crate::items::{Gate, Means, SharedCollection, export_schema, line_schema, page_schemas};
 use crate::metrics::Metrics;
 use crate::schemas::{ItemSchemas, Names, plain};
 use crate::stored_items::StoredItems;
@@ -80,6 +80,8 @@ impl EntryMaker {
         let description = collection.schema().get("description").and_then(Value::as_str);
         let mut all = schemas.components;
         all.extend(page_schemas(&schemas.returned));
+        all.push(line_schema(&schemas.sent, &schemas.returned));
+        all.push(export_schema(&schemas.returned));
         self.blueprint.entry(ResourceDoc {
             words,
             description: description.unwrap_or_default().to_owned(),

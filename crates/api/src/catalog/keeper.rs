@@ -13,6 +13,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::entry::Entry;
+use super::lookup::Successors;
 use super::record::{Record, compile};
 use super::{Catalog, Generation, definition_key, keyspace, sweep};
 use crate::items::{Fence, Gate};
@@ -298,7 +299,7 @@ impl Keeper {
                     }
                 }),
             };
-            let gate = Gate::new(lease, fence);
+            let gate = Gate::new(lease, fence, Box::new(Successors(Arc::downgrade(&catalog.0))));
             let items = (record.keyspace, record.items);
             Ok(catalog.0.maker.entry(collection, items, Some(gate), Some(basis), &taken))
         });

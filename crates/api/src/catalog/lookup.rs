@@ -1,26 +1,15 @@
 //! A collection that a request names and the worker's table does not have, or does not know well enough.
 
 use std::future::ready;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use axum::response::IntoResponse;
-use contract::{Lookup, Problem, Resource, Responses};
+use contract::{Lookup, Problem, Resource};
 use domain::CollectionName;
 
-use super::Catalog;
-use crate::items::{Gate, ServedCollection, StoreFailure};
+use super::{Catalog, Inner};
+use crate::items::{FindCollection, Finding, Gate, LookupFailure, ServedCollection, StoreFailure};
 use crate::lease::Ask;
-
-/// The answers to a request for a collection that is not found.
-#[derive(Debug, Responses)]
-#[responses(union)]
-pub(crate) enum LookupFailure {
-    /// There is no such collection. `GET /collections` lists those there are, and `PUT /collections/{name}`
-    /// declares one.
-    #[answer(404)]
-    NoSuchCollection(Problem),
-    Store(StoreFailure),
-}
 
 /// Finds a collection, by a look at the store if that could know more.
 pub(super) fn look_up(catalog: Catalog, name: &str) -> Lookup {
@@ -30,10 +19,32 @@ pub(super) fn look_up(catalog: Catalog, name: &str) -> Lookup {
             Problem::new(detail),
         )))));
     };
-    Box::pin(async move { find(&catalog, name).await.map_err(IntoResponse::into_response) })
+    Box::pin(async move {
+        match find(&catalog, name).await {
+            Ok(served) => Ok(served as Arc<dyn Resource>),
+            Err(failure) => Err(failure.into_response()),
+        }
+    })
 }
 
-async fn find(catalog: &Catalog, name: CollectionName) -> Result<Arc<dyn Resource>, LookupFailure> {
+/// Finds the collection that has taken the place of another one.
+#[derive(Debug)]
+pub(super) struct Successors(pub(super) Weak<Inner>);
+
+impl FindCollection for Successors {
+    fn find(&self, name: &CollectionName) -> Finding {
+        let (catalog, name) = (self.0.upgrade(), name.clone());
+        Box::pin(async move {
+            let catalog = catalog.expect("the catalog lives as long as requests are served");
+            find(&Catalog(catalog), name).await
+        })
+    }
+}
+
+async fn find(
+    catalog: &Catalog,
+    name: CollectionName,
+) -> Result<Arc<ServedCollection>, LookupFailure> {
     let lease = catalog.lease();
     if let Some(known) = catalog.get(&name) {
         if known.gate.as_ref().is_some_and(Gate::may_have_opened) {

@@ -29,7 +29,6 @@ pub(crate) use self::check::{CheckedItems, check_items, has_items};
 pub(crate) use self::definitions::{Definitions, Written, definition_key, keyspace, public_of};
 use self::entry::{Entry, EntryMaker};
 pub use self::keeper::Keeper;
-pub(crate) use self::lookup::LookupFailure;
 pub(crate) use self::record::compile;
 pub(crate) use self::sweep::sweep_soon;
 use crate::items::{Gate, Means, ServedCollection, SharedCollection};
@@ -42,7 +41,7 @@ use crate::stored_items::StoredItems;
 #[derive(Clone)]
 pub struct Catalog(Arc<Inner>);
 
-struct Inner {
+pub(crate) struct Inner {
     maker: EntryMaker,
     definitions: Arc<Definitions>,
     lease: Arc<Lease>,
@@ -66,8 +65,9 @@ pub(crate) struct Generation {
     schema_names: Arc<SchemaNames>,
     /// Definitions that cannot be served, and why.
     broken: BTreeMap<String, store::Error>,
-    /// Made when it is asked for.
+    /// Made when it is asked for; in OpenAPI 3.1 and 3.2.
     document: OnceLock<ServedDocument>,
+    document_3_2: OnceLock<ServedDocument>,
 }
 
 impl Generation {
@@ -130,7 +130,10 @@ impl Catalog {
     /// Returns the document of what is served now.
     #[must_use]
     pub fn document(&self) -> ServedDocument {
-        let generation = self.0.current.load();
+        self.document_of(&self.0.current.load())
+    }
+
+    fn document_of(&self, generation: &Generation) -> ServedDocument {
         let made = generation.document.get_or_init(|| {
             let entries = generation.entries.values().map(|entry| &entry.doc);
             let document = self.0.maker.blueprint.document(entries);
@@ -138,6 +141,12 @@ impl Catalog {
             document.served().clone()
         });
         made.clone()
+    }
+
+    /// Returns the document in OpenAPI 3.2.
+    pub(crate) fn document_3_2(&self) -> ServedDocument {
+        let generation = self.0.current.load_full();
+        generation.document_3_2.get_or_init(|| self.document_of(&generation).in_3_2()).clone()
     }
 
     /// Returns the collection of a definition as it is known now.
@@ -209,6 +218,12 @@ impl Catalog {
         table.renew(&self.0.current.load());
         tables.push(Arc::downgrade(&table));
         table
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").finish_non_exhaustive()
     }
 }
 

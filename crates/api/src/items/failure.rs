@@ -37,6 +37,17 @@ pub(crate) enum StoreFailure {
     StoreFailed(Problem),
 }
 
+/// The answers to a request for a collection that is not found.
+#[derive(Debug, Responses)]
+#[responses(union)]
+pub(crate) enum LookupFailure {
+    /// There is no such collection. `GET /collections` lists those there are, and `PUT /collections/{name}`
+    /// declares one.
+    #[answer(404)]
+    NoSuchCollection(Problem),
+    Store(StoreFailure),
+}
+
 /// A write is refused, or the store cannot take it.
 #[derive(Debug, Responses)]
 #[responses(union)]
@@ -84,6 +95,15 @@ impl From<InvalidPatch> for BodyFailure {
 }
 
 impl BodyFailure {
+    /// Says that the body is the part of a larger one at `pointer`.
+    pub(crate) fn within(self, pointer: &str) -> Self {
+        match self {
+            Self::MalformedBody(problem) => Self::MalformedBody(problem.within(pointer)),
+            Self::InvalidItem(problem) => Self::InvalidItem(problem.within(pointer)),
+            Self::ItemTooLarge(problem) => Self::ItemTooLarge(problem.within(pointer)),
+        }
+    }
+
     pub(crate) fn violations(collection: &CollectionName, violations: Vec<Violation>) -> Self {
         let problem = Problem::new(match collection.as_str() {
             COLLECTIONS => "The definition is not valid: it has a member `schema`, which is the JSON Schema of the items, and may have `require_precondition`.".to_owned(),
@@ -106,10 +126,12 @@ impl From<store::Error> for StoreFailure {
             ErrorKind::Corrupt | ErrorKind::Internal | ErrorKind::TooLarge => {
                 Self::StoreFailed(problem)
             }
-            // A read is neither unknown nor out of room.
-            ErrorKind::Unavailable | ErrorKind::Poisoned | ErrorKind::Unknown | ErrorKind::Full => {
-                Self::StoreUnavailable(problem, DOWN_RETRY_AFTER)
-            }
+            // A read is neither unknown nor out of room, and only a snapshot expires.
+            ErrorKind::Unavailable
+            | ErrorKind::Poisoned
+            | ErrorKind::Unknown
+            | ErrorKind::Full
+            | ErrorKind::Expired => Self::StoreUnavailable(problem, DOWN_RETRY_AFTER),
         }
     }
 }

@@ -1,11 +1,15 @@
 //! What a write to a collection that was declared at run time has to pass.
 
+use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use domain::{Change, Collection, json};
+use domain::{Change, Collection, CollectionName, json};
 use store::Error;
 
+use super::failure::LookupFailure;
+use super::served::ServedCollection;
 use crate::lease::Lease;
 
 /// Lets writes pass as long as what they were checked by is in force.
@@ -17,7 +21,18 @@ pub(crate) struct Gate {
     is_closed: AtomicBool,
     /// How many writes are on their way to the store.
     writes: AtomicUsize,
+    successors: Box<dyn FindCollection>,
 }
+
+/// Finds the collection that has taken the place of one whose definition was replaced.
+pub(crate) trait FindCollection: fmt::Debug + Send + Sync {
+    /// Finds the collection that has this name now.
+    fn find(&self, name: &CollectionName) -> Finding;
+}
+
+/// A search for a collection.
+pub(crate) type Finding =
+    Pin<Box<dyn Future<Output = Result<Arc<ServedCollection>, LookupFailure>> + Send>>;
 
 /// A change of the definition that is being checked: writes that it will not allow are refused.
 #[derive(Clone, Debug)]
@@ -37,8 +52,18 @@ pub(crate) struct Changing;
 pub(crate) struct Passed<'a>(&'a Gate);
 
 impl Gate {
-    pub(crate) fn new(lease: Arc<Lease>, fence: Option<Fence>) -> Self {
-        Self { lease, fence, is_closed: AtomicBool::new(false), writes: AtomicUsize::new(0) }
+    pub(crate) fn new(
+        lease: Arc<Lease>,
+        fence: Option<Fence>,
+        successors: Box<dyn FindCollection>,
+    ) -> Self {
+        let (is_closed, writes) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Self { lease, fence, is_closed, writes, successors }
+    }
+
+    /// Finds the collection that has this name now.
+    pub(crate) fn successor(&self, name: &CollectionName) -> Finding {
+        self.successors.find(name)
     }
 
     /// Tells whether the definition may be relied on without a look at the store.
@@ -60,13 +85,38 @@ impl Gate {
         &self,
         change: &Change,
     ) -> Result<Result<Passed<'_>, Changing>, Error> {
-        self.lease.hold().await?;
+        self.hold().await?;
+        let passed = self.enter();
+        Ok(if self.lets_pass(change) { Ok(passed) } else { Err(Changing) })
+    }
+
+    /// Makes sure that the catalog is not too old.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub(crate) async fn hold(&self) -> Result<(), Error> {
+        self.lease.hold().await
+    }
+
+    /// Counts a write, or several. Whether it [passes](Self::lets_pass) is looked at after this: the one that
+    /// closes the gate waits for all writes that are counted then.
+    pub(crate) fn enter(&self) -> Passed<'_> {
+        self.count_write();
+        Passed(self)
+    }
+
+    /// As [`enter`](Self::enter), until [`leave`](Self::leave) is called.
+    pub(crate) fn count_write(&self) {
         self.writes.fetch_add(1, Ordering::SeqCst);
-        let passed = Passed(self);
-        // The gate is looked at after the write is counted: the one that closes it waits for all writes that
-        // are counted then.
-        let is_open = !self.is_closed.load(Ordering::SeqCst) && self.allows(change);
-        Ok(if is_open { Ok(passed) } else { Err(Changing) })
+    }
+
+    pub(crate) fn leave(&self) {
+        self.writes.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Tells whether a write that was counted passes.
+    pub(crate) fn lets_pass(&self, change: &Change) -> bool {
+        !self.is_closed.load(Ordering::SeqCst) && self.allows(change)
     }
 
     fn allows(&self, change: &Change) -> bool {
@@ -95,6 +145,6 @@ impl Gate {
 
 impl Drop for Passed<'_> {
     fn drop(&mut self) {
-        self.0.writes.fetch_sub(1, Ordering::SeqCst);
+        self.0.leave();
     }
 }

@@ -2,7 +2,7 @@
 
 use contract::extract::{self, State};
 use contract::{CacheControl, Problem, Responses};
-use domain::{CollectionName, Cursor, Item, Page, PageQuery, PageStart};
+use domain::{CollectionName, Cursor, ETag, Item, ItemId, Page, PageQuery, PageStart};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use store::Resume;
@@ -128,19 +128,7 @@ fn page_text(
         if at > 0 {
             text.push(b',');
         }
-        text.extend_from_slice(b"{\"id\":");
-        write_json(&mut text, id.as_str());
-        if with_items {
-            text.extend_from_slice(b",\"item\":");
-            text.extend_from_slice(item.representation());
-        }
-        text.extend_from_slice(b",\"etag\":");
-        write_json(&mut text, &item.etag().to_string());
-        if let Some(order) = item.order() {
-            text.extend_from_slice(b",\"order\":");
-            order.push_json(&mut text);
-        }
-        text.push(b'}');
+        push_entry(&mut text, id, item, with_items);
     }
     text.extend_from_slice(b"],\"next\":");
     write_json(&mut text, &next);
@@ -148,6 +136,32 @@ fn page_text(
     write_json(&mut text, &after.map(Cursor::to_string));
     text.push(b'}');
     text
+}
+
+/// Writes an item of a page or an export.
+pub(crate) fn push_entry(text: &mut Vec<u8>, id: &ItemId, item: &Item, with_item: bool) {
+    text.extend_from_slice(b"{\"id\":");
+    write_json(text, id.as_str());
+    if with_item {
+        text.extend_from_slice(b",\"item\":");
+        text.extend_from_slice(item.representation());
+    }
+    text.extend_from_slice(b",\"etag\":\"");
+    push_tag(text, item.etag());
+    text.push(b'"');
+    if let Some(order) = item.order() {
+        text.extend_from_slice(b",\"order\":");
+        order.push_json(text);
+    }
+    text.push(b'}');
+}
+
+/// Writes an entity tag as it stands within a JSON string: its quotes are escaped.
+pub(crate) fn push_tag(text: &mut Vec<u8>, tag: ETag) {
+    let quoted = tag.to_text();
+    text.extend_from_slice(b"\\\"");
+    text.extend_from_slice(&quoted[1..quoted.len() - 1]);
+    text.extend_from_slice(b"\\\"");
 }
 
 fn write_json<T: serde::Serialize + ?Sized>(text: &mut Vec<u8>, value: &T) {

@@ -78,7 +78,7 @@ impl<S: Sync> Extract<S> for Conditions {
 }
 
 /// Keeps the tags that can match at all.
-fn known(tags: EntityTags, weak_too: bool) -> Tags {
+pub(crate) fn known(tags: EntityTags, weak_too: bool) -> Tags {
     match tags {
         EntityTags::Any => Tags::Any,
         EntityTags::Listed(tags) => {
@@ -215,7 +215,7 @@ impl TryFrom<String> for FromId {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        ItemId::new(&text).map(Self).map_err(|error| format!("`from` is no id: {error}"))
+        ItemId::new(&text).map(Self).map_err(|error| format!("it is no id: {error}"))
     }
 }
 

@@ -14,6 +14,10 @@ pub(crate) const ITEM: &str = "item";
 pub(crate) const ITEM_SENT: &str = "item-sent";
 /// The role of the schema of merge patches to a collection's items.
 pub(crate) const MERGE_PATCH: &str = "merge-patch";
+/// The role of the schema of lines that write items of a collection.
+pub(crate) const WRITE_LINE: &str = "write-line";
+/// The role of the schema of an item in an export of a collection.
+pub(crate) const EXPORT_LINE: &str = "export-line";
 /// The role of the schema of a collection's pages.
 pub(crate) const PAGE: &str = "page";
 
@@ -148,6 +152,13 @@ impl Header for NextLink {
 pub(crate) struct WriteOutcome(&'static str);
 
 impl WriteOutcome {
+    /// All that are told.
+    pub(crate) const ALL: [&str; 5] = ["created", "updated", "unchanged", "deleted", "stale"];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        self.0
+    }
+
     pub(crate) const fn of(outcome: &Outcome) -> Self {
         Self(match outcome {
             Outcome::Created(_) => "created",
@@ -165,7 +176,7 @@ impl Header for WriteOutcome {
     const DESCRIPTION: &'static str = "What the write did. `unchanged`: the item already was equal to what was sent. `stale`: what is stored has a greater order token, and the write did nothing.";
 
     fn schema() -> Value {
-        json!({ "type": "string", "enum": ["created", "updated", "unchanged", "deleted", "stale"] })
+        json!({ "type": "string", "enum": Self::ALL })
     }
 
     fn value(self) -> HeaderValue {

@@ -11,7 +11,7 @@ use super::asset::{Asset, GetAsset, NoAsset};
 static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     // Without `none` the page asks a public validator about the document.
     // Relative to the page, which may be below a prefix.
-    let config = Config::new(["openapi.json"]).validator_url("none").use_base_layout();
+    let config = Config::new(["openapi-3.2.json"]).validator_url("none").use_base_layout();
     Arc::new(config.try_it_out_enabled(true).display_request_duration(true).deep_linking(true))
 });
 

@@ -7,11 +7,19 @@ use domain::CollectionName;
 use super::COLLECTIONS;
 
 /// What the forms of a schema and the pages of a collection add to its name.
-const ENDINGS: [&str; 5] = ["", "Input", "MergePatch", "Page", "PageEntry"];
+const ENDINGS: [&str; 7] = ["", "Export", "Input", "Line", "MergePatch", "Page", "PageEntry"];
 
 /// How the names of the service's own schemas begin.
-const OWN: [&str; 7] =
-    ["collection", "health", "itemcount", "jsonpatch", "jsonpointer", "place", "problem"];
+const OWN: [&str; 8] = [
+    "collection",
+    "health",
+    "itemcount",
+    "jsonpatch",
+    "jsonpointer",
+    "outcomeline",
+    "place",
+    "problem",
+];
 
 /// The names that are taken. Generators of clients write them in other ways, so they are compared
 /// without regard to case and to what is no letter or digit.

@@ -51,7 +51,8 @@ pub(super) fn check_bodies(id: &str, described: &Described) -> Result<(), Contra
             // Problems have one form; only the types that a status can have differ.
             let is_problem = !answer.problems().is_empty();
             let schema = if is_problem { "Problem".into() } else { body.schema.to_string() };
-            types[usize::from(status >= 400)].insert(format!("{} {schema}", body.media_type));
+            types[usize::from(status >= 400)]
+                .insert(format!("{} {schema}", body.media_types.join(" ")));
         }
     }
     if types.iter().any(|types| types.len() > 1) {

@@ -5,11 +5,14 @@
 //! satisfy the schema? At the end [`Recording::report`] says what was *returned but undocumented*,
 //! and what was *documented but never returned*.
 //!
-//! It holds every body in memory and validates it: it is for tests and rehearsals.
+//! It holds every body in memory and validates it, but for lines, which are checked as they pass: it is for
+//! tests and rehearsals.
 
+mod lines;
 mod plan;
 mod report;
 mod service;
 
+pub use lines::{CheckedLines, LineCheck};
 pub use report::{Report, ReportError, ReportFile, Violation};
 pub use service::{Promises, Recorder, Recording};

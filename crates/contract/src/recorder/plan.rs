@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::about::{PAGES, ServedDocument};
 use crate::answer_parts::NO_SNIFF;
+use crate::lines::ITEM_SCHEMA;
 
 /// Header fields that belong to the message, not to the answer: no document lists them.
 const OF_THE_MESSAGE: &[HeaderName] = &[
@@ -50,8 +51,15 @@ pub(crate) struct PlannedOperation {
 #[derive(Debug)]
 pub(crate) struct PlannedAnswer {
     headers: Vec<PlannedHeader>,
-    /// The media type and the schema.
-    content: Option<(String, Value)>,
+    content: Option<PlannedContent>,
+}
+
+#[derive(Debug)]
+struct PlannedContent {
+    media_types: Vec<String>,
+    schema: Value,
+    /// Whether the body is lines, each of which has the schema.
+    is_lines: bool,
 }
 
 #[derive(Debug)]
@@ -122,6 +130,12 @@ impl Plan {
         answer.judge(&self.schemas, method, headers, body)
     }
 
+    /// Returns the schema of an answer's lines, compiled, if it has lines.
+    pub(crate) fn line_schema(&self, answer: &PlannedAnswer) -> Option<Arc<Validator>> {
+        let content = answer.content.as_ref().filter(|content| content.is_lines)?;
+        Some(self.schemas.compiled(&content.schema))
+    }
+
     pub(crate) fn operations(&self) -> impl Iterator<Item = &PlannedOperation> {
         self.operations.values()
     }
@@ -139,9 +153,14 @@ impl PlannedAnswer {
             }
         });
         let headers = headers.collect();
-        let content = members(&answer["content"]).next();
-        let content =
-            content.map(|(media_type, media)| (media_type.clone(), media["schema"].clone()));
+        let content = members(&answer["content"]).next().map(|(_, media)| {
+            let lines = media.get(ITEM_SCHEMA);
+            PlannedContent {
+                media_types: members(&answer["content"]).map(|(name, _)| name.clone()).collect(),
+                schema: lines.unwrap_or(&media["schema"]).clone(),
+                is_lines: lines.is_some(),
+            }
+        });
         Self { headers, content }
     }
 
@@ -204,30 +223,26 @@ impl PlannedAnswer {
         let media_type = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
         match (&self.content, media_type) {
             (None, None) if body.is_empty() => {}
-            (Some(_), None) if body.is_empty() => faults.push("the body is missing".to_owned()),
+            (Some(content), None) if body.is_empty() && !content.is_lines => {
+                faults.push("the body is missing".to_owned());
+            }
             (None, _) | (_, None) => faults.push("the body is undocumented".to_owned()),
-            (Some((planned, _)), Some(media_type)) if planned != media_type => {
+            (Some(content), Some(media_type))
+                if content.media_types.iter().all(|planned| planned != media_type) =>
+            {
                 faults.push(format!("the media type {media_type:?} is undocumented"));
             }
             _ if headers.get(X_CONTENT_TYPE_OPTIONS) != Some(&NO_SNIFF) => {
                 faults.push("the body may be taken for another type".to_owned());
             }
-            (Some((planned, schema)), Some(_)) => {
-                let value = if planned.ends_with("json") {
-                    serde_json::from_slice(body).map_err(|error| error.to_string())
-                } else {
-                    Ok(json!(String::from_utf8_lossy(body)))
-                };
-                match value {
-                    Ok(value) => {
-                        let schema = schemas.compiled(schema);
-                        let errors = schema.iter_errors(&value);
-                        faults.extend(errors.map(|error| {
-                            format!("the body at {}: {error}", error.instance_path())
-                        }));
-                    }
-                    Err(error) => faults.push(format!("the body is not JSON: {error}")),
-                }
+            // Lines are judged as they pass.
+            (Some(content), _) if content.is_lines => {}
+            (Some(content), Some(media_type)) if media_type.ends_with("json") => {
+                faults.extend(judge_text(&schemas.compiled(&content.schema), "the body", body));
+            }
+            (Some(content), Some(_)) => {
+                let text = json!(String::from_utf8_lossy(body));
+                faults.extend(judge(&schemas.compiled(&content.schema), "the body", &text));
             }
         }
     }
@@ -249,6 +264,22 @@ impl Schemas {
         });
         Arc::clone(compiled)
     }
+}
+
+/// Returns everything about a JSON text that a schema does not promise.
+pub(super) fn judge_text(schema: &Validator, what: &str, text: &[u8]) -> Vec<String> {
+    match serde_json::from_slice(text) {
+        Ok(value) => judge(schema, what, &value),
+        Err(error) => vec![format!("{what} is not JSON: {error}")],
+    }
+}
+
+fn judge(schema: &Validator, what: &str, value: &Value) -> Vec<String> {
+    if schema.is_valid(value) {
+        return Vec::new();
+    }
+    let errors = schema.iter_errors(value);
+    errors.map(|error| format!("{what} at {}: {error}", error.instance_path())).collect()
 }
 
 /// Follows a reference to a component.

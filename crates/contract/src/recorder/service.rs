@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -15,6 +15,7 @@ use http::header::{ACCESS_CONTROL_ALLOW_METHODS, CONTENT_ENCODING};
 use http::{HeaderMap, Method, Request, Uri};
 use tower::Service;
 
+use super::lines::{CheckedLines, LineAnswer, LineCheck};
 use super::plan::{Plan, PlannedOperation};
 use super::report::{Report, Violation};
 use crate::about::ServedDocument;
@@ -86,7 +87,7 @@ impl Recording {
     #[must_use]
     pub fn report(&self) -> Report {
         let Promises(plan) = self.promises();
-        let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.seen();
         let never = |operation: &PlannedOperation| {
             let returned = seen.returned.get(&operation.id);
             let missing = operation
@@ -107,6 +108,7 @@ impl Recording {
     }
 
     /// Records one answer: what was promised when the request came is to be kept, or what is promised now.
+    /// Of an answer in lines it is the head; [`line_check`](Self::line_check) sees the lines.
     pub fn record(
         &self,
         promises: &Promises,
@@ -128,20 +130,52 @@ impl Recording {
             }
         }
         let status = response.status.as_u16();
+        if let Some(operation) = operation {
+            let mut seen = self.seen();
+            *seen.returned.entry(operation).or_default().entry(status).or_default() += 1;
+        }
+        self.blame(method, uri.path(), status, faults);
+    }
+
+    /// Returns what checks the lines of an answer as they pass, if it is promised in lines.
+    #[must_use]
+    pub fn line_check(
+        &self,
+        promises: &Promises,
+        method: &Method,
+        uri: &Uri,
+        response: &http::response::Parts,
+    ) -> Option<LineCheck> {
+        let plan = promises.0.as_ref().filter(|_| *method != Method::HEAD)?;
+        let operation = plan.operation(plan.path(uri.path())?, method)?;
+        let status = response.status.as_u16();
+        let schema = plan.line_schema(operation.answers.get(&status)?)?;
+        let answer = LineAnswer { method: method.clone(), path: uri.path().to_owned(), status };
+        Some(LineCheck::new(self.clone(), schema, answer))
+    }
+
+    /// Notes what was not promised.
+    pub(super) fn blame(
+        &self,
+        method: &Method,
+        path: &str,
+        status: u16,
+        faults: impl IntoIterator<Item = String>,
+    ) {
         let violations = faults.into_iter().map(|fault| Violation {
             method: method.to_string(),
-            path: uri.path().to_owned(),
+            path: path.to_owned(),
             status,
             fault,
         });
         let violations: Vec<_> = violations.inspect(Violation::log).collect();
-
-        let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(operation) = operation {
-            *seen.returned.entry(operation).or_default().entry(status).or_default() += 1;
-        }
+        let mut seen = self.seen();
         let room = VIOLATIONS_MAX.saturating_sub(seen.undocumented.len());
         seen.undocumented.extend(violations.into_iter().take(room));
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -224,6 +258,10 @@ where
         let answering = self.inner.call(request);
         Box::pin(async move {
             let (head, body) = answering.await?.into_parts();
+            if let Some(check) = recording.line_check(&promises, &method, &uri, &head) {
+                recording.record(&promises, &method, &uri, &head, b"");
+                return Ok(Response::from_parts(head, Body::new(CheckedLines::new(body, check))));
+            }
             // Answers are made in memory here: reading one cannot fail.
             let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
             recording.record(&promises, &method, &uri, &head, &body);

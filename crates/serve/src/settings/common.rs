@@ -37,7 +37,8 @@ pub struct Common {
     #[arg(long, value_name = "SIZE")]
     pub memory_max: Option<ByteSize>,
 
-    /// Longest time in which a client takes nothing of an answer; then its connection is ended.
+    /// Longest time in which a client takes nothing of an answer, and sends nothing of the request either; then
+    /// its connection is ended.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     pub stall_time_max: Duration,
 

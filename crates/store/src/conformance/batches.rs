@@ -37,6 +37,29 @@ pub(crate) async fn writes_to_one_id_apply_in_order(store: Subject) {
     assert_eq!(list_all(&store, "items", 10).await, [(id("foo"), second)]);
 }
 
+pub(crate) async fn calls_apply_in_order_to_each_id(store: Subject) {
+    const LARGE: usize = 700;
+    for round in 0..10 {
+        // As a stream sends them: without waiting for the one before, and the last one is small.
+        let number = |call: usize| 10 * round + call;
+        let mut replies = Vec::new();
+        for (call, names) in
+            [0..LARGE, 350..350 + LARGE, 10..11, 350..351, 1_049..1_051].iter().enumerate()
+        {
+            let writes = names.clone().map(|n| put(&format!("{n:04}"), &numbered(number(call))));
+            replies.push(store.apply(writes.collect()));
+        }
+        for reply in replies {
+            assert!(reply.await.into_iter().all(|result| result.unwrap().is_ok()));
+        }
+        for (name, call) in [(0, 0), (10, 2), (349, 0), (350, 3), (351, 1), (1_049, 4), (1_050, 4)]
+        {
+            let found = get(&store, &format!("{name:04}")).await;
+            assert_eq!(found, Some(numbered(number(call))), "{name} in round {round}");
+        }
+    }
+}
+
 pub(crate) async fn a_refused_write_does_not_stop_the_others(store: Subject) {
     let sent = numbered(1);
     let writes = vec![put("a", &sent), delete("b"), put("c", &sent)];

@@ -5,9 +5,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::{
     Change, ETag, Fingerprint, IdPrefix, Idempotency, Item, ItemId, Key, Keyspace, Moment, Order,
-    Page, PageQuery, PageStart, Precondition, Remembered, ReplayKey, Tags, Verdict, Write,
+    Page, PageQuery, PageStart, Precondition, Remembered, ReplayKey, SnapshotEntry, SnapshotQuery,
+    Tags, Verdict, Write,
 };
+use futures_util::StreamExt as _;
 
+use crate::snapshot::{SNAPSHOT_CHUNK_BYTES_MAX, SNAPSHOT_CHUNK_ITEMS_MAX, Snapshot};
 use crate::store::Store;
 
 /// The store under judgement.
@@ -107,6 +110,11 @@ pub(super) fn soon() -> u64 {
     u64::try_from(now.as_millis()).unwrap() + 3_600_000
 }
 
+/// Demands that the item has not changed since a snapshot entry was read.
+pub(super) fn unchanged_since(write: Write, entry: &SnapshotEntry) -> Write {
+    Write { unchanged_since: Some(entry.version), ..write }
+}
+
 /// Applies one write.
 pub(super) async fn one(store: &Subject, write: Write) -> Verdict {
     let mut verdicts = all(store, vec![write]).await;
@@ -152,6 +160,31 @@ pub(super) async fn count(
             None => return items,
         }
     }
+}
+
+/// Opens a snapshot.
+pub(super) fn snapshot(store: &Subject, name: &str, after: Option<&str>) -> Snapshot {
+    store.snapshot(SnapshotQuery { collection: collection(name), after: after.map(id) })
+}
+
+/// Reads a snapshot to its end, or what is left of it.
+pub(super) async fn read_all(mut snapshot: Snapshot) -> Vec<SnapshotEntry> {
+    let mut entries: Vec<SnapshotEntry> = Vec::new();
+    while let Some(chunk) = snapshot.next().await {
+        let chunk = chunk.expect("the store works");
+        assert!((1..=SNAPSHOT_CHUNK_ITEMS_MAX).contains(&chunk.len()));
+        let bytes = chunk[..chunk.len() - 1].iter().map(|one| one.item.representation().len());
+        assert!(bytes.sum::<usize>() < SNAPSHOT_CHUNK_BYTES_MAX, "but for the last item");
+        entries.extend(chunk);
+    }
+    assert!(entries.windows(2).all(|pair| pair[0].id < pair[1].id), "ids ascend");
+    entries
+}
+
+/// Reads a snapshot of `items` from its beginning.
+pub(super) async fn snapshot_items(store: &Subject) -> Vec<(ItemId, Item)> {
+    let entries = read_all(snapshot(store, "items", None)).await;
+    entries.into_iter().map(|entry| (entry.id, entry.item)).collect()
 }
 
 /// Follows the pages of a collection to the end.

@@ -19,7 +19,9 @@ mod preconditions;
 mod prefixes;
 mod races;
 mod representations;
+mod snapshots;
 mod transcript;
+mod unchanged;
 
 /// Runs every case against the stores that `$fixture` opens: a function without arguments that
 /// returns an `Arc<dyn Store>` and a guard that must live as long.
@@ -35,6 +37,7 @@ macro_rules! conformance {
             basics: a_fresh_store_is_in_order;
             batches: no_writes_have_no_results;
             batches: writes_to_one_id_apply_in_order;
+            batches: calls_apply_in_order_to_each_id;
             batches: a_refused_write_does_not_stop_the_others;
             batches: thousands_of_writes_apply_at_once;
             batches: many_bytes_apply_at_once;
@@ -95,7 +98,22 @@ macro_rules! conformance {
             representations: number_text_and_member_order_are_kept;
             representations: an_item_of_one_mebibyte_is_kept;
             representations: an_empty_object_is_an_item;
+            snapshots: an_empty_collection_has_an_empty_snapshot;
+            snapshots: a_snapshot_holds_everything_in_ascending_order;
+            snapshots: a_snapshot_begins_after_an_id;
+            snapshots: large_items_come_in_small_chunks;
+            snapshots: order_tokens_are_seen_and_tombstones_are_not;
+            snapshots: later_writes_are_not_seen;
+            snapshots: a_snapshot_is_of_one_moment_while_others_write;
+            snapshots: two_snapshots_are_read_at_once;
+            snapshots: a_dropped_snapshot_leaves_room_for_others;
+            snapshots: too_many_snapshots_are_refused;
             transcript: the_same_operations_give_the_same_bytes_as_memory;
+            unchanged: an_item_that_did_not_change_is_deleted;
+            unchanged: an_item_that_changed_is_not_deleted;
+            unchanged: a_put_can_demand_it_too;
+            unchanged: what_one_call_changed_has_changed_for_its_later_writes;
+            unchanged: of_many_deletions_and_changes_each_item_sees_one;
         }
     };
     ($fixture:path => $($group:ident: $case:ident;)+) => {

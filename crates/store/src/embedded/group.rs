@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::{Decision, Remembered, ReplayKey, State, Verdict, Write, decide};
+use domain::{Decision, Remembered, ReplayKey, State, Verdict, Write, decide, decide_version};
 use lsm_tree::Slice;
 use tokio::sync::oneshot::Sender;
 
@@ -29,6 +29,8 @@ pub(super) struct Group {
     remembered: HashMap<ReplayKey, Remembered>,
     writes: usize,
     bytes: usize,
+    /// Whether a large job is in it.
+    pub(super) is_large: bool,
     answers: Vec<DecidedJob>,
     /// An item in the form in which it is stored; used again for each.
     form: Vec<u8>,
@@ -65,7 +67,10 @@ impl Group {
         let remembered = remembered.flatten();
         let Decision { verdict, effect } = match self.changes.get(key.as_ref()) {
             Some(changed) => decide(changed, remembered.as_ref(), write),
-            None => decide(&engine.state(&key)?, remembered.as_ref(), write),
+            None => {
+                let (state, version) = engine.state(&key)?;
+                decide_version(&state, version, remembered.as_ref(), write)
+            }
         };
         let answer = verdict.as_ref().ok().and_then(|outcome| write.remember(outcome));
         let answer = write.idempotency.zip(answer);
@@ -123,7 +128,14 @@ impl Group {
             let value = Some(encode_remembered(&answer).into());
             Entry { tree: TreeName::Answers, key: key.as_bytes().into(), value }
         }));
+        // In the order of the keys they are near each other in the memtables too.
+        entries.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         entries
+    }
+
+    /// Tells whether no write was decided.
+    pub(super) fn is_empty(&self) -> bool {
+        self.answers.is_empty()
     }
 
     /// Tells whether there is anything to make durable.
@@ -145,7 +157,7 @@ impl Group {
         }
         self.changes.clear();
         self.remembered.clear();
-        (self.writes, self.bytes) = (0, 0);
+        (self.writes, self.bytes, self.is_large) = (0, 0, false);
     }
 
     /// Forgets the group. The callers learn that the outcome is unknown.

@@ -17,6 +17,7 @@ mod journal;
 mod linger;
 mod queue;
 mod scans;
+mod snapshots;
 mod space;
 #[cfg(test)]
 mod tests;
@@ -25,11 +26,12 @@ mod writer;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 
 use domain::{
-    Count, Item, Key, Keyspace, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write,
+    Count, Item, Key, Keyspace, Moment, Page, PageQuery, Remembered, ReplayKey, SnapshotQuery,
+    Verdict, Write,
 };
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -43,6 +45,7 @@ use self::engine::{Engine, Recovery, guarded};
 use self::journal::{Journal, SlotSizes};
 use self::queue::{Job, Queue};
 use self::scans::RunningScans;
+use self::snapshots::OpenSnapshots;
 use self::timekeeper::Timekeeper;
 use self::writer::Writer;
 use crate::clock::Clock;
@@ -50,6 +53,7 @@ use crate::error::{Error, ErrorKind};
 use crate::open_error::OpenError;
 use crate::options::Options;
 use crate::reply::Reply;
+use crate::snapshot::Snapshot;
 use crate::store::Store;
 
 /// Items in a directory.
@@ -62,6 +66,7 @@ pub(crate) struct Embedded {
     /// The threads that write memtables out and merge files.
     background: Vec<JoinHandle<()>>,
     scans: Arc<RunningScans>,
+    snapshots: Arc<OpenSnapshots>,
     /// `None` only while it is dropped.
     engine: Option<Arc<Engine>>,
     clock: Clock,
@@ -110,12 +115,13 @@ impl Embedded {
         if create {
             directory.end_creation()?;
         }
-        Self::start(directory, disk, engine, journal, timekeeper)
+        Self::start(directory, options, disk, engine, journal, timekeeper)
     }
 
     /// Starts the threads of a store whose files are in order.
     fn start(
         directory: Directory,
+        options: &Options,
         disk: Arc<dyn Disk>,
         engine: Arc<Engine>,
         journal: Journal,
@@ -123,12 +129,14 @@ impl Embedded {
     ) -> Result<Self, OpenError> {
         timekeeper.save();
         let queue = Arc::new(Queue::default());
+        let snapshots = Arc::new(OpenSnapshots::new(options.snapshot_time_max));
         let writer = Writer::new(Arc::clone(&engine), Arc::clone(&queue), disk, journal);
         let mut this = Self {
             queue,
             writer: None,
             background: Vec::new(),
             scans: Arc::default(),
+            snapshots: Arc::clone(&snapshots),
             engine: Some(Arc::clone(&engine)),
             clock: timekeeper.clock(),
             directory,
@@ -147,6 +155,7 @@ impl Embedded {
         let merges = move || {
             engine.run_merges(|engine| {
                 timekeeper.save_now_and_then(engine.frame());
+                snapshots.end_late();
                 backups.iter().for_each(|backups| backups.serve(engine));
             });
             timekeeper.save();
@@ -166,23 +175,48 @@ impl Embedded {
         thread::Builder::new().name(name.to_owned()).spawn(run).map_err(failed)
     }
 
-    /// Reads off the calling thread: a page of large items that are not cached reads the disk for
-    /// milliseconds. Outside a runtime it blocks no other request, and runs inline.
+    fn scanner(&self) -> Scanner {
+        Scanner { scans: Arc::clone(&self.scans), engine: Arc::downgrade(self.engine()) }
+    }
+
     fn scan<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Engine) -> Result<T, Error> + Send + 'static,
     ) -> Reply<Result<T, Error>> {
-        let Ok(runtime) = Handle::try_current() else {
-            return Reply::Ready(guarded(|| read(self.engine())));
+        self.scanner().scan(read)
+    }
+
+    fn engine(&self) -> &Arc<Engine> {
+        self.engine.as_ref().expect("it is taken only by drop")
+    }
+}
+
+/// Reads off the calling thread.
+struct Scanner {
+    scans: Arc<RunningScans>,
+    engine: Weak<Engine>,
+}
+
+impl Scanner {
+    /// A page of large items that are not cached reads the disk for milliseconds. Outside a runtime
+    /// that blocks no other request, and runs inline.
+    fn scan<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Engine) -> Result<T, Error> + Send + 'static,
+    ) -> Reply<Result<T, Error>> {
+        let (scans, engine) = (Arc::clone(&self.scans), Weak::clone(&self.engine));
+        let read = move || {
+            let closed = || Error::new(ErrorKind::Unavailable, "the store is closed");
+            let _running = scans.begin().ok_or_else(closed)?;
+            let engine = engine.upgrade().ok_or_else(closed)?;
+            guarded(|| read(&engine))
         };
-        let (scans, engine) = (Arc::clone(&self.scans), Arc::downgrade(self.engine()));
+        let Ok(runtime) = Handle::try_current() else { return Reply::Ready(read()) };
+        let places = Arc::clone(&self.scans);
         Reply::later(async move {
-            let place = scans.place().await;
+            let place = places.place().await;
             let scan = runtime.spawn_blocking(move || {
-                let closed = || Error::new(ErrorKind::Unavailable, "the store is closed");
-                let _running = scans.begin().ok_or_else(closed)?;
-                let engine = engine.upgrade().ok_or_else(closed)?;
-                let found = guarded(|| read(&engine));
+                let found = read();
                 drop(place);
                 found
             });
@@ -192,10 +226,6 @@ impl Embedded {
             };
             scan.await.unwrap_or_else(|error| Err(failed(error)))
         })
-    }
-
-    fn engine(&self) -> &Arc<Engine> {
-        self.engine.as_ref().expect("it is taken only by drop")
     }
 }
 
@@ -230,6 +260,10 @@ impl Store for Embedded {
     fn collection_after(&self, after: Option<&Keyspace>) -> Reply<Result<Option<Keyspace>, Error>> {
         let after = after.cloned();
         self.scan(move |engine| engine.collection_after(after.as_ref()))
+    }
+
+    fn snapshot(&self, query: SnapshotQuery) -> Snapshot {
+        snapshots::stream(self.scanner(), Arc::clone(&self.snapshots), query)
     }
 
     /// Asks the writer thread, so it also tells that this one is alive and how far behind it is.
@@ -285,6 +319,7 @@ impl Drop for Embedded {
             None => {}
         }
         self.scans.close();
+        self.snapshots.close();
         self.engine = None;
     }
 }

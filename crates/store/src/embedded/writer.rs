@@ -10,6 +10,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::disk::Disk;
@@ -25,6 +26,17 @@ use crate::error::{Error, ErrorKind};
 /// before was durable: should that be damaged one day, it cannot be taken for a torn one.
 const IDLE: Duration = Duration::from_millis(10);
 
+/// After so many writes of a large job the writer looks whether jobs of few writes have come: few
+/// enough that these wait for no more than some syncs, and enough that the large job is not slowed down
+/// much by a sync for each.
+const PIECE_WRITES: usize = 256;
+
+/// How often the writer looks whether large jobs can go on that wait for the background threads.
+const HOLD_POLL: Duration = Duration::from_millis(1);
+
+/// How long large jobs wait for them. What is in their way then is told to their callers.
+const HOLD_MAX: Duration = Duration::from_secs(10);
+
 /// The state of the writer thread.
 pub(super) struct Writer {
     engine: Arc<Engine>,
@@ -36,9 +48,13 @@ pub(super) struct Writer {
     /// Since when the journal's last frame holds writes.
     unproven: Option<Instant>,
     group: Group,
+    /// Jobs of few writes that were taken in between; used again.
+    small: Vec<Job>,
     linger: Linger,
     space: Space,
-    /// How many jobs waited when the last group was about to be answered.
+    /// The next large job is not begun before.
+    large_from: Instant,
+    /// How many jobs of few writes waited when the last group was about to be answered.
     waiting: usize,
     /// Why no more writes are accepted.
     poisoned: Option<Error>,
@@ -59,8 +75,10 @@ impl Writer {
             frame: Frame::default(),
             unproven: None,
             group: Group::default(),
+            small: Vec::new(),
             linger: Linger::default(),
             space: Space::default(),
+            large_from: Instant::now(),
             waiting: 0,
             poisoned: None,
         }
@@ -77,14 +95,19 @@ impl Writer {
                 continue;
             }
             let wait = self.linger.wait();
-            match self.queue.take(&mut jobs, wait, idle_max) {
+            let with_large = self.may_begin_large();
+            let idle_max = if with_large { idle_max } else { Some(HOLD_POLL) };
+            match self.queue.take(&mut jobs, wait, idle_max, with_large) {
                 TakeResult::Jobs => {
-                    if let Some(wait) = wait {
+                    if let Some(wait) = wait
+                        && !jobs.iter().any(Job::is_large)
+                    {
                         self.linger.waited(wait, jobs.len());
                     }
                     self.work(&mut jobs);
                 }
-                TakeResult::TimedOut => self.prove_last(),
+                TakeResult::TimedOut if with_large => self.prove_last(),
+                TakeResult::TimedOut => {}
                 TakeResult::Closed => return self,
             }
         }
@@ -100,45 +123,77 @@ impl Writer {
     }
 
     fn work(&mut self, jobs: &mut Vec<Job>) {
-        let came = jobs.len();
+        let came = jobs.iter().filter(|job| !job.is_large()).count();
         // A panic comes from the trees or the disk, whose state is then unknown. Callers whose
         // jobs unwind away learn that the outcome is unknown; later callers, that the store is poisoned.
         if catch_unwind(AssertUnwindSafe(|| self.decide_all(jobs))).is_err() {
             jobs.clear();
             self.group.abandon();
+            self.small.clear();
             self.poison(&Error::new(ErrorKind::Unknown, "the storage engine panicked"));
         }
+        self.queue.end_large();
         self.linger.answered(came, self.waiting);
+    }
+
+    /// Tells whether a large job may be begun. If the background threads are behind, it waits: what room
+    /// is left is for others.
+    fn may_begin_large(&self) -> bool {
+        let now = Instant::now();
+        now >= self.large_from
+            && (!self.engine.backlog().holds_large() || now >= self.large_from + HOLD_MAX)
+    }
+
+    /// Decides the jobs of few writes that have come meanwhile, as a group of their own.
+    fn decide_small(&mut self) {
+        let mut jobs = std::mem::take(&mut self.small);
+        self.queue.take_small(&mut jobs);
+        for job in jobs.drain(..) {
+            self.decide(job);
+        }
+        self.small = jobs;
+        drop(self.end_group());
     }
 
     fn decide_all(&mut self, jobs: &mut Vec<Job>) {
         for job in jobs.drain(..) {
-            match job {
-                // The caller may have gone away, here as below.
-                Job::Check { reply } => drop(reply.send(self.check())),
-                Job::Apply { writes, reply } => {
-                    let mut results = Vec::with_capacity(writes.len());
-                    let mut own = 0;
-                    for write in writes {
-                        if self.group.is_full() {
-                            let committed = self.end_group();
-                            settle(&mut results[own..], &committed);
-                            own = results.len();
-                        }
-                        results.push(match &self.poisoned {
-                            Some(error) => Err(error.clone()),
-                            None => self.group.decide(
-                                &self.engine,
-                                &write,
-                                self.space.has_room(&*self.disk),
-                            ),
-                        });
-                    }
-                    self.group.answer(reply, results, own);
-                }
+            if job.is_large() && !self.group.is_empty() {
+                // What came first need not wait for it.
+                drop(self.end_group());
             }
+            self.decide(job);
         }
         drop(self.end_group());
+    }
+
+    fn decide(&mut self, job: Job) {
+        let is_large = job.is_large();
+        let (writes, reply) = match job {
+            // The caller may have gone away, here as below.
+            Job::Check { reply } => return drop(reply.send(self.check())),
+            Job::Apply { writes, reply } => (writes, reply),
+        };
+        self.group.is_large |= is_large;
+        let mut results = Vec::with_capacity(writes.len());
+        let mut own = 0;
+        for write in writes {
+            let lets_others_in = is_large && results.len() - own >= PIECE_WRITES;
+            let lets_others_in = lets_others_in && self.queue.has_small();
+            if self.group.is_full() || lets_others_in {
+                let committed = self.end_group();
+                settle(&mut results[own..], &committed);
+                own = results.len();
+                if lets_others_in {
+                    self.decide_small();
+                }
+                self.group.is_large = is_large;
+            }
+            results.push(match &self.poisoned {
+                Some(error) => Err(error.clone()),
+                None => self.group.decide(&self.engine, &write, self.space.has_room(&*self.disk)),
+            });
+        }
+        self.group.answer(reply, results, own);
     }
 
     /// Makes the group durable, shows it to readers and answers it, in this order.
@@ -155,14 +210,22 @@ impl Writer {
 
     fn commit(&mut self) -> Result<(), Error> {
         self.engine.check()?;
-        self.engine.backlog().admit(self.group.bytes() as u64).map_err(
-            |blocked| match blocked {
-                Backpressure::LacksRoom => no_room(),
-                Backpressure::Behind => {
-                    Error::new(ErrorKind::Overloaded, "the disk is too slow for so many writes")
-                }
-            },
-        )?;
+        let admitted = self.engine.backlog().admit(self.group.bytes() as u64);
+        let delay = admitted.map_err(|blocked| match blocked {
+            Backpressure::LacksRoom => no_room(),
+            Backpressure::Behind => {
+                Error::new(ErrorKind::Overloaded, "the disk is too slow for so many writes")
+            }
+        })?;
+        if self.group.is_large {
+            // Others need not wait for that.
+            self.large_from = Instant::now() + delay;
+        } else {
+            // The writer is not unparked by anything: this is a pause.
+            if !delay.is_zero() {
+                thread::park_timeout(delay);
+            }
+        }
         self.engine.check()?;
         let entries = self.group.take_entries(&self.engine);
         self.frame.clear();
@@ -170,7 +233,9 @@ impl Writer {
         let number = self.engine.next_number();
         let started = Instant::now();
         let frame = self.append(number).inspect_err(|_| self.engine.withdraw())?;
-        self.linger.synced(started.elapsed());
+        if !self.group.is_large {
+            self.linger.synced(started.elapsed());
+        }
         self.unproven = Some(Instant::now());
         self.engine.commit(entries, number, frame, self.frame.journal_bytes());
         Ok(())

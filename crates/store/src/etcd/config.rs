@@ -37,6 +37,10 @@ const WRITERS_DEFAULT: usize = 2;
 /// Sessions that read items, for the same reasons.
 const READERS_DEFAULT: usize = 2;
 
+/// Snapshots that may be open, unless the URL says otherwise: each holds a chunk or two in memory and
+/// nothing in the cluster, which has to answer all of them.
+const SNAPSHOTS_DEFAULT: usize = 8;
+
 /// Most sessions of either kind: beyond that the cluster is sent more but smaller transactions, and
 /// does less.
 const SESSIONS_MAX: usize = 64;
@@ -48,8 +52,8 @@ const PATIENCE_DEFAULT: Duration = Duration::from_secs(10);
 /// Where the cluster is and how to speak to it.
 ///
 /// `etcd://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]..][/PREFIX][?NAME=VALUE&..]`, with `etcds:` for
-/// TLS. The names are `ca`, `cert` and `key` (files), `timeout` and `patience` (times), `writers` and
-/// `readers` (numbers). User, password and files are percent-decoded.
+/// TLS. The names are `ca`, `cert` and `key` (files), `timeout` and `patience` (times), `writers`,
+/// `readers` and `snapshots` (numbers). User, password and files are percent-decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Config {
     /// `host:port` of every member, at least one, in the URL's order.
@@ -158,6 +162,7 @@ impl Config {
                 writers: WRITERS_DEFAULT,
                 readers: READERS_DEFAULT,
                 patience: PATIENCE_DEFAULT,
+                snapshots: SNAPSHOTS_DEFAULT,
             },
         };
         config.read_parameters(query)?;
@@ -180,9 +185,10 @@ impl Config {
                     Ok(patience) if !patience.is_zero() => self.pool.patience = patience,
                     _ => return refuse("a duration is needed, such as `10s`"),
                 },
-                ("writers" | "readers", _) => match value.parse() {
+                ("writers" | "readers" | "snapshots", _) => match value.parse() {
                     Ok(number) if (1..=SESSIONS_MAX).contains(&number) => match name {
                         "writers" => self.pool.writers = number,
+                        "snapshots" => self.pool.snapshots = number,
                         _ => self.pool.readers = number,
                     },
                     _ => return refuse("a number from 1 to 64 is needed"),
@@ -206,7 +212,7 @@ impl Config {
                 }
                 _ => {
                     return refuse(
-                        "it is not known; known are ca, cert, key, timeout, patience, writers and readers",
+                        "it is not known; known are ca, cert, key, timeout, patience, writers, readers and snapshots",
                     );
                 }
             }

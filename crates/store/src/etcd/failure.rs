@@ -120,6 +120,11 @@ impl EtcdFailure {
         matches!(&self.cause, Cause::Refused(words) if words.contains("lease not found"))
     }
 
+    /// Tells whether the revision that was to be read is no longer kept.
+    pub(super) fn is_compacted(&self) -> bool {
+        matches!(&self.cause, Cause::Refused(words) if words.contains("revision has been compacted"))
+    }
+
     /// Tells whether a new token may help.
     pub(super) const fn wants_token(&self) -> bool {
         matches!(self.cause, Cause::StaleToken | Cause::NoCredentials)

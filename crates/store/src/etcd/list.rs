@@ -12,11 +12,11 @@ use crate::codec::{decode_collection, decode_id};
 use crate::error::{Error, ErrorKind};
 
 /// How many items are read first, when nothing is known of their size.
-const FIRST: usize = 16;
+pub(super) const FIRST: usize = 16;
 
 /// Most items that are read at a time. If each of them is as large as an item can be, while those
 /// before were small, the answer still is one that the transport takes.
-const MOST: usize = 128;
+pub(super) const MOST: usize = 128;
 
 /// Reads a page.
 ///
@@ -112,7 +112,7 @@ fn range(cluster: &Cluster, query: &PageQuery) -> Option<(Bytes, Bytes)> {
     (first < end).then_some((first, end))
 }
 
-fn not_asked_for() -> Error {
+pub(super) fn not_asked_for() -> Error {
     Error::new(ErrorKind::Corrupt, "etcd returned a key that was not asked for")
 }
 
@@ -131,7 +131,7 @@ fn piece(items: usize, bytes: usize) -> usize {
 }
 
 /// The first key that comes after this one.
-fn after(key: &[u8]) -> Bytes {
+pub(super) fn after(key: &[u8]) -> Bytes {
     [key, &[0]].concat().into()
 }
 

@@ -6,7 +6,7 @@
 //!   all whether a write may have happened.
 //! - [`Keys`](keys) and [values](value) are what is stored; [`format`](mod@format) tells which form they have.
 //! - [`EtcdSession`](session) reads, creates and [swaps](swap) many items with one transaction, and
-//!   [lists](list) them; [`Committer`](commit) finds out what became of a transaction whose answer
+//!   [lists](list) them; [`EtcdSnapshot`](snapshot) reads them at one revision; [`Committer`](commit) finds out what became of a transaction whose answer
 //!   was lost. What is remembered for a time ends with [leases].
 //!
 //! etcd is spoken to through its own JSON gateway, `/v3/kv/txn` over HTTP/1.1, and not through
@@ -55,6 +55,7 @@ mod leases;
 mod list;
 mod message;
 mod session;
+mod snapshot;
 mod swap;
 mod token;
 mod transport;
@@ -102,7 +103,7 @@ pub(crate) fn open(url: &str, options: &Options) -> Result<Remote, OpenError> {
         let make = move |_| EtcdSession::new(Rc::clone(&cluster));
         Ok((make, clock))
     };
-    Remote::start("etcd", config.pool, prepare, |error| OpenError::thread(at, error))
+    Remote::start("etcd", config.pool, options, prepare, |error| OpenError::thread(at, error))
 }
 
 fn setup_failed(error: SetupError) -> Error {

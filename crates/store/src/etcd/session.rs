@@ -11,6 +11,7 @@ use super::commit::{Batch, CommitResult, Committer};
 use super::failure::{Cause, EtcdFailure};
 use super::list;
 use super::message::{Compare, KeyValue, Op, PutRequest, RangeRequest};
+use super::snapshot::EtcdSnapshot;
 use super::swap::{ANSWERS_MAX, ITEM_BYTES_MAX, OP_BYTES, chunks, failed, swap_all};
 use super::value::{self, AnswerValue};
 use crate::codec::decode_remembered;
@@ -123,7 +124,13 @@ impl Session for EtcdSession {
     /// The revision that wrote the item last: it never comes again.
     type Version = i64;
 
+    type Snapshot = EtcdSnapshot;
+
     const ANSWERS_MAX: usize = ANSWERS_MAX;
+
+    fn snapshot(&self) -> EtcdSnapshot {
+        EtcdSnapshot::new(Rc::clone(&self.cluster))
+    }
 
     fn admit(&self, item: &Item) -> Result<(), Error> {
         let bytes = item.representation().len();

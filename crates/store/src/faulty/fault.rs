@@ -48,6 +48,7 @@ impl FromStr for InjectedFault {
             }
             "poisoned" | DEAD => fail(ErrorKind::Poisoned),
             "internal" => fail(ErrorKind::Internal),
+            "expired" => fail(ErrorKind::Expired),
             "unknown" => Ok(Self::HideOutcome),
             "panic" => Ok(Self::Panic),
             "stall" => Ok(Self::Stall),
@@ -55,7 +56,7 @@ impl FromStr for InjectedFault {
                 ErrorKind::Internal,
                 format!(
                     "{other:?} is no fault; known are unavailable, overloaded, full, too-large, corrupt, damaged, \
-                     poisoned, dead, internal, unknown, panic and stall, each with `-write` behind it for the next write"
+                     poisoned, dead, internal, expired, unknown, panic and stall, each with `-write` behind it for the next write"
                 ),
             )),
         }

@@ -21,15 +21,19 @@ mod tests;
 use std::future;
 use std::path::Path;
 use std::sync::Arc;
+use std::task::Poll;
 
 use domain::{
-    Count, Item, Key, Keyspace, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write,
+    Count, Item, Key, Keyspace, Moment, Page, PageQuery, Remembered, ReplayKey, SnapshotQuery,
+    Verdict, Write,
 };
+use futures_util::{StreamExt as _, stream};
 
 use self::fault::{Faults, InjectedFault};
 use crate::error::{Error, ErrorKind};
 use crate::open_error::OpenError;
 use crate::reply::Reply;
+use crate::snapshot::Snapshot;
 use crate::store::Store;
 
 /// Forwards every call to another store, unless a fault is waiting for it.
@@ -37,14 +41,14 @@ use crate::store::Store;
 /// It looks for a file on every call, on the calling thread: not for production.
 #[derive(Debug)]
 pub(crate) struct Faulty {
-    faults: Faults,
+    faults: Arc<Faults>,
     inner: Arc<dyn Store>,
 }
 
 impl Faulty {
     /// Takes faults from `directory`, which is created when it is missing.
     pub(crate) fn new(directory: &Path, inner: Arc<dyn Store>) -> Result<Self, OpenError> {
-        let faults = Faults::new(directory)?;
+        let faults = Arc::new(Faults::new(directory)?);
         #[cfg(feature = "planted-bugs")]
         let inner = planted::plant(directory, inner)?;
         Ok(Self { faults, inner })
@@ -105,6 +109,31 @@ impl Store for Faulty {
     fn collection_after(&self, after: Option<&Keyspace>) -> Reply<Result<Option<Keyspace>, Error>> {
         // What is looked for beside the requests meets no fault that is meant for one of them.
         self.inner.collection_after(after)
+    }
+
+    /// A fault can meet each chunk.
+    fn snapshot(&self, query: SnapshotQuery) -> Snapshot {
+        let mut inner = self.inner.snapshot(query);
+        let (faults, mut over) = (Arc::clone(&self.faults), false);
+        stream::poll_fn(move |context| {
+            if over {
+                return Poll::Ready(None);
+            }
+            let hidden = || Error::new(ErrorKind::Unavailable, "a rehearsed fault hides a chunk");
+            let error = match faults.take(false) {
+                None => return inner.poll_next_unpin(context),
+                Some(Ok(InjectedFault::Stall)) => {
+                    inner = stream::pending().boxed();
+                    return Poll::Pending;
+                }
+                Some(Ok(InjectedFault::Panic)) => panic!("a rehearsed fault"),
+                Some(Ok(InjectedFault::HideOutcome)) => hidden(),
+                Some(Ok(InjectedFault::Fail(error)) | Err(error)) => error,
+            };
+            over = true;
+            Poll::Ready(Some(Err(error)))
+        })
+        .boxed()
     }
 
     fn check(&self) -> Reply<Result<(), Error>> {

@@ -10,13 +10,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::{
     Change, Count, Item, Key, Keyspace, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey,
-    Verdict, Write, decide,
+    SnapshotQuery, Verdict, Write, decide,
 };
 use parking_lot::Mutex;
 
 use crate::error::Error;
 use crate::open_error::OpenError;
 use crate::reply::Reply;
+use crate::snapshot::Snapshot;
 use crate::store::Store;
 
 /// How often a task lets others go first between a read and the write that relies on it: enough for
@@ -194,6 +195,10 @@ impl Store for Planted {
 
     fn collection_after(&self, after: Option<&Keyspace>) -> Reply<Result<Option<Keyspace>, Error>> {
         self.0.inner.collection_after(after)
+    }
+
+    fn snapshot(&self, query: SnapshotQuery) -> Snapshot {
+        self.0.inner.snapshot(query)
     }
 
     fn check(&self) -> Reply<Result<(), Error>> {

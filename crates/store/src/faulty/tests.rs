@@ -4,7 +4,8 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Change, Item, ItemId, Key, Keyspace, Outcome, Write};
+use domain::{Change, Item, ItemId, Key, Keyspace, Outcome, SnapshotQuery, Write};
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -204,4 +205,16 @@ mod planted {
         let results = store.apply(writes.to_vec()).await;
         assert!(matches!(results[2], Ok(Ok(Outcome::Created(_)))), "{results:?}");
     }
+}
+
+#[tokio::test]
+async fn a_fault_meets_one_chunk_of_a_snapshot() {
+    let (store, directory) = store();
+    store.apply(vec![put()]).await.remove(0).unwrap().unwrap();
+    let query = SnapshotQuery { collection: key().collection, after: None };
+    let mut snapshot = store.snapshot(query);
+    assert_eq!(snapshot.next().await.unwrap().unwrap().len(), 1);
+    next(&directory, "expired");
+    assert_eq!(snapshot.next().await.unwrap().expect_err("as asked").kind(), ErrorKind::Expired);
+    assert!(snapshot.next().await.is_none(), "the error ends it");
 }

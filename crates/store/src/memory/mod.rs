@@ -1,25 +1,36 @@
 //! A store in memory. It keeps nothing when it is dropped: for tests, and for trying Shelf out.
 
 mod expiring;
+mod snapshots;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use domain::{
     Count, Current, Decision, Effect, Item, ItemId, Key, Keyspace, Moment, Page, PageQuery,
-    Remembered, ReplayKey, State, Verdict, Write, decide,
+    Remembered, ReplayKey, SnapshotQuery, State, Verdict, Version, Write, decide_version,
 };
 use parking_lot::RwLock;
 
 use self::expiring::ExpiringMap;
+use self::snapshots::OpenSnapshots;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::options::Options;
 use crate::reply::Reply;
+use crate::snapshot::Snapshot;
 use crate::store::Store;
 use crate::tombstone::{Tombstone, TombstoneTime};
 
-type Items = BTreeMap<ItemId, Item>;
+type Items = BTreeMap<ItemId, StoredItem>;
+
+/// An item, and the number of the change that made it what it is.
+#[derive(Clone, Debug)]
+struct StoredItem {
+    item: Item,
+    change: u64,
+}
 
 /// Items in a map behind a lock. Every call answers at once and never fails.
 ///
@@ -27,7 +38,7 @@ type Items = BTreeMap<ItemId, Item>;
 /// are applied.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    state: RwLock<MemoryState>,
+    state: Arc<RwLock<MemoryState>>,
     tombstone_time: TombstoneTime,
 }
 
@@ -36,15 +47,21 @@ struct MemoryState {
     collections: BTreeMap<Keyspace, Items>,
     answers: ExpiringMap<ReplayKey, Remembered>,
     tombstones: ExpiringMap<Key, Tombstone>,
+    snapshots: OpenSnapshots,
+    /// How many changes there were.
+    changes: u64,
 }
 
 impl MemoryState {
-    fn get(&self, key: &Key) -> Option<&Item> {
+    fn get(&self, key: &Key) -> Option<&StoredItem> {
         self.collections.get(&key.collection).and_then(|items| items.get(&key.id))
     }
 
     /// Returns the items from the beginning of a query on, as far as they have its prefix.
-    fn entries<'a>(&'a self, query: &'a PageQuery) -> impl Iterator<Item = (&'a ItemId, &'a Item)> {
+    fn entries<'a>(
+        &'a self,
+        query: &'a PageQuery,
+    ) -> impl Iterator<Item = (&'a ItemId, &'a StoredItem)> {
         let items = self.collections.get(&query.collection).into_iter();
         let entries = items.flat_map(|items| {
             items.range::<str, (Bound<&str>, Bound<&str>)>((query.first(), Bound::Unbounded))
@@ -56,7 +73,7 @@ impl MemoryState {
 
     fn current(&self, key: &Key, time: TombstoneTime) -> Current<'_> {
         match self.get(key) {
-            Some(item) => Current::Item(item),
+            Some(stored) => Current::Item(&stored.item),
             None => match self.tombstones.get(key).map(|tombstone| time.state(*tombstone)) {
                 Some(State::Deleted(order)) => Current::Deleted(order),
                 _ => Current::Absent,
@@ -66,17 +83,24 @@ impl MemoryState {
 
     fn apply(&mut self, write: Write, time: TombstoneTime) -> Verdict {
         let remembered = write.idempotency.and_then(|own| self.answers.get(&own.key));
+        let version = self.get(&write.key).map(|stored| Version::from(stored.change));
         let Decision { verdict, effect } =
-            decide(self.current(&write.key, time), remembered, &write);
+            decide_version(self.current(&write.key, time), version, remembered, &write);
         let remembered = verdict.as_ref().ok().and_then(|outcome| write.remember(outcome));
         if let Some((own, remembered)) = write.idempotency.zip(remembered) {
             self.answers.keep(own.now, own.key, remembered.until, remembered);
+        }
+        if effect != Effect::Nothing {
+            let stored = self.get(&write.key).cloned();
+            self.snapshots.keep(&write.key, stored.as_ref());
+            self.changes += 1;
         }
         match effect {
             Effect::Nothing => {}
             Effect::Keep(item) => {
                 let Key { collection, id } = write.key;
-                self.collections.entry(collection).or_default().insert(id, item);
+                let stored = StoredItem { item, change: self.changes };
+                self.collections.entry(collection).or_default().insert(id, stored);
             }
             Effect::Remove { order } => {
                 if let Some(items) = self.collections.get_mut(&write.key.collection) {
@@ -96,13 +120,13 @@ impl MemoryState {
 impl Memory {
     pub(crate) fn new(options: &Options) -> Self {
         let tombstone_time = TombstoneTime::new(Clock::of_process(), options.deletions_time);
-        Self { state: RwLock::default(), tombstone_time }
+        Self { state: Arc::default(), tombstone_time }
     }
 }
 
 impl Store for Memory {
     fn get(&self, key: &Key) -> Reply<Result<Option<Item>, Error>> {
-        Reply::Ready(Ok(self.state.read().get(key).cloned()))
+        Reply::Ready(Ok(self.state.read().get(key).map(|stored| stored.item.clone())))
     }
 
     fn apply(&self, writes: Vec<Write>) -> Reply<Vec<Result<Verdict, Error>>> {
@@ -120,7 +144,8 @@ impl Store for Memory {
 
     fn list(&self, query: PageQuery) -> Reply<Result<Page, Error>> {
         let state = self.state.read();
-        let entries = state.entries(&query).map(|(id, item)| Ok((id.clone(), item.clone())));
+        let entries =
+            state.entries(&query).map(|(id, stored)| Ok((id.clone(), stored.item.clone())));
         Reply::Ready(Page::collect(entries, query.items_max))
     }
 
@@ -141,6 +166,10 @@ impl Store for Memory {
         let mut collections = state.collections.range((first, Bound::Unbounded));
         let found = collections.find(|(_, items)| !items.is_empty());
         Reply::Ready(Ok(found.map(|(name, _)| name.clone())))
+    }
+
+    fn snapshot(&self, query: SnapshotQuery) -> Snapshot {
+        snapshots::open(&self.state, query)
     }
 
     fn check(&self) -> Reply<Result<(), Error>> {

@@ -20,6 +20,10 @@ const WRITERS_DEFAULT: usize = 4;
 /// Connections that read items, for the same reason.
 const READERS_DEFAULT: usize = 2;
 
+/// Snapshots that may be open, each on a connection of its own: an export and a refresh of two
+/// collections, and as many again.
+const SNAPSHOTS_DEFAULT: usize = 8;
+
 /// Most connections of either kind: beyond that a server has processes rather than work.
 const CONNECTIONS_MAX: usize = 64;
 
@@ -57,8 +61,8 @@ pub(super) struct Config {
 }
 
 impl Config {
-    /// Reads a URL. The settings of libpq are the driver's; `writers`, `readers`, `patience`,
-    /// `statement_timeout`, `lock_timeout` and `sslrootcert` are read here.
+    /// Reads a URL. The settings of libpq are the driver's; `writers`, `readers`, `snapshots`,
+    /// `patience`, `statement_timeout`, `lock_timeout` and `sslrootcert` are read here.
     ///
     /// # Errors
     /// What is wrong and where, without any password.
@@ -69,6 +73,7 @@ impl Config {
             writers: WRITERS_DEFAULT,
             readers: READERS_DEFAULT,
             patience: PATIENCE_DEFAULT,
+            snapshots: SNAPSHOTS_DEFAULT,
         };
         let mut statement_timeout = STATEMENT_TIMEOUT_DEFAULT;
         let mut lock_timeout = LOCK_TIMEOUT_DEFAULT;
@@ -81,6 +86,7 @@ impl Config {
             match name {
                 "writers" => pool.writers = connections(name, &value)?,
                 "readers" => pool.readers = connections(name, &value)?,
+                "snapshots" => pool.snapshots = connections(name, &value)?,
                 "patience" => pool.patience = time(name, &value)?,
                 "statement_timeout" => statement_timeout = time(name, &value)?,
                 "lock_timeout" => lock_timeout = time(name, &value)?,
@@ -178,10 +184,10 @@ mod tests {
 
     #[test]
     fn a_url_says_where_and_how() {
-        let url = "postgres://me:secret@a:1,b:2/shop?writers=8&readers=3&patience=2s&statement_timeout=500ms&lock_timeout=60ms&connect_timeout=7&sslmode=verify-full&sslrootcert=%2Fca.pem";
+        let url = "postgres://me:secret@a:1,b:2/shop?writers=8&readers=3&snapshots=2&patience=2s&statement_timeout=500ms&lock_timeout=60ms&connect_timeout=7&sslmode=verify-full&sslrootcert=%2Fca.pem";
         let config = Config::parse(url).unwrap();
         assert_eq!(config.to_string(), "PostgreSQL at a:1,b:2/shop");
-        assert_eq!((config.pool.writers, config.pool.readers), (8, 3));
+        assert_eq!((config.pool.writers, config.pool.readers, config.pool.snapshots), (8, 3, 2));
         assert_eq!(config.pool.patience, Duration::from_secs(2));
         assert_eq!(config.statement_timeout, Duration::from_millis(500));
         assert_eq!(config.lock_timeout(LockWait::Briefly), Duration::from_millis(60));

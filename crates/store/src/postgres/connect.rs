@@ -78,6 +78,11 @@ impl Connector {
         self.config.statement_timeout + Duration::from_secs(1)
     }
 
+    /// Returns the longest time that opening a connection takes, but for what is set up then.
+    pub(super) fn open_time_max(&self) -> Duration {
+        self.config.open_time_max()
+    }
+
     /// Opens a connection to a server that takes writes and keeps them.
     pub(super) async fn connect(&self) -> Result<OpenConnection, Error> {
         let connect =

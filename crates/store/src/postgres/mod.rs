@@ -6,6 +6,7 @@
 //! - [`schema`] makes the tables.
 //! - [`PostgresSession`](session) reads, puts and [swaps](swap) many rows with one
 //!   [statement](statements).
+//! - [`PostgresSnapshot`](snapshot) reads a collection in one transaction.
 //! - A row that another session of the database holds is [found](locked), so that the others of its
 //!   group do not wait for it.
 //!
@@ -26,6 +27,7 @@ mod range;
 mod rows;
 mod schema;
 mod session;
+mod snapshot;
 mod statements;
 mod swap;
 #[cfg(test)]
@@ -59,7 +61,7 @@ pub(crate) fn open(url: &str, options: &Options) -> Result<Remote, OpenError> {
         let time = TombstoneTime::new(clock, deletions_time);
         Ok((move |waits| PostgresSession::new(Rc::clone(&connector), waits, time), clock))
     };
-    Remote::start("PostgreSQL", pool, prepare, |error| OpenError::thread(at, error))
+    Remote::start("PostgreSQL", pool, options, prepare, |error| OpenError::thread(at, error))
 }
 
 async fn make_ready(config: Config, allow_unsafe: bool) -> Result<(Rc<Connector>, Clock), Error> {

@@ -20,7 +20,7 @@ pub(super) fn range(query: &PageQuery) -> (&str, &str, String) {
 
 /// Returns a text that is greater than every id: the last character of Unicode, once more often than an id
 /// can hold it.
-fn behind_all_ids() -> String {
+pub(super) fn behind_all_ids() -> String {
     const LAST: &str = "\u{10ffff}";
     LAST.repeat(ITEM_ID_BYTES_MAX / LAST.len() + 1)
 }

@@ -16,6 +16,7 @@ use super::range::range;
 use super::rows::{
     ItemColumns, column, column_bytes16, creation_result, damaged_row, item, put_result, stored_in,
 };
+use super::snapshot::PostgresSnapshot;
 use super::statements::Statements;
 use crate::codec::decode_remembered;
 use crate::error::{Error, ErrorKind};
@@ -173,6 +174,12 @@ impl PostgresSession {
 impl Session for PostgresSession {
     /// The token of the last write: no two states of a row have the same.
     type Version = Token;
+
+    type Snapshot = PostgresSnapshot;
+
+    fn snapshot(&self) -> PostgresSnapshot {
+        PostgresSnapshot::new(Rc::clone(&self.connector))
+    }
 
     async fn read(
         &mut self,

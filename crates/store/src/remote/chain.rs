@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use domain::{Change, Item, Key, ReplayKey, Verdict, Write};
+use domain::{Change, Item, Key, ReplayKey, Verdict, Version, Write};
 use tokio::time::Instant;
 
 use super::call::ReplySlot;
@@ -31,7 +31,7 @@ pub(super) struct Chain<V> {
     again: Option<Plan<V>>,
 }
 
-impl<V: Clone + PartialEq> Chain<V> {
+impl<V: Copy + PartialEq + Into<Version>> Chain<V> {
     pub(super) fn new(key: Key) -> Self {
         Self {
             key,
@@ -139,6 +139,7 @@ impl<V: Clone + PartialEq> Chain<V> {
                 key,
                 precondition,
                 change: Change::Put(item),
+                unchanged_since: None,
                 order: None,
                 idempotency: None,
                 ..

@@ -22,7 +22,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use domain::{Key, Write};
+use domain::{Key, Version, Write};
 use tokio::time::{Instant, sleep};
 
 use super::call::ReplySlot;
@@ -124,7 +124,7 @@ struct Group<V> {
     chains: Vec<Chain<V>>,
 }
 
-impl<V: Clone + PartialEq> Group<V> {
+impl<V: Copy + PartialEq + Into<Version>> Group<V> {
     /// Tries until everything is settled, patience is over or the engine refuses for good.
     async fn run<S>(
         &mut self,

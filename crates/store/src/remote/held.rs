@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Key, Write};
+use domain::{Key, Version, Write};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
@@ -62,7 +62,7 @@ impl<V> Default for HeldItems<V> {
     }
 }
 
-impl<V: Clone + PartialEq> HeldItems<V> {
+impl<V: Copy + PartialEq + Into<Version>> HeldItems<V> {
     /// Takes a write if its item is held; returns it otherwise.
     pub(super) fn take_over(&self, slot: ReplySlot, write: Write) -> Option<(ReplySlot, Write)> {
         let mut state = self.state.borrow_mut();

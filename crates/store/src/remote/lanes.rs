@@ -209,7 +209,7 @@ pub(super) async fn look<S: Session>(
 }
 
 /// Repeats a read that failed for a reason that can pass.
-async fn patiently<T>(
+pub(super) async fn patiently<T>(
     patience: Duration,
     mut read: impl AsyncFnMut() -> Result<T, Error>,
 ) -> Result<T, Error> {

@@ -9,6 +9,7 @@
 //! - A [group](group) of writes is put, or read, [decided](plan) and swapped, and tried again when
 //!   another client was faster. [`domain::decide`] is the rule here too.
 //! - An item that another client of the engine [holds](held) keeps no lane waiting.
+//! - A [snapshot](snapshots) is read by a task of its own, on means of its own.
 //! - Engines that speak [HTTP](http) share members, fail-over and deadlines.
 //! - A write whose answer was lost is found again by its [token](token), or stays
 //!   [in doubt](in_doubt) until it is reported as unknown.
@@ -25,6 +26,7 @@ mod pause;
 mod pending_writes;
 mod plan;
 pub(crate) mod session;
+mod snapshots;
 mod store;
 #[cfg(test)]
 mod tests;

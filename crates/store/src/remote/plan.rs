@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::{Decision, Effect, Key, State, Verdict, Write, decide};
+use domain::{Decision, Effect, Key, State, Verdict, Version, Write, decide_version};
 
 use super::session::{Answer, CurrentState, Next, Swap};
 use super::token::Token;
@@ -24,13 +24,14 @@ pub(super) struct Plan<V> {
 /// It also ends before an answer that would replace one of the plan's own, and behind a change before
 /// a write with a key that leaves no answer, because it is refused or changes nothing: that nothing
 /// is remembered under its key is known as of the read, and the swap does not make sure of it.
-pub(super) fn plan<'a, V: Clone>(
+pub(super) fn plan<'a, V: Copy + Into<Version>>(
     key: &Key,
     writes: impl IntoIterator<Item = &'a Write>,
     state: &CurrentState<V>,
     token: Token,
 ) -> Plan<V> {
     let mut current = state.stored.as_ref().map_or(State::Absent, |stored| stored.state.clone());
+    let mut version = state.stored.as_ref().map(|stored| stored.version.into());
     let mut changed = false;
     let mut answers: Vec<Answer> = Vec::new();
     let mut own = HashMap::new();
@@ -40,7 +41,7 @@ pub(super) fn plan<'a, V: Clone>(
         let remembered =
             place.and_then(|place| own.get(&place).or_else(|| state.answers.get(&place)));
         let replay = write.idempotency.and_then(|own| own.replay(remembered));
-        let Decision { verdict, effect } = decide(&current, remembered, write);
+        let Decision { verdict, effect } = decide_version(&current, version, remembered, write);
         let answer = verdict.as_ref().ok().and_then(|outcome| place.zip(write.remember(outcome)));
         let vanishes = state.stored.is_none() && effect == (Effect::Remove { order: None });
         let replaces = answer.as_ref().is_some_and(|(place, _)| own.contains_key(place));
@@ -55,7 +56,7 @@ pub(super) fn plan<'a, V: Clone>(
             answers.push(Answer { key: place, remembered, instead_of });
         }
         if let Some(next) = effect.into_state() {
-            (current, changed) = (next, true);
+            (current, version, changed) = (next, None, true);
         }
         verdicts.push(verdict);
     }
@@ -67,7 +68,7 @@ pub(super) fn plan<'a, V: Clone>(
     };
     let swap = (changed || !answers.is_empty()).then(|| Swap {
         key: key.clone(),
-        expected: state.stored.as_ref().map(|stored| stored.version.clone()),
+        expected: state.stored.as_ref().map(|stored| stored.version),
         replaces_tombstone: state
             .stored
             .as_ref()
@@ -117,12 +118,12 @@ mod tests {
         Write { idempotency: Some(idempotency), ..write }
     }
 
-    fn stored(number: u8) -> CurrentState<u8> {
+    fn stored(number: u8) -> CurrentState<u64> {
         let stored = StoredItem {
             state: State::Item(item(number)),
             token: Token([0; 16]),
             created: true,
-            version: number,
+            version: number.into(),
         };
         CurrentState { stored: Some(stored), ..CurrentState::default() }
     }
@@ -164,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_tombstone_is_left_where_there_was_nothing_and_can_follow_a_creation() {
-        let nothing = CurrentState::<u8>::default();
+        let nothing = CurrentState::<u64>::default();
         for writes in [vec![ordered(delete(), "5")], vec![put(1), ordered(delete(), "5"), delete()]]
         {
             let plan = plan(&key(), &writes, &nothing, TOKEN);
@@ -204,7 +205,8 @@ mod tests {
 
     #[test]
     fn an_item_does_not_come_and_go_in_one_plan() {
-        let plan = plan(&key(), &[put(1), delete(), put(2)], &CurrentState::<u8>::default(), TOKEN);
+        let plan =
+            plan(&key(), &[put(1), delete(), put(2)], &CurrentState::<u64>::default(), TOKEN);
         assert_eq!(plan.verdicts, [Ok(Outcome::Created(item(1)))]);
         assert_eq!(plan.swap.unwrap().expected, None);
     }

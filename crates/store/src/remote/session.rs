@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::{
     Count, Item, Key, Keyspace, Moment, Order, Outcome, Page, PageQuery, Remembered, ReplayKey,
-    State,
+    SnapshotEntry, SnapshotQuery, State, Version,
 };
 
 use super::token::Token;
@@ -32,10 +32,17 @@ pub(crate) enum LockWait {
 /// None is needed: a session is used by one lane, which lets every call come to its end.
 pub(crate) trait Session {
     /// What an engine compares to find out whether an item is still the one that was read.
-    type Version: Clone + Debug + PartialEq;
+    /// Snapshots have the same.
+    type Version: Copy + Debug + PartialEq + Into<Version>;
 
     /// How many answers one swap may leave to be remembered.
     const ANSWERS_MAX: usize = usize::MAX;
+
+    /// What reads a snapshot.
+    type Snapshot: SnapshotSession + 'static;
+
+    /// Makes what reads a snapshot: on means of its own, so that no lane waits for it.
+    fn snapshot(&self) -> Self::Snapshot;
 
     /// Tells whether the engine can hold an item. One that it cannot hold is refused before anything
     /// is done, so that it spoils nothing for those that are settled together with it.
@@ -81,6 +88,17 @@ pub(crate) trait Session {
     /// Removes remembered answers and tombstones whose time was over at `now`, if the engine does not do so by
     /// itself. It stops after [`FORGET_TIME_MAX`], and is called again soon if it took so long.
     async fn forget(&mut self, now: Moment) -> Result<(), Error>;
+}
+
+/// Reads one snapshot. What it has open ends when it is dropped.
+pub(crate) trait SnapshotSession {
+    /// Returns the next items behind `query.after`, a chunk of them; an empty one if there are none.
+    /// All items are of the state that the engine had when the first chunk was read.
+    ///
+    /// # Errors
+    /// As [`Store::snapshot`](crate::Store::snapshot). As long as none was returned, the next call
+    /// begins anew.
+    async fn chunk(&mut self, query: &SnapshotQuery) -> Result<Vec<SnapshotEntry>, Error>;
 }
 
 /// What is to be read.

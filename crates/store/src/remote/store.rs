@@ -10,10 +10,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use domain::{
-    Count, Item, Key, Keyspace, Moment, Page, PageQuery, Remembered, ReplayKey, Verdict, Write,
+    Count, Item, Key, Keyspace, Moment, Page, PageQuery, Remembered, ReplayKey, SnapshotQuery,
+    Verdict, Write,
 };
 use futures_util::future::join_all;
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
@@ -23,10 +24,13 @@ use super::held::{self, HeldItems};
 use super::lanes::{self, LaneRead, Read};
 use super::pending_writes::{PendingShare, PendingWrites, by_lane, bytes};
 use super::session::{LockWait, Session};
+use super::snapshots::{self, SnapshotRequest};
 use super::token::Tokens;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
+use crate::options::Options;
 use crate::reply::Reply;
+use crate::snapshot::Snapshot;
 use crate::store::Store;
 
 /// Most calls that wait for one lane: a lane settles some ten thousand writes a second, so the last
@@ -46,6 +50,8 @@ pub(crate) struct PoolSettings {
     /// How long a call is tried before it fails for a reason that may pass. Some time below the
     /// request deadline, so that the answer says what is wrong.
     pub(crate) patience: Duration,
+    /// Snapshots that may be open at a time.
+    pub(crate) snapshots: usize,
 }
 
 /// Items in an engine on another machine.
@@ -70,6 +76,7 @@ struct Lanes {
     writers: Vec<mpsc::Sender<PendingWrites>>,
     readers: Vec<mpsc::Sender<Read>>,
     looks: mpsc::Sender<LaneRead>,
+    snapshots: mpsc::Sender<SnapshotRequest>,
 }
 
 impl Remote {
@@ -84,6 +91,7 @@ impl Remote {
     pub(crate) fn start<S, M, E>(
         name: &'static str,
         pool: PoolSettings,
+        options: &Options,
         prepare: impl AsyncFnOnce() -> Result<(M, Clock), E> + Send + 'static,
         failed: impl FnOnce(std::io::Error) -> E,
     ) -> Result<Self, E>
@@ -97,6 +105,8 @@ impl Remote {
         let (readers, reads): (Vec<_>, Vec<_>) =
             (0..pool.readers).map(|_| mpsc::channel(CALLS_MAX)).unzip();
         let (looks, look) = mpsc::channel(CALLS_MAX);
+        let (snapshots, requests) = mpsc::channel(CALLS_MAX);
+        let time_max = options.snapshot_time_max;
         let (ready, readiness) = std_mpsc::sync_channel(1);
         let is_broken = Arc::new(AtomicBool::new(false));
         let broken = Arc::clone(&is_broken);
@@ -134,6 +144,15 @@ impl Remote {
                     look,
                     pool.patience,
                 )));
+                let spare = make();
+                let snapshots = snapshots::serve(
+                    move || spare.snapshot(),
+                    requests,
+                    pool.snapshots,
+                    time_max,
+                    pool.patience,
+                );
+                tasks.push(tokio::task::spawn_local(snapshots));
                 while let Some(ended) = tasks.next().await {
                     if let Err(error) = ended {
                         broken.store(true, Ordering::Relaxed);
@@ -158,7 +177,7 @@ impl Remote {
         };
         Ok(Self {
             name,
-            lanes: Some(Lanes { writers, readers, looks }),
+            lanes: Some(Lanes { writers, readers, looks, snapshots }),
             hasher: RandomState::new(),
             next_reader: AtomicUsize::new(0),
             waiting: Arc::default(),
@@ -296,6 +315,14 @@ impl Store for Remote {
 
     fn collection_after(&self, after: Option<&Keyspace>) -> Reply<Result<Option<Keyspace>, Error>> {
         self.look(|reply| LaneRead::Collection(after.cloned(), reply))
+    }
+
+    fn snapshot(&self, query: SnapshotQuery) -> Snapshot {
+        let (request, snapshot) = snapshots::request(query);
+        match self.lanes().snapshots.try_send(request) {
+            Ok(()) => snapshot,
+            Err(error) => stream::iter([Err(refused(error))]).boxed(),
+        }
     }
 
     fn check(&self) -> Reply<Result<(), Error>> {

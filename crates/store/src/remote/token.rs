@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use domain::Version;
 use uuid::Uuid;
 
 /// The mark that a write leaves in the engine beside what it wrote: it proves that this
@@ -12,6 +13,12 @@ pub(crate) struct Token(pub(crate) [u8; Token::BYTES]);
 impl Token {
     /// Length in bytes.
     pub(crate) const BYTES: usize = 16;
+}
+
+impl From<Token> for Version {
+    fn from(Token(bytes): Token) -> Self {
+        Self::from_bytes(bytes)
+    }
 }
 
 /// Makes tokens: a random half that is the process's own, and a count.

@@ -33,6 +33,10 @@ pub(crate) use tokens::Tokens;
 /// principals are two keys. What a client sends of it is dropped.
 pub(crate) const SHELF_PRINCIPAL: HeaderName = HeaderName::from_static("shelf-principal");
 
+/// `Shelf-Deletions: refused` tells a replica to refuse the deletions in a stream: its principal may write and not
+/// delete. What a client sends of it is dropped.
+pub(crate) const SHELF_DELETIONS: HeaderName = HeaderName::from_static("shelf-deletions");
+
 /// A client that has authenticated itself.
 #[derive(Debug)]
 pub(crate) struct Principal {
@@ -122,9 +126,9 @@ impl Header for Challenge {
     }
 }
 
-/// What a scope consists of (RFC 6749 §3.3).
+/// What a scope consists of, with the space between its words (RFC 6749 §3.3).
 fn is_scope_character(byte: u8) -> bool {
-    byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }
 
 impl Unauthenticated {
@@ -164,7 +168,7 @@ impl Access {
             return Ok(Some(principal));
         }
         let detail = format!("`{}` has no permission `{need}`.", principal.name);
-        let scope = matches!(need, RequiredPermission::Permission(..)).then(|| need.to_string());
+        let scope = matches!(need, RequiredPermission::Permissions(..)).then(|| need.to_string());
         Err(Forbidden::Forbidden(Problem::new(detail), Challenge::Insufficient(scope)).into())
     }
 

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use contract::about::is_public;
 use http::Method;
 
+use crate::class;
+
 /// What a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
@@ -33,8 +35,8 @@ impl Verb {
 pub(crate) enum RequiredPermission {
     /// No permission: the request is open to all.
     Nothing,
-    /// A permission for the collection.
-    Permission(Verb, String),
+    /// Permissions for the collection, all of them.
+    Permissions(&'static [Verb], String),
     /// No permission is enough: the method is unknown.
     Never,
 }
@@ -44,26 +46,37 @@ impl RequiredPermission {
     /// sent: written another way it is another path for the replicas, too.
     pub(crate) fn of(method: &Method, path: &str) -> Self {
         let segment = path.strip_prefix('/').unwrap_or(path).split('/').next().unwrap_or_default();
-        let verb = match *method {
-            Method::GET | Method::HEAD | Method::OPTIONS => Verb::Read,
-            Method::PUT | Method::POST | Method::PATCH => Verb::Write,
-            Method::DELETE => Verb::Delete,
+        let verbs: &[Verb] = match *method {
+            Method::GET | Method::HEAD | Method::OPTIONS => &[Verb::Read],
+            // It deletes what it does not name.
+            Method::POST if class::verb(path) == Some("replace") => &[Verb::Write, Verb::Delete],
+            Method::PUT | Method::POST | Method::PATCH => &[Verb::Write],
+            Method::DELETE => &[Verb::Delete],
             _ => return Self::Never,
         };
-        if verb == Verb::Read && is_public(segment) {
+        if verbs == [Verb::Read] && is_public(segment) {
             return Self::Nothing;
         }
-        // An operation on the collection, such as `items:bulk`.
-        let collection = segment.split(':').next().unwrap_or_default();
-        Self::Permission(verb, collection.to_owned())
+        Self::Permissions(verbs, collection(path).to_owned())
     }
 }
 
+/// Returns the collection that a path is about: of `/items:bulk`, an operation on the collection, it is `items`.
+fn collection(path: &str) -> &str {
+    let segment = path.strip_prefix('/').unwrap_or(path).split('/').next().unwrap_or_default();
+    segment.split(':').next().unwrap_or_default()
+}
+
+/// A list of permissions as a scope has it (RFC 6749 §3.3).
 impl fmt::Display for RequiredPermission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => f.write_str("none"),
-            Self::Permission(verb, collection) => write!(f, "{}:{collection}", verb.as_str()),
+            Self::Permissions(verbs, collection) => {
+                let words: Vec<_> =
+                    verbs.iter().map(|verb| format!("{}:{collection}", verb.as_str())).collect();
+                f.write_str(&words.join(" "))
+            }
             Self::Never => f.write_str("for this method"),
         }
     }
@@ -86,11 +99,22 @@ impl Permissions {
         match need {
             RequiredPermission::Nothing => true,
             RequiredPermission::Never => false,
-            RequiredPermission::Permission(verb, collection) => self.0.iter().any(|permission| {
-                permission.verb == *verb
-                    && permission.collection.as_ref().is_none_or(|named| named == collection)
-            }),
+            RequiredPermission::Permissions(verbs, collection) => {
+                verbs.iter().all(|verb| self.has(*verb, collection))
+            }
         }
+    }
+
+    /// Tells whether items of the collection that a path is about may be deleted.
+    pub(crate) fn allow_deletions(&self, path: &str) -> bool {
+        self.has(Verb::Delete, collection(path))
+    }
+
+    fn has(&self, verb: Verb, collection: &str) -> bool {
+        let is_of = |permission: &Permission| {
+            permission.collection.as_ref().is_none_or(|named| named == collection)
+        };
+        self.0.iter().any(|permission| permission.verb == verb && is_of(permission))
     }
 
     /// Returns the permissions for collections that are not among `known`.
@@ -163,6 +187,8 @@ mod tests {
             (Method::PUT, "/items/a", true),
             (Method::POST, "/items", true),
             (Method::POST, "/items:bulk", true),
+            (Method::POST, "/items:replace", false),
+            (Method::GET, "/books:export", true),
             (Method::GET, "/books:count", true),
             (Method::PATCH, "/books/a", false),
             (Method::DELETE, "/items/a", false),
@@ -188,6 +214,17 @@ mod tests {
         let count = RequiredPermission::of(&Method::GET, "/items:count");
         assert_eq!(count.to_string(), "read:items");
         assert!(!Permissions::all(["write:items", "read:books"]).unwrap().allow(&count));
+        let replace = RequiredPermission::of(&Method::POST, "/items:replace");
+        assert_eq!(replace.to_string(), "write:items delete:items");
+        for (words, replaces, deletes) in [
+            (["write:items", "delete:*"], true, true),
+            (["write:items", "delete:books"], false, false),
+            (["delete:items", "read:*"], false, true),
+        ] {
+            let permissions = Permissions::all(words).unwrap();
+            assert_eq!(permissions.allow(&replace), replaces, "{words:?}");
+            assert_eq!(permissions.allow_deletions("/items:bulk"), deletes, "{words:?}");
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ use tower::Service;
 use crate::balance::Replicas;
 use crate::metrics::Metrics;
 use crate::overload::Overload;
+use crate::stream::StreamLimit;
 
 pub(crate) use document::dispatch;
 
@@ -40,6 +41,7 @@ pub(crate) struct Admin {
     pub(crate) replicas: Arc<ArcSwap<Replicas>>,
     pub(crate) metrics: Metrics,
     pub(crate) overload: Arc<Overload>,
+    pub(crate) streams: Arc<StreamLimit>,
     /// Set when the gateway is about to stop.
     pub(crate) draining: Draining,
     /// Notified when the gateway is to stop.

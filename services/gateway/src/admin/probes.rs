@@ -34,6 +34,7 @@ pub(super) async fn get_readyz(State(admin): State<Admin>, _: NoQuery) -> Result
 
 /// Returns the metrics.
 pub(super) async fn get_metrics(State(admin): State<Admin>, _: NoQuery) -> GetMetrics {
-    let text = admin.metrics.text(&admin.replicas.load(), admin.overload.limit());
+    let (limit, streams) = (admin.overload.limit(), admin.streams.count());
+    let text = admin.metrics.text(&admin.replicas.load(), limit, streams);
     GetMetrics::text(text)
 }

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use contract::Problem;
 use contract::guard::RetryAfter;
 use http::Request;
-use http::header::CONNECTION;
 use tokio::time::sleep;
 use tower::retry::budget::Budget;
 
@@ -17,13 +16,12 @@ use super::outcome::{FailedAttempt, ReplicaAnswer, timed_out};
 use super::plan::RequestPlan;
 use super::tried::TriedReplicas;
 use crate::answers::{NoAnswer, NotSent, overloaded};
-use crate::balance::{Grade, InFlight, NoReplica};
+use crate::balance::{InFlight, NoReplica};
 use crate::clock;
-use crate::headers::announce_close;
 use crate::interim::Interims;
 use crate::reply::Reply;
-use crate::request_body::{StreamHandle, UpstreamBody};
-use crate::upstream::{Delivery, Reuse, SendError, reach, send};
+use crate::request_body::UpstreamBody;
+use crate::upstream::{InterimReceivers, reach};
 
 /// Pause before a replica that has just failed is asked again, because there is no other; it doubles
 /// with each attempt, and half of it is drawn. A restart takes longer, a full backlog does not.
@@ -37,8 +35,8 @@ pub(super) struct Attempts<'a> {
     /// When a second replica is asked as well, if ever.
     pub(super) hedge: Option<&'a Hedge>,
     /// Whether the client's connection can be ended: over HTTP/2 only the stream is.
-    closes: bool,
-    pub(super) interims: Option<Interims>,
+    pub(super) closes: bool,
+    pub(super) interims: InterimReceivers,
     /// The attempt that is sent next.
     pub(super) next: Cell<Attempt>,
 }
@@ -49,9 +47,10 @@ impl<'a> Attempts<'a> {
         plan: &'a RequestPlan,
         deadline: Instant,
         closes: bool,
-        interims: Option<Interims>,
+        client: Option<Interims>,
     ) -> Self {
         let next = Cell::new(Attempt::FIRST);
+        let interims = InterimReceivers { client, body: None };
         Self { forwarder, plan, deadline, hedge: None, closes, interims, next }
     }
 
@@ -123,72 +122,6 @@ impl<'a> Attempts<'a> {
             }
         }
         Err(worst.map_or_else(|| timed_out(false), |worst| self.give_up(worst)))
-    }
-
-    /// Sends a request whose body is a stream: another attempt is made only as long as nothing of it was
-    /// sent.
-    pub(super) async fn stream(
-        &self,
-        request: Request<UpstreamBody>,
-        body: &StreamHandle,
-    ) -> Result<Reply, NoAnswer> {
-        let mut tried = TriedReplicas::default();
-        let mut request = Some(request);
-        while !tried.is_full() {
-            let in_flight = self.choose(&tried)?;
-            tried.add(in_flight.replica().number);
-            let Some(sent) = request.take() else { break };
-            let started = Instant::now();
-            let sending = send(
-                &self.forwarder.pools,
-                in_flight.replica(),
-                sent,
-                // A stream cannot be sent again if the connection turns out to be stale.
-                Reuse::IfKept,
-                self.forwarder.settings.connect_time_max,
-                self.interims.as_ref(),
-            );
-            // A body may take as long as it likes to arrive; what is bounded is the time in which
-            // nothing at all happens.
-            let sent = tokio::select! {
-                sent = sending => sent,
-                () = body.stalled(self.forwarder.settings.request_time_max) => {
-                    in_flight.replica().failed(started);
-                    return Err(timed_out(true));
-                }
-            };
-            match sent {
-                Ok((answer, mut lease)) => {
-                    in_flight.replica().answered(started, Grade::of(&answer));
-                    // A replica that refuses a body and has not read it ends its connection, so that
-                    // the rest is not taken for a request. Mostly it says so, and it is the same here.
-                    if !answer.status().is_success() {
-                        lease.close_after_answer();
-                    }
-                    let is_unread = answer.headers().get(CONNECTION).is_some_and(|v| v == "close");
-                    let mut reply = self.pass_on(ReplicaAnswer { answer, lease, in_flight });
-                    if is_unread && self.closes {
-                        announce_close(reply.headers_mut());
-                    }
-                    return Ok(reply);
-                }
-                Err(SendError { delivery: Delivery::Unsent(unsent), cause }) => {
-                    in_flight.replica().failed(started);
-                    request = Some(*unsent);
-                    if tried.is_full() {
-                        return Err(self.give_up(FailedAttempt { unsent: true, cause }));
-                    }
-                }
-                Err(SendError { delivery: Delivery::MaybeSent | Delivery::Stale, cause }) => {
-                    self.note_sent(&cause);
-                    if body.fault().is_none() {
-                        in_flight.replica().failed(started);
-                    }
-                    return Err(self.give_up(FailedAttempt { unsent: false, cause }));
-                }
-            }
-        }
-        Err(timed_out(false))
     }
 
     pub(super) fn choose(&self, tried: &TriedReplicas) -> Result<InFlight, NoAnswer> {

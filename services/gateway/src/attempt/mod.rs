@@ -13,6 +13,8 @@
 //! Bodies up to [`HELD_BYTES_MAX`](crate::request_body::HELD_BYTES_MAX) are held until the answer is there.
 //! Larger ones are streamed, and what was maybe sent of them is not repeated.
 //!
+//! A stream is sent once, whatever its length ([`stream`]).
+//!
 //! A read that takes long may be sent to a second replica before the first has failed ([`hedge`]).
 //!
 //! [`Delivery`]: crate::upstream::Delivery
@@ -21,8 +23,10 @@ mod attempts;
 mod hedge;
 mod mark;
 mod outcome;
+mod pass_through;
 mod plan;
 mod single;
+mod stream;
 mod tried;
 
 use std::convert::Infallible;
@@ -40,14 +44,15 @@ use serve::Alarms;
 use tower::Service;
 use tower::retry::budget::TpsBudget;
 
-use crate::answers::{overloaded, refuse_body, reply};
+use crate::answers::{NoAnswer, overloaded, refuse_body, reply};
 use crate::balance::{Balance, Replicas};
+use crate::class::Class;
 use crate::exchange::Exchange;
 use crate::headers::announce_close;
 use crate::metrics::Metrics;
 use crate::overload::Overload;
 use crate::reply::Reply;
-use crate::request_body::{self, BodyFault, BodyLimits, UpstreamBody};
+use crate::request_body::{self, BodyFault, BodyLimits, StreamHandle, UpstreamBody};
 use crate::upstream::Pools;
 
 pub(crate) use hedge::HedgeAfter;
@@ -55,6 +60,7 @@ pub(crate) use hedge::HedgeAfter;
 use attempts::Attempts;
 use hedge::Hedge;
 use mark::{Marks, SHELF_ATTEMPT};
+use pass_through::Passing;
 use plan::RequestPlan;
 
 /// Most attempts for one request. With three replicas of which two are gone, three are needed.
@@ -74,6 +80,8 @@ const BUDGET_SHARE: f32 = 0.2;
 pub(crate) struct ForwardSettings {
     pub(crate) balance: Balance,
     pub(crate) body: BodyLimits,
+    /// Longest time in which nothing of a stream moves.
+    pub(crate) stream_idle_time_max: Duration,
     pub(crate) request_time_max: Duration,
     pub(crate) try_time_max: Duration,
     pub(crate) connect_time_max: Duration,
@@ -145,7 +153,11 @@ impl Forwarder {
         let closes = exchange.head.version < Version::HTTP_2;
         let public_prefix = self.settings.public_prefix.as_ref();
         let plan = RequestPlan::new(&mut exchange, public_prefix, &self.marks);
-        let mut attempts = Attempts::new(self, &plan, exchange.deadline, closes, exchange.interims);
+        let interims = exchange.interims.take();
+        let mut attempts = Attempts::new(self, &plan, exchange.deadline, closes, interims);
+        if plan.class == Class::Stream {
+            return attempts.forward_stream(*exchange).await;
+        }
         // Reading the body tells the client to send it, so a replica has to be there to take it.
         if plan.expects_continue
             && let Err(unserved) = attempts.reach().await
@@ -154,13 +166,7 @@ impl Forwarder {
         }
         let head = exchange.head;
         let limits = self.settings.body;
-        let reading = request_body::read(
-            exchange.body,
-            &head.headers,
-            &exchange.refusals,
-            plan.streams,
-            limits,
-        );
+        let reading = request_body::read(exchange.body, &head.headers, &exchange.refusals, limits);
         let body = match reading.await {
             Ok(body) => body,
             Err(fault) => return refuse(fault, closes),
@@ -189,21 +195,31 @@ impl Forwarder {
                 // the permit is given back without one.
                 let handle = stream.handle();
                 let request = Request::from_parts(head, UpstreamBody::Stream(stream));
-                let answer = attempts.stream(request, &handle).await;
-                // What looks like a failure of the replica may be the client's.
-                let mut reply = match handle.fault() {
-                    Some(fault) => refuse(fault, closes),
-                    None => answer.unwrap_or_else(reply),
+                let passing = Passing {
+                    body: Some(&handle),
+                    progress: handle.progress(),
+                    idle_time_max: self.settings.request_time_max,
                 };
-                // The rest of a refused body is of no use.
-                if !reply.status().is_success() {
-                    handle.release();
-                }
-                reply.body_mut().hold(handle.guard());
-                reply
+                let answer = attempts.pass_through(request, &passing).await;
+                settle(answer, handle, closes)
             }
         }
     }
+}
+
+/// Decides what becomes of a body that was passed through, when its answer has begun or there is none.
+fn settle(answer: Result<Reply, NoAnswer>, body: StreamHandle, closes: bool) -> Reply {
+    // What looks like a failure of the replica may be the client's.
+    let mut reply = match body.fault() {
+        Some(fault) => refuse(fault, closes),
+        None => answer.unwrap_or_else(reply),
+    };
+    // The rest of a refused body is of no use.
+    if !reply.status().is_success() {
+        body.release();
+    }
+    reply.body_mut().hold(body.guard());
+    reply
 }
 
 /// Answers for a body that is faulty. Where the next request would begin is not known, so the

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use contract::prefix::PublicPrefix;
-use http::header::{CONTENT_TYPE, EXPECT, HeaderName};
+use http::header::{EXPECT, HeaderName};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Uri, Version};
+use http::{HeaderValue, Method, Uri, Version};
 use percent_encoding::percent_decode;
 
 use super::mark::{Marks, SHELF_ATTEMPT};
-use crate::access::SHELF_PRINCIPAL;
-use crate::definitions;
+use crate::access::{SHELF_DELETIONS, SHELF_PRINCIPAL};
+use crate::class::Class;
 use crate::exchange::Exchange;
 use crate::headers::{join_cookies, set_forwarded, strip_hop};
 
@@ -22,16 +22,13 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// How a request is treated.
 #[derive(Debug)]
 pub(super) struct RequestPlan {
+    pub(super) class: Class,
     /// Whether it may be sent again although it may have arrived.
     pub(super) repeatable: bool,
     /// Whether it is a GET or a HEAD.
     pub(super) is_read: bool,
     /// Whether it may change an item.
     pub(super) is_write: bool,
-    /// Whether one attempt may take all the time that there is.
-    pub(super) is_slow: bool,
-    /// Whether its body is a stream, however small it is.
-    pub(super) streams: bool,
     /// Whether the client sends the body when it is told to go on (RFC 9110 §10.1.1).
     pub(super) expects_continue: bool,
     /// The number of the mark by which replicas recognise a repeated attempt. Only a write needs one,
@@ -50,23 +47,36 @@ impl RequestPlan {
     ) -> Self {
         let head = &mut exchange.head;
         let headers = &mut head.headers;
+        let class = exchange.class;
         let expects_continue = headers.contains_key(EXPECT);
         strip_hop(headers);
+        if class == Class::Stream && expects_continue {
+            // It is the replica that asks for the body of a stream.
+            headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
+        }
         join_cookies(headers);
         set_forwarded(headers, &exchange.peer, public_prefix);
         match &exchange.principal {
             Some(principal) => headers.insert(SHELF_PRINCIPAL, principal.pseudonym.clone()),
             None => headers.remove(SHELF_PRINCIPAL),
         };
+        let is_bulk = class == Class::Stream && head.method == Method::POST;
+        match &exchange.principal {
+            Some(principal)
+                if is_bulk && !principal.permissions.allow_deletions(head.uri.path()) =>
+            {
+                headers.insert(SHELF_DELETIONS, HeaderValue::from_static("refused"))
+            }
+            _ => headers.remove(SHELF_DELETIONS),
+        };
         let target = head.uri.path_and_query().cloned();
-        let streams = is_bulk(&head.method, head.uri.path(), headers);
         let is_read = matches!(head.method, Method::GET | Method::HEAD);
         let is_safe = is_read || head.method == Method::OPTIONS;
         let is_write =
             matches!(head.method, Method::PUT | Method::POST | Method::PATCH | Method::DELETE);
-        let is_slow = definitions::is_written_by(&head.method, head.uri.path());
         headers.remove(SHELF_ATTEMPT);
-        let is_marked = is_write && !streams && !headers.contains_key(IDEMPOTENCY_KEY);
+        let is_marked =
+            is_write && class != Class::Stream && !headers.contains_key(IDEMPOTENCY_KEY);
         let mark = is_marked.then(|| marks.next());
         // In front of a replica there is one form of target: a path (RFC 9112 §3.2.1).
         if let Some(target) = &target {
@@ -74,8 +84,8 @@ impl RequestPlan {
         }
         head.version = Version::HTTP_11;
         let item = target.and_then(|target| item(target.path()).map(|range| (target, range)));
-        let repeatable = is_safe || is_write && !streams;
-        Self { repeatable, is_read, is_write, is_slow, streams, expects_continue, mark, item }
+        let repeatable = class != Class::Stream && (is_safe || is_write);
+        Self { class, repeatable, is_read, is_write, expects_continue, mark, item }
     }
 
     /// Returns what requests for one item have in common, however its id is percent-encoded.
@@ -83,16 +93,6 @@ impl RequestPlan {
         let (target, range) = self.item.as_ref()?;
         Some(percent_decode(&target.path().as_bytes()[range.clone()]).into())
     }
-}
-
-/// Tells whether a request is a bulk write: a stream of any length whose lines are answered while
-/// it arrives.
-fn is_bulk(method: &Method, path: &str, headers: &HeaderMap) -> bool {
-    *method == Method::POST
-        && (path.ends_with(":bulk")
-            || headers.get(CONTENT_TYPE).is_some_and(|value| {
-                value.as_bytes().to_ascii_lowercase().starts_with(b"application/x-ndjson")
-            }))
 }
 
 /// Returns where `collection/id` stands in a path of an item.
@@ -122,11 +122,10 @@ mod tests {
             let target = PathAndQuery::from_static(path);
             let item = item(target.path()).map(|range| (target, range));
             let plan = RequestPlan {
+                class: Class::Point,
                 repeatable: true,
                 is_read: true,
                 is_write: false,
-                is_slow: false,
-                streams: false,
                 expects_continue: false,
                 mark: None,
                 item,
@@ -138,15 +137,5 @@ mod tests {
             assert_eq!(key(path), expected, "{path}");
         }
         assert_ne!(key("/items/10.1000%252F182"), expected);
-    }
-
-    #[test]
-    fn a_bulk_write_is_known_by_path_or_type() {
-        let of_type = |value: &str| HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]);
-        let ndjson = of_type("application/x-NDJSON; charset=utf-8");
-        assert!(is_bulk(&Method::POST, "/items:bulk", &HeaderMap::new()));
-        assert!(is_bulk(&Method::POST, "/items", &ndjson));
-        assert!(!is_bulk(&Method::PUT, "/items/a:bulk", &ndjson));
-        assert!(!is_bulk(&Method::POST, "/items", &of_type("text/plain")));
     }
 }

@@ -13,6 +13,7 @@ use super::attempts::Attempts;
 use super::mark::Attempt;
 use super::outcome::{FailedAttempt, ReplicaAnswer, RunningAttempt};
 use crate::balance::{Grade, InFlight, Replica};
+use crate::class::Class;
 use crate::clock;
 use crate::request_body::UpstreamBody;
 use crate::upstream::{Cause, Delivery, Lease, Reuse, SendError, send};
@@ -36,9 +37,10 @@ impl Attempts<'_> {
         let _awaiting = replica.awaiting();
         let started = running.started;
         let sending = self.send(&replica, request);
-        let until = match self.plan.is_slow {
-            true => self.deadline,
-            false => self.deadline.min(started + self.forwarder.settings.try_time_max),
+        let until = match self.plan.class {
+            Class::Point => self.deadline.min(started + self.forwarder.settings.try_time_max),
+            // One attempt may take all the time that there is.
+            Class::Definition | Class::Stream => self.deadline,
         };
         let sent = self.wait_for_answer(&replica, started, until, sending).await;
         let in_flight = running.end();
@@ -73,7 +75,7 @@ impl Attempts<'_> {
         let (pools, time_max) = (&self.forwarder.pools, self.forwarder.settings.connect_time_max);
         let send = |reuse| {
             let request = request(self.next.get());
-            send(pools, replica, request, reuse, time_max, self.interims.as_ref())
+            send(pools, replica, request, reuse, time_max, &self.interims)
         };
         match send(Reuse::Allowed).await {
             Err(SendError { delivery: Delivery::Stale, cause }) if self.plan.repeatable => {

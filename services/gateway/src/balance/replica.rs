@@ -189,13 +189,40 @@ impl Replica {
         Duration::from_nanos(self.latency.nanos(now) as u64)
     }
 
+    /// Takes the head of an answer to a stream. It tells nothing of the latency: when it comes is up to the client.
+    pub(crate) fn answered_stream(&self, grade: Grade) {
+        let now = clock::now();
+        self.answered.fetch_add(1, Relaxed);
+        match grade {
+            Grade::Good => self.health.succeeded(now),
+            Grade::Busy => {}
+            Grade::Error => self.note_fault(),
+            Grade::Failed => {
+                self.note_fault();
+                self.note_failure(now);
+            }
+        }
+    }
+
+    /// Takes an attempt at a stream that got no answer.
+    pub(crate) fn failed_stream(&self) {
+        self.failed.fetch_add(1, Relaxed);
+        self.note_fault();
+        self.note_failure(clock::now());
+    }
+
+    /// Counts a fault.
+    pub(crate) fn note_fault(&self) {
+        self.faults.fetch_add(1, Relaxed);
+    }
+
     /// Takes the head of an answer to a request that was sent at `since`.
     pub(crate) fn answered(&self, since: Instant, grade: Grade) {
         let (latency, now) = Self::took(since);
         self.silent_since.store(nanos(now), Relaxed);
         self.answered.fetch_add(1, Relaxed);
         if matches!(grade, Grade::Error | Grade::Failed) {
-            self.faults.fetch_add(1, Relaxed);
+            self.note_fault();
         }
         match grade {
             Grade::Good | Grade::Error => {
@@ -213,7 +240,7 @@ impl Replica {
 
     /// Takes an answer that was broken off behind its head.
     pub(crate) fn broke_off(&self) {
-        self.faults.fetch_add(1, Relaxed);
+        self.note_fault();
         self.latency.observe_failure(Duration::ZERO, clock::now());
     }
 
@@ -221,7 +248,7 @@ impl Replica {
     pub(crate) fn failed(&self, since: Instant) {
         let (latency, now) = Self::took(since);
         self.failed.fetch_add(1, Relaxed);
-        self.faults.fetch_add(1, Relaxed);
+        self.note_fault();
         self.latency.observe_failure(latency, now);
         self.note_failure(now);
     }

@@ -16,9 +16,9 @@ use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::Documents;
 use super::merge::{merge, unite};
 use super::routes::Routes;
+use super::{DOCUMENT_3_2_PATH, Documents};
 use crate::access::Access;
 use crate::balance::{Replica, Replicas};
 use crate::clock;
@@ -84,7 +84,8 @@ impl Documents {
                 return;
             }
         }
-        let fetched = join_all(there().map(|replica| fetch(source.client, replica))).await;
+        let fetched = there().map(|replica| fetch(source.client, replica, DOCUMENT_PATH));
+        let fetched = join_all(fetched).await;
         let (mut tags, mut documents) = (BTreeMap::new(), Vec::new());
         for (origin, tag, document) in fetched.into_iter().flatten() {
             tags.extend(tag.map(|tag| (origin, tag)));
@@ -92,9 +93,14 @@ impl Documents {
         }
         let Some(united) = unite(documents) else { return };
         *self.tags.lock().unwrap_or_else(PoisonError::into_inner) = tags;
+        // It says the same in another form, so it has changed when the other one has.
+        let fetched = there().map(|replica| fetch(source.client, replica, DOCUMENT_3_2_PATH));
+        let fetched = join_all(fetched).await.into_iter().flatten();
+        let united_3_2 = unite(fetched.map(|(_, _, document)| document));
+        let served_3_2 = united_3_2.map(|united| text_of(&merge(united, &self.own)));
+        self.served_3_2.store(served_3_2.map(|text| Arc::new(ServedDocument::new(text))));
         let merged = merge(united, &self.own);
-        let text = serde_json::to_vec(&merged).expect("a JSON value has a text form");
-        let text = Bytes::from(text);
+        let text = text_of(&merged);
         if self.served.load().as_ref().is_none_or(|served| *served.text() != text) {
             tracing::debug!(bytes = text.len(), "the document of the replicas is new");
             self.routes.store(Arc::new(Routes::of(&merged)));
@@ -110,18 +116,26 @@ impl Documents {
 /// Tells whether a replica has another document than that with this tag. A large one is not fetched again and
 /// again for nothing.
 async fn has_changed(client: &Client, replica: &Replica, tag: &HeaderValue) -> bool {
-    let request = get(client, replica).header(IF_NONE_MATCH, tag);
+    let request = get(client, replica, DOCUMENT_PATH).header(IF_NONE_MATCH, tag);
     // One that does not answer has none that could be fetched.
     request.send().await.is_ok_and(|answer| answer.status() != StatusCode::NOT_MODIFIED)
 }
 
-fn get(client: &Client, replica: &Replica) -> RequestBuilder {
-    client.get(format!("http://{}{DOCUMENT_PATH}", replica.origin)).timeout(FETCH_TIME_MAX)
+fn get(client: &Client, replica: &Replica, path: &str) -> RequestBuilder {
+    client.get(format!("http://{}{path}", replica.origin)).timeout(FETCH_TIME_MAX)
+}
+
+fn text_of(document: &Value) -> Bytes {
+    serde_json::to_vec(document).expect("a JSON value has a text form").into()
 }
 
 /// Returns a replica's document with its tag, and where it comes from.
-async fn fetch(client: &Client, replica: &Replica) -> Option<(String, Option<HeaderValue>, Value)> {
-    let mut answer = get(client, replica).send().await.ok()?.error_for_status().ok()?;
+async fn fetch(
+    client: &Client,
+    replica: &Replica,
+    path: &str,
+) -> Option<(String, Option<HeaderValue>, Value)> {
+    let mut answer = get(client, replica, path).send().await.ok()?.error_for_status().ok()?;
     let (origin, tag) = (replica.origin.to_string(), answer.headers().get(ETAG).cloned());
     let mut text = Vec::new();
     while let Some(piece) = answer.chunk().await.ok()? {

@@ -6,6 +6,7 @@ use contract::about::DOCUMENT_PATH;
 use http::Method;
 use serde_json::{Map, Value, json};
 
+use super::DOCUMENT_3_2_PATH;
 use super::components::Components;
 use super::own::OwnAnswers;
 use crate::access::RequiredPermission;
@@ -51,18 +52,16 @@ pub(super) fn merge(mut document: Value, own: &OwnAnswers) -> Value {
         let operations = item.as_object_mut().into_iter().flatten();
         for (method, operation) in operations.filter(|(name, _)| METHODS.contains(&name.as_str())) {
             let upper = method.to_ascii_uppercase();
-            let need = Method::from_bytes(upper.as_bytes())
-                .map(|method| RequiredPermission::of(&method, path));
-            let is_open = need.is_ok_and(|need| need == RequiredPermission::Nothing);
+            let Ok(verb) = Method::from_bytes(upper.as_bytes()) else { continue };
+            let is_open = RequiredPermission::of(&verb, path) == RequiredPermission::Nothing;
             if own.authenticates && !is_open {
                 operation["security"] = json!([{ "bearer": [] }]);
             }
-            let kind = if method == "head" { "head" } else { "get" };
-            for (status, answer) in members(&own_answers[kind]["responses"]) {
+            for (status, answer) in members(OwnAnswers::of(&own_answers, &verb, path)) {
                 // A client without credentials is let in there. The document is the gateway's own: no body
                 // is read for it, and no replica is asked.
-                let is_document =
-                    path == DOCUMENT_PATH && matches!(method.as_str(), "get" | "head");
+                let is_document = [DOCUMENT_PATH, DOCUMENT_3_2_PATH].contains(&path.as_str())
+                    && matches!(method.as_str(), "get" | "head");
                 let never = status == "403" && is_open
                     || is_document && matches!(status.as_str(), "408" | "413" | "502" | "504");
                 if !never {
@@ -88,10 +87,10 @@ fn shared_headers(document: &Value, components: &Components) -> Map<String, Valu
     shared.unwrap_or_default()
 }
 
-/// Adds the components that the gateway's answers refer to, and returns those answers.
+/// Adds the components that the gateway's answers refer to, and returns the operations that list those answers.
 fn adopt_own(components: &mut Components, own: &OwnAnswers, shared: &Map<String, Value>) -> Value {
     let mut document = own.document.clone();
-    let mut answers = document["paths"]["/"].take();
+    let mut answers = document["paths"].take();
     let mut others = Components::take(&mut document);
     // What stands in front of a service adds what every one of its answers carries.
     for header in shared.values() {
@@ -307,6 +306,21 @@ mod tests {
         assert!(description.lines().all(|line| line.starts_with("- ") || line.starts_with("  ")));
         let head = answer(&document, "/items/{id}", "head", "502");
         assert!(head.get("content").is_none() && head["headers"]["X-Request-ID"].is_object());
+    }
+
+    #[test]
+    fn streams_list_what_is_answered_to_streams() {
+        let mut document: Value = serde_json::from_str(ITEMS).unwrap();
+        document["paths"]["/items:bulk"] = json!({ "post": { "responses": { "207": {} } } });
+        let merged = merge(document, &OwnAnswers::new(false, false));
+        let statuses = statuses(&merged, "/items:bulk", "post").join(" ");
+        assert_eq!(statuses, "207 400 408 414 429 431 502 503 504");
+        let kinds = |path: &str, method: &str| {
+            let busy = answer(&merged, path, method, "503");
+            let examples = busy["content"]["application/problem+json"]["examples"].clone();
+            examples.as_object().unwrap().contains_key("streams-busy")
+        };
+        assert!(kinds("/items:bulk", "post") && !kinds("/items/{id}", "put"));
     }
 
     /// Most bytes of the document of one collection through a gateway that answers all it can.

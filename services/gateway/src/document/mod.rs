@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use contract::about::ServedDocument;
+use contract::about::{DOCUMENT_PATH, ServedDocument};
 use http::{HeaderValue, Method};
 use tokio::sync::{Notify, watch};
 
@@ -32,12 +32,17 @@ pub(crate) use serve::ServeDocument;
 use own::OwnAnswers;
 use routes::Routes;
 
+/// Where the document in OpenAPI 3.2 is.
+const DOCUMENT_3_2_PATH: &str = "/openapi-3.2.json";
+
 /// The document, as far as it is known.
 #[derive(Debug)]
 pub(crate) struct Documents {
     own: OwnAnswers,
     /// What is served; nothing until a replica has said what it answers.
     served: ArcSwapOption<ServedDocument>,
+    /// The same in OpenAPI 3.2, which describes lines; nothing if no replica has it.
+    served_3_2: ArcSwapOption<ServedDocument>,
     /// The entity tags of the replicas' documents that it was made of.
     tags: Mutex<BTreeMap<String, HeaderValue>>,
     /// Its paths and their methods.
@@ -60,6 +65,7 @@ impl Documents {
         Self {
             own,
             served: ArcSwapOption::empty(),
+            served_3_2: ArcSwapOption::empty(),
             tags: Mutex::default(),
             routes: ArcSwap::default(),
             warned: Mutex::default(),
@@ -67,6 +73,16 @@ impl Documents {
             wanted: Notify::new(),
             fetches_begun: AtomicU64::new(0),
             fetches_ended: watch::Sender::new(0),
+        }
+    }
+
+    /// Tells whether the document at a path is the gateway's to serve. That in OpenAPI 3.2 is not if no replica has
+    /// one.
+    fn have(&self, path: &str) -> bool {
+        match path {
+            DOCUMENT_PATH => true,
+            DOCUMENT_3_2_PATH => self.served.load().is_none() || self.served_3_2.load().is_some(),
+            _ => false,
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::IntoResponse as _;
-use contract::about::{DOCUMENT_PATH, PROBLEMS_PATH};
+use contract::about::PROBLEMS_PATH;
 use contract::coding::{Compress, accepted, encode};
 use contract::extract::{EntityTags, IfNoneMatch, NoQuery};
 use contract::guard::RetryAfter;
@@ -20,10 +20,10 @@ use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout;
 use tower::{Service, service_fn};
 
-use super::Documents;
 use super::problems::add;
+use super::{DOCUMENT_3_2_PATH, Documents};
 use crate::answers::{NotSent, reply};
-use crate::definitions;
+use crate::class::Class;
 use crate::exchange::Exchange;
 use crate::reply::{Reply, ReplyBody};
 
@@ -71,11 +71,12 @@ where
     fn call(&mut self, mut exchange: Box<Exchange>) -> Self::Future {
         let is_read = matches!(exchange.head.method, Method::GET | Method::HEAD);
         match exchange.head.uri.path() {
-            DOCUMENT_PATH if is_read => {
+            path if is_read && self.documents.have(path) => {
+                let is_3_2 = path == DOCUMENT_3_2_PATH;
                 let (documents, prefix) = (Arc::clone(&self.documents), self.public_prefix.clone());
-                Either::Left(Box::pin(
-                    async move { Ok(document(documents, exchange, prefix).await) },
-                ))
+                Either::Left(Box::pin(async move {
+                    Ok(document(documents, is_3_2, exchange, prefix).await)
+                }))
             }
             PROBLEMS_PATH if is_read => {
                 let accepted = accepted(&exchange.head.headers);
@@ -88,7 +89,7 @@ where
                     Ok(encoded(complete(&documents, page.await?).await, accepted).await)
                 }))
             }
-            path if definitions::is_written_by(&exchange.head.method, path) => {
+            _ if exchange.class == Class::Definition => {
                 let answering = self.inner.call(exchange);
                 let documents = Arc::clone(&self.documents);
                 Either::Left(Box::pin(async move {
@@ -108,6 +109,7 @@ where
 /// Returns the document, encoded if the client accepts it.
 async fn document(
     documents: Arc<Documents>,
+    is_3_2: bool,
     exchange: Box<Exchange>,
     public_prefix: Option<PublicPrefix>,
 ) -> Reply {
@@ -116,9 +118,9 @@ async fn document(
     let prefix = forwarded.or(public_prefix);
     let mut plain = Compress::new(service_fn(move |request: Request<Body>| {
         let (documents, prefix) = (Arc::clone(&documents), prefix.clone());
-        Box::pin(
-            async move { Ok::<_, Infallible>(plain_document(&documents, &request, prefix).await) },
-        )
+        Box::pin(async move {
+            Ok::<_, Infallible>(plain_document(&documents, is_3_2, &request, prefix).await)
+        })
     }));
     let Ok(answer) = plain.call(Request::from_parts(head, Body::empty())).await;
     answer.map(ReplyBody::Own)
@@ -130,6 +132,7 @@ async fn document(
 /// The order of the checks is that of the item service.
 async fn plain_document(
     documents: &Documents,
+    is_3_2: bool,
     request: &Request<Body>,
     prefix: Option<PublicPrefix>,
 ) -> Response {
@@ -145,7 +148,8 @@ async fn plain_document(
         // Answered below, whether it came or not.
         let _ = timeout(FIRST_TIME_MAX, first).await;
     }
-    match &*documents.served.load() {
+    let served = if is_3_2 { &documents.served_3_2 } else { &documents.served };
+    match &*served.load() {
         Some(document) => match prefix {
             None => document.answer(&known).into_response(),
             Some(prefix) => document.below(&prefix).answer(&known).into_response(),

@@ -14,6 +14,7 @@ use serve::{BodyCost, Patience, Protocol, RequestBody, Served, WorkerDraining};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::Service;
 
+use crate::class::Class;
 use crate::exchange::Exchange;
 use crate::interim::{Opener, WithInterims};
 use crate::peer::Peer;
@@ -106,6 +107,7 @@ where
         // A client of HTTP/1.0 knows no interim answers.
         let opener = opener.as_ref().filter(|_| head.version == Version::HTTP_11);
         service.borrow_mut().call(Box::new(Exchange {
+            class: Class::of(&head.method, head.uri.path()),
             head,
             body,
             peer: Rc::clone(&peer),
@@ -113,6 +115,7 @@ where
             fault: refusals.next(),
             refusals: refusals.clone(),
             principal: None,
+            stream_place: None,
             interims: opener.map(Opener::open),
             started,
             deadline: started,

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use super::check::Check;
-use crate::definitions::{self, CHECK_TIME_FACTOR};
 use crate::exchange::Exchange;
 use crate::reply::Reply;
 
 /// Sets the deadline that all attempts of a request share, from its arrival. Attempts bound
-/// themselves by it, so there is no timer of its own for it.
+/// themselves by it, so there is no timer of its own for it. A stream has none.
 #[derive(Clone, Debug)]
 pub(crate) struct Deadline {
     pub(crate) time_max: Duration,
@@ -16,12 +15,9 @@ pub(crate) struct Deadline {
 
 impl Check for Deadline {
     fn refuse(&self, exchange: &mut Exchange) -> Option<Reply> {
-        let head = &exchange.head;
-        let factor = match definitions::is_written_by(&head.method, head.uri.path()) {
-            true => CHECK_TIME_FACTOR,
-            false => 1,
-        };
-        exchange.deadline = exchange.started + self.time_max.saturating_mul(factor);
+        if let Some(time_max) = exchange.class.time_max(self.time_max) {
+            exchange.deadline = exchange.started + time_max;
+        }
         None
     }
 }

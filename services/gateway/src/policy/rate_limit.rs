@@ -27,22 +27,27 @@ impl RateLimit {
             return limit.check();
         }
         let Some(limits) = &self.limits else { return Ok(()) };
-        limits.check(&match principal {
-            Some(principal) => ClientKey::Principal(Arc::clone(&principal.name)),
-            None => ClientKey::address(self.client(exchange)),
-        })
+        limits.check(&client_key(exchange, &self.trusted))
     }
+}
 
-    /// Returns the address that the request came from: the peer's, or the one that trusted proxies
-    /// say they have it from.
-    fn client(&self, exchange: &Exchange) -> IpAddr {
-        let peer = &exchange.peer;
-        if !peer.is_trusted() {
-            return peer.address();
-        }
-        let trusted = |address| self.trusted.iter().any(|trusted| trusted.contains(address));
-        client_address(&exchange.head.headers, trusted).unwrap_or_else(|| peer.address())
+/// Returns the client that a request counts for: its principal, or the address that it came from.
+pub(super) fn client_key(exchange: &Exchange, trusted: &[Trusted]) -> ClientKey {
+    match &exchange.principal {
+        Some(principal) => ClientKey::Principal(Arc::clone(&principal.name)),
+        None => ClientKey::address(address(exchange, trusted)),
     }
+}
+
+/// Returns the address that the request came from: the peer's, or the one that trusted proxies
+/// say they have it from.
+fn address(exchange: &Exchange, trusted: &[Trusted]) -> IpAddr {
+    let peer = &exchange.peer;
+    if !peer.is_trusted() {
+        return peer.address();
+    }
+    let trusted = |address| trusted.iter().any(|trusted| trusted.contains(address));
+    client_address(&exchange.head.headers, trusted).unwrap_or_else(|| peer.address())
 }
 
 impl Check for RateLimit {

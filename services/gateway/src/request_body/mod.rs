@@ -15,7 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 use memory::Exhausted;
 use serve::framing::Refusals;
 
-pub(crate) use read::read;
+pub(crate) use read::{read, stream};
 pub(crate) use stream::{BodyGuard, BodyStream, StreamHandle};
 
 /// Most bytes of a body that is held to be sent again: items are smaller by far, and 10,000

@@ -12,15 +12,34 @@ use serve::RequestBody;
 use serve::framing::Refusals;
 use tokio::time::timeout;
 
-use super::{BodyFault, BodyLimits, BodyStream, HELD_BYTES_MAX, UpstreamBody};
+use super::{BodyFault, BodyLimits, BodyStream, HELD_BYTES_MAX, StreamHandle, UpstreamBody};
 use crate::headers::content_length;
+use crate::progress::{IdleTimer, Progress};
 
-/// Reads a body whole, or returns the stream of it when it is large or `streams`.
+/// Returns the body of a stream, of any length, and what is known of it while it is sent; nothing of a request that
+/// has none. With `is_asked` it is read at once, otherwise when the replica [asks](StreamHandle::ask) for it.
+pub(crate) fn stream(
+    body: RequestBody,
+    headers: &HeaderMap,
+    refusals: &Refusals,
+    is_asked: bool,
+    idle: IdleTimer,
+) -> (UpstreamBody, Option<StreamHandle>) {
+    if body.is_end_stream() {
+        return (UpstreamBody::Held(None), None);
+    }
+    let length = content_length(headers);
+    let stream = BodyStream::new(body, length, refusals.clone(), u64::MAX, idle);
+    let handle = stream.handle();
+    handle.set_asked(is_asked);
+    (UpstreamBody::Stream(Box::new(stream)), Some(handle))
+}
+
+/// Reads a body whole, or returns the stream of it when it is large.
 pub(crate) async fn read(
     mut body: RequestBody,
     headers: &HeaderMap,
     refusals: &Refusals,
-    streams: bool,
     limits: BodyLimits,
 ) -> Result<UpstreamBody, BodyFault> {
     if body.is_end_stream() {
@@ -32,22 +51,23 @@ pub(crate) async fn read(
         return Err(BodyFault::TooLarge { bytes_max });
     }
     let stream = |prefix: Bytes, body| {
-        let stream = BodyStream::new(prefix, body, announced, refusals.clone(), limits);
-        Ok(UpstreamBody::Stream(Box::new(stream)))
+        let idle = IdleTimer::new(Progress::new(), time_max);
+        let stream = BodyStream::new(body, announced, refusals.clone(), bytes_max, idle);
+        Ok(UpstreamBody::Stream(Box::new(stream.after(prefix))))
     };
-    if streams || announced.is_some_and(|length| length > HELD_BYTES_MAX as u64) {
+    if announced.is_some_and(|length| length > HELD_BYTES_MAX as u64) {
         return stream(Bytes::new(), body);
     }
     match read_held(&mut body, time_max).await {
-        Ok(Progress::Complete(bytes)) => Ok(UpstreamBody::Held(Some(bytes))),
-        Ok(Progress::TooLarge(prefix)) => stream(prefix, body),
+        Ok(ReadBody::Complete(bytes)) => Ok(UpstreamBody::Held(Some(bytes))),
+        Ok(ReadBody::TooLarge(prefix)) => stream(prefix, body),
         Err(ReadError::Slow) => Err(BodyFault::Slow),
         Err(ReadError::Broken(error)) => Err(BodyFault::of_read(&*error, refusals)),
     }
 }
 
 /// How far a body was read.
-enum Progress {
+enum ReadBody {
     Complete(Bytes),
     /// More is to come than is pieces.
     TooLarge(Bytes),
@@ -59,12 +79,12 @@ enum ReadError {
 }
 
 /// Reads up to the limit. Mostly the body has arrived with the head, and the timer never starts.
-async fn read_held(body: &mut RequestBody, time_max: Duration) -> Result<Progress, ReadError> {
+async fn read_held(body: &mut RequestBody, time_max: Duration) -> Result<ReadBody, ReadError> {
     let reading = async {
         let mut pieces = Pieces::default();
         loop {
             match next(body).await {
-                None => return Ok(Progress::Complete(pieces.finish())),
+                None => return Ok(ReadBody::Complete(pieces.finish())),
                 Some(Err(error)) => return Err(ReadError::Broken(error)),
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
@@ -73,10 +93,10 @@ async fn read_held(body: &mut RequestBody, time_max: Duration) -> Result<Progres
                 }
             }
             if pieces.len() > HELD_BYTES_MAX {
-                return Ok(Progress::TooLarge(pieces.finish()));
+                return Ok(ReadBody::TooLarge(pieces.finish()));
             }
             if body.is_end_stream() {
-                return Ok(Progress::Complete(pieces.finish()));
+                return Ok(ReadBody::Complete(pieces.finish()));
             }
         }
     };

@@ -1,19 +1,17 @@
 //! A body that is sent on piece by piece, as fast as the replica takes it, and never held.
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use serve::RequestBody;
 use serve::framing::Refusals;
-use tokio::time::{Sleep, sleep, sleep_until};
 
-use super::{BodyError, BodyFault, BodyLimits};
+use super::{BodyError, BodyFault};
+use crate::progress::{IdleTimer, Progress};
 
 /// A body on its way from the client to a replica.
 #[derive(Debug)]
@@ -21,11 +19,9 @@ pub(crate) struct BodyStream {
     prefix: Option<Bytes>,
     /// The announced length, or `None` if it is sent in chunks.
     length: Option<u64>,
-    passed: u64,
     bytes_max: u64,
-    /// Longest pause between two pieces.
-    pause_max: Duration,
-    pause: Option<Pin<Box<Sleep>>>,
+    /// Bounds the time in which the client sends nothing.
+    idle: IdleTimer,
     refusals: Refusals,
     handle: StreamHandle,
 }
@@ -46,8 +42,12 @@ struct StreamState {
     /// Woken when the answer is over: the connection to the replica waits for a released body.
     waiting: RefCell<Option<Waker>>,
     is_over: Cell<bool>,
+    /// Whether the client is to send it; if not, it waits to be asked (RFC 9110 §10.1.1).
+    is_asked: Cell<bool>,
+    /// Whether the next piece is waited for.
+    awaits_client: Cell<bool>,
     fault: Cell<Option<BodyFault>>,
-    moved: Cell<Instant>,
+    progress: Progress,
 }
 
 impl StreamHandle {
@@ -56,14 +56,33 @@ impl StreamHandle {
         self.0.fault.get()
     }
 
-    /// Waits until nothing has moved for a time.
-    pub(crate) async fn stalled(&self, time: Duration) {
-        loop {
-            let until = self.0.moved.get() + time;
-            if Instant::now() >= until {
-                return;
-            }
-            sleep_until(until.into()).await;
+    /// Returns what has moved of the body and of its answer.
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.0.progress
+    }
+
+    /// Says that the client is to send the body.
+    pub(crate) fn ask(&self) {
+        if !self.0.is_asked.replace(true) {
+            self.wake();
+        }
+    }
+
+    /// Says whether the client is to send the body at once.
+    pub(super) fn set_asked(&self, is_asked: bool) {
+        self.0.is_asked.set(is_asked);
+    }
+
+    /// Takes it for the client's fault that nothing has moved, if it is.
+    pub(crate) fn note_stall(&self) {
+        if self.0.awaits_client.get() {
+            self.0.fault.set(Some(BodyFault::Slow));
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.0.waiting.take() {
+            waker.wake();
         }
     }
 
@@ -83,42 +102,45 @@ impl StreamHandle {
 #[derive(Debug)]
 pub(crate) struct BodyGuard(StreamHandle);
 
+impl BodyGuard {
+    /// Returns the body.
+    pub(crate) fn body(&self) -> &StreamHandle {
+        &self.0
+    }
+}
+
 impl Drop for BodyGuard {
     fn drop(&mut self) {
-        let state = &self.0.0;
-        state.is_over.set(true);
-        if let Some(waker) = state.waiting.take() {
-            waker.wake();
-        }
+        self.0.0.is_over.set(true);
+        self.0.wake();
     }
 }
 
 impl BodyStream {
-    /// `prefix` is what was read of it before.
     pub(super) fn new(
-        prefix: Bytes,
         incoming: RequestBody,
         length: Option<u64>,
         refusals: Refusals,
-        limits: BodyLimits,
+        bytes_max: u64,
+        idle: IdleTimer,
     ) -> Self {
         let state = StreamState {
             incoming: RefCell::new(Some(incoming)),
             waiting: RefCell::default(),
             is_over: Cell::new(false),
+            is_asked: Cell::new(true),
+            awaits_client: Cell::new(false),
             fault: Cell::new(None),
-            moved: Cell::new(Instant::now()),
+            progress: idle.progress().clone(),
         };
-        Self {
-            prefix: (!prefix.is_empty()).then_some(prefix),
-            length,
-            passed: 0,
-            bytes_max: limits.bytes_max,
-            pause_max: limits.time_max,
-            pause: None,
-            refusals,
-            handle: StreamHandle(Rc::new(state)),
-        }
+        let handle = StreamHandle(Rc::new(state));
+        Self { prefix: None, length, bytes_max, idle, refusals, handle }
+    }
+
+    /// Adds what was read of the body before.
+    pub(super) fn after(mut self, prefix: Bytes) -> Self {
+        self.prefix = (!prefix.is_empty()).then_some(prefix);
+        self
     }
 
     pub(crate) fn handle(&self) -> StreamHandle {
@@ -127,7 +149,9 @@ impl BodyStream {
 
     pub(crate) fn size_hint(&self) -> SizeHint {
         match self.length {
-            Some(length) => SizeHint::with_exact(length.saturating_sub(self.passed)),
+            Some(length) => {
+                SizeHint::with_exact(length.saturating_sub(self.handle.progress().sent()))
+            }
             None => SizeHint::default(),
         }
     }
@@ -144,12 +168,11 @@ impl BodyStream {
                 None => return Poll::Ready(None),
             },
         };
-        self.passed += data.len() as u64;
-        if self.passed > self.bytes_max {
+        self.handle.progress().note_sent(data.len());
+        if self.handle.progress().sent() > self.bytes_max {
             let fault = BodyFault::TooLarge { bytes_max: self.bytes_max };
             return Poll::Ready(Some(Err(self.fail(fault))));
         }
-        self.handle.0.moved.set(Instant::now());
         Poll::Ready(Some(Ok(Frame::data(data))))
     }
 
@@ -158,6 +181,10 @@ impl BodyStream {
         let state = &self.handle.0;
         loop {
             let polled = match &mut *state.incoming.borrow_mut() {
+                Some(_) if !state.is_asked.get() => {
+                    state.waiting.replace(Some(context.waker().clone()));
+                    return Poll::Pending;
+                }
                 Some(incoming) => Pin::new(incoming).poll_frame(context),
                 // An error now would cut the answer, which comes on the same connection.
                 None if !state.is_over.get() => {
@@ -168,11 +195,12 @@ impl BodyStream {
             };
             let Poll::Ready(frame) = polled else {
                 state.waiting.replace(Some(context.waker().clone()));
-                let pause = self.pause.get_or_insert_with(|| Box::pin(sleep(self.pause_max)));
-                ready!(pause.as_mut().poll(context));
+                state.awaits_client.set(true);
+                ready!(self.idle.poll_idle(context));
                 return Poll::Ready(Some(Err(BodyFault::Slow)));
             };
-            self.pause = None;
+            self.idle.stop();
+            state.awaits_client.set(false);
             match frame {
                 None => return Poll::Ready(None),
                 Some(Err(error)) => {

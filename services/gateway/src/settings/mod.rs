@@ -178,8 +178,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration)]
     pub(crate) latency_target: Duration,
 
-    /// Largest body of a request; a larger one is answered 413. It bounds streams; replicas bound
-    /// items.
+    /// Largest body of a request that is no stream; a larger one is answered 413. Replicas bound items.
     #[arg(long, value_name = "SIZE", default_value = "16GiB")]
     pub(crate) body_max: ByteSize,
 
@@ -187,6 +186,21 @@ pub(crate) struct Settings {
     /// slower one is answered 408.
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = humantime::parse_duration)]
     pub(crate) body_time_max: Duration,
+
+    /// Most streams (`:bulk`, `:replace`, `:export`) at a time; further ones are answered 503. Each holds about a
+    /// megabyte in buffers, and a few of them are all that a store can do.
+    #[arg(long, value_name = "NUMBER", default_value = "64")]
+    pub(crate) streams_max: NonZeroUsize,
+
+    /// Most streams at a time of one principal or, of clients without credentials, of one address; further
+    /// ones are answered 429.
+    #[arg(long, value_name = "NUMBER", default_value = "16")]
+    pub(crate) client_streams_max: NonZeroUsize,
+
+    /// Longest time in which nothing of a stream moves, in either direction; then it is cut. Let it be longer than
+    /// `--body-time-max` of the replicas, so that they can say why they end a stream.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    pub(crate) stream_idle_time_max: Duration,
 
     /// Largest header section; a larger one is answered 431. Replicas get about 512 bytes more.
     #[arg(long, value_name = "SIZE", default_value = "15KiB")]

@@ -72,6 +72,7 @@ impl Settings {
                     bytes_max: self.body_max.as_u64(),
                     time_max: self.body_time_max,
                 },
+                stream_idle_time_max: self.stream_idle_time_max,
                 request_time_max: self.request_time_max,
                 try_time_max: self.try_time_max,
                 connect_time_max: self.connect_time_max,

@@ -16,11 +16,11 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::balance::Replica;
-use crate::interim::Interims;
 use crate::request_body::UpstreamBody;
 
 use pool::Pool;
 pub(crate) use pool::{Lease, Pools};
+pub(crate) use received::InterimReceivers;
 use received::ReceivedBytes;
 use write_errors::IgnoreWriteErrors;
 
@@ -87,7 +87,7 @@ pub(crate) async fn send(
     request: Request<UpstreamBody>,
     reuse: Reuse,
     connect_time_max: Duration,
-    interims: Option<&Interims>,
+    interims: &InterimReceivers,
 ) -> Result<(Response<Incoming>, Lease), SendError> {
     let pool = pools.of(replica);
     let mut request = request;

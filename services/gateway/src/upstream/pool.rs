@@ -9,10 +9,9 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 
-use super::received::ReceivedBytes;
+use super::received::{InterimReceivers, ReceivedBytes};
 use super::{Cause, Delivery, SendError};
 use crate::balance::{Replica, Replicas};
-use crate::interim::Interims;
 use crate::request_body::UpstreamBody;
 
 /// Most idle connections a worker keeps to one replica.
@@ -146,7 +145,7 @@ impl Lease {
     pub(super) async fn send(
         &mut self,
         request: Request<UpstreamBody>,
-        interims: Option<&Interims>,
+        interims: &InterimReceivers,
     ) -> Result<Response<Incoming>, SendError> {
         let Some((mut sender, received)) = self.connection.take() else {
             unreachable!("a lease sends one request, and has its connection until then")

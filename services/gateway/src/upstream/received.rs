@@ -9,12 +9,31 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::headers::strip_hop;
 use crate::interim::Interims;
+use crate::request_body::StreamHandle;
 
 /// Most bytes of the head of an interim answer.
 const HEAD_BYTES_MAX: usize = 8 << 10;
 
 /// How every interim answer begins.
 const START: &[u8] = b"HTTP/1.1 1";
+
+/// How the one begins that asks for the body.
+const CONTINUE: &[u8] = b"HTTP/1.1 100";
+
+/// What becomes of the interim answers to a request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct InterimReceivers {
+    /// The client, which gets all but `100 Continue`.
+    pub(crate) client: Option<Interims>,
+    /// The body of a stream, which is asked for by `100 Continue`.
+    pub(crate) body: Option<StreamHandle>,
+}
+
+impl InterimReceivers {
+    fn is_empty(&self) -> bool {
+        self.client.is_none() && self.body.is_none()
+    }
+}
 
 /// What has come from a connection since a request was sent on it: shared by the connection and by the
 /// request.
@@ -26,16 +45,16 @@ struct Inner {
     /// Whether anything has come.
     any: Cell<bool>,
     /// Where interim answers go; nowhere once the answer itself has begun.
-    interims: RefCell<Option<Interims>>,
+    interims: RefCell<Option<InterimReceivers>>,
     /// The beginning of an interim answer.
     head: RefCell<BytesMut>,
 }
 
 impl ReceivedBytes {
     /// Begins with the next request.
-    pub(super) fn reset(&self, interims: Option<&Interims>) {
+    pub(super) fn reset(&self, interims: &InterimReceivers) {
         self.0.any.set(false);
-        self.0.interims.replace(interims.cloned());
+        self.0.interims.replace((!interims.is_empty()).then(|| interims.clone()));
         self.0.head.borrow_mut().clear();
     }
 
@@ -66,14 +85,21 @@ impl ReceivedBytes {
 }
 
 /// Passes on the interim answers that are whole. Returns whether another one may follow.
-fn pass(held: &mut BytesMut, to: &Interims) -> bool {
+fn pass(held: &mut BytesMut, to: &InterimReceivers) -> bool {
     while may_be_interim(held) {
         let Some(end) = held.windows(4).position(|end| end == b"\r\n\r\n") else {
             return held.len() <= HEAD_BYTES_MAX;
         };
         let head = held.split_to(end + 4);
-        if let Some(head) = rewritten(&head[..end]) {
-            to.send(&head);
+        if head.starts_with(CONTINUE)
+            && let Some(body) = &to.body
+        {
+            body.ask();
+        }
+        if let Some(client) = &to.client
+            && let Some(head) = rewritten(&head[..end])
+        {
+            client.send(&head);
         }
     }
     false
@@ -85,7 +111,7 @@ fn may_be_interim(bytes: &[u8]) -> bool {
 }
 
 /// Returns the head of an interim answer as it goes to the client, without the fields of one hop;
-/// nothing if it is none that is passed on. The gateway has answered `Expect` itself, and asked for no
+/// nothing if it is none that is passed on. `100 Continue` is sent when the body is read, and the gateway has asked for no
 /// other protocol.
 fn rewritten(head: &[u8]) -> Option<Vec<u8>> {
     let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);

@@ -56,9 +56,22 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "SIZE", default_value = "1MiB")]
     pub(crate) body_max: ByteSize,
 
-    /// Longest time for a body to arrive; a slower one is answered 408.
+    /// Longest time for a body to arrive; a slower one is answered 408. A stream (bulk) may take any time, as
+    /// long as something of it arrives or is read within this.
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = humantime::parse_duration)]
     pub(crate) body_time_max: Duration,
+
+    /// Longest line of a stream (bulk); a longer one fails, and the stream goes on.
+    #[arg(long, value_name = "SIZE", default_value = "1MiB")]
+    pub(crate) line_max: ByteSize,
+
+    /// Most lines of a stream; one with more is ended there. Without it a stream may have any number.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) stream_lines_max: Option<u64>,
+
+    /// Most streams at a time; a further one is answered 503.
+    #[arg(long, value_name = "NUMBER", default_value = "64")]
+    pub(crate) streams_max: NonZeroUsize,
 
     /// Longest time for a whole request; a slower one is answered 503.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]

@@ -17,6 +17,10 @@ const RUNS_MAX: usize = 24;
 /// the limit is reached, and for long.
 const SLOW_FROM: f32 = 0.5;
 
+/// From this part of the way to a limit on, counted from where the delays begin, large jobs wait: what is left
+/// is some MiB for those of few writes, which would have to wait with them otherwise.
+const HOLD_FROM: f32 = 0.8;
+
 /// The delay of a full group just before the limit.
 const DELAY_MAX: Duration = Duration::from_millis(20);
 
@@ -69,9 +73,9 @@ pub(in crate::embedded) enum Backpressure {
 }
 
 impl Backlog {
-    /// Delays the caller, which is about to write `bytes`, by as much as the background threads are
-    /// behind. Waits where they are far behind.
-    pub(in crate::embedded) fn admit(&self, bytes: u64) -> Result<(), Backpressure> {
+    /// Returns the delay of a caller that is about to write `bytes`: the longer, the more the background
+    /// threads are behind. Waits where they are far behind.
+    pub(in crate::embedded) fn admit(&self, bytes: u64) -> Result<Duration, Backpressure> {
         let mut state = self.state.lock();
         let until = Instant::now() + WAIT_MAX;
         while state.is_full() && !state.failed {
@@ -83,13 +87,15 @@ impl Backlog {
             }
         }
         let pressure = self.pressure(&state);
-        drop(state);
-        if pressure > 0.0 {
-            let part = bytes.min(DELAYED_BYTES) as f32 / DELAYED_BYTES as f32;
-            // The writer is not unparked by anything: this is a pause.
-            std::thread::park_timeout(DELAY_MAX.mul_f32(pressure * part));
-        }
-        Ok(())
+        let part = bytes.min(DELAYED_BYTES) as f32 / DELAYED_BYTES as f32;
+        Ok(DELAY_MAX.mul_f32(pressure * part))
+    }
+
+    /// Tells whether large jobs are to wait for the background threads.
+    pub(in crate::embedded) fn holds_large(&self) -> bool {
+        let state = self.state.lock();
+        let is_stuck = state.failed || state.lacks_room || state.merges_lack_room;
+        !is_stuck && self.pressure(&state) >= HOLD_FROM
     }
 
     /// Returns how near a limit is: 0 below [`SLOW_FROM`] of it, 1 at it.
@@ -218,8 +224,9 @@ mod tests {
         assert!((0.2..0.8).contains(&pressure()), "{}", pressure());
         backlog.flushed(1);
         assert_eq!(pressure(), 0.0);
+        assert!(!backlog.holds_large());
         backlog.set_runs(RUNS_MAX - 1);
-        assert!(pressure() > 0.8);
+        assert!(pressure() > 0.8 && backlog.holds_large());
     }
 
     #[test]
@@ -234,6 +241,6 @@ mod tests {
         assert!(backlog.wait_for_room(Duration::ZERO));
         assert_eq!(backlog.admit(1), Err(Backpressure::LacksRoom));
         backlog.flushed(2);
-        assert_eq!(backlog.admit(1), Ok(()));
+        assert_eq!(backlog.admit(1), Ok(Duration::ZERO));
     }
 }

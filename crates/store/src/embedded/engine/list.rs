@@ -8,7 +8,7 @@ use std::ops::Bound::{self, Excluded, Included};
 use std::sync::Arc;
 
 use domain::{IdPrefix, Item, ItemId, Keyspace, Page, PageQuery};
-use lsm_tree::{AbstractTree as _, AnyTree, Guard as _, Slice};
+use lsm_tree::{AbstractTree as _, AnyTree, Guard, Slice};
 
 use super::damage::{self, LEAST_BYTE};
 use super::error::{guarded, read_failed};
@@ -21,13 +21,31 @@ use crate::error::{Error, ErrorKind, Resume};
 /// milliseconds.
 const PLACES_MAX: usize = 64;
 
-/// A collection as a snapshot shows it.
-struct Listing<'a> {
+/// What a list looks at.
+pub(super) trait View {
+    /// The entries between two keys.
+    fn range(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Entries;
+
+    /// The value of a key.
+    fn get(&self, key: &[u8]) -> Result<Option<Slice>, lsm_tree::Error>;
+}
+
+/// Keys and values, in ascending order of the keys.
+pub(super) type Entries = Box<dyn Iterator<Item = lsm_tree::Result<(Slice, Slice)>> + Send>;
+
+/// A tree as a snapshot shows it.
+struct TreeView<'a> {
     tree: &'a AnyTree,
     snapshot: Arc<Snapshot>,
-    collection: &'a Keyspace,
+}
+
+/// A collection as it is seen.
+pub(super) struct Listing<'a, V> {
+    pub(super) tree: &'a AnyTree,
+    pub(super) view: V,
+    pub(super) collection: &'a Keyspace,
     /// Behind the last key.
-    end: Vec<u8>,
+    pub(super) end: &'a [u8],
 }
 
 /// Why a page has no first item.
@@ -41,12 +59,9 @@ impl Engine {
     /// Returns a page of items.
     pub(in crate::embedded) fn list(&self, query: &PageQuery) -> Result<Page, Error> {
         let Some((start, end)) = range(query) else { return Ok(Page::default()) };
-        let listing = Listing {
-            tree: self.tree(TreeName::Items),
-            snapshot: self.snapshots.hold(),
-            collection: &query.collection,
-            end,
-        };
+        let tree = self.tree(TreeName::Items);
+        let view = TreeView { tree, snapshot: self.snapshots.hold() };
+        let listing = Listing { tree, view, collection: &query.collection, end: &end };
         listing.page(start.as_ref().map(Vec::as_slice), query.items_max)
     }
 }
@@ -69,15 +84,26 @@ pub(super) fn range(query: &PageQuery) -> Option<(Bound<Vec<u8>>, Vec<u8>)> {
     }
 }
 
-impl Listing<'_> {
-    fn page(&self, start: Bound<&[u8]>, items_max: usize) -> Result<Page, Error> {
+impl View for TreeView<'_> {
+    fn range(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Entries {
+        let entries = self.tree.range::<&[u8], _>((from, to), self.snapshot.number(), None);
+        Box::new(entries.map(Guard::into_inner))
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Slice>, lsm_tree::Error> {
+        self.tree.get(key, self.snapshot.number())
+    }
+}
+
+impl<V: View> Listing<'_, V> {
+    pub(super) fn page(&self, start: Bound<&[u8]>, items_max: usize) -> Result<Page, Error> {
         let UnreadableEntry { error, mut behind } = match self.read(start, items_max) {
             Ok(page) => return Ok(page),
             Err(unreadable) => unreadable,
         };
         for _ in 0..PLACES_MAX {
             let Some(key) = &behind else { return Err(error) };
-            if *key >= self.end {
+            if **key >= *self.end {
                 // Not to be read: the damaged block can hold the next collection's first items.
                 return Err(error.with_resume(Resume::End));
             }
@@ -100,7 +126,7 @@ impl Listing<'_> {
 
     /// Reads a page of the items before the first that cannot be read.
     fn read(&self, start: Bound<&[u8]>, items_max: usize) -> Result<Page, UnreadableEntry> {
-        let end = Excluded(self.end.as_slice());
+        let end = Excluded(self.end);
         let page = catch(|| Page::collect(self.entries(start, end), items_max));
         match page {
             Err(UnreadableEntry { error, behind: None }) if error.kind() == ErrorKind::Corrupt => {
@@ -119,7 +145,7 @@ impl Listing<'_> {
         error: Error,
     ) -> Result<Page, UnreadableEntry> {
         let version = self.tree.current_version();
-        let found = damage::find(version.iter_tables(), start, &self.end);
+        let found = damage::find(version.iter_tables(), start, self.end);
         let Ok(Some(damage)) = found else { return Err(UnreadableEntry { error, behind: None }) };
         let unreadable =
             || UnreadableEntry { error: error.clone(), behind: Some(damage.behind.clone()) };
@@ -144,15 +170,14 @@ impl Listing<'_> {
         from: Bound<&[u8]>,
         to: Bound<&[u8]>,
     ) -> impl Iterator<Item = Result<(ItemId, Item), UnreadableEntry>> {
-        let entries = self.tree.range::<&[u8], _>((from, to), self.snapshot.number(), None);
-        entries.map(|entry| {
-            let (key, value) = entry.into_inner().map_err(UnreadableEntry::from)?;
+        self.view.range(from, to).map(|entry| {
+            let (key, value) = entry.map_err(UnreadableEntry::from)?;
             self.decode(&key, value)
         })
     }
 
     fn entry(&self, key: &Slice) -> Result<Option<(ItemId, Item)>, UnreadableEntry> {
-        let value = self.tree.get(key, self.snapshot.number()).map_err(UnreadableEntry::from)?;
+        let value = self.view.get(key).map_err(UnreadableEntry::from)?;
         value.map(|value| self.decode(key, value)).transpose()
     }
 

@@ -5,6 +5,7 @@
 //! - [`flush`] writes memtables out and moves the checkpoint, [`compact`] merges files, each on
 //!   a thread of its own; [`backlog`] is what waits for them, and slows writers down.
 //! - [`list`] reads pages, [`damage`] finds where they can go on behind damage; [`count`] counts.
+//! - [`long_read`] reads a collection as it was at one moment, for as long as a caller takes.
 //! - [`pin`] keeps table files together for a backup.
 //! - [`entry`] is the form of a change in the journal, [`replay`] brings it back.
 //!
@@ -25,6 +26,7 @@ mod error;
 mod expiry;
 mod flush;
 mod list;
+mod long_read;
 mod manifest;
 mod pin;
 mod replay;
@@ -35,7 +37,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use domain::{Item, Key, Order, Remembered, ReplayKey, State};
+use domain::{Item, Key, Order, Remembered, ReplayKey, State, Version};
 use lsm_tree::{AbstractTree as _, AnyTree, Cache, Memtable, SequenceNumberCounter, Slice};
 use parking_lot::Mutex;
 
@@ -44,6 +46,7 @@ pub(super) use self::backlog::Backpressure;
 pub(super) use self::entry::{Entry, TreeName};
 pub(super) use self::error::guarded;
 use self::error::read_failed;
+pub(super) use self::long_read::SnapshotReader;
 pub(super) use self::pin::PinnedTree;
 pub(super) use self::replay::Recovery;
 use self::snapshot::Snapshots;
@@ -148,15 +151,20 @@ impl Engine {
         value.map(|value| decode_item(&value.into())).transpose()
     }
 
-    /// Returns what there is where an item can be.
-    pub(super) fn state(&self, key: &KeyBytes) -> Result<State, Error> {
-        if let Some(value) = self.look_up(TreeName::Items, key.as_ref())? {
-            return decode_item(&value.into()).map(State::Item);
+    /// Returns what there is where an item can be, and the version of an item: the number of the group
+    /// that wrote it, which it keeps in `lsm-tree` through all merges.
+    pub(super) fn state(&self, key: &KeyBytes) -> Result<(State, Option<Version>), Error> {
+        let snapshot = self.snapshots.load();
+        let tree = self.tree(TreeName::Items);
+        let entry = tree.get_internal_entry(key.as_ref(), snapshot.number());
+        if let Some(entry) = entry.map_err(read_failed)? {
+            let item = decode_item(&entry.value.into())?;
+            return Ok((State::Item(item), Some(Version::from(entry.key.seqno))));
         }
         let key = KeyBytes::of_tombstone(key.as_ref());
         let found = self.look_up(TreeName::Answers, key.as_ref())?;
         let found = found.map(|value| decode_tombstone(&value)).transpose()?;
-        Ok(found.map_or(State::Absent, |tombstone| self.tombstone_time.state(tombstone)))
+        Ok((found.map_or(State::Absent, |tombstone| self.tombstone_time.state(tombstone)), None))
     }
 
     /// Tells whether a tombstone is kept, also one whose time is over.
@@ -299,6 +307,13 @@ impl Engine {
             tree.major_compact(u64::MAX, self.snapshots.oldest()).unwrap();
         }
         self.refresh();
+    }
+
+    /// Returns how many entries the files of the items have.
+    #[cfg(test)]
+    pub(super) fn stored_entries(&self) -> u64 {
+        let version = self.tree(TreeName::Items).current_version();
+        version.iter_tables().map(|table| table.metadata.item_count).sum()
     }
 
     /// What waits for the background threads.

@@ -1,11 +1,12 @@
-//! Lists go on behind damage.
+//! Lists and snapshots go on behind damage.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use domain::{Page, PageQuery, PageStart};
+use domain::{Page, PageQuery, PageStart, SnapshotQuery};
+use futures_util::StreamExt as _;
 
 use super::super::engine::{Entry, TreeName};
 use super::*;
@@ -58,7 +59,29 @@ fn list(store: &Embedded, items_max: usize) -> (Vec<usize>, usize) {
         }
     }
     assert!(listed.is_sorted_by(|one, other| one < other), "ascending, and nothing twice");
+    assert_eq!(snapshot(store), (listed.clone(), errors), "a snapshot has what a list has");
     (listed, errors)
+}
+
+/// As [`list`], by one snapshot.
+fn snapshot(store: &Embedded) -> (Vec<usize>, usize) {
+    let (mut read, mut errors) = (Vec::new(), 0);
+    let query = SnapshotQuery { collection: key("0").collection, after: None };
+    for chunk in runtime().block_on(store.snapshot(query).collect::<Vec<_>>()) {
+        match chunk {
+            Ok(chunk) => read.extend(chunk.into_iter().map(|entry| {
+                let number = entry.id.as_str().parse().unwrap();
+                assert_eq!(entry.item, item(number));
+                number
+            })),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Corrupt);
+                assert!(error.resume().is_some(), "it says where reading goes on");
+                errors += 1;
+            }
+        }
+    }
+    (read, errors)
 }
 
 /// Returns the numbers of items that cannot be read one by one.

@@ -7,6 +7,7 @@ mod damage;
 mod failures;
 mod lifetime;
 mod refusals;
+mod snapshots;
 
 use domain::{Change, Item, ItemId, Key, Keyspace, Verdict, Write};
 use tempfile::TempDir;

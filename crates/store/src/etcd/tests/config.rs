@@ -30,14 +30,15 @@ fn a_short_url_gets_the_defaults() {
 #[test]
 fn every_part_of_a_url_is_read() {
     let config = parse(
-        "etcds://a%40b:p%3Aq%2F@h1:1,[::1]:2,h3/x/y?ca=/c%40.pem&cert=/d.pem&key=/e.pem&timeout=250ms&patience=3s&writers=2&readers=64",
+        "etcds://a%40b:p%3Aq%2F@h1:1,[::1]:2,h3/x/y?ca=/c%40.pem&cert=/d.pem&key=/e.pem&timeout=250ms&patience=3s&writers=2&readers=64&snapshots=3",
     );
     assert_eq!(config.endpoints, ["h1:1", "[::1]:2", "h3:2379"]);
     let credentials = Credentials { user: "a@b".into(), password: "p:q/".into() };
     assert_eq!(config.credentials, Some(credentials));
     assert_eq!(config.prefix, "x/y");
     assert_eq!(config.timeout, Duration::from_millis(250));
-    let pool = PoolSettings { writers: 2, readers: 64, patience: Duration::from_secs(3) };
+    let pool =
+        PoolSettings { writers: 2, readers: 64, patience: Duration::from_secs(3), snapshots: 3 };
     assert_eq!(config.pool, pool);
     assert_eq!(config.to_string(), "etcd at h1:1,[::1]:2,h3:2379/x/y");
     let tls = config.tls.expect("the scheme asks for it");

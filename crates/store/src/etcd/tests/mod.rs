@@ -12,4 +12,5 @@ mod losses;
 mod message;
 mod requests;
 mod sizes;
+mod snapshots;
 mod tls;

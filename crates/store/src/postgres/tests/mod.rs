@@ -9,4 +9,5 @@ mod outages;
 mod queries;
 mod races;
 mod settings;
+mod snapshots;
 mod start;

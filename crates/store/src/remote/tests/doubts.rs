@@ -9,19 +9,23 @@ use super::super::token::Token;
 use super::kit::*;
 use crate::error::{Error, ErrorKind};
 
-fn state(number: usize) -> CurrentState<usize> {
+fn state(number: usize) -> CurrentState<u64> {
     let token = Token([0; Token::BYTES]);
-    let stored =
-        StoredItem { state: State::Item(item(number)), token, created: true, version: number };
+    let stored = StoredItem {
+        state: State::Item(item(number)),
+        token,
+        created: true,
+        version: number as u64,
+    };
     CurrentState { stored: Some(stored), ..CurrentState::default() }
 }
 
 /// Decides writes on the item with this number.
-fn decided(writes: &[Write], number: usize, token: u8) -> Plan<usize> {
+fn decided(writes: &[Write], number: usize, token: u8) -> Plan<u64> {
     plan(&key("a"), writes, &state(number), Token([token; Token::BYTES]))
 }
 
-fn doubts(plans: &[&Plan<usize>]) -> WritesInDoubt<usize> {
+fn doubts(plans: &[&Plan<u64>]) -> WritesInDoubt<u64> {
     let mut doubts = WritesInDoubt::default();
     for plan in plans {
         doubts.push(InDoubt::Swap((*plan).clone()), Error::new(ErrorKind::Unavailable, "lost"));
@@ -30,7 +34,7 @@ fn doubts(plans: &[&Plan<usize>]) -> WritesInDoubt<usize> {
 }
 
 /// What is there after a plan was carried out and others have overwritten the item.
-fn after(plan: &Plan<usize>) -> CurrentState<usize> {
+fn after(plan: &Plan<u64>) -> CurrentState<u64> {
     let mut state = state(99);
     for answer in &plan.swap.as_ref().unwrap().answers {
         state.answers.insert(answer.key, answer.remembered.clone());
@@ -38,7 +42,7 @@ fn after(plan: &Plan<usize>) -> CurrentState<usize> {
     state
 }
 
-fn happened(finding: DoubtFinding<usize>) -> Vec<Option<Verdict>> {
+fn happened(finding: DoubtFinding<u64>) -> Vec<Option<Verdict>> {
     match finding {
         DoubtFinding::Happened(verdicts) => verdicts,
         DoubtFinding::Unknown(_) | DoubtFinding::Repeat(_) | DoubtFinding::Nothing => {

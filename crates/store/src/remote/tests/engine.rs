@@ -1,17 +1,19 @@
 //! An engine in memory, whose sessions fail as a script says.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::{
-    Count, Item, Key, Keyspace, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey, State,
-    Verdict, Write,
+    Count, Item, ItemId, Key, Keyspace, Moment, Outcome, Page, PageQuery, Remembered, ReplayKey,
+    SnapshotEntry, SnapshotQuery, State, Verdict, Version, Write,
 };
 
 use tokio::sync::Semaphore;
 
 use super::super::session::{
-    CurrentState, Failure, Next, Put, PutResult, ReadRequest, Session, StoredItem, Swap, SwapResult,
+    CurrentState, Failure, Next, Put, PutResult, ReadRequest, Session, SnapshotSession, StoredItem,
+    Swap, SwapResult,
 };
 use super::super::token::Token;
 use super::gate::Gate;
@@ -233,8 +235,44 @@ impl Scripted {
     }
 }
 
+/// A snapshot of the engine's items, in chunks of two.
+pub(super) struct ScriptedSnapshot {
+    engine: Engine,
+    items: Option<BTreeMap<ItemId, SnapshotEntry>>,
+}
+
+impl SnapshotSession for ScriptedSnapshot {
+    async fn chunk(&mut self, query: &SnapshotQuery) -> Result<Vec<SnapshotEntry>, Error> {
+        tokio::task::yield_now().await;
+        let mut inner = self.engine.inner();
+        inner.calls += 1;
+        match inner.step() {
+            Fault::Refused(kind) => return Err(refused(kind)),
+            Fault::Panic => panic!("the session panics, as the script says"),
+            _ => {}
+        }
+        let items = self.items.get_or_insert_with(|| {
+            let items = inner.items.iter().filter_map(|(key, stored)| {
+                let version = Version::from(stored.version);
+                let (id, item) = (key.id.clone(), stored.state.item()?.clone());
+                Some((id.clone(), SnapshotEntry { id, item, version }))
+            });
+            items.collect()
+        });
+        let behind = query.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let chunk = items.range::<ItemId, _>((behind, Bound::Unbounded)).take(2);
+        Ok(chunk.map(|(_, entry)| entry.clone()).collect())
+    }
+}
+
 impl Session for Scripted {
     type Version = u64;
+
+    type Snapshot = ScriptedSnapshot;
+
+    fn snapshot(&self) -> ScriptedSnapshot {
+        ScriptedSnapshot { engine: self.0.clone(), items: None }
+    }
 
     async fn read(&mut self, wanted: &[ReadRequest<'_>]) -> Result<Vec<CurrentState<u64>>, Error> {
         tokio::task::yield_now().await;

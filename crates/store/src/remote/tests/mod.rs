@@ -13,5 +13,6 @@ mod property;
 mod puts;
 mod refusals;
 mod script;
+mod snapshots;
 mod store;
 mod swaps;

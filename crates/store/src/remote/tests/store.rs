@@ -11,6 +11,7 @@ use super::kit::*;
 use super::script::Fault;
 use crate::clock::Clock;
 use crate::error::ErrorKind;
+use crate::options::Options;
 use crate::reply::Reply;
 use crate::store::Store;
 
@@ -18,11 +19,14 @@ use crate::store::Store;
 const TOO_MANY: usize = 10_000;
 
 fn store(engine: &Engine, writers: usize) -> Remote {
-    let pool = PoolSettings { writers, readers: 2, patience: Duration::from_secs(60) };
+    let pool =
+        PoolSettings { writers, readers: 2, patience: Duration::from_secs(60), snapshots: 2 };
     let engine = engine.clone();
     let make = move |_| engine.session();
     let prepare = async move || Ok::<_, Infallible>((make, Clock::of_process()));
-    Remote::start("script", pool, prepare, |error| panic!("there is no thread: {error}")).unwrap()
+    let options = Options::default();
+    Remote::start("script", pool, &options, prepare, |error| panic!("there is no thread: {error}"))
+        .unwrap()
 }
 
 #[tokio::test]
