@@ -67,7 +67,8 @@ impl<'a> ItemColumns<'a> {
         self.ids.push(key.id.as_str());
         self.etags.push(Bytes16([0; 16]));
         self.digests.push(Bytes16([0; 16]));
-        self.representations.push("");
+        // It is JSON for the queries and indexes of operators.
+        self.representations.push("{}");
         self.tokens.push(Bytes16(token.0));
         self.orders.push(Some(Bytes16(tombstone.order.to_bytes())));
         self.deletions.push(Some(end(tombstone.until.0)));

@@ -34,7 +34,7 @@ mod snapshot;
 mod tree;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use domain::{Item, Key, Order, Remembered, ReplayKey, State, Version};
@@ -83,6 +83,8 @@ pub(super) struct Engine {
     /// Why only opening the store anew can help.
     reopening: OnceLock<Error>,
     disk: Arc<dyn Disk>,
+    /// Whether there can be anything in the tree of answers.
+    has_answers: AtomicBool,
     tombstone_time: TombstoneTime,
 }
 
@@ -123,6 +125,8 @@ impl Engine {
         let highest = trees.iter().filter_map(|tree| tree.get_highest_persisted_seqno()).max();
         numbers.fetch_max(highest.unwrap_or(0) + 1);
         let snapshots = Snapshots::new(numbers.get());
+        let answers = trees[TreeName::Answers as usize].get_highest_persisted_seqno();
+        let has_answers = AtomicBool::new(answers.is_some());
         Ok(Self {
             trees,
             numbers,
@@ -134,6 +138,7 @@ impl Engine {
             failure: OnceLock::new(),
             reopening: OnceLock::new(),
             disk,
+            has_answers,
             tombstone_time: TombstoneTime::new(clock, options.deletions_time),
         })
     }
@@ -160,6 +165,10 @@ impl Engine {
         if let Some(entry) = entry.map_err(read_failed)? {
             let item = decode_item(&entry.value.into())?;
             return Ok((State::Item(item), Some(Version::from(entry.key.seqno))));
+        }
+        // Where no key and no token was ever used, a creation looks up nothing more.
+        if !self.has_answers.load(Ordering::Relaxed) {
+            return Ok((State::Absent, None));
         }
         let key = KeyBytes::of_tombstone(key.as_ref());
         let found = self.look_up(TreeName::Answers, key.as_ref())?;
@@ -230,7 +239,7 @@ impl Engine {
         let memtables = self.memtables();
         for entry in entries {
             written.removals += u64::from(entry.value.is_none());
-            written.memtable_bytes += entry.insert_into(&memtables, number);
+            written.memtable_bytes += self.insert(entry, &memtables, number);
         }
         (written.frame, written.pending) = (frame, None);
         written.journal_bytes += journal_bytes;
@@ -239,6 +248,14 @@ impl Engine {
             self.seal_written(&mut written);
         }
         self.backlog.set_fill(written.memtable_bytes as f32 / MEMTABLE_BYTES as f32);
+    }
+
+    /// Inserts an entry into the memtable of its tree. Returns how many bytes that grew by.
+    fn insert(&self, entry: Entry, memtables: &[Arc<Memtable>; 2], number: u64) -> u64 {
+        if entry.tree == TreeName::Answers {
+            self.has_answers.store(true, Ordering::Relaxed);
+        }
+        entry.insert_into(memtables, number)
     }
 
     /// Returns the memtables that grow, in the order of [`TreeName`].

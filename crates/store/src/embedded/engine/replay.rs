@@ -43,7 +43,7 @@ impl Replay for Recovery<'_> {
         let memtables = self.engine.memtables();
         while !payload.is_empty() {
             let (entry, rest) = Entry::take(payload)?;
-            self.memtable_bytes += entry.insert_into(&memtables, sequence);
+            self.memtable_bytes += self.engine.insert(entry, &memtables, sequence);
             payload = rest;
         }
         if self.memtable_bytes >= MEMTABLE_BYTES {

@@ -1,6 +1,6 @@
 //! The SQL that docs/stores.md shows for queries.
 
-use domain::Outcome;
+use domain::{Change, Outcome, Write};
 
 use super::kit::*;
 
@@ -17,6 +17,10 @@ async fn the_documented_index_refuses_no_item() {
     // `jsonb` has no place for a character of this one.
     let created = one(&store, put("b", "a\\u0000b")).await.unwrap();
     assert_eq!(created, Ok(Outcome::Created(item("a\\u0000b"))));
+    // A tombstone is JSON, and no item.
+    let ordered = |write, token: &str| Write { order: token.parse().ok(), ..write };
+    one(&store, ordered(put("c", "Fighters"), "1")).await.unwrap().unwrap();
+    one(&store, ordered(Write::new(key("c"), Change::Delete), "2")).await.unwrap().unwrap();
     let (_, query) = statements.split_once(';').expect("an index, and a query");
     assert_eq!(server().sql(&url, query), "a");
 }
