@@ -36,7 +36,8 @@ impl AnswerRecord {
     }
 }
 
-/// Records the answers of a service. It holds every body in memory, except for those of streams.
+/// Records the answers of a service. It holds every body in memory, but for lines, which it checks as they
+/// pass.
 #[derive(Clone)]
 pub(crate) struct CheckContract<S> {
     inner: S,
@@ -70,9 +71,16 @@ where
         let promises = record.recording.promises();
         let answering = self.inner.call(exchange);
         Box::pin(async move {
-            let (head, body) = answering.await?.into_parts();
-            if let ReplyBody::Stream(_) = body {
-                // It passes unchecked: it has to arrive as it is sent, and the recording takes whole bodies.
+            let (head, mut body) = answering.await?.into_parts();
+            let check = match &body {
+                ReplyBody::Stream(_) => {
+                    record.recording.line_check(&promises, &method, &uri, &head)
+                }
+                _ => None,
+            };
+            if let (ReplyBody::Stream(answer), Some(check)) = (&mut body, check) {
+                record.recording.record(&promises, &method, &uri, &head, b"");
+                answer.check_lines(check);
                 return Ok(Reply::from_parts(head, body));
             }
             let Ok(body) = body.collect().await else {

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use contract::recorder::LineCheck;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
@@ -28,6 +29,8 @@ pub(crate) struct StreamAnswer {
     place: Option<StreamPlace>,
     /// What is counted and logged at the end, and under which status.
     record: Option<(RequestRecord, u16)>,
+    /// What checks the lines against the document, if that is wanted.
+    check: Option<LineCheck>,
     is_whole: bool,
 }
 
@@ -49,6 +52,7 @@ impl StreamAnswer {
             _lease: lease,
             place: None,
             record: None,
+            check: None,
             is_whole: false,
         }
     }
@@ -66,6 +70,11 @@ impl StreamAnswer {
     /// Has the stream counted and logged when it is over.
     pub(crate) fn record_end(&mut self, record: RequestRecord, status: u16) {
         self.record = Some((record, status));
+    }
+
+    /// Has the lines checked as they pass.
+    pub(crate) fn check_lines(&mut self, check: LineCheck) {
+        self.check = Some(check);
     }
 
     /// Notes that the answer does not come whole; if the client's request was, the replica is to blame.
@@ -91,7 +100,12 @@ impl Body for StreamAnswer {
         };
         this.idle.stop();
         match &frame {
-            Some(Ok(frame)) => this.progress.note_received(frame.data_ref().map_or(0, Bytes::len)),
+            Some(Ok(frame)) => {
+                this.progress.note_received(frame.data_ref().map_or(0, Bytes::len));
+                if let (Some(check), Some(piece)) = (&mut this.check, frame.data_ref()) {
+                    check.push(piece.clone());
+                }
+            }
             Some(Err(_)) => this.broke_off(),
             None => this.is_whole = true,
         }
