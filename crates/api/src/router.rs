@@ -116,6 +116,7 @@ pub fn router(setup: &Setup) -> Result<Router, InvalidSetup> {
     api.every_answer_carries::<RequestId>();
     api.answers_without_operation::<LookupFailure>();
     mount_items(&mut api, setup.limits);
+    mount_streams(&mut api, setup.limits);
     mount_collections(&mut api, setup.limits);
     mount_service(&mut api, setup);
     mount_pages(&mut api);
@@ -226,6 +227,19 @@ fn mount_items(api: &mut Api<Context>, limits: Limits) {
         "Counts items",
         "Counts all items, or those whose ids begin with `prefix`. The more items there are, the longer it takes.",
     );
+    let (all, one) = ("/{collection}", "/{collection}/{id}");
+    scope
+        .get(all, of_all("list", "Lists items", "In ascending order of the ids. To get all items, request the path in `next`, or repeat the request with `after`, until they are null. An item that exists throughout is listed exactly once."), list_items)
+        .get("/{collection}:count", count, count_items)
+        .on(Method::POST, all, of_all("create", "Creates an item under a new id", "The service chooses the id, a UUID of version 7. If you may have to repeat the request, choose an id yourself and use PUT, or send an `Idempotency-Key`."), create_item)
+        .get(one, of_one("get", "Returns an item", "Send its `ETag` in the `If-Match` of a later write, or in the `If-None-Match` of a later read."), get_item::<Id>)
+        .on(Method::PUT, one, of_one("put", "Creates an item, or makes it equal to the body", "Answers 201 if the item did not exist and 200 if it did; then `Shelf-Outcome` says whether it was `updated` or `unchanged`. Members that you leave out get the schema's default. You can safely repeat the request."), put_item)
+        .on(Method::PATCH, one, of_one("patch", "Changes an item", "Applies a merge patch (RFC 7396) or a JSON Patch (RFC 6902) atomically: no concurrent write is lost."), patch_item)
+        .on(Method::DELETE, one, of_one("delete", "Deletes an item", "With `If-Match` the item is deleted only if it has not changed since you read it."), delete_item);
+}
+
+/// Mounts the streams of items. The limits of time are those of the head of the answer; a stream has its own.
+fn mount_streams(api: &mut Api<Context>, limits: Limits) {
     let bulk = item_operation(
         Resource::Bulk,
         "bulk",
@@ -244,18 +258,20 @@ fn mount_items(api: &mut Api<Context>, limits: Limits) {
         "Returns all items",
         "As they were at one moment, one a line. With `after` an export that was cut off goes on, as the items are then.",
     );
-    let (all, one) = ("/{collection}", "/{collection}/{id}");
-    scope
-        .get(all, of_all("list", "Lists items", "In ascending order of the ids. To get all items, request the path in `next`, or repeat the request with `after`, until they are null. An item that exists throughout is listed exactly once."), list_items)
-        .get("/{collection}:count", count, count_items)
-        .on(Method::POST, all, of_all("create", "Creates an item under a new id", "The service chooses the id, a UUID of version 7. If you may have to repeat the request, choose an id yourself and use PUT, or send an `Idempotency-Key`."), create_item)
-        .on(Method::POST, "/{collection}:bulk", bulk, bulk_write)
+    // Nothing of it waits or fails before the answer begins.
+    api.resource_scope::<ServedCollection>().guard(OneHost).guard(limits.head()).on(
+        Method::POST,
+        "/{collection}:bulk",
+        bulk,
+        bulk_write,
+    );
+    api.resource_scope::<ServedCollection>()
+        .guard(CatchPanic)
+        .guard(limits.time())
+        .guard(OneHost)
+        .guard(limits.head())
         .on(Method::POST, "/{collection}:replace", replace, replace_items)
-        .get("/{collection}:export", export, export_items)
-        .get(one, of_one("get", "Returns an item", "Send its `ETag` in the `If-Match` of a later write, or in the `If-None-Match` of a later read."), get_item::<Id>)
-        .on(Method::PUT, one, of_one("put", "Creates an item, or makes it equal to the body", "Answers 201 if the item did not exist and 200 if it did; then `Shelf-Outcome` says whether it was `updated` or `unchanged`. Members that you leave out get the schema's default. You can safely repeat the request."), put_item)
-        .on(Method::PATCH, one, of_one("patch", "Changes an item", "Applies a merge patch (RFC 7396) or a JSON Patch (RFC 6902) atomically: no concurrent write is lost."), patch_item)
-        .on(Method::DELETE, one, of_one("delete", "Deletes an item", "With `If-Match` the item is deleted only if it has not changed since you read it."), delete_item);
+        .get("/{collection}:export", export, export_items);
 }
 
 /// How many times longer than another request a write of a definition may take: it may read all items.

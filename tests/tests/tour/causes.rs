@@ -8,6 +8,9 @@ use crate::operation::{Operation, Subject};
 /// An order token that is no integer.
 pub(crate) const TIME: &str = "2026-01-31T12:00:00Z";
 
+/// The media type of streams.
+const LINES: &str = "application/jsonl";
+
 /// Something that lets an operation answer with a certain status.
 #[derive(Debug)]
 pub(crate) struct Cause {
@@ -26,6 +29,8 @@ pub(crate) struct Cause {
 pub(crate) enum Send {
     /// As it should be.
     Whole(Request),
+    /// While as many streams are open as may be.
+    Crowded(Request),
     /// Byte for byte, and then either nothing more or the end of the stream.
     Raw { bytes: Vec<u8>, half_close: bool, is_head: bool },
 }
@@ -52,6 +57,7 @@ pub(crate) fn causes(operation: &Operation, status: u16, number: &mut usize) -> 
             vec![sent(item.request().header("If-None-Match", "*"))]
         }
         Subject::Collection => item.of_collection(status),
+        Subject::Stream => item.of_stream(status),
         Subject::Item => item.of_item(status),
         Subject::Definition => item.of_definition(status),
         _ => Vec::new(),
@@ -92,6 +98,10 @@ impl Item<'_> {
                 vec![sent(Request::new(&self.operation.method, target))]
             }
             431 => vec![sent(self.request().header("X-Large", "x".repeat(17 << 10)))],
+            503 if self.operation.subject() == Subject::Stream => Vec::new(),
+            500 if self.operation.template.ends_with(":export") => {
+                vec![self.faulty("panic"), self.faulty("corrupt")]
+            }
             500 => match self.operation.subject() {
                 Subject::Readiness => vec![self.faulty("panic")],
                 Subject::Collection if matches!(self.operation.method.as_str(), "GET" | "HEAD") => {
@@ -121,6 +131,22 @@ impl Item<'_> {
                 };
                 vec![Cause { fault: Some("full-write"), ..cause }]
             }
+            _ => Vec::new(),
+        }
+    }
+
+    fn of_stream(&self, status: u16) -> Vec<Cause> {
+        let with_line = || self.with_body("{\"end\":{\"items\":0}}\n");
+        match (self.operation.method.as_str(), status) {
+            ("POST", 207) => {
+                vec![sent(with_line()), sent(with_line().header("Prefer", "return=minimal"))]
+            }
+            ("POST", 400) => vec![
+                sent(with_line().header("If-Match", "*")),
+                sent(with_line().header("Content-Range", "bytes 0-1/2")),
+                sent(Request::new("POST", format!("{}?x=1", self.target)).body(LINES, "")),
+            ],
+            ("POST", 503) => vec![Cause { send: Send::Crowded(with_line()), ..sent(with_line()) }],
             _ => Vec::new(),
         }
     }
@@ -214,6 +240,7 @@ impl Item<'_> {
         match self.operation.subject() {
             _ if !self.operation.takes_body() => self.bare(),
             Subject::Definition => self.with_body(DEFINITION),
+            Subject::Stream => self.with_body("{\"id\":\"a\",\"item\":{\"size\":2}}\n"),
             _ => self.with_body(r#"{"size":2}"#),
         }
     }
@@ -225,6 +252,7 @@ impl Item<'_> {
     fn media_type(&self) -> &'static str {
         match self.operation.method.as_str() {
             "PATCH" => "application/merge-patch+json",
+            _ if self.operation.subject() == Subject::Stream => LINES,
             _ => "application/json",
         }
     }

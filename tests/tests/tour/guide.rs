@@ -8,6 +8,12 @@ use serde_json::Value;
 use crate::causes::{Cause, Send};
 use crate::operation::{Operation, Subject};
 
+/// Most streams at a time.
+pub(crate) const STREAMS_MAX: usize = 2;
+
+/// The beginning of a stream that is answered and does not end.
+const OPEN_STREAM: &[u8] = b"POST /items:bulk HTTP/1.1\r\nHost: x\r\nContent-Type: application/jsonl\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nx\n\r\n";
+
 /// Asks a service, or a gateway in front of it.
 #[derive(Debug)]
 pub(crate) struct Guide<'a> {
@@ -62,6 +68,20 @@ impl<'a> Guide<'a> {
         }
         match &cause.send {
             Send::Whole(request) => self.send(request).await,
+            Send::Crowded(request) => {
+                let mut open = Vec::new();
+                for _ in 0..STREAMS_MAX {
+                    let mut connection = self.connect_and_write(OPEN_STREAM).await;
+                    connection.wait_for_text("\"line\":1").await;
+                    open.push(connection);
+                }
+                let answer = self.send(request).await;
+                for mut connection in open {
+                    connection.write("0\r\n\r\n").await;
+                    connection.read().await.expect(207);
+                }
+                answer
+            }
             Send::Raw { bytes, half_close, is_head } => {
                 let mut connection = self.connect_and_write(bytes).await;
                 if *half_close {

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use e2e::{Problem, Shelf, Start};
 
 use self::causes::causes;
-use self::guide::Guide;
+use self::guide::{Guide, STREAMS_MAX};
 use self::operation::Operation;
 
 /// A second collection, whose writes need a precondition.
@@ -32,6 +32,7 @@ const OUT_OF_REACH: &[&str] = &[
 /// unasked: there is a tour through one.
 fn start() -> Start {
     let start = Shelf::start().bare().samples().collections(BOOKS).faulty();
+    let start = start.setting("--streams-max", STREAMS_MAX.to_string());
     start.setting("--body-time-max", "200ms").setting("--request-time-max", "5s")
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct Operation {
 pub(crate) enum Subject {
     /// A collection.
     Collection,
+    /// A stream of writes to a collection.
+    Stream,
     /// An item.
     Item,
     /// The definition of a collection.
@@ -66,7 +68,10 @@ impl Operation {
     pub(crate) fn subject(&self) -> Subject {
         match self.template.as_str() {
             "/readyz" => Subject::Readiness,
-            "/livez" | "/metrics" | "/openapi.json" => Subject::Service,
+            "/livez" | "/metrics" | "/openapi.json" | "/openapi-3.2.json" => Subject::Service,
+            template if template.ends_with(":bulk") || template.ends_with(":replace") => {
+                Subject::Stream
+            }
             template if template.ends_with("/{id}") => Subject::Item,
             "/collections/{name}" => Subject::Definition,
             _ => Subject::Collection,
@@ -75,7 +80,7 @@ impl Operation {
 
     /// Tells whether a gateway answers it alone, and asks no replica.
     pub(crate) fn is_of_the_gateway(&self) -> bool {
-        self.template == "/openapi.json" && matches!(self.method.as_str(), "GET" | "HEAD")
+        self.template.starts_with("/openapi") && matches!(self.method.as_str(), "GET" | "HEAD")
     }
 
     /// Tells whether its answers have no bodies.
