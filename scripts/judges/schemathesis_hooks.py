@@ -54,6 +54,9 @@ def is_wrong_in_a_way_no_document_tells(response):
                 case "/problems#idempotency-key-reused":
                     # A key stands for one request, and schemathesis sends one key with many.
                     return "idempotency-key" in fields_of(request)
+                case "/problems#order-kind-mixed":
+                    # Whether a token can be compared depends on the one that the item has.
+                    return "shelf-order" in fields_of(request)
         case 400:
             url = urlsplit(request.url)
             return (
@@ -61,6 +64,7 @@ def is_wrong_in_a_way_no_document_tells(response):
                 or has_an_illegal_id(url)
                 or has_a_reserved_name(url, response)
                 or has_an_illegal_tag(request)
+                or has_an_impossible_time(response)
                 or has_a_noncharacter(response)
             )
     return False
@@ -97,6 +101,12 @@ def has_an_illegal_id(url):
         len(item_id.encode()) > 128 or any(category(letter) == "Cc" for letter in item_id)
         for item_id in ids
     )
+
+
+def has_an_impossible_time(response):
+    """That there is no 30th of February, and no time before the year 0, a pattern cannot say."""
+    detail = str(problem_of(response).get("detail"))
+    return "Shelf-Order" in detail and ("no such time" in detail or "before the year 0" in detail)
 
 
 def has_an_illegal_tag(request):

@@ -1,4 +1,4 @@
-//! Laws of reading cursors, ids, prefixes and tags.
+//! Laws of reading cursors, ids, prefixes, tags and order tokens.
 
 #[path = "checks/names.rs"]
 mod checks;
@@ -21,6 +21,13 @@ proptest! {
 
     #[test]
     fn texts_like_keyspaces_are_read_or_refused(text in "[a-z][a-z0-9@-]{0,4}@[0-9a-fA-F]{15,17}") {
+        check(&text);
+    }
+
+    #[test]
+    fn texts_like_order_tokens_are_read_or_refused(
+        text in "[0-9]{1,40}|[0-9]{4}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-5][0-9]:[0-6][0-9](\\.[0-9]{1,10})?([Zz]|[+-][0-2][0-9]:[0-5][0-9])",
+    ) {
         check(&text);
     }
 

@@ -12,7 +12,7 @@ use super::params::Conditions;
 pub(crate) static SHELF_ORDER: HeaderName = HeaderName::from_static("shelf-order");
 
 /// What a token looks like in a header field: an integer of up to 38 digits, or a time of RFC 3339.
-const PATTERN: &str = "^(?:[0-9]{1,38}|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2}))$";
+const PATTERN: &str = "^(?:[0-9]{1,38}|[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[Tt](?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}(?:\\.[0-9]{1,9})?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9]))$";
 
 /// What a write carries beside its body: its preconditions and its order token.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
-//! What holds for every text that is read as a cursor, an id, a prefix or a tag.
+//! What holds for every text that is read as a cursor, an id, a prefix, a tag or an order token.
 
 use domain::{
     COLLECTION_NAME_BYTES_MAX, CURSOR_BYTES_MAX, CollectionName, Cursor, ETag, ITEM_ID_BYTES_MAX,
-    IdPrefix, ItemId, KEYSPACE_BYTES_MAX, Keyspace,
+    IdPrefix, ItemId, KEYSPACE_BYTES_MAX, Keyspace, Order,
 };
 
 /// Reads `text` as each of them, and panics if what is accepted does not come back as it was.
@@ -14,6 +14,15 @@ pub(crate) fn check(text: &str) {
     if let Ok(etag) = text.parse::<ETag>() {
         assert_eq!(etag.to_string(), text, "a tag has one text");
         assert_eq!(ETag::from_bytes(*etag.as_bytes()), etag);
+    }
+    if let Ok(order) = text.parse::<Order>() {
+        let written = order.to_string();
+        assert_eq!(written.parse(), Ok(order), "{text}");
+        assert_eq!(Order::from_bytes(order.to_bytes()), Some(order), "{text}");
+        let mut json = Vec::new();
+        order.push_json(&mut json);
+        let json = serde_json::from_slice(&json).expect("it is JSON");
+        assert_eq!(Order::from_json(&json), Ok(order), "{text}");
     }
     let id = ItemId::new(text);
     assert_eq!(id.is_ok(), is_id(text), "{text:?}");
