@@ -67,12 +67,21 @@ async fn the_session_of_late_writes_works_as_printed() {
     work_as_printed(steps).await;
 }
 
+#[tokio::test]
+async fn the_sessions_of_sync_jobs_work_as_printed() {
+    let steps = steps(&page("docs/sync.md"));
+    assert!(steps.len() >= 8, "it has only {} commands", steps.len());
+    work_as_printed(steps).await;
+}
+
 async fn work_as_printed(steps: impl IntoIterator<Item = Step>) {
     let shelf = Shelf::start().on_disk().spawn().await;
     let address = shelf.address().to_string();
+    let directory = shelf.home().path("session");
+    std::fs::create_dir(&directory).expect("the home is there");
     for Step { command, output } in steps {
         let command = command.replace(PRINTED_ADDRESS, &address);
-        let ran = Command::new("bash").args(["-c", &command]).output();
+        let ran = Command::new("bash").args(["-c", &command]).current_dir(&directory).output();
         let ran = ran.expect("bash can be run: apt-get install bash");
         assert!(
             ran.status.success(),

@@ -40,7 +40,7 @@ async fn only_so_many_streams_are_open_at_a_time() {
             Request::get("/items:export"),
         ] {
             let answer = shelf.send(request).await;
-            answer.expect_problem(503, "too-many-streams");
+            answer.expect_problem(503, "streams-full");
             assert!(answer.header("retry-after").is_some());
         }
         // One that ends, and one whose client hangs up, give their places back.

@@ -23,9 +23,9 @@ pub(crate) struct StreamPlace(Streams);
 /// There is no place for another stream.
 #[derive(Debug, Responses)]
 pub(crate) enum NoPlace {
-    /// As many streams are open as the service takes at a time. Nothing was read of this one.
+    /// As many streams are open as the service takes at a time. Nothing of this one was carried out.
     #[answer(503)]
-    TooManyStreams(Problem, RetryAfter),
+    StreamsFull(Problem, RetryAfter),
 }
 
 /// Seconds until it is worth another try: a stream of some thousand lines has ended then.
@@ -46,7 +46,7 @@ impl Streams {
             return Ok(place);
         }
         let detail = format!("{max} streams are open, and the service takes no more at a time.");
-        Err(NoPlace::TooManyStreams(Problem::new(detail), RETRY_AFTER))
+        Err(NoPlace::StreamsFull(Problem::new(detail), RETRY_AFTER))
     }
 }
 
