@@ -14,7 +14,7 @@ use super::end::{EndFailure, Stop};
 use super::group::Group;
 use super::line::{RefusedLine, WriteLine, read_line};
 use super::outcomes::Outcomes;
-use super::places::StreamPlace;
+use super::places::{GroupTurn, StreamPlace};
 use super::replacement::Replacement;
 
 /// Most groups that are with the store: one is written while the next is decided, and one waits.
@@ -31,6 +31,13 @@ const SKIP_TIME_MAX: Duration = Duration::from_secs(20);
 /// How long more is waited for then: a client that still sends has something ready.
 const SKIP_PAUSE_MAX: Duration = Duration::from_secs(1);
 
+/// A group that is with the store.
+struct InFlight {
+    group: Group,
+    applying: Applying,
+    _turn: GroupTurn,
+}
+
 /// A stream of writes that is being carried out.
 pub(super) struct Writes {
     collection: ServedCollection,
@@ -39,7 +46,7 @@ pub(super) struct Writes {
     may_delete: bool,
     /// The lines that were read last.
     group: Group,
-    in_flight: VecDeque<(Group, Applying)>,
+    in_flight: VecDeque<InFlight>,
     /// What is to become of items that the stream does not name, if it is to replace all.
     replacement: Option<Replacement>,
     time_max: Duration,
@@ -74,12 +81,12 @@ impl Writes {
         let mut stopped = self.carry_out().await;
         if let Err(Stop::Failed(_)) = &stopped
             && !self.group.is_empty()
-            && let Err(failure) = self.apply().await
+            && let Err(failure) = self.apply_last().await
         {
             stopped = Err(failure);
         }
         // What was read is carried out and told of, whatever ended the stream.
-        while let Some((group, applying)) = self.in_flight.pop_front() {
+        while let Some(InFlight { group, applying, .. }) = self.in_flight.pop_front() {
             group.tell(applying.await, &mut self.outcomes);
         }
         if let (Ok(()), Some(replacement)) = (&stopped, self.replacement.take()) {
@@ -109,8 +116,11 @@ impl Writes {
             let is_due = self.group.is_full()
                 || is_idle && !has_more
                 || self.reader.has_ended() && !has_more;
-            if is_due && !self.group.is_empty() && self.in_flight.len() < IN_FLIGHT_MAX {
-                self.apply().await?;
+            if is_due
+                && !self.group.is_empty()
+                && let Some(turn) = self.turn().await
+            {
+                self.apply(turn).await?;
                 continue;
             }
             if has_more && !self.group.is_full() {
@@ -161,8 +171,17 @@ impl Writes {
         Ok(true)
     }
 
+    /// Takes a turn at the store for the group, if the stream may have one more there.
+    async fn turn(&mut self) -> Option<GroupTurn> {
+        match self.in_flight.len() {
+            0 => Some(self.collection.streams().first_turn().await),
+            1..IN_FLIGHT_MAX => self.collection.streams().further_turn(),
+            _ => None,
+        }
+    }
+
     /// Hands the group to the store.
-    async fn apply(&mut self) -> Result<(), Stop> {
+    async fn apply(&mut self, turn: GroupTurn) -> Result<(), Stop> {
         let mut group = std::mem::take(&mut self.group);
         if let Some(replacement) = &mut self.replacement {
             replacement.name(&group).await?;
@@ -172,8 +191,17 @@ impl Writes {
             true => self.collection.rehearse_all(group.take_writes()),
             false => self.collection.begin_all(group.take_writes()).await,
         };
-        self.in_flight.push_back((group, applying));
+        self.in_flight.push_back(InFlight { group, applying, _turn: turn });
         Ok(())
+    }
+
+    /// Hands the group to the store, after those that are there.
+    async fn apply_last(&mut self) -> Result<(), Stop> {
+        while let Some(InFlight { group, applying, .. }) = self.in_flight.pop_front() {
+            group.tell(applying.await, &mut self.outcomes);
+        }
+        let turn = self.collection.streams().first_turn().await;
+        self.apply(turn).await
     }
 
     /// Waits until something can go on: a group was written, more of the stream has arrived, or the client has
@@ -187,8 +215,7 @@ impl Writes {
         tokio::select! {
             biased;
             results = first(&mut self.in_flight), if !self.in_flight.is_empty() => {
-                let group = self.in_flight.pop_front().map(|(group, _)| group);
-                if let Some(group) = group {
+                if let Some(InFlight { group, .. }) = self.in_flight.pop_front() {
                     group.tell(results, &mut self.outcomes);
                 }
             }
@@ -204,9 +231,9 @@ impl Writes {
 }
 
 /// Waits for the group that was handed to the store first.
-async fn first(in_flight: &mut VecDeque<(Group, Applying)>) -> Vec<Result<Verdict, NotApplied>> {
+async fn first(in_flight: &mut VecDeque<InFlight>) -> Vec<Result<Verdict, NotApplied>> {
     match in_flight.front_mut() {
-        Some((_, applying)) => applying.await,
+        Some(InFlight { applying, .. }) => applying.await,
         None => std::future::pending().await,
     }
 }
