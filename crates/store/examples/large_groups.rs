@@ -3,8 +3,10 @@
 //! usage: `large_groups URL [ITEMS] [GROUP] [IN_FLIGHT]`
 //!
 //! Writes ITEMS items (500,000) of about 100 bytes, GROUP (1,000) a call, IN_FLIGHT (4) calls on their
-//! way: as new ones, once more unchanged, and changed. Before and meanwhile another thread puts one
-//! item after the other and notes how long each took. At the end a snapshot is read.
+//! way: as new ones, once more unchanged, and changed; then all of that again while another thread puts
+//! an item every two milliseconds and notes how long each took, as it did before. At the end a snapshot
+//! is read. CPU times are those of this process and of its writer thread, which tell more than the
+//! clock where others use the machine as well.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -22,6 +24,9 @@ use tokio::runtime::Builder;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The time between single writes.
+const PAUSE: Duration = Duration::from_millis(2);
+
 /// How long single writes are measured alone.
 const ALONE: Duration = Duration::from_secs(3);
 
@@ -38,18 +43,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     stop.store(true, Ordering::Relaxed);
     println!("single writes alone:             {}", alone.join().expect("it ends"));
 
-    for (what, version) in [("new", 0), ("unchanged", 0), ("changed", 1)] {
-        let writes: Vec<_> = (0..items).map(|number| write(number, version)).collect();
-        let stop = Arc::new(AtomicBool::new(false));
-        let beside = singles(&store, &stop);
-        let began = Instant::now();
-        Builder::new_current_thread()
-            .enable_all()
-            .build()?
-            .block_on(load(&*store, writes, group, in_flight))?;
-        let rate = items as f64 / began.elapsed().as_secs_f64();
-        stop.store(true, Ordering::Relaxed);
-        println!("{what:<9} {rate:>8.0} items/s, beside: {}", beside.join().expect("it ends"));
+    for round in 0..2 {
+        for (what, version) in [("new", 0), ("unchanged", 0), ("changed", 1)] {
+            let writes = round * items..(round + 1) * items;
+            let writes: Vec<_> = writes.map(|number| write(number, version)).collect();
+            let stop = Arc::new(AtomicBool::new(false));
+            let beside = (round > 0).then(|| singles(&store, &stop));
+            let (cpu, writer) = (cpu("/proc/self/stat"), writer_cpu());
+            let began = Instant::now();
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(load(&*store, writes, group, in_flight))?;
+            let rate = items as f64 / began.elapsed().as_secs_f64();
+            stop.store(true, Ordering::Relaxed);
+            let beside =
+                beside.map_or_else(|| "none".to_owned(), |one| one.join().expect("it ends"));
+            let an_item = |time: Duration| time.as_secs_f64() * 1e6 / items as f64;
+            let cpu = an_item(self::cpu("/proc/self/stat") - cpu);
+            let writer = an_item(writer_cpu() - writer);
+            println!(
+                "{what:<9} {rate:>8.0} items/s, CPU {cpu:.2} µs an item, writer {writer:.2} µs, beside: {beside}"
+            );
+        }
     }
 
     for _ in 0..2 {
@@ -59,6 +73,25 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("snapshot  {rate:>8.0} items/s of {read}");
     }
     Ok(())
+}
+
+/// Returns the CPU time that the process or thread of this `stat` file has used.
+fn cpu(stat: &str) -> Duration {
+    let text = std::fs::read_to_string(stat).unwrap_or_default();
+    let fields = text.rsplit(") ").next().unwrap_or_default().split(' ');
+    // User and system time, in hundredths of a second.
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(10 * ticks)
+}
+
+fn writer_cpu() -> Duration {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let mut threads = threads.map(|thread| thread.path());
+    let is_writer = |path: &std::path::PathBuf| {
+        std::fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "store-writer")
+    };
+    let stat = threads.find(is_writer).map(|path| path.join("stat").display().to_string());
+    stat.map_or(Duration::ZERO, |stat| cpu(&stat))
 }
 
 /// Puts items one after the other until it is told to stop. Returns how many, and how long they took.
@@ -75,6 +108,7 @@ fn singles(store: &Arc<dyn Store>, stop: &Arc<AtomicBool>) -> thread::JoinHandle
             let sent = Instant::now();
             let results = runtime.block_on(store.apply(vec![write]));
             times.push(sent.elapsed());
+            thread::park_timeout(PAUSE);
             results.into_iter().for_each(|result| drop(result.expect("it works")));
         }
         times.sort_unstable();

@@ -83,6 +83,7 @@ pub(crate) fn run(settings: Settings) -> Result<ExitCode, RunError> {
     let mut options = Options::default();
     options.cache_bytes = settings.cache.as_u64();
     options.deletions_time = settings.deletions_time;
+    options.snapshot_time_max = settings.snapshot_time_max;
     options.allow_unsafe = settings.allow_unsafe_store;
     let store = store::open(&settings.store, &options)?;
     let main =

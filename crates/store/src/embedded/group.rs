@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use domain::{Decision, Remembered, ReplayKey, State, Verdict, Write, decide, decide_version};
+use domain::{
+    Decision, Remembered, ReplayKey, State, Verdict, Version, Write, decide, decide_version,
+};
 use lsm_tree::Slice;
 use tokio::sync::oneshot::Sender;
 
@@ -45,18 +47,38 @@ struct DecidedJob {
     own: usize,
 }
 
+/// What there is where an item can be, and the version of an item.
+type ReadState = Result<(State, Option<Version>), Error>;
+
 impl Group {
     /// Tells whether the group should be committed before it takes another write.
     pub(super) fn is_full(&self) -> bool {
         self.bytes >= GROUP_BYTES_MAX || self.writes >= GROUP_WRITES_MAX
     }
 
+    /// Reads what there is where `writes` write, unless the group changes it. In the order of the keys that
+    /// takes half the time: one search goes much the same way as the one before.
+    pub(super) fn read(&self, engine: &Engine, writes: &[Write]) -> Vec<Option<ReadState>> {
+        let mut order: Vec<_> = (0..writes.len()).collect();
+        order.sort_unstable_by(|one, other| writes[*one].key.cmp(&writes[*other].key));
+        let mut states: Vec<_> = writes.iter().map(|_| None).collect();
+        for at in order {
+            let key = KeyBytes::of(&writes[at].key);
+            if !self.changes.contains_key(key.as_ref()) {
+                states[at] = Some(engine.state(&key));
+            }
+        }
+        states
+    }
+
     /// Decides what a write does after all the writes that were decided before.
     ///
+    /// `state` is what was [read](Self::read) for it since the last group ended, if anything was.
     /// `may_grow` is false when the disk has no room: what would need some is refused then.
     pub(super) fn decide(
         &mut self,
         engine: &Engine,
+        state: Option<ReadState>,
         write: &Write,
         may_grow: bool,
     ) -> Result<Verdict, Error> {
@@ -68,7 +90,7 @@ impl Group {
         let Decision { verdict, effect } = match self.changes.get(key.as_ref()) {
             Some(changed) => decide(changed, remembered.as_ref(), write),
             None => {
-                let (state, version) = engine.state(&key)?;
+                let (state, version) = state.unwrap_or_else(|| engine.state(&key))?;
                 decide_version(&state, version, remembered.as_ref(), write)
             }
         };

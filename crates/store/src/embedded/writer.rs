@@ -176,9 +176,12 @@ impl Writer {
         self.group.is_large |= is_large;
         let mut results = Vec::with_capacity(writes.len());
         let mut own = 0;
-        for write in writes {
-            let lets_others_in = is_large && results.len() - own >= PIECE_WRITES;
-            let lets_others_in = lets_others_in && self.queue.has_small();
+        let mut writes = writes.into_iter();
+        // What was read for the next writes.
+        let mut states = Vec::new().into_iter();
+        while writes.len() > 0 {
+            let is_new_piece = is_large && states.len() == 0;
+            let lets_others_in = is_new_piece && results.len() > own && self.queue.has_small();
             if self.group.is_full() || lets_others_in {
                 let committed = self.end_group();
                 settle(&mut results[own..], &committed);
@@ -187,10 +190,20 @@ impl Writer {
                     self.decide_small();
                 }
                 self.group.is_large = is_large;
+                states = Vec::new().into_iter();
             }
+            if is_large && states.len() == 0 {
+                let piece = &writes.as_slice()[..writes.len().min(PIECE_WRITES)];
+                states = self.group.read(&self.engine, piece).into_iter();
+            }
+            let Some(write) = writes.next() else { break };
+            let state = states.next().flatten();
             results.push(match &self.poisoned {
                 Some(error) => Err(error.clone()),
-                None => self.group.decide(&self.engine, &write, self.space.has_room(&*self.disk)),
+                None => {
+                    let may_grow = self.space.has_room(&*self.disk);
+                    self.group.decide(&self.engine, state, &write, may_grow)
+                }
             });
         }
         self.group.answer(reply, results, own);

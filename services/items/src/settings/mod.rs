@@ -90,6 +90,11 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "TIME", default_value = "30days", value_parser = humantime::parse_duration)]
     pub(crate) deletions_time: Duration,
 
+    /// How long a snapshot of a collection may be open, such as that of an export. It keeps the store from
+    /// giving room back.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
+    pub(crate) snapshot_time_max: Duration,
+
     /// The path below which clients find the service, such as /shelf, if a proxy strips it. Locations, links
     /// and the document have it.
     #[arg(long, value_name = "PATH")]

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::task::{Context, Waker};
 
 use domain::{Change, Outcome, Refusal};
 use parking_lot::Mutex;
@@ -200,6 +202,55 @@ fn what_changes_nothing_needs_no_sync() {
         Err(Refusal::NotFound)
     );
     assert_eq!(disk.writes.load(Ordering::Relaxed), before);
+}
+
+#[test]
+fn a_large_group_that_changes_nothing_needs_no_sync() {
+    let (directory, disk) = (directory(), Switches::new());
+    let store = disk.open(directory.path());
+    let writes = || (0..3_000).map(|number| put(&number.to_string(), number)).collect();
+    let before = disk.writes.load(Ordering::Relaxed);
+    runtime().block_on(store.apply(writes()));
+    disk.wait_until_idle(before + 2);
+    let before = disk.writes.load(Ordering::Relaxed);
+    for result in runtime().block_on(store.apply(writes())) {
+        assert!(matches!(result, Ok(Ok(Outcome::Unchanged(_)))));
+    }
+    assert_eq!(disk.writes.load(Ordering::Relaxed), before);
+}
+
+#[test]
+fn a_single_write_waits_for_no_large_group_that_came_before() {
+    let (directory, disk) = (directory(), Switches::new());
+    let store = disk.open(directory.path());
+    let gate = disk.close_gate();
+    let before = disk.writes.load(Ordering::Relaxed);
+    let first = store.apply(vec![put("first", 0)]);
+    while disk.writes.load(Ordering::Relaxed) == before {
+        std::thread::yield_now();
+    }
+    let numbers = |part: usize| part * 1_000..(part + 1) * 1_000;
+    let mut large: Vec<_> = (0..4)
+        .map(|part| store.apply(numbers(part).map(|number| put(&number.to_string(), 0)).collect()))
+        .collect();
+    let single = store.apply(vec![put("single", 0)]);
+    // To an item of the last group: behind that.
+    let late = store.apply(vec![put("3999", 1)]);
+    gate.send(()).unwrap();
+    gate.send(()).unwrap();
+    for reply in [first, single] {
+        assert!(matches!(runtime().block_on(reply)[0], Ok(Ok(Outcome::Created(_)))));
+    }
+    for reply in &mut large {
+        let polled = Pin::new(reply).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending(), "nothing was synced since");
+    }
+    drop(gate);
+    for reply in large {
+        let results = runtime().block_on(reply);
+        assert!(results.iter().all(|result| matches!(result, Ok(Ok(Outcome::Created(_))))));
+    }
+    assert!(matches!(runtime().block_on(late)[0], Ok(Ok(Outcome::Updated(_)))));
 }
 
 /// The journal's last group is proven durable soon, also while requests come without a pause.
