@@ -1,5 +1,7 @@
 //! Mounts all operations and pages.
 
+mod streams;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -24,8 +26,8 @@ use crate::documented::{
 };
 use crate::items::{
     EXPORT_LINE, ITEM, ITEM_SENT, Id, LookupFailure, MERGE_PATCH, Means, PAGE, ServedCollection,
-    SharedCollection, Streams, WRITE_LINE, bulk_write, count_items, create_item, delete_item,
-    export_items, get_item, list_items, page_schemas, patch_item, put_item, replace_items,
+    SharedCollection, Streams, WRITE_LINE, count_items, create_item, delete_item, get_item,
+    list_items, page_schemas, patch_item, put_item,
 };
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -116,7 +118,7 @@ pub fn router(setup: &Setup) -> Result<Router, InvalidSetup> {
     api.every_answer_carries::<RequestId>();
     api.answers_without_operation::<LookupFailure>();
     mount_items(&mut api, setup.limits);
-    mount_streams(&mut api, setup.limits);
+    streams::mount(&mut api, setup.limits);
     mount_collections(&mut api, setup.limits);
     mount_service(&mut api, setup);
     mount_pages(&mut api);
@@ -236,42 +238,6 @@ fn mount_items(api: &mut Api<Context>, limits: Limits) {
         .on(Method::PUT, one, of_one("put", "Creates an item, or makes it equal to the body", "Answers 201 if the item did not exist and 200 if it did; then `Shelf-Outcome` says whether it was `updated` or `unchanged`. Members that you leave out get the schema's default. You can safely repeat the request."), put_item)
         .on(Method::PATCH, one, of_one("patch", "Changes an item", "Applies a merge patch (RFC 7396) or a JSON Patch (RFC 6902) atomically: no concurrent write is lost."), patch_item)
         .on(Method::DELETE, one, of_one("delete", "Deletes an item", "With `If-Match` the item is deleted only if it has not changed since you read it."), delete_item);
-}
-
-/// Mounts the streams of items. The limits of time are those of the head of the answer; a stream has its own.
-fn mount_streams(api: &mut Api<Context>, limits: Limits) {
-    let bulk = item_operation(
-        Resource::Bulk,
-        "bulk",
-        "Writes many items",
-        "Takes one write a line, of any number, and answers a line for each. It is no transaction: each line is a write by itself, those of one id in their order.",
-    );
-    let replace = item_operation(
-        Resource::Replace,
-        "replace",
-        "Replaces all items",
-        "A full refresh: takes one write a line, and at the end deletes the items that no line names and that others have not changed since the stream began. The stream ends with `{\"end\":{\"items\":N}}`, where N is the number of lines before; without it, or with another number, nothing is deleted. Send the lines in ascending byte order of the ids; at most 1,000,000 may be out of order.",
-    );
-    let export = item_operation(
-        Resource::Export,
-        "export",
-        "Returns all items",
-        "As they were at one moment, one a line. With `after` an export that was cut off goes on, as the items are then.",
-    );
-    // Nothing of it waits or fails before the answer begins.
-    api.resource_scope::<ServedCollection>().guard(OneHost).guard(limits.head()).on(
-        Method::POST,
-        "/{collection}:bulk",
-        bulk,
-        bulk_write,
-    );
-    api.resource_scope::<ServedCollection>()
-        .guard(CatchPanic)
-        .guard(limits.time())
-        .guard(OneHost)
-        .guard(limits.head())
-        .on(Method::POST, "/{collection}:replace", replace, replace_items)
-        .get("/{collection}:export", export, export_items);
 }
 
 /// How many times longer than another request a write of a definition may take: it may read all items.

@@ -23,6 +23,7 @@ mod header;
 pub mod hex;
 mod host;
 mod inbound;
+pub mod line_stream;
 pub mod lines;
 mod names;
 mod operation;

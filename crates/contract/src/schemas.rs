@@ -7,8 +7,6 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use crate::answers::Answers;
-use crate::problem;
-use crate::responses::Responses;
 
 /// Where the document keeps its schemas.
 const PATH: &str = "#/components/schemas/";
@@ -58,15 +56,9 @@ impl Schemas {
         reference(name)
     }
 
-    /// Returns the schema of the problems of `F`, for lines of a stream that tell of them.
-    pub fn problem_of<F: Responses>(&mut self) -> Value {
-        let mut answers = Answers::default();
-        F::describe(&mut answers, self);
-        let failures = answers.iter().filter(|(_, answer)| !answer.problems().is_empty());
-        let problems = failures.map(|(status, _)| reference(&problem::schema_name(status)));
-        let schema = json!({ "anyOf": problems.collect::<Vec<_>>() });
+    /// Notes that lines of streams tell of these answers.
+    pub(crate) fn note_lines(&mut self, answers: Answers) {
         self.of_lines.push(answers);
-        schema
     }
 
     /// Returns the answers that lines of streams tell of.

@@ -208,3 +208,12 @@ pub(crate) fn is_broken_off(error: &(dyn Error + 'static)) -> bool {
     }
     false
 }
+
+/// Returns what caused an error, in the first place.
+pub(crate) fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause
+}

@@ -14,7 +14,7 @@ mod service;
 mod tags;
 
 pub use answer::encode;
-pub(crate) use body::{UnknownCoding, coding, decode, is_broken_off};
+pub(crate) use body::{UnknownCoding, coding, decode, innermost, is_broken_off};
 pub use service::{Compress, Compressing, accepted};
 
 use http::HeaderValue;

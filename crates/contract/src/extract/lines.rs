@@ -3,12 +3,12 @@
 use std::convert::Infallible;
 use std::marker::PhantomData;
 
-use http::header::{ACCEPT, HeaderValue};
+use http::header::ACCEPT;
 
 use super::Extract;
 use super::media::{InvalidMedia, Media, OpenBody, describe_body};
 use crate::inbound::Inbound;
-use crate::lines::{LineReader, MEDIA_TYPES};
+use crate::lines::{LineReader, LineType};
 use crate::operation_doc::OperationDoc;
 
 /// The request's body as lines, of which nothing was read.
@@ -45,29 +45,14 @@ where
     }
 }
 
-/// Which of the two [media types](MEDIA_TYPES) the lines of the answer have: the one that the client
-/// accepts, and the first if it accepts both or says nothing of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LineType(&'static str);
-
-impl LineType {
-    pub(crate) fn value(&self) -> HeaderValue {
-        HeaderValue::from_static(self.0)
-    }
-}
-
+/// The type of the answer's lines: the one that the client accepts, and the first if it accepts both or says
+/// nothing of them.
 impl<S: Sync> Extract<S> for LineType {
     type Rejection = Infallible;
 
     async fn extract(inbound: &mut Inbound, _: &S) -> Result<Self, Infallible> {
         let accepted = inbound.headers().get_all(ACCEPT).iter();
-        let accepted = accepted.filter_map(|value| value.to_str().ok());
-        let ranges = accepted.flat_map(|value| value.split(','));
-        let named = ranges.filter_map(|range| range.split(';').next().map(str::trim));
-        let known = named.filter_map(|range| {
-            MEDIA_TYPES.iter().position(|media_type| media_type.eq_ignore_ascii_case(range))
-        });
-        Ok(Self(MEDIA_TYPES[known.min().unwrap_or(0)]))
+        Ok(Self::accepted(accepted.filter_map(|value| value.to_str().ok())))
     }
 
     fn describe(_: &mut OperationDoc<'_>) {}

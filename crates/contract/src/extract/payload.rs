@@ -12,7 +12,7 @@ use memory::{Exhausted, Memory, Share};
 
 use super::Extract;
 use super::media::{ENCODING, InvalidMedia, Media, OpenBody, describe_body};
-use crate::coding;
+use crate::coding::{self, innermost};
 use crate::deadline::within;
 use crate::inbound::Inbound;
 use crate::operation_doc::OperationDoc;
@@ -156,13 +156,4 @@ fn unread<M: Media>(error: &(dyn Error + 'static), is_encoded: bool) -> InvalidP
     }
     let detail = format!("The body could not be read to its end: {cause}.");
     InvalidPayload::IncompleteBody(Problem::new(detail))
-}
-
-/// Returns what caused an error, in the first place.
-pub(crate) fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause
 }

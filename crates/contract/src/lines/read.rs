@@ -9,8 +9,7 @@ use memory::Exhausted;
 use tokio::time::timeout;
 
 use super::split::{Line, Splitter};
-use crate::coding;
-use crate::extract::innermost;
+use crate::coding::{self, innermost};
 
 /// Reads the lines of a body.
 #[derive(Debug)]

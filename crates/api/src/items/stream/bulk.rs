@@ -2,7 +2,7 @@
 
 use contract::Responses;
 use contract::extract::{LineType, Lines, NoQuery, PreferenceApplied, Return, State};
-use contract::lines::LineStream;
+use contract::line_stream::LineStream;
 
 use super::super::served::ServedCollection;
 use super::line::WriteLines;

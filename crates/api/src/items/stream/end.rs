@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use contract::guard::Busy;
-use contract::lines::{Gone, UnreadLines};
+use contract::line_stream::Gone;
+use contract::lines::UnreadLines;
 use contract::{Problem, Responses};
 use store::ErrorKind;
 

@@ -1,7 +1,7 @@
 //! `GET /{collection}:export`: all items in one answer.
 
 use contract::extract::{LineType, Query, State};
-use contract::lines::{Gone, LineSchema, LineSender, LineStream};
+use contract::line_stream::{Gone, LineSchema, LineSender, LineStream, problem_of};
 use contract::{CacheControl, Content, Responses, Schemas};
 use domain::{ItemId, SnapshotEntry, SnapshotQuery};
 use futures_util::StreamExt as _;
@@ -25,7 +25,7 @@ pub(crate) enum ExportLines {}
 
 impl LineSchema for ExportLines {
     fn schema(schemas: &mut Schemas) -> Value {
-        let problem = schemas.problem_of::<StoreFailure>();
+        let problem = problem_of::<StoreFailure>(schemas);
         let alone = |description: &str, name: &str, schema: Value| {
             json!({
                 "description": description,

@@ -1,6 +1,6 @@
 //! The lines that tell what came of each line of a stream of writes.
 
-use contract::lines::{LineSchema, LineSender, OpenEnd};
+use contract::line_stream::{LineSchema, LineSender, OpenEnd, problem_of};
 use contract::{Content, Fault, Responses, Schemas};
 use domain::Outcome;
 use serde::Serialize;
@@ -17,13 +17,13 @@ pub(crate) enum OutcomeLines {}
 
 impl LineSchema for OutcomeLines {
     fn schema(schemas: &mut Schemas) -> Value {
-        let problem = schemas.problem_of::<LineFailure>();
+        let problem = problem_of::<LineFailure>(schemas);
         let line = json!({ "type": "integer", "minimum": 1, "description": "The number of the line; the first is 1." });
         let count = json!({ "type": "integer", "minimum": 0 });
         let counts = ["lines", "created", "updated", "unchanged", "deleted", "stale", "failed"];
         let properties = counts.map(|name| (name.to_owned(), count.clone()));
         let properties = properties.into_iter().collect::<Map<_, _>>();
-        let end = schemas.problem_of::<EndFailure>();
+        let end = problem_of::<EndFailure>(schemas);
         let schema = json!({
             "description": "What came of a line, in the order of the lines: one that was carried out has `outcome`, one that failed has `problem`. The last line of the answer has `summary` alone; without it the answer was cut off.",
             "anyOf": [

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use contract::Responses;
 use contract::extract::{LineType, Lines, PreferenceApplied, Query, Return, State};
-use contract::lines::LineStream;
+use contract::line_stream::LineStream;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 

@@ -138,9 +138,12 @@ impl Writes {
     async fn follow_definition(&mut self) -> Result<(), Stop> {
         let successor = self.collection.successor().await;
         let successor = successor.map_err(|failure| Stop::Failed(failure.into()))?;
-        if let Some(successor) = successor {
-            self.collection = successor;
+        let Some(successor) = successor else { return Ok(()) };
+        // A collection that was deleted and declared anew is not the one that was compared with.
+        if self.replacement.is_some() && successor.keyspace() != self.collection.keyspace() {
+            return Err(EndFailure::SnapshotExpired(Problem::default()).into());
         }
+        self.collection = successor;
         Ok(())
     }
 

@@ -10,15 +10,17 @@ use std::task::{Context, Poll, ready};
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
 use crate::answer_parts::AnswerParts;
-use crate::answers::Answer;
-use crate::extract::LineType;
+use crate::answers::{Answer, Answers};
+use crate::lines::LineType;
 use crate::part::Part;
-use crate::schemas::Schemas;
+use crate::problem;
+use crate::responses::Responses;
+use crate::schemas::{Schemas, reference};
 use crate::variant::Variant;
 
 /// A piece is sent when it has so many bytes: what a TLS record and an HTTP/2 frame carry.
@@ -32,6 +34,17 @@ const WAITING_BYTES_MAX: usize = 1 << 20;
 pub trait LineSchema: Send + Sync + 'static {
     /// Returns the schema of a line.
     fn schema(schemas: &mut Schemas) -> Value;
+}
+
+/// Returns the schema of the problems of `F`, for lines that tell of them.
+pub fn problem_of<F: Responses>(schemas: &mut Schemas) -> Value {
+    let mut answers = Answers::default();
+    F::describe(&mut answers, schemas);
+    let failures = answers.iter().filter(|(_, answer)| !answer.problems().is_empty());
+    let problems = failures.map(|(status, _)| reference(&problem::schema_name(status)));
+    let schema = json!({ "anyOf": problems.collect::<Vec<_>>() });
+    schemas.note_lines(answers);
+    schema
 }
 
 /// The client takes no more lines: it has hung up.
