@@ -1,6 +1,6 @@
 //! Items over HTTP.
 //!
-//! [`router`] makes one tower service of the operations in `items`, the probes and the pages, and
+//! [`router()`] makes one tower service of the operations in `items`, the probes and the pages, and
 //! the OpenAPI document that lists their answers. How an answer gets into the document is the
 //! business of the [`contract`] crate; what a write does is that of [`domain`].
 
