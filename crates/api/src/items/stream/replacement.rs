@@ -29,8 +29,8 @@ pub(super) struct Replacement {
     chunk: std::vec::IntoIter<SnapshotEntry>,
     /// The next item.
     next: Option<SnapshotEntry>,
-    /// The greatest id that was named.
-    last: Option<ItemId>,
+    /// The greatest id that was named; empty before the first. It is written again for each line.
+    last: String,
     unnamed: Unnamed,
     /// How many items the collection had, as far as it was read.
     items: u64,
@@ -55,7 +55,7 @@ impl Replacement {
             snapshot: collection.store().snapshot(query),
             chunk: Vec::new().into_iter(),
             next: None,
-            last: None,
+            last: String::new(),
             unnamed: Unnamed::new(),
             items: 0,
             max_delete,
@@ -93,8 +93,7 @@ impl Replacement {
     pub(super) async fn name(&mut self, group: &Group) -> Result<(), Stop> {
         self.has_line_without_id |= group.has_line_without_id();
         for id in group.ids() {
-            let order = self.last.as_ref().map_or(Ordering::Greater, |last| (*id).cmp(last));
-            match order {
+            match id.as_str().cmp(&self.last) {
                 Ordering::Equal => {}
                 Ordering::Less => self.unnamed.name_late(&id).map_err(|TooManyUnsorted| {
                     let detail = format!("More than {UNSORTED_LINES_MAX} lines are out of order.");
@@ -102,7 +101,8 @@ impl Replacement {
                 })?,
                 Ordering::Greater => {
                     self.pass_before(Some(&id)).await?;
-                    self.last = Some(id.into_owned());
+                    self.last.clear();
+                    self.last.push_str(id.as_str());
                 }
             }
         }
