@@ -52,6 +52,7 @@ async fn every_link_of_the_page_leads_somewhere() {
         "/items",
         "/livez",
         "/metrics",
+        "/openapi-3.2.json",
         "/openapi.json",
         "/problems",
         "/readyz",
