@@ -83,6 +83,12 @@ impl Operation {
         self.template.starts_with("/openapi") && matches!(self.method.as_str(), "GET" | "HEAD")
     }
 
+    /// Tells whether a gateway passes it on as a stream.
+    pub(crate) fn is_stream(&self) -> bool {
+        let is_export = self.template.ends_with(":export") && self.method == "GET";
+        self.subject() == Subject::Stream && self.method == "POST" || is_export
+    }
+
     /// Tells whether its answers have no bodies.
     pub(crate) fn is_head(&self) -> bool {
         self.method == "HEAD"
