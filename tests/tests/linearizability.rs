@@ -1,5 +1,5 @@
 //! What concurrent clients see of an item is what one register could have shown them, one operation
-//! after the other, whatever goes wrong meanwhile.
+//! after the other, whatever goes wrong meanwhile. Some of them write by streams of lines: each line is an operation.
 //!
 //! Every combination of a back end and a fault is a test. One that this machine cannot run is
 //! reported as ignored, with the reason. That the judge is awake is tested as well: a store with a
@@ -162,6 +162,7 @@ fn main() -> ExitCode {
         finds("double-create", 1, |start| start.planted("double-create"), doubled),
         finds("stale-read", 1, |start| start.planted("stale-read"), lost),
         finds("no-tombstone", 1, |start| start.planted("no-tombstone"), any),
+        finds("reversed-group", 1, |start| start.planted("reversed-group"), any),
         finds("dropped-write", 1, |start| start.planted("dropped-write"), lost),
         // Two replicas that believe to share a store, and do not.
         finds("split-brain", 2, undressed, doubled),

@@ -9,6 +9,9 @@
 //! An operation whose outcome is unknown is *open*: it may happen at any later moment, or never.
 //! Here it returns after everything else, with an outcome that is always right. That says exactly
 //! this: an operation that happens last of all is one that never happened.
+//!
+//! The lines of a stream are operations that are all called when the stream is sent; those for one item happen in
+//! their order, but that open ones may happen later.
 
 mod check;
 mod count;
@@ -21,4 +24,6 @@ mod tests;
 pub use self::check::Verdict;
 pub use self::record::{History, Moment, Recorded};
 pub use self::recorder::{Call, Recorder};
-pub use self::register::{Action, Condition, Operation, Outcome, Register, State, Token, Value};
+pub use self::register::{
+    Action, Condition, Line, Operation, Outcome, Register, State, Token, Value,
+};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::record::{History, Moment, NEVER, Recorded};
-use super::register::{Action, Operation, Outcome};
+use super::register::{Action, Line, Operation, Outcome};
 
 /// Collects what clients do. Cheap to clone: all clones are one.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +28,7 @@ pub struct Call<'a> {
     item: &'a str,
     client: usize,
     action: Action,
+    line: Option<Line>,
     called: Moment,
     at: Instant,
 }
@@ -36,7 +37,19 @@ impl Recorder {
     /// Begins an operation. Nothing of it was sent yet.
     pub fn call<'a>(&'a self, item: &'a str, client: usize, action: Action) -> Call<'a> {
         let (called, at) = (self.now(), Instant::now());
-        Call { recorder: self, item, client, action, called, at }
+        Call { recorder: self, item, client, action, line: None, called, at }
+    }
+
+    /// Begins an operation that is a line of a stream, or one more line of it. Nothing of the stream was sent yet, and
+    /// `number` is greater than those of all lines that the client sends before this one.
+    pub fn call_line<'a>(
+        &'a self,
+        item: &'a str,
+        client: usize,
+        action: Action,
+        number: u32,
+    ) -> Call<'a> {
+        Call { line: Some(Line { client, number }), ..self.call(item, client, action) }
     }
 
     /// Returns the histories so far, by item.
@@ -78,8 +91,8 @@ impl Call<'_> {
     }
 
     fn record(self, returned: Moment, outcome: Outcome) {
-        let Self { recorder, item, client, action, called, .. } = self;
-        let operation = Operation { action, outcome };
+        let Self { recorder, item, client, action, line, called, .. } = self;
+        let operation = Operation { action, outcome, line };
         let recorded = Recorded { client, called, returned, operation };
         let mut histories = lock(&recorder.0.histories);
         match histories.get_mut(item) {

@@ -64,7 +64,21 @@ pub struct Operation {
     pub action: Action,
     /// What was told.
     pub outcome: Outcome,
+    /// The line that it is, if it is one of a stream.
+    pub line: Option<Line>,
 }
+
+/// A line of a stream. Those of a client happen to an item in the order of their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The client, one of the first [`STREAMING_MAX`].
+    pub client: usize,
+    /// Its number among all lines of the client; the first is 1.
+    pub number: u32,
+}
+
+/// Most clients that write streams.
+const STREAMING_MAX: usize = 8;
 
 impl Operation {
     /// Tells whether this changed the item, or may have.
@@ -88,7 +102,10 @@ impl Operation {
 
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { action, outcome } = self;
+        let Self { action, outcome, line } = self;
+        if let Some(Line { number, .. }) = line {
+            write!(f, "line {number}: ")?;
+        }
         match action {
             Action::Get => write!(f, "get: {outcome:?}"),
             Action::Put(value, Condition::None) => write!(f, "put {value}: {outcome:?}"),
@@ -110,6 +127,8 @@ pub struct State {
     value: Option<Value>,
     /// The greatest token that it was written or deleted with.
     token: Option<Token>,
+    /// The number of the last line of each client that happened.
+    lines: [u32; STREAMING_MAX],
 }
 
 impl Specification for Register {
@@ -121,9 +140,16 @@ impl Specification for Register {
     }
 
     fn apply(operation: &Operation, state: &State) -> (bool, State) {
-        let (expected, next) = step(operation.action, *state);
-        let told = operation.outcome == Outcome::Open || operation.outcome == expected;
-        (told, if told { next } else { *state })
+        let (expected, mut next) = step(operation.action, *state);
+        if operation.outcome == Outcome::Open {
+            return (true, next);
+        }
+        let mut fits = operation.outcome == expected;
+        if let Some(Line { client, number }) = operation.line {
+            fits &= state.lines[client] < number;
+            next.lines[client] = number;
+        }
+        (fits, if fits { next } else { *state })
     }
 }
 
@@ -163,5 +189,5 @@ fn step(action: Action, state: State) -> (Outcome, State) {
         }
         (Action::Put(value, _), Some(_)) => (Outcome::Updated, Some(value)),
     };
-    (outcome, State { value, token })
+    (outcome, State { value, token, ..state })
 }

@@ -25,7 +25,7 @@ fn create(value: Value) -> Action {
 fn history(operations: &[(Moment, Moment, Action, Outcome)]) -> History {
     let recorded =
         operations.iter().enumerate().map(|(client, (called, returned, action, outcome))| {
-            let operation = Operation { action: *action, outcome: *outcome };
+            let operation = Operation { action: *action, outcome: *outcome, line: None };
             Recorded { client, called: *called, returned: *returned, operation }
         });
     History(recorded.collect())
@@ -191,4 +191,27 @@ fn a_late_write_that_is_applied_is_found() {
     ];
     assert!(rejected(&history).contains("put 2 Order(2): Created"));
     rejected(&[(0, 1, put_at(1, 1), Created), (2, 3, put_at(2, 2), Stale(Some(1)))]);
+}
+
+#[test]
+fn lines_of_a_stream_for_one_item_happen_in_their_order() {
+    let stream = |outcomes: [Outcome; 3], read: Value| {
+        let mut history = history(&[
+            (0, 1, put(9), Created),
+            (2, 10, put(1), outcomes[0]),
+            (2, 11, put(2), outcomes[1]),
+            (2, if outcomes[2] == Open { NEVER } else { 12 }, put(3), outcomes[2]),
+            (13, 14, GET, Found(read)),
+        ]);
+        for (number, recorded) in (1..).zip(&mut history.0[1..4]) {
+            recorded.operation.line = Some(Line { client: 0, number });
+        }
+        history.verdict()
+    };
+    assert_eq!(stream([Updated; 3], 3), Verdict::Linearizable);
+    assert_ne!(stream([Updated; 3], 1), Verdict::Linearizable);
+    // The last line has no outcome.
+    assert_eq!(stream([Updated, Updated, Open], 3), Verdict::Linearizable);
+    assert_eq!(stream([Updated, Updated, Open], 2), Verdict::Linearizable);
+    assert_ne!(stream([Updated, Updated, Open], 1), Verdict::Linearizable);
 }

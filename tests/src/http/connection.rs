@@ -168,8 +168,19 @@ impl Connection {
     /// # Panics
     /// If there is none.
     pub async fn read_head(&mut self) -> Answer {
-        let head = within("a head", ANSWER_TIME_MAX, self.take_until(b"\r\n\r\n")).await;
-        Answer::of_head(&head.expect("an answer comes"))
+        self.try_read_head().await.expect("an answer comes")
+    }
+
+    /// Waits for the head of an answer, as long as the connection lives. Its body is read by [`chunk`](Self::chunk) or
+    /// [`try_read_body`](Self::try_read_body).
+    pub async fn try_read_head(&mut self) -> io::Result<Answer> {
+        within("a head", ANSWER_TIME_MAX, self.take_head()).await
+    }
+
+    /// Waits for the body of an answer whose head was read, as long as the connection lives.
+    pub async fn try_read_body(&mut self, answer: &mut Answer) -> io::Result<()> {
+        answer.body = within("a body", ANSWER_TIME_MAX, self.take_body(answer)).await?;
+        Ok(())
     }
 
     /// Waits for the next chunk of a body; it is empty at the proper end.
@@ -181,30 +192,36 @@ impl Connection {
     }
 
     async fn read_answer(&mut self, is_head: bool) -> io::Result<Answer> {
+        let mut answer = self.take_head().await?;
+        if !is_head && !matches!(answer.status, 204 | 304) {
+            answer.body = self.take_body(&answer).await?;
+        }
+        Ok(answer)
+    }
+
+    async fn take_head(&mut self) -> io::Result<Answer> {
         let mut interim = Vec::new();
-        let mut answer = loop {
+        loop {
             let answer = Answer::of_head(&self.take_until(b"\r\n\r\n").await?);
             if answer.status >= 200 {
-                break answer;
+                return Ok(Answer { interim, ..answer });
             }
             interim.push(answer.status);
-        };
-        answer.interim = interim;
-        if is_head || matches!(answer.status, 204 | 304) {
-            return Ok(answer);
         }
+    }
+
+    async fn take_body(&mut self, answer: &Answer) -> io::Result<Vec<u8>> {
         let chunked = answer.header("transfer-encoding") == Some("chunked");
         let length = answer.header("content-length").map(str::parse::<usize>);
-        answer.body = match length {
-            _ if chunked => self.take_chunks().await?,
-            Some(length) => self.take(length.expect("a length is a number")).await?,
+        match length {
+            _ if chunked => self.take_chunks().await,
+            Some(length) => self.take(length.expect("a length is a number")).await,
             // The end of the connection is the end of the body.
             None => {
                 while self.fill().await.is_ok() {}
-                std::mem::take(&mut self.unread).into()
+                Ok(std::mem::take(&mut self.unread).into())
             }
-        };
-        Ok(answer)
+        }
     }
 
     async fn take_chunks(&mut self) -> io::Result<Vec<u8>> {

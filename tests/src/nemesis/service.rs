@@ -57,11 +57,14 @@ pub const ANSWERS_ARE_LOST: ServiceFault = ServiceFault {
     lasts: millis(5, 50),
     turn: 0,
     disturb: |stage, turn| {
-        stage.relays().for_each(|relay| match turn % 3 {
+        stage.relays().for_each(|relay| match turn % 5 {
             0 => relay.lose_answer_to("DELETE "),
             1 => relay.lose_answer_to("PUT "),
+            2 => relay.lose_answer_to("POST /items:bulk "),
             // The status line begins, and is cut before it says what.
-            _ => relay.cut_next_answer(12),
+            3 => relay.cut_next_answer(12),
+            // Behind the head, and so among the outcomes of a stream.
+            _ => relay.cut_next_answer(500),
         });
     },
     heal: heal_relays,

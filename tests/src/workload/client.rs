@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::tags::{Tags, VALUES, item as body, tag};
 use super::{Progress, Target};
 use crate::history::{Action, Condition, Outcome, Recorder, Token, Value};
 use crate::http::{Answer, Connection, Problem, Request};
@@ -15,13 +16,13 @@ use crate::random::Random;
 
 /// How long a client waits for an answer. Milliseconds are usual; one that does not come in this
 /// time is given up, and the outcome is open.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(1);
+pub(super) const ANSWER_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Longest time until a service that was disturbed answers again.
 const REACH_TIME_MAX: Duration = Duration::from_secs(90);
 
-/// Values of one client; its number stands before them.
-const VALUES: Value = 1_000_000;
+/// One of so many clients writes streams as well.
+const STREAMING_EVERY: usize = 3;
 
 /// What a client was told of a write that never happened: by the service, and by the gateway. Any
 /// other 5xx leaves it open.
@@ -30,14 +31,17 @@ pub(crate) const DID_NOTHING: [&str; 5] =
 
 #[derive(Debug)]
 pub(super) struct Client {
-    number: usize,
+    pub(super) number: usize,
     service: SocketAddr,
-    connection: Option<Connection>,
-    recorder: Recorder,
-    random: Random,
+    pub(super) connection: Option<Connection>,
+    pub(super) recorder: Recorder,
+    pub(super) random: Random,
+    pub(super) tags: Tags,
     values: Value,
-    /// The value and tag of each item as this client last saw them.
-    seen: BTreeMap<String, (Value, String)>,
+    /// How many lines of streams it has sent.
+    pub(super) lines: u32,
+    /// The value of each item as this client last saw it.
+    pub(super) seen: BTreeMap<String, Value>,
     /// The value of the last put to each item.
     put: BTreeMap<String, Value>,
 }
@@ -48,9 +52,20 @@ impl Client {
         service: SocketAddr,
         recorder: Recorder,
         random: Random,
+        tags: Tags,
     ) -> Self {
-        let (seen, put) = (BTreeMap::new(), BTreeMap::new());
-        Self { number, service, connection: None, recorder, random, values: 0, seen, put }
+        Self {
+            number,
+            service,
+            connection: None,
+            recorder,
+            random,
+            tags,
+            values: 0,
+            lines: 0,
+            seen: BTreeMap::new(),
+            put: BTreeMap::new(),
+        }
     }
 
     /// Makes so many operations on random items.
@@ -60,13 +75,23 @@ impl Client {
         operations: usize,
         progress: &Progress,
     ) {
-        for number in 0..operations {
+        let mut number = 0;
+        while number < operations {
+            if self.number.is_multiple_of(STREAMING_EVERY) && self.random.below(6) == 0 {
+                let next = number + 2 + usize::try_from(self.random.below(6)).expect("it is small");
+                self.write_stream(targets, number..next).await;
+                progress.fetch_add(next - number, Ordering::Relaxed);
+                number = next;
+                continue;
+            }
             let at = self.random.below(targets.len() as u64);
             let target = &targets[usize::try_from(at).expect("it is small")];
-            let action = self.choose(target);
+            let seen = self.seen.get(&target.id).copied();
+            let action = self.choose(target, seen);
             let action = self.with_order(action, number);
             self.act(&target.id, action).await;
             progress.fetch_add(1, Ordering::Relaxed);
+            number += 1;
         }
     }
 
@@ -78,8 +103,8 @@ impl Client {
         .await;
     }
 
-    fn choose(&mut self, target: &Target) -> Action {
-        let seen = self.seen.get(&target.id).map(|(value, _)| *value);
+    /// Chooses something to do to an item that was seen to be this.
+    pub(super) fn choose(&mut self, target: &Target, seen: Option<Value>) -> Action {
         let if_seen = seen.map_or(Condition::IfNoneMatch, Condition::IfMatch);
         let repeated = self.put.get(&target.id).copied();
         match self.random.below(100) {
@@ -96,7 +121,7 @@ impl Client {
 
     /// Gives some of the writes without a condition an order token. Tokens grow with the work, and are often less
     /// than others that came before.
-    fn with_order(&mut self, action: Action, number: usize) -> Action {
+    pub(super) fn with_order(&mut self, action: Action, number: usize) -> Action {
         let order = Condition::Order(
             Token::try_from(number as u64 + self.random.below(8)).expect("it is small"),
         );
@@ -111,12 +136,15 @@ impl Client {
 
     fn value(&mut self) -> Value {
         self.values += 1;
-        Value::try_from(self.number).expect("clients are few") * VALUES + self.values
+        let number = Value::try_from(self.number).expect("clients are few");
+        let value = number * VALUES + self.values;
+        self.tags.note(value);
+        value
     }
 
     /// Does something, records it, and tells whether the outcome is known.
     async fn act(&mut self, item: &str, action: Action) -> bool {
-        let request = self.request(item, action);
+        let request = Self::request(item, action);
         let mut connection = self.connect().await;
         let recorder = self.recorder.clone();
         let call = recorder.call(item, self.number, action);
@@ -130,7 +158,7 @@ impl Client {
         self.connection = Some(connection);
         match outcome(action, &answer) {
             Told::Outcome(outcome) => {
-                self.remember(item, action, outcome, &answer);
+                self.remember(item, action, outcome);
                 call.returned(outcome);
                 true
             }
@@ -145,7 +173,7 @@ impl Client {
     /// Returns a connection on which the service has answered before, or said that it is ready.
     /// Otherwise a client would leave one write open after another for as long as the service, or
     /// what is behind it, is away.
-    async fn connect(&mut self) -> Connection {
+    pub(super) async fn connect(&mut self) -> Connection {
         if let Some(connection) = self.connection.take() {
             return connection;
         }
@@ -161,7 +189,7 @@ impl Client {
         .await
     }
 
-    fn request(&self, item: &str, action: Action) -> Request {
+    fn request(item: &str, action: Action) -> Request {
         let target = format!("/items/{item}");
         let (request, condition) = match action {
             Action::Get => return Request::get(target),
@@ -172,11 +200,12 @@ impl Client {
             Condition::None => request,
             Condition::Order(token) => request.header("Shelf-Order", token.to_string()),
             Condition::IfNoneMatch => request.header("If-None-Match", "*"),
-            Condition::IfMatch(_) => request.header("If-Match", &self.seen[item].1),
+            Condition::IfMatch(value) => request.header("If-Match", tag(value)),
         }
     }
 
-    fn remember(&mut self, item: &str, action: Action, outcome: Outcome, answer: &Answer) {
+    /// Notes what an item is now, as far as this client knows.
+    pub(super) fn remember(&mut self, item: &str, action: Action, outcome: Outcome) {
         if let Action::Put(value, _) = action {
             self.put.insert(item.to_owned(), value);
         }
@@ -191,12 +220,12 @@ impl Client {
             }
             _ => return,
         };
-        self.seen.insert(item.to_owned(), (value, answer.etag()));
+        self.seen.insert(item.to_owned(), value);
     }
 }
 
 /// What an answer tells.
-enum Told {
+pub(super) enum Told {
     Outcome(Outcome),
     DidNothing,
     Nothing,
@@ -237,8 +266,4 @@ fn shown(answer: &Answer) -> Value {
     let value = value.unwrap_or_else(|| panic!("an item that no client put: {}", answer.shown()));
     assert_eq!(answer.text(), body(value), "an item as it was put");
     value
-}
-
-fn body(value: Value) -> String {
-    format!(r#"{{"name":"{}","size":{value}}}"#, value / VALUES)
 }

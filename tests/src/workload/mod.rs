@@ -1,7 +1,10 @@
-//! Clients that work on the same few items at the same time, while something goes wrong.
+//! Clients that work on the same few items at the same time, some of them by streams of lines, while something goes
+//! wrong.
 
 mod client;
 mod figures;
+mod stream;
+mod tags;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +16,7 @@ use testbed::NotPossible;
 use self::client::Client;
 pub(crate) use self::client::DID_NOTHING;
 pub use self::figures::Figures;
+use self::tags::Tags;
 use crate::history::Recorder;
 use crate::nemesis::Nemesis;
 use crate::poll::eventually;
@@ -77,11 +81,12 @@ impl Workload {
     ) -> Result<Figures, NotPossible> {
         assert!(self.clients <= 8, "the checker would not come to an end");
         let mut random = Random::new();
-        let recorder = Recorder::default();
+        let (recorder, tags) = (Recorder::default(), Tags::default());
         let addresses = scene.addresses();
         let client = |number: usize, random| {
             // Replicas share the clients.
-            Client::new(number, addresses[number % addresses.len()], recorder.clone(), random)
+            let service = addresses[number % addresses.len()];
+            Client::new(number, service, recorder.clone(), random, tags.clone())
         };
         let mut clients: Vec<_> =
             (0..self.clients).map(|number| client(number, random.fork())).collect();

@@ -44,6 +44,8 @@ enum Bug {
     DroppedWrite,
     /// A deletion forgets its order token, so that a late write brings the item back.
     NoTombstone,
+    /// Writes that come together are made in the order opposite to theirs.
+    ReversedGroup,
 }
 
 impl Bug {
@@ -72,11 +74,12 @@ impl FromStr for Bug {
             "stale-read" => Ok(Self::StaleRead),
             "dropped-write" => Ok(Self::DroppedWrite),
             "no-tombstone" => Ok(Self::NoTombstone),
+            "reversed-group" => Ok(Self::ReversedGroup),
             other => Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 format!(
                     "{other:?} is no bug; known are lost-update, double-create, stale-read, \
-                     dropped-write and no-tombstone"
+                     dropped-write, no-tombstone and reversed-group"
                 ),
             )),
         }
@@ -149,6 +152,7 @@ impl Spoilt {
                     return Ok(decide(current.as_ref(), None, &write).verdict);
                 }
             }
+            Bug::ReversedGroup => {}
         }
         self.write(write).await
     }
@@ -170,12 +174,19 @@ impl Store for Planted {
         inner.get(key)
     }
 
-    fn apply(&self, writes: Vec<Write>) -> Reply<Vec<Result<Verdict, Error>>> {
+    fn apply(&self, mut writes: Vec<Write>) -> Reply<Vec<Result<Verdict, Error>>> {
         let spoilt = Arc::clone(&self.0);
+        let is_reversed = spoilt.bug == Bug::ReversedGroup;
+        if is_reversed {
+            writes.reverse();
+        }
         Reply::later(async move {
             let mut results = Vec::with_capacity(writes.len());
             for write in writes {
                 results.push(spoilt.apply_one(write).await);
+            }
+            if is_reversed {
+                results.reverse();
             }
             results
         })

@@ -205,6 +205,14 @@ mod planted {
         let results = store.apply(writes.to_vec()).await;
         assert!(matches!(results[2], Ok(Ok(Outcome::Created(_)))), "{results:?}");
     }
+
+    #[tokio::test]
+    async fn the_first_of_two_writes_stays_where_groups_are_reversed() {
+        let (store, _directory) = planted("reversed-group");
+        let results = store.apply(vec![put_item(item(0)), put_item(item(1))]).await;
+        assert!(matches!(results[0], Ok(Ok(Outcome::Updated(_)))), "{results:?}");
+        assert_eq!(store.get(&key()).await.unwrap(), Some(item(0)));
+    }
 }
 
 #[tokio::test]
