@@ -8,7 +8,7 @@ type Bodies<Id extends keyof operations, Status> = {
   [S in keyof Answers<Id>]: S extends Status ? Body<Answers<Id>[S]> : never;
 }[keyof Answers<Id>];
 
-type Success = 200 | 201;
+type Success = 200 | 201 | 207;
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function holds<_Claim extends true>() {}
 
@@ -27,7 +27,7 @@ type Failures<Id extends keyof operations> = Bodies<Id, Exclude<keyof Answers<Id
 type AllFailures = { [Id in keyof operations]: Failures<Id> }[keyof operations];
 holds<AllFailures extends { type: `/problems#${string}`; status: number; detail: string } ? true : false>();
 type Invalid = Extract<Failures<"put_item">, { status: 422 }>["type"];
-holds<Same<Invalid, "/problems#invalid-item" | "/problems#invalid-schema" | "/problems#idempotency-key-reused">>();
+holds<Same<Invalid, "/problems#invalid-item" | "/problems#invalid-schema" | "/problems#idempotency-key-reused" | "/problems#order-kind-mixed">>();
 
 // What is filled in is required in what is returned, and may be absent in what is sent.
 holds<Same<Schemas["BooksItem"]["tags"], string[]>>();

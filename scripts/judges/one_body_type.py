@@ -38,7 +38,10 @@ def judge(document, name, operation):
             yield f"{name} answers with `{status}`, which is not a status"
             continue
         for media_type, media in resolve(document, answer).get("content", {}).items():
-            if status < "400":
+            if "x-itemSchema" in media:
+                # Lines have two media types, and one meaning.
+                bodies.add(("lines", json.dumps(media["x-itemSchema"], sort_keys=True)))
+            elif status < "400":
                 bodies.add((media_type, json.dumps(media.get("schema"), sort_keys=True)))
             else:
                 yield from judge_problem(document, f"{name} {status}", media_type, media)

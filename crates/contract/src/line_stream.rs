@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
@@ -18,9 +18,9 @@ use crate::answer_parts::AnswerParts;
 use crate::answers::{Answer, Answers};
 use crate::lines::LineType;
 use crate::part::Part;
-use crate::problem;
+use crate::problem::{self, Place};
 use crate::responses::Responses;
-use crate::schemas::{Schemas, reference};
+use crate::schemas::Schemas;
 use crate::variant::Variant;
 
 /// A piece is sent when it has so many bytes: what a TLS record and an HTTP/2 frame carry.
@@ -40,9 +40,9 @@ pub trait LineSchema: Send + Sync + 'static {
 pub fn problem_of<F: Responses>(schemas: &mut Schemas) -> Value {
     let mut answers = Answers::default();
     F::describe(&mut answers, schemas);
-    let failures = answers.iter().filter(|(_, answer)| !answer.problems().is_empty());
-    let problems = failures.map(|(status, _)| reference(&problem::schema_name(status)));
-    let schema = json!({ "anyOf": problems.collect::<Vec<_>>() });
+    let place = schemas.of::<Place>();
+    let schema =
+        problem::schema_of_lines(answers.iter().flat_map(|(_, answer)| answer.problems()), place);
     schemas.note_lines(answers);
     schema
 }

@@ -1,6 +1,7 @@
 //! Problem details: the one error body (RFC 9457).
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::Arc;
 
@@ -182,6 +183,30 @@ pub(crate) fn schema(status: u16, types: &[&'static Variant], place: Value) -> V
                 "type": "array",
                 "items": place,
             },
+        },
+        "required": ["type", "title", "status", "detail"],
+    })
+}
+
+/// Returns the schema of the problems that lines of a stream tell of.
+pub(crate) fn schema_of_lines<'a>(
+    variants: impl IntoIterator<Item = &'a &'static Variant>,
+    place: Value,
+) -> Value {
+    let (mut types, mut statuses) = (BTreeSet::new(), BTreeSet::new());
+    for variant in variants {
+        types.insert(format!("{TYPE_PREFIX}{}", variant.slug));
+        statuses.insert(variant.status);
+    }
+    json!({
+        "description": "Why a line failed, as the write by itself would have been answered (RFC 9457).",
+        "type": "object",
+        "properties": {
+            "type": { "type": "string", "enum": types },
+            "title": { "type": "string" },
+            "status": { "type": "integer", "enum": statuses },
+            "detail": { "description": "What is wrong, and what to do.", "type": "string" },
+            "errors": { "description": "Every wrong place in the line.", "type": "array", "items": place },
         },
         "required": ["type", "title", "status", "detail"],
     })

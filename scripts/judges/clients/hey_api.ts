@@ -32,7 +32,7 @@ const invalid = await putPeople({ path, body: { name: "" } });
 check(invalid.response?.status, 422);
 const problem = invalid.error;
 if (problem?.status === 422) {
-  const kinds: "/problems#invalid-item" | "/problems#invalid-schema" | "/problems#idempotency-key-reused" = problem.type;
+  const kinds: "/problems#invalid-item" | "/problems#invalid-schema" | "/problems#idempotency-key-reused" | "/problems#order-kind-mixed" = problem.type;
   check(kinds, "/problems#invalid-item");
   check(problem.errors?.[0]?.pointer, "/name");
 } else {

@@ -34,7 +34,7 @@ check(invalid.response.status, 422);
 // The status tells the problems apart, and then the type.
 const problem = invalid.error;
 if (problem?.status === 422) {
-  const kinds: "/problems#invalid-item" | "/problems#invalid-schema" | "/problems#idempotency-key-reused" = problem.type;
+  const kinds: "/problems#invalid-item" | "/problems#invalid-schema" | "/problems#idempotency-key-reused" | "/problems#order-kind-mixed" = problem.type;
   check(kinds, "/problems#invalid-item");
   check(problem.errors?.[0]?.pointer, "/name");
 } else {

@@ -276,10 +276,10 @@ impl<C: Clone + Send + Sync + 'static> Api<C> {
             check_bodies(&doc.id, described)?;
             collect_problems(&mut problems, &described.answers)?;
         }
+        self.declare_problems(&problems)?;
         for answers in self.schemas.of_lines() {
             collect_problems(&mut problems, answers)?;
         }
-        self.declare_problems(&problems)?;
         FallbackAnswer::describe(&mut self.fallback, &mut self.schemas);
         collect_problems(&mut problems, &self.fallback)?;
 

@@ -55,6 +55,7 @@ impl LineSchema for ExportLines {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExportParams {
     /// The id behind which the export begins: the last one of an export that was cut off.
+    #[serde(default)]
     #[schemars(with = "FromId")]
     after: Option<FromId>,
 }

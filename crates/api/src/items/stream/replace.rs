@@ -93,7 +93,7 @@ impl JsonSchema for MaxDelete {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]+%?$", "default": "10%" })
+        json_schema!({ "type": "string", "pattern": "^(?:[0-9]{1,18}|(?:100|[0-9]{1,2})%)$", "default": "10%" })
     }
 }
 
