@@ -56,7 +56,7 @@ async fn start(service: SocketAddr) -> Gateway {
     let start = start.setting("--replica-requests-max", REQUESTS_MAX.to_string());
     let start = start.setting("--body-time-max", "1500ms");
     let start = start.setting("--streams-max", STREAMS_MAX.to_string());
-    let start = start.setting("--client-streams-max", STREAMS_MAX.to_string());
+    let start = start.setting("--client-streams-max", (STREAMS_MAX + 1).to_string());
     let start = start.setting("--stream-idle-time-max", "8s");
     // Longer than the service takes to say that the store does not answer.
     start.setting("--request-time-max", "8s").setting("--try-time-max", "8s").spawn().await
@@ -220,13 +220,22 @@ async fn nothing_is_answered(gateway: &Gateway, listed: &[Operation]) {
     for (operation, connection) in awaited {
         answered(operation, 408, connection).await;
     }
-    let waiting = under_way(gateway, listed, 504).await;
+    let (streams, points): (Vec<_>, Vec<_>) =
+        listed.iter().cloned().partition(Operation::is_stream);
+    // Streams have places of their own.
+    are_refused(gateway, &streams, STREAMS_MAX).await;
+    are_refused(gateway, &points, REQUESTS_MAX).await;
+}
+
+/// Fills all places of these operations, which the service does not answer.
+async fn are_refused(gateway: &Gateway, operations: &[Operation], places: usize) {
+    let waiting = under_way(gateway, operations, 504).await;
     let mut others = Vec::new();
-    for _ in waiting.len()..REQUESTS_MAX {
+    for _ in waiting.len()..places {
         others.push(write(gateway, &bearer(Request::get("/livez"), ALL)).await);
     }
-    wait_for_in_flight(gateway, REQUESTS_MAX).await;
-    for operation in listed {
+    wait_for_in_flight(gateway, places).await;
+    for operation in operations {
         expect(gateway, operation, 503, &bearer(plain(operation), ALL)).await;
     }
     for (operation, connection) in waiting {
