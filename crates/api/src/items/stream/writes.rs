@@ -207,26 +207,31 @@ impl Writes {
         self.apply(turn).await
     }
 
-    /// Waits until something can go on: a group was written, more of the stream has arrived, or the client has
-    /// read of the answer.
+    /// Waits until something can go on: a group was written, the client has read of the answer, or more of the
+    /// stream has arrived. A client that does not read keeps no group's turn: outcomes are taken from the store
+    /// all the same.
     async fn wait(&mut self) -> Result<(), Stop> {
-        if self.outcomes.sender.is_full() || self.in_flight.is_empty() {
-            let sent = timeout(self.time_max, self.outcomes.sender.send()).await;
-            sent.map_err(|_| Stop::stalled("nothing of the answer was read", self.time_max))??;
-        }
-        let may_read = !self.reader.has_ended() && !self.group.is_full();
+        let is_idle = self.in_flight.is_empty();
+        let sender = &mut self.outcomes.sender;
+        let is_to_send = sender.is_full() || is_idle && !sender.text().is_empty();
+        let may_read = !is_to_send && !self.reader.has_ended() && !self.group.is_full();
         tokio::select! {
             biased;
-            results = first(&mut self.in_flight), if !self.in_flight.is_empty() => {
+            results = first(&mut self.in_flight), if !is_idle => {
                 if let Some(InFlight { group, .. }) = self.in_flight.pop_front() {
                     group.tell(results, &mut self.outcomes);
                 }
             }
+            sent = sender.send(), if is_to_send => sent?,
             read = self.reader.read(), if may_read => {
                 read.map_err(|unread| Stop::Failed(unread.into()))?;
             }
-            () = sleep(self.time_max), if self.in_flight.is_empty() => {
-                return Err(Stop::stalled("nothing of the stream arrived", self.time_max));
+            () = sleep(self.time_max), if is_idle || is_to_send => {
+                let what = match is_to_send {
+                    true => "nothing of the answer was read",
+                    false => "nothing of the stream arrived",
+                };
+                return Err(Stop::stalled(what, self.time_max));
             }
         }
         Ok(())
