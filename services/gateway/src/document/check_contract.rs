@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
+use contract::lines::MEDIA_TYPES;
 use contract::recorder::{Recording, Report};
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt;
 use tower::Service;
 
@@ -72,15 +75,16 @@ where
         let answering = self.inner.call(exchange);
         Box::pin(async move {
             let (head, mut body) = answering.await?.into_parts();
-            let check = match &body {
-                ReplyBody::Stream(_) => {
-                    record.recording.line_check(&promises, &method, &uri, &head)
+            if let ReplyBody::Stream(answer) = &mut body
+                && is_lines(&head.headers)
+            {
+                let check = record.recording.line_check(&promises, &method, &uri, &head);
+                if check.is_some() || promises.has_path(uri.path()) {
+                    record.recording.record(&promises, &method, &uri, &head, b"");
                 }
-                _ => None,
-            };
-            if let (ReplyBody::Stream(answer), Some(check)) = (&mut body, check) {
-                record.recording.record(&promises, &method, &uri, &head, b"");
-                answer.check_lines(check);
+                if let Some(check) = check {
+                    answer.check_lines(check);
+                }
                 return Ok(Reply::from_parts(head, body));
             }
             let Ok(body) = body.collect().await else {
@@ -98,6 +102,12 @@ where
             Ok(Reply::from_parts(head, ReplyBody::Own(Body::from(body))))
         })
     }
+}
+
+/// Tells whether an answer has lines, which are not to be held back.
+fn is_lines(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    media_type.is_some_and(|media_type| MEDIA_TYPES.contains(&media_type))
 }
 
 /// A body that breaks off.
