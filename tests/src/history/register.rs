@@ -71,7 +71,7 @@ pub struct Operation {
 /// A line of a stream. Those of a client happen to an item in the order of their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// The client, one of the first [`STREAMING_MAX`].
+    /// The client, of whom there are few.
     pub client: usize,
     /// Its number among all lines of the client; the first is 1.
     pub number: u32,
