@@ -9,9 +9,7 @@ mod split;
 
 use http::HeaderValue;
 pub use read::{LineReader, UnreadLines};
-#[cfg(feature = "recorder")]
-pub(crate) use split::Splitter;
-pub use split::{Line, LineTooLong};
+pub use split::{Line, LineSplitter, LineTooLong};
 
 /// The media types of JSON lines.
 pub const MEDIA_TYPES: &[&str] = &["application/jsonl", "application/x-ndjson"];

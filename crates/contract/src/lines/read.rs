@@ -8,7 +8,7 @@ use http_body_util::BodyExt as _;
 use memory::Exhausted;
 use tokio::time::timeout;
 
-use super::split::{Line, Splitter};
+use super::split::{Line, LineSplitter};
 use crate::coding::{self, innermost};
 
 /// Reads the lines of a body.
@@ -17,7 +17,7 @@ pub struct LineReader {
     body: Body,
     is_encoded: bool,
     has_ended: bool,
-    lines: Splitter,
+    lines: LineSplitter,
 }
 
 /// Why a body could not be read to its end.
@@ -45,12 +45,12 @@ impl fmt::Display for UnreadLines {
 
 impl LineReader {
     pub(crate) fn new(body: Body, is_encoded: bool, line_bytes_max: usize) -> Self {
-        Self { body, is_encoded, has_ended: false, lines: Splitter::new(line_bytes_max) }
+        Self { body, is_encoded, has_ended: false, lines: LineSplitter::new(line_bytes_max) }
     }
 
     /// Returns the next line that has arrived.
     pub fn next_line(&mut self) -> Option<Line<'_>> {
-        if self.has_ended { self.lines.rest() } else { self.lines.next() }
+        if self.has_ended { self.lines.rest() } else { self.lines.next_line() }
     }
 
     /// Tells whether the body has ended, so that no line follows those that have arrived.

@@ -17,7 +17,7 @@ pub struct LineTooLong;
 
 /// Splits a stream of bytes into lines. A line that lies within one piece is not copied.
 #[derive(Debug)]
-pub(crate) struct Splitter {
+pub struct LineSplitter {
     bytes_max: usize,
     piece: Bytes,
     /// Where in the piece the next line begins.
@@ -38,20 +38,21 @@ enum Begun {
     Returned(Vec<u8>),
 }
 
-impl Splitter {
+impl LineSplitter {
     /// Splits lines of up to `bytes_max` bytes, without their ends.
-    pub(crate) fn new(bytes_max: usize) -> Self {
+    #[must_use]
+    pub fn new(bytes_max: usize) -> Self {
         Self { bytes_max, piece: Bytes::new(), at: 0, begun: Begun::Text(Vec::new()), ended: 0 }
     }
 
     /// Takes the next piece. All lines of the one before have been returned.
-    pub(crate) fn push(&mut self, piece: Bytes) {
+    pub fn push(&mut self, piece: Bytes) {
         debug_assert!(self.at == self.piece.len(), "the lines before are to be read first");
         (self.piece, self.at) = (piece, 0);
     }
 
     /// Returns the next line that has ended.
-    pub(crate) fn next(&mut self) -> Option<Line<'_>> {
+    pub fn next_line(&mut self) -> Option<Line<'_>> {
         self.forget_returned();
         let rest = &self.piece[self.at..];
         let Some(length) = memchr::memchr(b'\n', rest) else {
@@ -72,7 +73,7 @@ impl Splitter {
     }
 
     /// Returns what stands behind the last end of a line, when no piece follows.
-    pub(crate) fn rest(&mut self) -> Option<Line<'_>> {
+    pub fn rest(&mut self) -> Option<Line<'_>> {
         self.forget_returned();
         if self.begun.is_empty() {
             return None;
@@ -125,14 +126,14 @@ mod tests {
 
     /// Splits a text that comes in pieces of this size.
     fn split(text: &[u8], piece_bytes: usize) -> Vec<(u64, Option<String>)> {
-        let mut splitter = Splitter::new(4);
+        let mut splitter = LineSplitter::new(4);
         let mut lines = Vec::new();
         let owned = |line: Line<'_>| {
             (line.number, line.text.ok().map(|text| String::from_utf8_lossy(text).into_owned()))
         };
         for piece in text.chunks(piece_bytes) {
             splitter.push(Bytes::copy_from_slice(piece));
-            while let Some(line) = splitter.next() {
+            while let Some(line) = splitter.next_line() {
                 lines.push(owned(line));
             }
         }

@@ -11,14 +11,14 @@ use jsonschema::Validator;
 
 use super::plan::judge_text;
 use super::service::Recording;
-use crate::lines::{Line, Splitter};
+use crate::lines::{Line, LineSplitter};
 
 /// Checks the lines of one answer.
 pub struct LineCheck {
     recording: Recording,
     schema: Arc<Validator>,
     answer: LineAnswer,
-    lines: Splitter,
+    lines: LineSplitter,
 }
 
 /// Which answer has the lines.
@@ -30,13 +30,13 @@ pub(super) struct LineAnswer {
 
 impl LineCheck {
     pub(super) fn new(recording: Recording, schema: Arc<Validator>, answer: LineAnswer) -> Self {
-        Self { recording, schema, answer, lines: Splitter::new(usize::MAX) }
+        Self { recording, schema, answer, lines: LineSplitter::new(usize::MAX) }
     }
 
     /// Checks the lines that end in a piece of the body.
     pub fn push(&mut self, piece: Bytes) {
         self.lines.push(piece);
-        while let Some(line) = self.lines.next() {
+        while let Some(line) = self.lines.next_line() {
             judge_line(&self.recording, &self.schema, &self.answer, line);
         }
     }
