@@ -6,7 +6,7 @@ use std::time::Duration;
 use e2e::{Connection, Request, Shelf, on_every_store, within};
 use serde_json::json;
 
-use crate::{bulk, count, id, line, lines, outcomes, slug, stream, summary};
+use crate::{bulk, count, end, id, line, lines, outcomes, slug, stream, summary};
 
 #[tokio::test]
 async fn each_line_is_answered_as_the_write_by_itself_would_be() {
@@ -58,6 +58,43 @@ async fn each_line_is_answered_as_the_write_by_itself_would_be() {
         shelf.send(Request::get("/items/b%2F%C3%A9%22")).await.expect(200);
     })
     .await;
+}
+
+/// Such a client sends no body if the answer begins before it was asked for (RFC 9110 §10.1.1).
+#[tokio::test]
+async fn a_client_that_waits_to_be_asked_is_asked() {
+    let shelf = Shelf::start().spawn().await;
+    for target in ["/items:bulk", "/items:replace"] {
+        let mut connection = shelf.connect().await;
+        let head = format!(
+            "POST {target} HTTP/1.1\r\nHost: x\r\nContent-Type: application/jsonl\r\nExpect: 100-continue\r\n"
+        );
+        let sent = line("a", 1) + &end(1);
+        connection.write(format!("{head}Content-Length: {}\r\n\r\n", sent.len())).await;
+        connection.wait_for_interim(100).await;
+        connection.write(sent).await;
+        let (told, last) = outcomes(&connection.read().await);
+        assert_eq!((told.len(), last.get("problem")), (1, None), "{target}");
+    }
+    // A stream that is refused is not asked for.
+    let mut connection = shelf.connect().await;
+    connection.write("POST /items:bulk?x=1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/jsonl\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n").await;
+    connection.read().await.expect_problem(400, "malformed-query");
+    shelf.stop().await;
+}
+
+/// What was read of it before the answer began is told of, too.
+#[tokio::test]
+async fn a_body_that_was_asked_for_and_is_cut_off_is_not_taken_for_whole() {
+    // A gateway answers 400: the client broke off before there was an answer.
+    let shelf = Shelf::start().bare().spawn().await;
+    let mut connection = shelf.connect().await;
+    connection.write("POST /items:bulk HTTP/1.1\r\nHost: x\r\nContent-Type: application/jsonl\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n").await;
+    connection.wait_for_interim(100).await;
+    connection.close_writing().await;
+    let (_, last) = outcomes(&connection.read().await);
+    assert_eq!(slug(&last), "stream-cut-off", "{last}");
+    shelf.stop().await;
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::marker::PhantomData;
 
-use http::header::ACCEPT;
+use http::header::{ACCEPT, EXPECT};
 
 use super::Extract;
 use super::media::{InvalidMedia, Media, OpenBody, describe_body};
@@ -33,10 +33,11 @@ where
 
     async fn extract(inbound: &mut Inbound, state: &S) -> Result<Self, InvalidMedia<M>> {
         let LineLimit(line_bytes_max) = super::FromRef::from_ref(state);
+        let expects_continue = inbound.headers().contains_key(EXPECT);
         let unlimited = || unreachable!("a stream may have any length");
         let OpenBody { body, is_encoded, .. } =
             OpenBody::take::<M, InvalidMedia<M>>(inbound, u64::MAX, unlimited)?;
-        let reader = LineReader::new(body, is_encoded, line_bytes_max);
+        let reader = LineReader::new(body, is_encoded, expects_continue, line_bytes_max);
         Ok(Self { reader, media: PhantomData })
     }
 

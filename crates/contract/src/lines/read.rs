@@ -11,11 +11,18 @@ use tokio::time::timeout;
 use super::split::{Line, LineSplitter};
 use crate::coding::{self, innermost};
 
+/// How long a first piece is waited for after the body was asked for: by then the client has the answer to its
+/// expectation.
+const ASK_TIME_MAX: Duration = Duration::from_secs(1);
+
 /// Reads the lines of a body.
 #[derive(Debug)]
 pub struct LineReader {
     body: Body,
     is_encoded: bool,
+    expects_continue: bool,
+    /// Why the first piece could not be read, if nothing else has told of it.
+    failed: Option<UnreadLines>,
     has_ended: bool,
     lines: LineSplitter,
 }
@@ -44,8 +51,30 @@ impl fmt::Display for UnreadLines {
 }
 
 impl LineReader {
-    pub(crate) fn new(body: Body, is_encoded: bool, line_bytes_max: usize) -> Self {
-        Self { body, is_encoded, has_ended: false, lines: LineSplitter::new(line_bytes_max) }
+    /// `expects_continue` says whether the client waits to be asked for the body.
+    pub(crate) fn new(
+        body: Body,
+        is_encoded: bool,
+        expects_continue: bool,
+        line_bytes_max: usize,
+    ) -> Self {
+        let lines = LineSplitter::new(line_bytes_max);
+        Self { body, is_encoded, expects_continue, failed: None, has_ended: false, lines }
+    }
+
+    /// Asks for the body, if the client waits for `100 Continue`, and waits for its first piece. It has to come
+    /// before the answer: a client that gets that one first sends no body (RFC 9110 §10.1.1).
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn ask(&mut self) {
+        if !self.expects_continue {
+            return;
+        }
+        if let Ok(Err(unread)) = timeout(ASK_TIME_MAX, self.read()).await {
+            // The next call of `read` returns it.
+            (self.has_ended, self.failed) = (false, Some(unread));
+        }
     }
 
     /// Returns the next line that has arrived.
@@ -67,6 +96,10 @@ impl LineReader {
     /// # Cancel safety
     /// Nothing is lost.
     pub async fn read(&mut self) -> Result<(), UnreadLines> {
+        if let Some(unread) = self.failed.take() {
+            self.has_ended = true;
+            return Err(unread);
+        }
         loop {
             match self.body.frame().await {
                 None => {

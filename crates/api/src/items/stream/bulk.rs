@@ -34,7 +34,7 @@ pub(crate) enum BulkFailure {
 /// written.
 pub(crate) async fn bulk_write(
     State(collection): State<ServedCollection>,
-    Lines { reader, .. }: Lines<WriteLines>,
+    Lines { mut reader, .. }: Lines<WriteLines>,
     NoQuery: NoQuery,
     NoItemFields: NoItemFields,
     PreferLines(returns): PreferLines,
@@ -42,6 +42,7 @@ pub(crate) async fn bulk_write(
     media_type: LineType,
 ) -> Result<BulkWrite, BulkFailure> {
     let place = collection.streams().open()?;
+    reader.ask().await;
     let is_minimal = returns == Some(Return::Minimal);
     let lines = LineStream::new(media_type, |sender| {
         let outcomes = Outcomes::new(sender, is_minimal);

@@ -120,7 +120,7 @@ pub(crate) enum ReplaceFailure {
 /// A client that hangs up before the end line deletes nothing.
 pub(crate) async fn replace_items(
     State(collection): State<ServedCollection>,
-    Lines { reader, .. }: Lines<WriteLines>,
+    Lines { mut reader, .. }: Lines<WriteLines>,
     Query(params): Query<ReplaceParams>,
     NoItemFields: NoItemFields,
     PreferLines(returns): PreferLines,
@@ -131,6 +131,7 @@ pub(crate) async fn replace_items(
     let ReplaceParams { max_delete, dry_run } = params;
     let replacement = Replacement::begin(&collection, max_delete, dry_run, may_delete).await;
     let replacement = replacement.map_err(StoreFailure::from)?;
+    reader.ask().await;
     let is_minimal = returns == Some(Return::Minimal);
     let lines = LineStream::new(media_type, |sender| {
         let outcomes = Outcomes::new(sender, is_minimal);
