@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use contract::about::{DOCUMENT_PATH, ServedDocument};
+use contract::about::{DOCUMENT_3_2_PATH, DOCUMENT_PATH, ServedDocument};
 use futures_util::future::join_all;
 use http::header::{ETAG, IF_NONE_MATCH};
 use http::{HeaderValue, StatusCode};
@@ -16,9 +16,9 @@ use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::Documents;
 use super::merge::{merge, unite};
 use super::routes::Routes;
-use super::{DOCUMENT_3_2_PATH, Documents};
 use crate::access::Access;
 use crate::balance::{Replica, Replicas};
 use crate::clock;

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use contract::about::DOCUMENT_PATH;
+use contract::about::{DOCUMENT_3_2_PATH, DOCUMENT_PATH};
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::DOCUMENT_3_2_PATH;
 use super::components::Components;
 use super::own::OwnAnswers;
 use crate::access::RequiredPermission;

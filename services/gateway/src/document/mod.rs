@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use contract::about::{DOCUMENT_PATH, ServedDocument};
+use contract::about::{DOCUMENT_3_2_PATH, DOCUMENT_PATH, ServedDocument};
 use http::{HeaderValue, Method};
 use tokio::sync::{Notify, watch};
 
@@ -31,9 +31,6 @@ pub(crate) use serve::ServeDocument;
 
 use own::OwnAnswers;
 use routes::Routes;
-
-/// Where the document in OpenAPI 3.2 is.
-const DOCUMENT_3_2_PATH: &str = "/openapi-3.2.json";
 
 /// The document, as far as it is known.
 #[derive(Debug)]

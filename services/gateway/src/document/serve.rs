@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::IntoResponse as _;
-use contract::about::PROBLEMS_PATH;
+use contract::about::{DOCUMENT_3_2_PATH, PROBLEMS_PATH};
 use contract::coding::{Compress, accepted, encode};
 use contract::extract::{EntityTags, IfNoneMatch, NoQuery};
 use contract::guard::RetryAfter;
@@ -20,8 +20,8 @@ use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout;
 use tower::{Service, service_fn};
 
+use super::Documents;
 use super::problems::add;
-use super::{DOCUMENT_3_2_PATH, Documents};
 use crate::answers::{NotSent, reply};
 use crate::class::Class;
 use crate::exchange::Exchange;
